@@ -1,0 +1,1 @@
+"""What is injected into the assets: settings, warehouse, teacher, reasoner, training launcher."""

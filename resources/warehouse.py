@@ -1,0 +1,123 @@
+"""The warehouse: one DuckDB file, one writer at a time, never held while something is generated or trained.
+
+DuckDB locks its file per process, and a second process that opens it fails at once. So every access is a short
+connection behind a file lock, and every write is one transaction that replaces what it names.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import polars as pl
+from filelock import FileLock, Timeout
+
+from text2graph_dagster.contracts import CONTRACTS
+from text2graph_dagster.errors import UserError
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Put `rows` where the rows stood whose columns equal `where` (an empty `where`: the whole table)."""
+
+    table: str
+    rows: pl.DataFrame
+    where: Mapping[str, str]
+
+
+class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The tables of `text2graph_dagster/contracts.py` in one DuckDB file."""
+
+    path: str
+    lock_timeout_seconds: float = 300.0
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        file = Path(self.path)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                FileLock(f"{file}.lock", timeout=self.lock_timeout_seconds),
+                duckdb.connect(str(file)) as connection,
+            ):
+                for contract in CONTRACTS.values():
+                    connection.execute(contract.create_table())
+                yield connection
+        except Timeout:
+            raise UserError(
+                f"another process has held {file}.lock for {self.lock_timeout_seconds:.0f} s; end it, then run again."
+            ) from None
+        except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+            raise UserError(_explain(file, error)) from error
+
+    def read(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
+        """Return the result of one query; values travel as parameters, never inside the text."""
+        with self._connection() as connection:
+            return connection.sql(sql, params=list(params)).pl()
+
+    def value(self, sql: str, params: Sequence[object] = ()) -> Any:
+        """Return the first column of the first row of a query, None when there is no row."""
+        frame = self.read(sql, params)
+        return frame.item(0, 0) if frame.height else None
+
+    def commit(self, *changes: Replace) -> None:
+        """Make all changes in one transaction, or none of them."""
+        with self._connection() as connection:
+            connection.begin()
+            for change in changes:
+                frame = CONTRACTS[change.table].conform(change.rows)
+                condition = " AND ".join(f'"{column}" = ?' for column in change.where) or "true"
+                connection.execute(f'DELETE FROM "{change.table}" WHERE {condition}', list(change.where.values()))  # noqa: S608
+                _insert(connection, change.table, frame)
+            connection.commit()
+
+    def record(self, table: str, rows: pl.DataFrame) -> None:
+        """Add the rows whose key is not there yet."""
+        contract = CONTRACTS[table]
+        frame = contract.conform(rows).unique(contract.key, keep="first", maintain_order=True)
+        with self._connection() as connection:
+            connection.register("frame", frame.to_arrow())
+            keys = ", ".join(f'"{column}"' for column in contract.key)
+            connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM frame ANTI JOIN "{table}" USING ({keys})')  # noqa: S608
+
+    def version(self, table: str, corpus: str | None = None) -> str:
+        """Return the version of a table, or of one corpus's rows in it: a digest of its content, whatever the order.
+
+        It is computed from the rows themselves, so it cannot be out of date.
+        """
+        condition, params = ("WHERE corpus = ?", [corpus]) if corpus is not None else ("", [])
+        sql = f"SELECT count(*) || '-' || coalesce(sum(hash(t)::HUGEINT), 0) FROM \"{_known(table)}\" t {condition}"  # noqa: S608
+        return str(self.value(sql, params))
+
+    def count(self, table: str, corpus: str | None = None) -> int:
+        """Return the number of rows of a table, or of one corpus in it."""
+        condition, params = ("WHERE corpus = ?", [corpus]) if corpus is not None else ("", [])
+        return int(self.value(f'SELECT count(*) FROM "{_known(table)}" {condition}', params))  # noqa: S608
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
+    connection.register("frame", frame.to_arrow())
+    connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM frame')  # noqa: S608
+    connection.unregister("frame")
+
+
+def _known(table: str) -> str:
+    """Return the name if it is a table's: names cannot travel as parameters."""
+    return CONTRACTS[table].name
+
+
+def _explain(file: Path, error: Exception) -> str:
+    text = str(error)
+    low = text.casefold()
+    if "no space" in low or "disk full" in low or "enospc" in low:
+        return (
+            f"there is no space left for {file}: free some, or point TEXT2GRAPH_HOME to another disk, then run again."
+        )
+    if "permission" in low or "read-only" in low or "readonly" in low:
+        return f"{file} cannot be written: point TEXT2GRAPH_HOME to a folder that you may write to, then run again."
+    if "lock" in low:
+        return f"another program has {file} open (a DuckDB shell?): close it, then run again."
+    return f"the warehouse {file} cannot be used ({text.splitlines()[0]})."

@@ -1,0 +1,111 @@
+"""The warehouse, on a real DuckDB file and with real other processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from resources.warehouse import Replace, Warehouse
+from text2graph_dagster.contracts import CONTRACTS
+from text2graph_dagster.errors import UserError
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(path=str(tmp_path / "w.duckdb"))
+
+
+def graphs(corpus: str, n: int, type_: str = "x") -> pl.DataFrame:
+    entity = {"id": 0, "text": "A", "type": type_, "mentions": [{"start": 0, "end": 1}]}
+    rows = [
+        {
+            "corpus": corpus,
+            "passage_id": f"{i:032d}",
+            "sample": 0,
+            "entities": [entity],
+            "relations": [],
+            "call_key": "k",
+        }
+        for i in range(n)
+    ]
+    return pl.DataFrame(rows, schema=CONTRACTS["teacher_graphs"].dtypes)
+
+
+def test_replacing_a_partition_leaves_the_others(warehouse: Warehouse) -> None:
+    warehouse.commit(Replace("teacher_graphs", graphs("a", 3), {"corpus": "a"}))
+    warehouse.commit(Replace("teacher_graphs", graphs("b", 2), {"corpus": "b"}))
+    warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {"corpus": "a"}))
+    assert warehouse.count("teacher_graphs", "a") == 1
+    assert warehouse.count("teacher_graphs") == 3
+
+
+def test_the_version_is_that_of_the_content(warehouse: Warehouse) -> None:
+    def version(rows: pl.DataFrame) -> str:
+        warehouse.commit(Replace("teacher_graphs", rows, {"corpus": "a"}))
+        return warehouse.version("teacher_graphs", "a")
+
+    one = version(graphs("a", 3))
+    assert version(graphs("a", 3).reverse()) == one
+    assert version(graphs("a", 2)) != one
+    assert version(graphs("a", 3, "y")) != one
+    assert version(graphs("a", 3)) == one
+
+
+def test_a_failed_commit_changes_nothing(warehouse: Warehouse) -> None:
+    warehouse.commit(Replace("teacher_graphs", graphs("a", 3), {"corpus": "a"}))
+    bad = graphs("a", 1).drop("entities")
+    with pytest.raises(ValueError, match="missing"):
+        warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {"corpus": "a"}), Replace("teacher_graphs", bad, {}))
+    assert warehouse.count("teacher_graphs") == 3
+
+
+def test_the_ledger_records_a_key_once(warehouse: Warehouse) -> None:
+    def call(key: str) -> dict[str, object]:
+        dtypes = CONTRACTS["teacher_calls"].dtypes
+        row: dict[str, object] = {name: "x" if dtype == pl.String else 0 for name, dtype in dtypes.items()}
+        return {**row, "call_key": key}
+
+    warehouse.record("teacher_calls", pl.DataFrame([call("a"), call("a"), call("b")]))
+    warehouse.record("teacher_calls", pl.DataFrame([call("b"), call("c")]))
+    assert warehouse.count("teacher_calls") == 3
+
+
+def test_values_travel_as_parameters(warehouse: Warehouse) -> None:
+    evil = "a' OR '1'='1"
+    warehouse.commit(Replace("teacher_graphs", graphs(evil, 1), {"corpus": evil}))
+    warehouse.commit(Replace("teacher_graphs", graphs("b", 1), {"corpus": "b"}))
+    assert warehouse.count("teacher_graphs", evil) == 1
+    with pytest.raises(KeyError):
+        warehouse.version('gates"; DROP TABLE gates; --')
+
+
+def test_processes_take_turns(warehouse: Warehouse) -> None:
+    program = (
+        "import sys; from tests.resources.test_warehouse import graphs; from resources.warehouse import *\n"
+        "w = Warehouse(path=sys.argv[1])\n"
+        "for i in range(5): w.commit(Replace('teacher_graphs', graphs(sys.argv[2], i + 1), {'corpus': sys.argv[2]}))"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", program, warehouse.path, str(i)]) for i in range(3)]
+    assert [p.wait(120) for p in processes] == [0, 0, 0]
+    assert warehouse.count("teacher_graphs") == 15
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence() -> None:
+    with pytest.raises(UserError) as caught:
+        Warehouse(path="/proc/nowhere/w.duckdb").count("gates")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    file.write_bytes(b"not a database" * 1000)
+    with pytest.raises(UserError, match="cannot be used"):
+        Warehouse(path=str(file)).count("gates")
+
+
+def test_every_contract_makes_its_table_and_takes_no_rows(warehouse: Warehouse) -> None:
+    for name, contract in CONTRACTS.items():
+        warehouse.commit(Replace(name, contract.empty(), {}))
+        assert contract.schema.validate(warehouse.read(f"SELECT * FROM {name}"), lazy=True).height == 0

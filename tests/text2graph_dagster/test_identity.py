@@ -1,0 +1,24 @@
+"""Keys: equal content, equal key; nothing else."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from text2graph_dagster.identity import digest, digest_json, normalise
+
+
+def test_parts_are_kept_apart() -> None:
+    assert digest("ab", "c") != digest("a", "bc")
+    assert len(digest("x")) == 32
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    assert digest_json({"a": 1, "b": 2}) == digest_json({"b": 2, "a": 1})
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+def test_composed_and_decomposed_twins_are_one() -> None:
+    assert normalise("Caf\u0065\u0301  au\nlait ") == normalise("Café au lait")

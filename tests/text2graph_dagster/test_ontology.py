@@ -1,0 +1,78 @@
+"""A broken ontology is one clear sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.ontology import load_ontology
+
+GOOD = """
+name: tiny
+language: en
+entity_types:
+  person: {description: a named individual}
+  company:
+relation_types:
+  founded: {signatures: [[person, company]]}
+  married to: {signatures: [[person, person]], symmetric: true}
+  knows: {}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "ontology.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_good_one_is_read(tmp_path: Path) -> None:
+    ontology = load_ontology(write(tmp_path, GOOD))
+    assert ontology.entity_names == ("person", "company")
+    assert ontology.relation_names == ("founded", "married to", "knows")
+    assert ontology.allows("person", "founded", "company")
+    assert not ontology.allows("company", "founded", "person")
+    assert ontology.allows("company", "knows", "company")
+    assert not ontology.allows("person", "eats", "company")
+
+
+def test_the_digest_follows_the_content(tmp_path: Path) -> None:
+    one = load_ontology(write(tmp_path, GOOD)).digest
+    assert load_ontology(write(tmp_path, GOOD + "\n# a remark")).digest == one
+    assert load_ontology(write(tmp_path, GOOD.replace("a named", "any"))).digest != one
+
+
+def test_plain_lists_of_names_do(tmp_path: Path) -> None:
+    ontology = load_ontology(write(tmp_path, "entity_types: [a, b]\nrelation_types: [r]"))
+    assert ontology.name == tmp_path.name
+    assert ontology.allows("a", "r", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("entity_types: [", "not readable YAML"),
+        ("- a", "must hold a mapping"),
+        ("relation_types: [r]", "at least one entity type"),
+        (GOOD.replace("[person, company]", "[person, robot]"), "'robot'"),
+        (GOOD.replace("company:\n", "Person:\n"), "occurs twice"),
+        ("entity_types: ['', b]", "empty name"),
+        ("entity_types: {7: }", "not text"),
+        ("entity_types: ['a\"b']", "not usable"),
+        ("entity_types: [a]\nrelation_types: {r: {inverse: s}}", "inverse"),
+        ("entity_types: [a]\nrelation_types: {r: {signature: [[a, a]]}}", "unknown property"),
+        ("entity_types: [a]\nrelations: [r]", "unknown key"),
+        ("entity_types: [a]\nrelation_types: {r: {signatures: [a, a]}}", "list of [head type, tail type]"),
+        ("!!python/object/apply:os.system ['true']", "not readable YAML"),
+    ],
+)
+def test_a_broken_one_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_ontology(write(tmp_path, text))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_one_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"needs an ontology\.yaml"):
+        load_ontology(tmp_path / "ontology.yaml")

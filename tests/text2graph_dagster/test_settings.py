@@ -1,0 +1,38 @@
+"""Configuration: layers in their order, misspelt keys refused."""
+
+from pathlib import Path
+
+import pytest
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.settings import Settings, merge
+
+
+def test_layers_override_each_other_in_order(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("sft: {max_steps: 2, batch_size: 4}")
+    settings = Settings.load(file, {"sft": {"max_steps": 3}}, {"sft": {"max_steps": 1, "save_steps": 9}})
+    assert (settings.sft.max_steps, settings.sft.batch_size, settings.sft.save_steps) == (3, 4, 9)
+
+
+def test_merge_leaves_its_arguments_alone() -> None:
+    base = {"a": {"b": 1}}
+    assert merge(base, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
+    assert base == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [({"sft": {"max_step": 3}}, "sft.max_step"), ({"gates": {"nonsense": 1}}, "nonsense"), ({"seed": "x"}, "seed")],
+)
+def test_a_misspelt_or_impossible_value_is_refused(overrides: dict[str, object], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        Settings.load(None, overrides)
+
+
+def test_a_missing_or_broken_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        Settings.load(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [")
+    with pytest.raises(UserError, match="not readable YAML"):
+        Settings.load(tmp_path / "bad.yaml")

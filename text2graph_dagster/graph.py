@@ -1,0 +1,303 @@
+"""What a graph is, how it is written on the wire, and how an answer is read back.
+
+The wire format is the one of open-r1-text2graph, so that its models and ours can be compared::
+
+    {"entities":[{"id":0,"text":"Ana","type":"person"}],"relations":[{"head":"Ana","tail":"Velsoft","type":"founded"}]}
+
+A student trained from scratch uses the compact equivalent: no ids, and the order head, type, tail.
+`parse` reads both, because the order of keys and an absent id mean nothing in JSON.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+WireForm = Literal["public", "compact"]
+ParseFailure = Literal["no_json", "truncated", "not_an_object", "bad_shape", "several_objects", "unclosed_think"]
+
+_OPEN_THINK, _CLOSE_THINK = "<think>", "</think>"
+_FENCE = re.compile(r"^```[\w-]*\s*\n(?P<body>.*?)\n?\s*```$", re.DOTALL)
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Code points [start, end) of a passage."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """Something a passage names: `text` is its longest surface there, `mentions` are all its places."""
+
+    id: int
+    text: str
+    type: str
+    mentions: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A typed, directed edge; `head` and `tail` are ids of entities of the same graph."""
+
+    head: int
+    tail: int
+    type: str
+    evidence: Span | None = None
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Entities and the relations between them, as stated by one passage."""
+
+    entities: tuple[Entity, ...] = ()
+    relations: tuple[Relation, ...] = ()
+
+    def by_id(self) -> dict[int, Entity]:
+        """Return the entities by their id."""
+        return {entity.id: entity for entity in self.entities}
+
+    def triples(self) -> list[tuple[Entity, str, Entity]]:
+        """Return (head, relation type, tail) of every relation, in order."""
+        entities = self.by_id()
+        return [(entities[r.head], r.type, entities[r.tail]) for r in self.relations]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedGraph:
+    """An answer as it was written: nothing dropped, nothing merged, nothing grounded.
+
+    `entities` holds (text, type), `relations` holds (head text, relation type, tail text). `strict` tells whether the
+    answer, after its thinking, is exactly one JSON object of the right shape without anything around it.
+    """
+
+    entities: tuple[tuple[str, str], ...] = ()
+    relations: tuple[tuple[str, str, str], ...] = ()
+    rationale: str = ""
+    strict: bool = True
+
+
+@dataclass
+class GraphParseError(ValueError):
+    """An answer that holds no readable graph; `reason` says why."""
+
+    reason: ParseFailure
+    detail: str = field(default="")
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+def serialise(graph: Graph, form: WireForm = "public") -> str:
+    """Return the graph as one line of JSON.
+
+    Entities stand in the order of their first mention, relations in the order of their head, tail and type, so that
+    equal graphs give equal strings.
+    """
+    entities = sorted(graph.entities, key=lambda e: (e.mentions[0].start if e.mentions else 0, e.id))
+    order = {entity.id: i for i, entity in enumerate(entities)}
+    relations = sorted(graph.relations, key=lambda r: (order[r.head], order[r.tail], r.type))
+    value: dict[str, list[dict[str, Any]]]
+    if form == "public":
+        value = {
+            "entities": [{"id": i, "text": e.text, "type": e.type} for i, e in enumerate(entities)],
+            "relations": [
+                {"head": entities[order[r.head]].text, "tail": entities[order[r.tail]].text, "type": r.type}
+                for r in relations
+            ],
+        }
+    else:
+        value = {
+            "entities": [{"text": e.text, "type": e.type} for e in entities],
+            "relations": [
+                {"head": entities[order[r.head]].text, "type": r.type, "tail": entities[order[r.tail]].text}
+                for r in relations
+            ],
+        }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse(raw: str) -> ParsedGraph:
+    """Read an answer: an optional `<think>…</think>`, then one JSON object, a code fence or prose around it forgiven.
+
+    Strings are read by a JSON decoder, so a brace inside a string or inside the thinking is harmless. Defined
+    outcomes: text around the object is forgiven and makes the answer not strict; an object that is cut off is
+    `truncated`; a second object is `several_objects`; thinking that is never closed is `unclosed_think`.
+
+    Raises:
+        GraphParseError: there is no readable graph; `reason` says why.
+    """
+    rationale, answer, bare = _split_thinking(raw)
+    fenced = _FENCE.match(answer)
+    body = fenced["body"].strip() if fenced else answer
+    value, before, after = _only_object(body)
+    entities = tuple(_entity(item) for item in _items(value, "entities"))
+    names = _names_by_id(value)
+    relations = tuple(_relation(item, names) for item in _items(value, "relations"))
+    strict = bare and not fenced and not before and not after and set(value) == {"entities", "relations"}
+    return ParsedGraph(entities, relations, rationale, strict)
+
+
+def _split_thinking(raw: str) -> tuple[str, str, bool]:
+    """Return (rationale, answer, whether nothing stands before the thinking)."""
+    text = raw.strip()
+    opened, closed = text.find(_OPEN_THINK), text.find(_CLOSE_THINK)
+    if opened == -1 and closed == -1:
+        return "", text, True
+    if closed == -1:
+        raise GraphParseError("unclosed_think", "the thinking is never closed")
+    if opened > closed:  # "</think>…<think>": the tags are reversed, whatever follows is thinking that never ends
+        raise GraphParseError("unclosed_think", "the closing tag stands before the opening one")
+    start = opened + len(_OPEN_THINK) if opened != -1 else 0
+    return text[start:closed].strip(), text[closed + len(_CLOSE_THINK) :].strip(), opened == 0
+
+
+def _only_object(body: str) -> tuple[dict[str, Any], str, str]:
+    """Return the single JSON object in `body` with the text before and after it."""
+    start = body.find("{")
+    if start == -1:
+        raise GraphParseError("not_an_object" if body.startswith("[") else "no_json")
+    if body.startswith("["):
+        raise GraphParseError("not_an_object", "a list stands where an object belongs")
+    try:
+        value, end = _DECODER.raw_decode(body, start)
+    except json.JSONDecodeError as error:
+        # A decoder that stops at the very end of the text met an answer that was cut off; anywhere else it is not JSON.
+        cut = error.pos >= len(body.rstrip()) or error.msg.startswith("Unterminated string")
+        raise GraphParseError("truncated" if cut else "no_json", error.msg) from None
+    except RecursionError:
+        raise GraphParseError("no_json", "nested too deeply") from None
+    after = body[end:].strip()
+    if _holds_object(after):
+        raise GraphParseError("several_objects")
+    return value, body[:start].strip(), after
+
+
+def _holds_object(text: str) -> bool:
+    """Tell whether a JSON object stands anywhere in `text`."""
+    start = text.find("{")
+    while start != -1:
+        try:
+            _DECODER.raw_decode(text, start)
+        except (json.JSONDecodeError, RecursionError):
+            start = text.find("{", start + 1)
+        else:
+            return True
+    return False
+
+
+def _items(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    items = value.get(key)
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        raise GraphParseError("bad_shape", f"{key!r} is not a list of objects")
+    return items
+
+
+def _string(item: Mapping[str, Any], key: str) -> str:
+    value = item.get(key)
+    if not isinstance(value, str):
+        raise GraphParseError("bad_shape", f"{key!r} is not a string")
+    return value
+
+
+def _entity(item: Mapping[str, Any]) -> tuple[str, str]:
+    return _string(item, "text"), _string(item, "type")
+
+
+def _names_by_id(value: Mapping[str, Any]) -> dict[int, str]:
+    """Return entity texts by their declared id: some teachers name the ends of a relation by id."""
+    return {
+        item["id"]: item["text"]
+        for item in value["entities"]
+        if isinstance(item.get("id"), int) and not isinstance(item.get("id"), bool)
+    }
+
+
+def _end(item: Mapping[str, Any], key: str, names: Mapping[int, str]) -> str:
+    value = item.get(key)
+    if isinstance(value, int) and not isinstance(value, bool) and value in names:
+        return names[value]
+    return _string(item, key)
+
+
+def _relation(item: Mapping[str, Any], names: Mapping[int, str]) -> tuple[str, str, str]:
+    return _end(item, "head", names), _string(item, "type"), _end(item, "tail", names)
+
+
+def to_rows(graph: Graph) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the graph as the warehouse's `entities` and `relations` columns (lists of structs)."""
+    entities = [
+        {"id": e.id, "text": e.text, "type": e.type, "mentions": [{"start": m.start, "end": m.end} for m in e.mentions]}
+        for e in graph.entities
+    ]
+    relations = [
+        {
+            "head": r.head,
+            "tail": r.tail,
+            "type": r.type,
+            "evidence": {"start": r.evidence.start, "end": r.evidence.end} if r.evidence else None,
+            "provenance": r.provenance,
+        }
+        for r in graph.relations
+    ]
+    return entities, relations
+
+
+def from_rows(entities: Iterable[Mapping[str, Any]], relations: Iterable[Mapping[str, Any]]) -> Graph:
+    """Return the graph that `to_rows` wrote."""
+    return Graph(
+        tuple(
+            Entity(e["id"], e["text"], e["type"], tuple(Span(m["start"], m["end"]) for m in e["mentions"] or ()))
+            for e in entities
+        ),
+        tuple(
+            Relation(
+                r["head"],
+                r["tail"],
+                r["type"],
+                Span(r["evidence"]["start"], r["evidence"]["end"]) if r.get("evidence") else None,
+                r.get("provenance") or "",
+            )
+            for r in relations
+        ),
+    )
+
+
+def occurrences(surface: str, text: str) -> tuple[Span, ...]:
+    """Return every place where `surface` stands in `text` on word boundaries, none overlapping another."""
+    if not surface:
+        return ()
+    spans: list[Span] = []
+    start = text.find(surface)
+    while start != -1:
+        end = start + len(surface)
+        if _is_boundary(text, start) and _is_boundary(text, end):
+            spans.append(Span(start, end))
+            start = text.find(surface, end)
+        else:
+            start = text.find(surface, start + 1)
+    return tuple(spans)
+
+
+def _is_boundary(text: str, at: int) -> bool:
+    """Tell whether a word could begin or end at offset `at`; scripts without spaces have a boundary everywhere."""
+    if at <= 0 or at >= len(text):
+        return True
+    before, after = text[at - 1], text[at]
+    if not (before.isalnum() and after.isalnum()):
+        return True
+    return _is_ideographic(before) or _is_ideographic(after)
+
+
+def _is_ideographic(char: str) -> bool:
+    return "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff"
+
+
+def evidence_texts(graph: Graph, text: str) -> Sequence[str]:
+    """Return the words of `text` that state each relation ("" where no evidence is known)."""
+    return [text[r.evidence.start : r.evidence.end] if r.evidence else "" for r in graph.relations]

@@ -1,0 +1,33 @@
+"""Identity is content: every key in the warehouse is a digest of what it stands for."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+def normalise(text: str) -> str:
+    """Return `text` in NFC, stripped, with every run of white space as one blank."""
+    return _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def digest(*parts: str) -> str:
+    """Return 32 hexadecimal characters of the SHA-256 over `parts`.
+
+    Each part is preceded by its length, so that ("ab", "c") and ("a", "bc") differ.
+    """
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        sha.update(f"{len(data)}:".encode())
+        sha.update(data)
+    return sha.hexdigest()[:32]
+
+
+def digest_json(value: Mapping[str, Any]) -> str:
+    """Return the digest of a JSON-serialisable mapping; the order of its keys does not matter."""
+    return digest(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str))

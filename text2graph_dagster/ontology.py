@@ -1,0 +1,194 @@
+"""The types a corpus is about, read from its `ontology.yaml`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.identity import digest_json
+
+_TOP_LEVEL = {"name", "language", "entity_types", "relation_types"}
+_ENTITY_KEYS = {"description", "kb_types"}
+_RELATION_KEYS = {"description", "signatures", "symmetric", "inverse", "kb_relations"}
+# A type's name is shown to models inside JSON and in lists separated by commas and line ends.
+_BAD_IN_NAME = re.compile(r'[\x00-\x1f\x7f,"\\<>{}|]')
+MAX_NAME_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class EntityType:
+    """A kind of thing. `kb_types` are the knowledge base's own names for it."""
+
+    name: str
+    description: str = ""
+    kb_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RelationType:
+    """A kind of relation. `signatures` are its allowed (head type, tail type); none declared means any.
+
+    `kb_relations` are the knowledge base's own names for it. A symmetric relation holds in both directions and is
+    stored once; `inverse` names the relation that holds from tail to head.
+    """
+
+    name: str
+    description: str = ""
+    signatures: tuple[tuple[str, str], ...] = ()
+    symmetric: bool = False
+    inverse: str | None = None
+    kb_relations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ontology:
+    """Entity and relation types, in the order of the file."""
+
+    name: str
+    language: str
+    entity_types: tuple[EntityType, ...]
+    relation_types: tuple[RelationType, ...]
+
+    @cached_property
+    def entity_names(self) -> tuple[str, ...]:
+        """Names of the entity types."""
+        return tuple(t.name for t in self.entity_types)
+
+    @cached_property
+    def relation_names(self) -> tuple[str, ...]:
+        """Names of the relation types."""
+        return tuple(t.name for t in self.relation_types)
+
+    @cached_property
+    def _relations(self) -> dict[str, RelationType]:
+        return {t.name: t for t in self.relation_types}
+
+    def relation(self, name: str) -> RelationType:
+        """Return the relation type of that name; KeyError when there is none."""
+        return self._relations[name]
+
+    def allows(self, head_type: str, relation: str, tail_type: str) -> bool:
+        """Tell whether the relation is known and may hold from an entity of `head_type` to one of `tail_type`."""
+        known = self._relations.get(relation)
+        if known is None:
+            return False
+        pair = (head_type, tail_type)
+        return not known.signatures or pair in known.signatures or (known.symmetric and pair[::-1] in known.signatures)
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything that the ontology says."""
+        return digest_json(asdict(self))
+
+
+def load_ontology(path: Path) -> Ontology:
+    """Read and check an `ontology.yaml`.
+
+    Raises:
+        UserError: the file is missing, is not YAML, or says something that cannot hold.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing: a corpus needs an ontology.yaml that lists its entity and relation types.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        first_line = str(error).splitlines()[0]
+        raise UserError(f"{path} is not readable YAML ({first_line}): mend the file.") from None
+    if not isinstance(raw, Mapping):
+        raise UserError(f"{path} must hold a mapping with entity_types and relation_types.")
+    return _Reader(path).ontology(raw)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    path: Path
+
+    def fail(self, what: str) -> UserError:
+        return UserError(f"{self.path}: {what}")
+
+    def ontology(self, raw: Mapping[str, Any]) -> Ontology:
+        if unknown := sorted(set(map(str, raw)) - _TOP_LEVEL):
+            raise self.fail(f"unknown key {unknown[0]!r}; known keys are {', '.join(sorted(_TOP_LEVEL))}.")
+        entities = tuple(self.entity(n, b) for n, b in self.types(raw, "entity_types").items())
+        relations = tuple(self.relation(n, b) for n, b in self.types(raw, "relation_types").items())
+        if not entities:
+            raise self.fail("entity_types is empty; list at least one entity type.")
+        ontology = Ontology(
+            str(raw.get("name") or self.path.parent.name), str(raw.get("language") or "en"), entities, relations
+        )
+        self.check(ontology)
+        return ontology
+
+    def types(self, raw: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+        """Accept a mapping name → properties, or a plain list of names."""
+        value = raw.get(key) or {}
+        pairs = (
+            [(n, {}) for n in value]
+            if isinstance(value, list)
+            else list(value.items())
+            if isinstance(value, Mapping)
+            else None
+        )
+        if pairs is None:
+            raise self.fail(f"{key} must be a mapping of names to properties, or a list of names.")
+        types: dict[str, Mapping[str, Any]] = {}
+        for name, body in pairs:
+            if not isinstance(name, str) or not name.strip():
+                raise self.fail(f"{key} has an empty name or one that is not text ({name!r}); give every type a name.")
+            if name != name.strip() or _BAD_IN_NAME.search(name) or len(name) > MAX_NAME_CHARACTERS:
+                raise self.fail(
+                    f"{key}: the name {name!r} is not usable; use at most {MAX_NAME_CHARACTERS} characters "
+                    "without commas, quotes, backslashes, brackets <>{} or |."
+                )
+            if name.casefold() in {n.casefold() for n in types}:
+                raise self.fail(f"{key}: the name {name!r} occurs twice; names must differ by more than case.")
+            if body is not None and not isinstance(body, Mapping):
+                raise self.fail(f"{key}: the properties of {name!r} must be a mapping.")
+            types[name] = body or {}
+        return types
+
+    def entity(self, name: str, body: Mapping[str, Any]) -> EntityType:
+        self.known_keys(name, body, _ENTITY_KEYS)
+        return EntityType(name, str(body.get("description") or ""), self.strings(name, body, "kb_types"))
+
+    def relation(self, name: str, body: Mapping[str, Any]) -> RelationType:
+        self.known_keys(name, body, _RELATION_KEYS)
+        signatures = body.get("signatures") or []
+        if not isinstance(signatures, list) or not all(isinstance(s, list) and len(s) == 2 for s in signatures):
+            raise self.fail(f"relation {name!r}: signatures must be a list of [head type, tail type].")
+        inverse = body.get("inverse")
+        return RelationType(
+            name,
+            str(body.get("description") or ""),
+            tuple((str(head), str(tail)) for head, tail in signatures),
+            bool(body.get("symmetric", False)),
+            str(inverse) if inverse else None,
+            self.strings(name, body, "kb_relations"),
+        )
+
+    def known_keys(self, name: str, body: Mapping[str, Any], known: set[str]) -> None:
+        if unknown := sorted(set(map(str, body)) - known):
+            raise self.fail(f"type {name!r}: unknown property {unknown[0]!r}; known are {', '.join(sorted(known))}.")
+
+    def strings(self, name: str, body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        value = body.get(key) or []
+        if not isinstance(value, list):
+            raise self.fail(f"type {name!r}: {key} must be a list.")
+        return tuple(str(item) for item in value)
+
+    def check(self, ontology: Ontology) -> None:
+        entities, relations = set(ontology.entity_names), set(ontology.relation_names)
+        for relation in ontology.relation_types:
+            for end in (t for signature in relation.signatures for t in signature):
+                if end not in entities:
+                    raise self.fail(
+                        f"relation {relation.name!r}: its signature names the entity type {end!r}, "
+                        "which entity_types does not list; add it there or mend the signature."
+                    )
+            if relation.inverse and relation.inverse not in relations:
+                raise self.fail(f"relation {relation.name!r}: its inverse {relation.inverse!r} is not a relation type.")

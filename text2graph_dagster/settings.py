@@ -1,0 +1,254 @@
+"""Every knob and every threshold, once, with its default for the local profile.
+
+A YAML file named by `TEXT2GRAPH_CONFIG` overrides what it mentions; a run's configuration (`resources.settings`)
+overrides both. Unknown keys are refused, so that a misspelt threshold cannot pass unnoticed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from text2graph_dagster.errors import UserError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusSettings(_Section):
+    """raw_corpus: from files to passages."""
+
+    passage_tokens: int = Field(
+        32, ge=8, description="budget of a passage, in words and punctuation marks; short ones suit a nano student"
+    )
+    max_document_bytes: int = Field(20_000_000, ge=1_000, description="larger files are quarantined")
+    max_passage_characters: int = Field(4_000, ge=200, description="a longer sentence is split at white space")
+    near_duplicate_jaccard: float = Field(0.8, gt=0, le=1, description="similarity of 5-character shingles")
+
+
+class TeacherSettings(_Section):
+    """teacher_graphs: who writes the graphs. The endpoint's key comes from the environment only."""
+
+    kind: Literal["knowledge_base", "chat"] = "knowledge_base"
+    base_url: str = Field("http://127.0.0.1:8000/v1", description="an OpenAI-compatible endpoint (chat)")
+    model: str = Field("", description="the model's name at the endpoint (chat)")
+    temperature: float = Field(0.0, ge=0)
+    max_tokens: int = Field(1024, ge=16)
+    timeout_seconds: float = Field(120.0, gt=0)
+    concurrency: int = Field(8, ge=1)
+    samples: int = Field(1, ge=1, description="graphs asked for per passage")
+
+
+class ReasonerSettings(_Section):
+    """cot_traces: who writes the thinking."""
+
+    kind: Literal["composed", "chat"] = "composed"
+    base_url: str = "http://127.0.0.1:8000/v1"
+    model: str = ""
+    temperature: float = Field(0.6, ge=0)
+    max_tokens: int = Field(2048, ge=16)
+    timeout_seconds: float = Field(300.0, gt=0)
+    concurrency: int = Field(8, ge=1)
+
+
+class DatasetSettings(_Section):
+    """filtered_dataset: from graphs to training examples."""
+
+    thinking: bool = Field(False, description="put the verified rationale before the JSON")
+    template: Literal["compact", "extract"] = Field("compact", description="the prompt; 'extract' suits chat models")
+    full_ontology_share: float = Field(0.7, ge=0, le=1, description="examples that ask for every type")
+    shuffle_types: bool = Field(False, description="list the types in a new order per example, not the ontology's")
+    empty_share: float = Field(0.25, ge=0, le=1, description="at most this share of examples with an empty answer")
+    gold_ngram: int = Field(
+        13, ge=4, description="a shared run of so many tokens with a gold passage removes a passage"
+    )
+    max_examples: int | None = Field(None, ge=1, description="keep the best so many examples per corpus")
+
+
+class LoraSettings(_Section):
+    """Low-rank adapters instead of full fine-tuning (Hu et al. 2021)."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+StudentWire = Literal["public", "compact", "indexed"]
+
+
+class StudentSettings(_Section):
+    """The model that is trained."""
+
+    base_model: str = Field("nano", description="'nano' (from scratch), a model directory, or a hub name")
+    wire: StudentWire = Field("indexed", description="the JSON the student writes; 'indexed': relation ends as numbers")
+    thinking: bool = Field(False, description="teach the rationale before the JSON")
+    lora: LoraSettings | None = None
+    hidden_size: int = Field(128, ge=8, description="nano only, like the following")
+    layers: int = Field(4, ge=1)
+    heads: int = Field(2, ge=1)
+    kv_heads: int = Field(2, ge=1)
+    mlp_size: int = Field(384, ge=8)
+    context: int = Field(512, ge=64)
+    vocabulary: int = Field(1536, ge=300, description="byte-level BPE, the skeleton and the type names not counted")
+
+
+class SftSettings(_Section):
+    """Supervised fine-tuning."""
+
+    max_steps: int = Field(1600, ge=1)
+    batch_size: int = Field(16, ge=1)
+    learning_rate: float = Field(6e-3, gt=0)
+    optimizer: Literal["muon", "adamw"] = Field("muon", description="muon for nano; adamw for pretrained models")
+    warmup_steps: int = Field(30, ge=0)
+    decay_share: float = Field(0.4, ge=0, le=1, description="share of the steps in which the rate falls to 5 %")
+    curriculum_share: float = Field(
+        0.4, ge=0, le=1, description="share of the steps in which longer examples are let in"
+    )
+    max_length: int = Field(512, ge=16, description="longer examples (tokens) are left out and counted")
+    save_steps: int = Field(200, ge=1)
+    threads: int = Field(0, ge=0, description="0: all cores")
+
+
+class RewardWeights(_Section):
+    """Weights of the reward's components."""
+
+    json_valid: float = 0.2
+    format: float = 0.1
+    entity_f1: float = 1.0
+    relation_f1: float = 2.0
+    grounding: float = 0.5
+    schema_legal: float = 0.25
+    verbosity: float = 0.25
+
+
+class GrpoSettings(_Section):
+    """Group-relative policy optimisation."""
+
+    max_steps: int = Field(50, ge=0, description="0 skips the stage: the SFT model is handed on")
+    prompts_per_step: int = Field(16, ge=1)
+    generations: int = Field(8, ge=2)
+    micro_batch: int = Field(64, ge=1, description="completions per forward pass")
+    learning_rate: float = Field(1e-4, gt=0)
+    warmup_steps: int = Field(3, ge=0)
+    temperature: float = Field(1.0, gt=0)
+    max_completion_length: int = Field(160, ge=8)
+    beta: float = Field(0.0, ge=0, description="weight of the KL to the SFT model")
+    epsilon: float = 0.2
+    epsilon_high: float = 0.28
+    loss_type: str = "dapo"
+    scale_rewards: Literal["group", "batch", "none"] = "batch"
+    partial_credit: float = Field(0.5, ge=0, le=1, description="credit for an overlapping span, in the first half only")
+    max_empty_share: float = Field(0.2, ge=0, le=1, description="at most this share of prompts without a relation")
+    weights: RewardWeights = RewardWeights()
+    use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")
+    save_steps: int = Field(10, ge=1)
+    dev_checks: int = Field(3, ge=1, description="how often dev F1 is measured; the best model is kept")
+    dev_examples: int = Field(256, ge=1)
+    threads: int = Field(0, ge=0, description="0: all cores")
+
+
+class EvaluationSettings(_Section):
+    """eval_report."""
+
+    bootstrap_samples: int = Field(10_000, ge=100)
+    examples: int = Field(20, ge=0)
+    batch_size: int = 64
+    max_new_tokens: int = 256
+    published: dict[str, dict[str, float]] = Field(default_factory=dict, description="corpus → system → published F1")
+
+
+class GateSettings(_Section):
+    """The threshold of every gate (design: section 5)."""
+
+    raw_corpus_max_quarantined: float = Field(0.2, description="share of documents")
+    raw_corpus_min_language: float = Field(0.8, description="share of passages in the ontology's language")
+    raw_corpus_max_duplicates: float = Field(0.5, description="share of passages")
+    teacher_min_answered: float = Field(0.95, description="share of passages with a graph")
+    teacher_min_grounded: float = Field(1.0, description="share of entities whose every mention is in the passage")
+    teacher_min_in_ontology: float = Field(1.0, description="share of entities and relations of a known type")
+    teacher_min_signatures: float = Field(1.0, description="share of relations whose ends have an allowed type")
+    teacher_min_entropy: float = Field(0.3, description="normalised entropy of the relation types")
+    teacher_min_agreement: float = Field(0.5, description="mean relation F1 between samples, where there are several")
+    traces_min_verified: float = Field(0.8, description="share of rationales that lead back to their graph")
+    traces_max_leaks: float = Field(0.0, description="share of rationales that hold the answer's JSON")
+    dataset_min_examples: int = Field(50, description="training examples in all")
+    dataset_per_type: int = Field(5, description="examples that a relation type needs to count as covered")
+    dataset_min_covered: float = Field(0.5, description="share of the occurring relation types that are covered")
+    dataset_max_empty: float = Field(0.6, description="share of examples without a relation")
+    sft_min_loss_drop: float = Field(0.2, description="fall of the loss from its first to its last tenth, as a share")
+    sft_min_parse_rate: float = Field(0.9, description="share of dev answers that parse")
+    sft_min_stopped: float = Field(0.9, description="share of dev answers that end by themselves")
+    grpo_max_dev_loss: float = Field(0.01, description="how far dev relation F1 may fall below SFT's")
+    grpo_triple_ratio: tuple[float, float] = Field((0.5, 2.0), description="predicted per gold relation on dev")
+    grpo_max_empty_rise: float = Field(0.2, description="rise of the share of empty answers over SFT's")
+    grpo_max_length: float = Field(2.0, description="mean length of dev answers relative to SFT's")
+    grpo_max_kl: float = Field(5.0, description="mean KL to the SFT model in the last tenth, where it is measured")
+    report_max_regression: float = Field(0.0, description="upper bound of the change against the accepted report")
+
+
+class AutomationSettings(_Section):
+    """The daemon's work."""
+
+    cron: str = Field("0 3 * * *", description="when the whole lineage is run again")
+    timezone: str = "UTC"
+    sensor_seconds: int = Field(30, ge=5, description="how often the corpora folder is looked at")
+
+
+class Settings(_Section):
+    """Everything that can be configured."""
+
+    seed: int = 7
+    corpus: CorpusSettings = CorpusSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    reasoner: ReasonerSettings = ReasonerSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    student: StudentSettings = StudentSettings()
+    sft: SftSettings = SftSettings()
+    grpo: GrpoSettings = GrpoSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    gates: GateSettings = GateSettings()
+    automation: AutomationSettings = AutomationSettings()
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        profile: Mapping[str, Any] | None = None,
+    ) -> "Settings":
+        """Return the defaults, then what `profile` changes, then the YAML file at `path`, then `overrides`.
+
+        Raises:
+            UserError: the file is missing or unreadable, a key is unknown, or a value is out of range.
+        """
+        values = merge(merge(profile or {}, _read(path) if path else {}), overrides or {})
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UserError(f"configuration {path or 'override'}: {where}: {first['msg']}.") from None
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` laid on it, mapping by mapping."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"the configuration file {path} does not exist; mend TEXT2GRAPH_CONFIG or unset it.")
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable YAML ({str(error).splitlines()[0]}): mend the file.") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} must hold a mapping of sections.")
+    return value
