@@ -196,7 +196,7 @@ GATES = _contract(
         "value": _column(pl.Float64, "what was measured", nullable=True),
         "threshold": _column(pl.String, "what is asked for"),
         "passed": _column(pl.Boolean, "the verdict"),
-        "at": _column(pl.Datetime("us"), "when, in UTC"),
+        "judged_at": _column(pl.Datetime("us"), "when, in UTC"),
     },
 )
 FILTERED_DATASET = _contract(
@@ -277,7 +277,7 @@ REPORT_RUNS = _contract(
     ("run",),
     {
         "run": _column(pl.String, "digest of the evaluation"),
-        "at": _column(pl.Datetime("us"), "when it was first made, in UTC"),
+        "made_at": _column(pl.Datetime("us"), "when it was last asked for, in UTC"),
         "path": _column(pl.String, "the HTML page"),
     },
 )

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from text2graph_dagster.errors import UserError
 
 
+NANO = "nano"
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -82,10 +85,10 @@ StudentWire = Literal["public", "compact", "indexed"]
 class StudentSettings(_Section):
     """The model that is trained."""
 
-    base_model: str = Field("nano", description="'nano' (from scratch), a model directory, or a hub name")
+    base_model: str = Field(NANO, description="'nano' (from scratch), a model directory, or a hub name")
     wire: StudentWire = Field("indexed", description="the JSON the student writes; 'indexed': relation ends as numbers")
-    thinking: bool = Field(False, description="teach the rationale before the JSON")
     lora: LoraSettings | None = None
+    dev_examples: int = Field(400, ge=1, description="gold dev passages on which each stage is measured, at most")
     hidden_size: int = Field(128, ge=8, description="nano only, like the following")
     layers: int = Field(4, ge=1)
     heads: int = Field(2, ge=1)
@@ -140,13 +143,12 @@ class GrpoSettings(_Section):
     epsilon_high: float = 0.28
     loss_type: str = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "batch"
-    partial_credit: float = Field(0.5, ge=0, le=1, description="credit for an overlapping span, in the first half only")
+    partial_credit: float = Field(0.5, ge=0, le=0.5, description="credit for an overlapping span, in the first half only")
     max_empty_share: float = Field(0.2, ge=0, le=1, description="at most this share of prompts without a relation")
     weights: RewardWeights = RewardWeights()
     use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")
     save_steps: int = Field(10, ge=1)
     dev_checks: int = Field(3, ge=1, description="how often dev F1 is measured; the best model is kept")
-    dev_examples: int = Field(256, ge=1)
     threads: int = Field(0, ge=0, description="0: all cores")
 
 

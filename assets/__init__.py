@@ -1,0 +1,1 @@
+"""The lineage: one file per asset, its gates under it."""

@@ -1,0 +1,208 @@
+"""What training and evaluation share: inputs for the programs, and checkpoints found by their content."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from text2graph_dagster.evaluation.svg import line_chart
+
+from assets.plain import svg_picture
+from resources.home import Home
+from resources.launcher import Launcher
+from resources.warehouse import Replace, Warehouse
+from text2graph_dagster.corpus.folder import ONTOLOGY, fingerprint
+from text2graph_dagster.dataset.instructions import render
+from text2graph_dagster.identity import digest, digest_json
+from text2graph_dagster.ontology import Ontology, load_ontology
+from text2graph_dagster.settings import Settings
+
+# Part of every checkpoint's identity: raise it when the training programs make something else of the same input.
+TRAINING_VERSION = 1
+
+EXAMPLES = """
+SELECT f.*, p.text FROM filtered_dataset f
+JOIN (SELECT corpus, passage_id, any_value(text) AS text FROM raw_corpus GROUP BY ALL) p USING (corpus, passage_id)
+ORDER BY corpus, example_id
+"""
+GOLD = """
+SELECT g.corpus, g.passage_id, g.split, min(p.doc_id) AS doc_id, any_value(p.text) AS text,
+       any_value(p.language) AS language, any_value(g.entities) AS entities, any_value(g.relations) AS relations
+FROM gold_graphs g JOIN raw_corpus p USING (corpus, passage_id)
+WHERE g.split = ? AND g.corpus IN (SELECT DISTINCT corpus FROM filtered_dataset)
+GROUP BY g.corpus, g.passage_id, g.split ORDER BY g.corpus, g.passage_id
+"""
+_GOLD_COLUMNS = ("corpus", "passage_id", "doc_id", "split", "text", "entities", "relations")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a training or prediction step works with."""
+
+    context: dg.AssetExecutionContext
+    home: Home
+    warehouse: Warehouse
+    launcher: Launcher
+    settings: Settings
+
+    def ontology_files(self) -> dict[str, Path]:
+        """Return the ontology file of every corpus in filtered_dataset."""
+        corpora = self.warehouse.read("SELECT DISTINCT corpus FROM filtered_dataset ORDER BY corpus")["corpus"]
+        return {corpus: self.home.corpora / corpus / ONTOLOGY for corpus in corpora}
+
+    def ontologies(self) -> dict[str, Ontology]:
+        """Return the ontology of every corpus in filtered_dataset."""
+        return {corpus: load_ontology(path) for corpus, path in self.ontology_files().items()}
+
+    def gold_version(self, split: str) -> str:
+        """Return the version of a split's gold graphs."""
+        sql = "SELECT count(*) || '-' || coalesce(sum(hash(g)::HUGEINT), 0) FROM gold_graphs g WHERE split = ?"
+        return str(self.warehouse.value(sql, [split]))
+
+    def gold(self, split: str) -> pl.DataFrame:
+        """Return the gold passages of a split as examples that ask for their corpus's whole ontology.
+
+        Columns: those of filtered_dataset that the programs read, and `text`; the messages hold the prompt only.
+        """
+        ontologies = self.ontologies()
+        rows = self.warehouse.read(GOLD, [split])
+        return pl.DataFrame(
+            [_gold_example(row, ontologies[row["corpus"]], self.settings) for row in rows.iter_rows(named=True)],
+            infer_schema_length=None,
+        )
+
+
+def _gold_example(row: Mapping[str, Any], ontology: Ontology, settings: Settings) -> dict[str, Any]:
+    entity_types, relation_types = list(ontology.entity_names), list(ontology.relation_names)
+    prompt = render(row["text"], entity_types, relation_types, ontology, settings.dataset.template, row["language"])
+    return {
+        "example_id": digest(row["corpus"], row["passage_id"]),
+        **{column: row[column] for column in _GOLD_COLUMNS},
+        "messages": [{"role": "user", "content": prompt}],
+        "entity_types": entity_types,
+        "relation_types": relation_types,
+    }
+
+
+def current(warehouse: Warehouse, stage: str) -> dict[str, Any] | None:
+    """Return the row of the stage's present checkpoint, its config and metrics read; None when there is none."""
+    rows = warehouse.read("SELECT * FROM checkpoints WHERE stage = ? AND current", [stage]).to_dicts()
+    if not rows:
+        return None
+    return {**rows[0], "config": json.loads(rows[0]["config"]), "metrics": json.loads(rows[0]["metrics"])}
+
+
+def train(
+    bench: Bench, stage: str, module: str, sections: set[str], parent: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the stage's checkpoint for the present data and settings, training it unless it is there already.
+
+    Args:
+        module: the program, e.g. "text2graph_dagster.training.sft".
+        sections: the sections of the settings that decide the result.
+        parent: the checkpoint that it starts from.
+    """
+    warehouse, base = bench.warehouse, bench.settings.student.base_model
+    config = bench.settings.model_dump(mode="json", include={*sections, "seed"})
+    dataset_digest = warehouse.version("filtered_dataset")
+    checkpoint_id = digest_json(
+        {
+            "stage": stage,
+            "config": config,
+            "dataset": dataset_digest,
+            "dev": bench.gold_version("dev"),
+            "ontologies": {name: ontology.digest for name, ontology in bench.ontologies().items()},
+            "parent": parent["checkpoint_id"] if parent else None,
+            "base": fingerprint(Path(base)) if Path(base).is_dir() else base,
+            "version": TRAINING_VERSION,
+        }
+    )
+    folder = bench.home.checkpoints / f"{stage}-{checkpoint_id[:12]}"
+    known = warehouse.read("SELECT * FROM checkpoints WHERE checkpoint_id = ?", [checkpoint_id]).to_dicts()
+    if known and sha256(folder) == known[0]["sha256"]:
+        bench.context.log.info(f"{stage}: nothing has changed; {folder} is taken as it is")
+        row = known[0]
+    else:
+        result = bench.launcher.run(bench.context, module, _write_inputs(bench, folder, parent))
+        row = {
+            "checkpoint_id": checkpoint_id,
+            "stage": stage,
+            "path": str(folder),
+            "sha256": sha256(folder),
+            "parent": parent["checkpoint_id"] if parent else None,
+            "config": json.dumps(config, ensure_ascii=False, sort_keys=True),
+            "dataset_digest": dataset_digest,
+            "metrics": json.dumps({k: v for k, v in result.items() if k not in {"type", "settings"}}),
+        }
+    _make_current(warehouse, {**row, "current": True})
+    return current(warehouse, stage) or {}
+
+
+def _write_inputs(bench: Bench, folder: Path, parent: Mapping[str, Any] | None) -> Path:
+    """Write what the program reads beside its output, and return the path of its configuration."""
+    inputs = folder.with_name(f"{folder.name}.inputs")
+    inputs.mkdir(parents=True, exist_ok=True)
+    bench.warehouse.read(EXAMPLES).write_parquet(inputs / "train.parquet")
+    dev = bench.gold("dev")
+    if dev.height:
+        dev.write_parquet(inputs / "dev.parquet")
+    config = {
+        "settings": bench.settings.model_dump(mode="json"),
+        "train": str(inputs / "train.parquet"),
+        "dev": str(inputs / "dev.parquet") if dev.height else None,
+        "ontologies": {name: str(path) for name, path in bench.ontology_files().items()},
+        "base": parent["path"] if parent else None,
+        "output": str(folder),
+    }
+    path = inputs / "run.json"
+    path.write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf-8")
+    return path
+
+
+def _make_current(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
+    others = warehouse.read(
+        "SELECT * REPLACE (false AS current) FROM checkpoints WHERE stage = ? AND checkpoint_id <> ?",
+        [row["stage"], row["checkpoint_id"]],
+    )
+    mine = pl.DataFrame([dict(row)], schema=others.schema)
+    warehouse.commit(Replace("checkpoints", pl.concat([others, mine]), {"stage": row["stage"]}))
+
+
+def sha256(folder: Path) -> str:
+    """Return the digest of a model directory's weights; "" when there are none."""
+    sha = hashlib.sha256()
+    files = sorted(folder.glob("*.safetensors"))
+    for file in files:
+        sha.update(file.name.encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    return sha.hexdigest() if files else ""
+
+
+def learning_curves(checkpoint: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    """Return (step, value) of every figure that the training program recorded."""
+    path = Path(checkpoint["path"]) / "metrics.jsonl"
+    points = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    names = sorted({name for point in points for name in point} - {"step"})
+    return {n: [(p["step"], p[n]) for p in points if isinstance(p.get(n), int | float)] for n in names}
+
+
+def checkpoint_metadata(checkpoint: Mapping[str, Any], charted: list[str]) -> dict[str, Any]:
+    """Return what the UI shows of a checkpoint: where it lies, its dev figures, its curves."""
+    curves = learning_curves(checkpoint)
+    pictures = {name: svg_picture(line_chart({name: curves[name]}, name), name) for name in charted if name in curves}
+    dev = {f"dev_{name}": value for name, value in (checkpoint["metrics"].get("dev") or {}).items()}
+    seconds = {k: checkpoint["metrics"][k] for k in ("seconds", "cpu_seconds") if k in checkpoint["metrics"]}
+    return {
+        "path": dg.MetadataValue.path(checkpoint["path"]),
+        "checkpoint_id": checkpoint["checkpoint_id"],
+        "sha256": checkpoint["sha256"],
+        **dev,
+        **seconds,
+        **pictures,
+    }

@@ -1,0 +1,222 @@
+"""eval_report: how good every system is on the same held-out passages, against what, and how sure that is."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.checkpoints import Bench, current, learning_curves
+from assets.conditions import when_data_changed
+from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, failed_gates
+from assets.grpo_checkpoint import GRPO_CHECKPOINT_GATES, grpo_checkpoint
+from assets.plain import OWNERS, plain_errors, svg_picture, table_metadata
+from assets.predictions import SPLIT, model_predictions, teacher_predictions
+from resources.home import Home
+from resources.launcher import Launcher
+from resources.settings import SettingsResource
+from resources.warehouse import Replace, Warehouse
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.evaluation.examples import Example, draw_lots
+from text2graph_dagster.evaluation.funnel import funnels
+from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, Figures, headline_markdown
+from text2graph_dagster.evaluation.report import ReportData, primary_picture, render
+from text2graph_dagster.evaluation.score import read, score_run
+from text2graph_dagster.graph import from_rows
+from text2graph_dagster.identity import digest_json
+from text2graph_dagster.settings import NANO
+
+PRIMARY = "relation_strict_f1"
+
+
+@dg.asset(
+    deps=[grpo_checkpoint],
+    group_name="model",
+    kinds={"duckdb"},
+    owners=OWNERS,
+    code_version="1",
+    pool="gpu",
+    automation_condition=when_data_changed,
+)
+def eval_report(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    warehouse: Warehouse,
+    settings: SettingsResource,
+    launcher: Launcher,
+) -> dg.MaterializeResult[None]:
+    """Teacher, untrained base, SFT and GRPO on the same gold passages, with paired 95 % intervals, as table and page."""
+    with plain_errors():
+        bench = Bench(context, home, warehouse, launcher, settings.load())
+        if objections := failed_gates(warehouse, bench.settings, "grpo_checkpoint", GRPO_CHECKPOINT_GATES, None):
+            raise UserError(f"the GRPO checkpoint is not reported on: {'; '.join(objections)}.")
+        gold = bench.gold(SPLIT)
+        if not gold.height:
+            raise UserError(
+                "no corpus has gold passages of the split test: add a gold.jsonl to be told how good it is."
+            )
+        runs = ask_systems(bench, gold)
+        run = _identity(bench, runs)
+        page = home.reports / f"{run[:12]}.html"
+        if not (page.is_file() and warehouse.value("SELECT count(*) FROM report_runs WHERE run = ?", [run])):
+            _make(bench, run, runs, gold, page)
+        _touch(warehouse, run, page)
+        rows = warehouse.read("SELECT * FROM eval_report WHERE run = ?", [run]).to_dicts()
+        return dg.MaterializeResult(
+            metadata={
+                **table_metadata(warehouse, "eval_report"),
+                "report": dg.MetadataValue.path(str(page)),
+                "headline": dg.MetadataValue.md(headline_markdown(rows, list(runs))),
+                "relation_f1": svg_picture(primary_picture(Figures(rows, list(runs))), "relation F1"),
+                **_headline_numbers(rows, list(runs)[-1]),
+            },
+            data_version=dg.DataVersion(run),
+        )
+
+
+def ask_systems(bench: Bench, gold: pl.DataFrame) -> dict[str, str]:
+    """Return, per system in the order of the report, the run of predictions that holds its answers."""
+    runs = {"teacher": teacher_predictions(bench)}
+    base = bench.settings.student.base_model
+    if base != NANO:
+        runs["base"] = model_predictions(bench, "base", base, base, gold)
+    for stage in ("sft", "grpo"):
+        checkpoint = current(bench.warehouse, stage)
+        if checkpoint is None:
+            raise UserError(f"there is no {stage} checkpoint: materialise {stage}_checkpoint first.")
+        runs[stage] = model_predictions(bench, stage, checkpoint["checkpoint_id"], checkpoint["path"], gold)
+    return runs
+
+
+def _identity(bench: Bench, runs: Mapping[str, str]) -> str:
+    """Return the digest of everything that the figures depend on."""
+    return digest_json(
+        {
+            "predictions": dict(runs),
+            "gold": bench.gold_version(SPLIT),
+            "ontologies": {name: ontology.digest for name, ontology in bench.ontologies().items()},
+            "bootstrap": [bench.settings.evaluation.bootstrap_samples, bench.settings.seed],
+        }
+    )
+
+
+def _make(bench: Bench, run: str, runs: Mapping[str, str], gold: pl.DataFrame, page: Path) -> None:
+    """Score the predictions, store the figures, write the page."""
+    predictions = pl.concat(
+        bench.warehouse.read("SELECT * FROM predictions WHERE run = ? AND system = ?", [r, s]) for s, r in runs.items()
+    )
+    evaluation, seed = bench.settings.evaluation, bench.settings.seed
+    ontologies = bench.ontologies()
+    bench.context.log.info(f"scoring {len(runs)} systems on {gold.height:,} passages")
+    figures = score_run(run, gold, predictions, ontologies, list(runs), evaluation.bootstrap_samples, seed)
+    bench.warehouse.commit(Replace("eval_report", figures, {"run": run}))
+    stages = {stage: current(bench.warehouse, stage) for stage in ("sft", "grpo")}
+    data = ReportData(
+        title=", ".join(ontologies),
+        run=run,
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        rows=figures.to_dicts(),
+        systems=list(runs),
+        ontologies=ontologies,
+        published=evaluation.published,
+        curves={SYSTEM_LABELS[stage]: learning_curves(row) for stage, row in stages.items() if row},
+        funnels=funnels(bench.warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts(), list(ontologies)),
+        gates=bench.warehouse.read(LATEST_GATES).to_dicts(),
+        examples=_examples(gold, predictions, list(runs), evaluation.examples, seed),
+        configuration=bench.settings.model_dump(mode="json"),
+        provenance=_provenance(bench, stages, runs),
+    )
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render(data), encoding="utf-8")
+
+
+LATEST_GATES = "SELECT DISTINCT ON (asset, corpus, gate) * FROM gates ORDER BY asset, corpus, gate, judged_at DESC"
+
+
+def _provenance(bench: Bench, stages: Mapping[str, dict[str, Any] | None], runs: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {f"predictions of {system}": run for system, run in runs.items()}
+    found["filtered_dataset"] = bench.warehouse.version("filtered_dataset")
+    found["test gold"] = bench.gold_version(SPLIT)
+    for stage, row in stages.items():
+        if row:
+            found[f"{stage} checkpoint"] = row["checkpoint_id"]
+            found[f"{stage} weights (sha256)"] = row["sha256"]
+            found[f"{stage} seconds (wall clock, processor)"] = [
+                row["metrics"].get(k) for k in ("seconds", "cpu_seconds")
+            ]
+            found[f"{stage} versions"] = row["metrics"].get("versions")
+    return found
+
+
+def _examples(
+    gold: pl.DataFrame, predictions: pl.DataFrame, systems: list[str], number: int, seed: int
+) -> list[Example]:
+    """Return passages drawn by lot, with what each system made of them."""
+    by_key = {(r["system"], r["corpus"], r["passage_id"]): r for r in predictions.to_dicts()}
+    chosen = set(draw_lots(gold["example_id"].to_list(), number, seed))
+    examples = []
+    for row in gold.iter_rows(named=True):
+        if row["example_id"] not in chosen:
+            continue
+        answers = {s: by_key.get((s, row["corpus"], row["passage_id"])) for s in systems}
+        graphs = {
+            s: from_rows(a["entities"], a["relations"]) if a and read(a["raw_output"]) is not None else None
+            for s, a in answers.items()
+        }
+        wanted = from_rows(row["entities"], row["relations"])
+        examples.append(Example(row["corpus"], row["passage_id"], row["text"], wanted, graphs))
+    return examples
+
+
+def _touch(warehouse: Warehouse, run: str, page: Path) -> None:
+    """Make this run the last one."""
+    row = {"run": run, "made_at": datetime.now(UTC).replace(tzinfo=None), "path": str(page)}
+    warehouse.commit(Replace("report_runs", pl.DataFrame([row]), {"run": run}))
+
+
+def _headline_numbers(rows: list[dict[str, Any]], system: str) -> dict[str, float]:
+    """Return the primary figure of the last system per corpus, so that the UI plots it over runs."""
+    return {
+        f"{r['corpus']}/{PRIMARY}": r["value"]
+        for r in rows
+        if r["system"] == system and r["metric"] == PRIMARY and r["value"] is not None
+    }
+
+
+def _regression(scope: Scope) -> Measured:
+    """Return by how much the upper end of the student's interval lies below the last accepted report's figure."""
+    sql = """
+    SELECT corpus, value, high FROM eval_report
+    WHERE run = ? AND metric = ? AND system = 'grpo' AND value IS NOT NULL ORDER BY corpus
+    """
+    present = scope.warehouse.value("SELECT run FROM report_runs ORDER BY made_at DESC LIMIT 1")
+    accepted = scope.warehouse.value(
+        """
+        SELECT g.data_version FROM gates g JOIN report_runs r ON r.run = g.data_version
+        WHERE g.asset = 'eval_report' AND g.gate = 'regression' AND g.passed AND g.data_version <> ?
+        ORDER BY g.judged_at DESC LIMIT 1
+        """,
+        [present],
+    )
+    if accepted is None:
+        return Measured(None, {"accepted": "this is the first report"})
+    before = {r["corpus"]: r["value"] for r in scope.warehouse.read(sql, [accepted, PRIMARY]).to_dicts()}
+    after = {r["corpus"]: r["high"] for r in scope.warehouse.read(sql, [present, PRIMARY]).to_dicts()}
+    falls = [before[corpus] - after[corpus] for corpus in before if after.get(corpus) is not None]
+    return Measured(max(falls) if falls else None, {"accepted": accepted})
+
+
+EVAL_REPORT_GATES = (
+    contract_gate("eval_report"),
+    Gate(
+        "regression",
+        "fall of the upper end of relation F1's interval below the last accepted report",
+        "≤",
+        lambda s: s.gates.report_max_regression,
+        _regression,
+    ),
+)
+
+eval_report_gates = build_gates(eval_report, EVAL_REPORT_GATES)

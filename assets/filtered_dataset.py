@@ -1,0 +1,215 @@
+"""filtered_dataset: the training examples of all corpora whose gates are open. Bad data ends here."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+
+from assets.conditions import when_data_changed
+from assets.cot_traces import COT_TRACES_GATES, cot_traces
+from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, failed_gates, sql_gate
+from assets.partitions import all_corpora
+from assets.plain import OWNERS, counts_table, plain_errors, table_metadata
+from assets.raw_corpus import RAW_CORPUS_GATES, raw_corpus
+from assets.teacher_graphs import TEACHER_GRAPHS_GATES, teacher_graphs
+from resources.home import Home
+from resources.settings import SettingsResource
+from resources.warehouse import Replace, Warehouse
+from text2graph_dagster.contracts import CONTRACTS
+from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.dataset.instructions import build_examples
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.settings import Settings
+
+STAGE = "filtered_dataset"
+UPSTREAM_GATES: Mapping[str, tuple[Gate, ...]] = {
+    "raw_corpus": RAW_CORPUS_GATES,
+    "teacher_graphs": TEACHER_GRAPHS_GATES,
+    "cot_traces": COT_TRACES_GATES,
+}
+TRACED = """
+SELECT t.corpus, t.passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
+       any_value(g.entities) AS entities, any_value(g.relations) AS relations,
+       any_value(t.rationale) AS rationale, any_value(t.verified) AS verified
+FROM cot_traces t
+JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id AND g.sample = 0
+JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
+WHERE t.corpus = ? AND p.split = 'train'
+GROUP BY t.corpus, t.passage_id ORDER BY t.passage_id
+"""
+GOLD_TEXTS = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train' ORDER BY passage_id"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One corpus's examples, and its traces that became none, each with its reason."""
+
+    corpus: str
+    traces: int
+    examples: pl.DataFrame
+    left_out: Mapping[str, str]
+
+    def counts(self) -> dict[str, int]:
+        """Return traces in, examples out, and what was left out by reason."""
+        reasons = Counter(self.left_out.values())
+        return {
+            "traces_in": self.traces,
+            "examples": self.examples.height,
+            **{f"left_out: {reason}": reasons[reason] for reason in sorted(reasons)},
+        }
+
+    def quarantine(self) -> pl.DataFrame:
+        """Return a row per trace that was left out."""
+        rows = [
+            {"stage": STAGE, "corpus": self.corpus, "doc_id": None, "passage_id": i, "reason": why, "detail": None}
+            for i, why in sorted(self.left_out.items())
+        ]
+        return pl.DataFrame(rows, schema=CONTRACTS["quarantine"].dtypes)
+
+    def accounting(self) -> pl.DataFrame:
+        """Return the counts as rows."""
+        rows = [{"stage": STAGE, "corpus": self.corpus, "item": i, "count": n} for i, n in self.counts().items()]
+        return pl.DataFrame(rows, schema=CONTRACTS["accounting"].dtypes)
+
+
+@dg.asset(
+    deps=[dg.AssetDep(asset, partition_mapping=all_corpora) for asset in (raw_corpus, teacher_graphs, cot_traces)],
+    group_name="data",
+    kinds={"duckdb", "polars"},
+    owners=OWNERS,
+    code_version="1",
+    automation_condition=when_data_changed,
+)
+def filtered_dataset(
+    context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource
+) -> dg.MaterializeResult[None]:
+    """Training examples of every corpus whose gates passed on its present data: traces in = examples + left out."""
+    with plain_errors():
+        config = settings.load()
+        names, closed = open_corpora(warehouse, config)
+        for objections in closed.values():
+            context.log.warning(f"not trained on: {'; '.join(objections)}")
+        if not names:
+            why = "; ".join(o for objections in closed.values() for o in objections) or "there is no corpus yet"
+            raise UserError(f"no corpus may be trained on: {why}.")
+        gold = warehouse.read(GOLD_TEXTS)
+        parts = [build_part(warehouse, name, open_corpus(home.corpora / name).ontology, gold, config) for name in names]
+        warehouse.commit(
+            Replace(STAGE, pl.concat([part.examples for part in parts]), {}),
+            Replace("quarantine", pl.concat([part.quarantine() for part in parts]), {"stage": STAGE}),
+            Replace("accounting", pl.concat([part.accounting() for part in parts]), {"stage": STAGE}),
+        )
+        totals: Counter[str] = Counter()
+        for part in parts:
+            totals.update(part.counts())
+        return dg.MaterializeResult(
+            metadata={
+                **table_metadata(warehouse, STAGE),
+                "corpora": ", ".join(names),
+                "corpora_not_trained_on": ", ".join(closed) or "none",
+                "accounting": counts_table(totals),
+            },
+            data_version=dg.DataVersion(warehouse.version(STAGE)),
+        )
+
+
+def open_corpora(warehouse: Warehouse, settings: Settings) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the corpora whose gates all passed on their present data, and what speaks against each other one."""
+    corpora = warehouse.read("SELECT DISTINCT corpus FROM raw_corpus ORDER BY corpus")["corpus"].to_list()
+    against = {
+        corpus: [
+            objection
+            for asset, gates in UPSTREAM_GATES.items()
+            for objection in failed_gates(warehouse, settings, asset, gates, corpus)
+        ]
+        for corpus in corpora
+    }
+    return [c for c in corpora if not against[c]], {c: why for c, why in against.items() if why}
+
+
+def build_part(warehouse: Warehouse, corpus: str, ontology: Ontology, gold: pl.DataFrame, settings: Settings) -> Part:
+    """Return one corpus's examples: verified, far from every gold passage, and what the dataset settings ask for."""
+    traced = warehouse.read(TRACED, [corpus])
+    left_out = near_gold(traced, gold, settings.dataset.gold_ngram)
+    for passage_id in traced.filter(~pl.col("verified"))["passage_id"]:
+        left_out.setdefault(passage_id, "not_verified")
+    kept = traced.filter(~pl.col("passage_id").is_in(list(left_out)))
+    built = build_examples(kept, ontology, settings.dataset, settings.seed)
+    return Part(corpus, traced.height, built.examples, {**left_out, **built.left_out})
+
+
+def _near_gold(scope: Scope) -> Measured:
+    """Look for gold passages among the examples, whatever the asset may have done."""
+    sql = """
+    SELECT DISTINCT passage_id, text FROM raw_corpus
+    WHERE passage_id IN (SELECT passage_id FROM filtered_dataset) AND split = 'train' ORDER BY passage_id
+    """
+    found = near_gold(scope.warehouse.read(sql), scope.warehouse.read(GOLD_TEXTS), scope.settings.dataset.gold_ngram)
+    sample = [dg.TableRecord({"passage_id": i, "reason": why}) for i, why in sorted(found.items())[:10]]
+    return Measured(len(found), {"sample": dg.MetadataValue.table(sample)} if sample else {})
+
+
+def _covered(scope: Scope) -> Measured:
+    sql = """
+    SELECT r.type AS type, count(DISTINCT example_id) AS examples
+    FROM (SELECT example_id, unnest(relations) AS r FROM filtered_dataset) GROUP BY ALL ORDER BY ALL
+    """
+    types = scope.warehouse.read(sql)
+    if not types.height:
+        return Measured(None)
+    table = [dg.TableRecord(row) for row in types.iter_rows(named=True)]
+    enough = (types["examples"] >= scope.settings.gates.dataset_per_type).sum()
+    return Measured(enough / types.height, {"examples": dg.MetadataValue.table(table)})
+
+
+FILTERED_DATASET_GATES = (
+    contract_gate(STAGE),
+    sql_gate(
+        "accounting",
+        "traces that are neither an example nor left out with a reason",
+        "≤",
+        lambda _: 0,
+        """
+        SELECT abs(sum(count) FILTER (item = 'traces_in') - sum(count) FILTER (item <> 'traces_in'))
+        FROM accounting WHERE stage = 'filtered_dataset'
+        """,
+    ),
+    sql_gate(
+        "enough",
+        "training examples",
+        "≥",
+        lambda s: s.gates.dataset_min_examples,
+        "SELECT count(*) FROM filtered_dataset",
+    ),
+    Gate(
+        "covered",
+        "share of the occurring relation types that have enough examples",
+        "≥",
+        lambda s: s.gates.dataset_min_covered,
+        _covered,
+    ),
+    sql_gate(
+        "splits",
+        "examples whose passage is also a gold passage",
+        "≤",
+        lambda _: 0,
+        """
+        SELECT count(*) FROM filtered_dataset
+        WHERE passage_id IN (SELECT passage_id FROM raw_corpus WHERE split <> 'train')
+        """,
+    ),
+    Gate("near_gold", "examples whose passage is near a gold passage", "≤", lambda _: 0, _near_gold),
+    sql_gate(
+        "empty",
+        "share of examples without a relation",
+        "≤",
+        lambda s: s.gates.dataset_max_empty,
+        "SELECT avg((len(relations) = 0)::INT) FROM filtered_dataset",
+    ),
+)
+
+filtered_dataset_gates = build_gates(filtered_dataset, FILTERED_DATASET_GATES)

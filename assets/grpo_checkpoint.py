@@ -1,0 +1,96 @@
+"""grpo_checkpoint: the SFT student, improved by group-relative policy optimisation."""
+
+from collections.abc import Callable
+from statistics import fmean
+
+import dagster as dg
+
+from assets.checkpoints import Bench, checkpoint_metadata, current, learning_curves, train
+from assets.conditions import when_data_changed
+from assets.gates import Gate, Measured, Scope, build_gates, failed_gates
+from assets.plain import OWNERS, plain_errors
+from assets.sft_checkpoint import SFT_CHECKPOINT_GATES, dev_figure, refuse_bad_data, sft_checkpoint
+from resources.home import Home
+from resources.launcher import Launcher
+from resources.settings import SettingsResource
+from resources.warehouse import Warehouse
+from text2graph_dagster.errors import UserError
+
+
+@dg.asset(
+    deps=[sft_checkpoint],
+    group_name="model",
+    kinds={"pytorch", "huggingface"},
+    owners=OWNERS,
+    code_version="1",
+    pool="gpu",
+    automation_condition=when_data_changed,
+    retry_policy=dg.RetryPolicy(max_retries=1),
+)
+def grpo_checkpoint(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    warehouse: Warehouse,
+    settings: SettingsResource,
+    launcher: Launcher,
+) -> dg.MaterializeResult[None]:
+    """A model directory, never worse on dev than the SFT student it starts from."""
+    with plain_errors():
+        bench = Bench(context, home, warehouse, launcher, settings.load())
+        refuse_bad_data(warehouse, bench.settings)
+        if objections := failed_gates(warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
+            raise UserError(f"the SFT checkpoint is not improved upon: {'; '.join(objections)}.")
+        parent = current(warehouse, "sft")
+        checkpoint = train(bench, "grpo", "text2graph_dagster.training.grpo", {"student", "grpo", "evaluation"}, parent)
+        return dg.MaterializeResult(
+            metadata=checkpoint_metadata(checkpoint, ["reward", "relation_f1", "entity_f1", "entropy", "kl"]),
+            data_version=dg.DataVersion(checkpoint["checkpoint_id"]),
+        )
+
+
+def _dev_loss(scope: Scope) -> Measured:
+    before, after = (dev_figure(stage, "relation_f1", scope) for stage in ("sft", "grpo"))
+    if before is None or after is None:
+        return Measured(None)
+    return Measured(before - after, {"sft": before, "grpo": after})
+
+
+def _empty_rise(scope: Scope) -> Measured:
+    before, after = (dev_figure(stage, "empty_share", scope) for stage in ("sft", "grpo"))
+    return Measured(None if before is None or after is None else after - before)
+
+
+def _length_ratio(scope: Scope) -> Measured:
+    before, after = (dev_figure(stage, "answer_tokens", scope) for stage in ("sft", "grpo"))
+    return Measured(after / before if before and after else None)
+
+
+def _last_tenth(figure: str) -> Callable[[Scope], Measured]:
+    """Return what measures the mean of a training figure over its last tenth."""
+
+    def measure(scope: Scope) -> Measured:
+        checkpoint = current(scope.warehouse, "grpo")
+        values = [value for _, value in learning_curves(checkpoint).get(figure, [])] if checkpoint else []
+        return Measured(fmean(values[-max(1, len(values) // 10) :]) if values else None)
+
+    return measure
+
+
+def _triple_ratio(scope: Scope) -> Measured:
+    return Measured(dev_figure("grpo", "triple_ratio", scope))
+
+
+GRPO_CHECKPOINT_GATES = (
+    Gate("dev_f1", "fall of dev relation F1 below SFT's", "≤", lambda s: s.gates.grpo_max_dev_loss, _dev_loss),
+    Gate(
+        "few_triples", "predicted per gold relation on dev", "≥", lambda s: s.gates.grpo_triple_ratio[0], _triple_ratio
+    ),
+    Gate(
+        "many_triples", "predicted per gold relation on dev", "≤", lambda s: s.gates.grpo_triple_ratio[1], _triple_ratio
+    ),
+    Gate("length", "length of dev answers relative to SFT's", "≤", lambda s: s.gates.grpo_max_length, _length_ratio),
+    Gate("empty", "rise of the share of empty dev answers", "≤", lambda s: s.gates.grpo_max_empty_rise, _empty_rise),
+    Gate("kl", "mean KL to the SFT model at the end", "≤", lambda s: s.gates.grpo_max_kl, _last_tenth("kl")),
+)
+
+grpo_checkpoint_gates = build_gates(grpo_checkpoint, GRPO_CHECKPOINT_GATES)

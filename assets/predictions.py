@@ -1,0 +1,95 @@
+"""What each system answers to the held-out gold passages, through the legality filter; asked once per system."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from assets.checkpoints import Bench
+from resources.warehouse import Replace
+from text2graph_dagster.contracts import CONTRACTS
+from text2graph_dagster.decoding import legalise
+from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse, serialise, to_rows
+from text2graph_dagster.identity import digest
+from text2graph_dagster.ontology import Ontology
+
+SPLIT = "test"
+PREDICT = "text2graph_dagster.evaluation.predict"
+
+
+def teacher_predictions(bench: Bench) -> str:
+    """Store the teacher's graphs of the gold passages as predictions of the system "teacher"; return their run."""
+    sql = """
+    SELECT g.corpus, g.passage_id, t.entities, t.relations FROM gold_graphs g
+    JOIN teacher_graphs t ON t.corpus = g.corpus AND t.passage_id = g.passage_id AND t.sample = 0
+    WHERE g.split = ? AND g.corpus IN (SELECT DISTINCT corpus FROM filtered_dataset)
+    """
+    run = digest("teacher", bench.warehouse.version("teacher_graphs"), bench.gold_version(SPLIT))
+    rows = []
+    for row in bench.warehouse.read(sql, [SPLIT]).iter_rows(named=True):
+        output = serialise(from_rows(row["entities"], row["relations"]))
+        rows.append({**row, "run": run, "system": "teacher", "split": SPLIT, "raw_output": output, "stopped": True})
+    _store(bench, run, "teacher", rows)
+    return run
+
+
+def model_predictions(bench: Bench, system: str, identity: str, model: str, gold: pl.DataFrame) -> str:
+    """Store a model's answers to the gold passages as predictions of `system`; return their run.
+
+    Args:
+        identity: what the model is, e.g. its checkpoint's id: equal identities are asked once.
+        model: its directory or hub name.
+    """
+    evaluation = bench.settings.evaluation.model_dump(mode="json", include={"max_new_tokens"})
+    run = digest(identity, bench.gold_version(SPLIT), json.dumps(evaluation, sort_keys=True))
+    present = bench.warehouse.value("SELECT count(*) FROM predictions WHERE run = ? AND system = ?", [run, system])
+    if present == gold.height:
+        bench.context.log.info(f"{system}: its answers are known")
+        return run
+    answers = _ask(bench, run, model, gold)
+    ontologies = bench.ontologies()
+    rows = []
+    for row in gold.iter_rows(named=True):
+        answer = answers.get(row["example_id"], {"raw_output": None, "stopped": None})
+        graph = legal_graph(answer["raw_output"], row, ontologies[row["corpus"]])
+        entities, relations = to_rows(graph)
+        rows.append(
+            {
+                **{column: row[column] for column in ("corpus", "passage_id", "split")},
+                **{"run": run, "system": system, "entities": entities, "relations": relations},
+                **{column: answer[column] for column in ("raw_output", "stopped")},
+            }
+        )
+    _store(bench, run, system, rows)
+    return run
+
+
+def legal_graph(raw_output: str | None, row: Mapping[str, Any], ontology: Ontology) -> Graph:
+    """Return the legal part of an answer, an empty graph when it cannot be read."""
+    try:
+        parsed = parse(raw_output or "")
+    except GraphParseError:
+        return Graph()
+    return legalise(parsed, row["text"], row["entity_types"], row["relation_types"], ontology).graph
+
+
+def _ask(bench: Bench, run: str, model: str, gold: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Run the prediction program and return its answers by example id."""
+    folder = bench.home.root_path / "predictions"
+    folder.mkdir(parents=True, exist_ok=True)
+    prompts, output, config = (folder / f"{run}.{name}" for name in ("prompts.parquet", "answers.parquet", "json"))
+    gold.select(pl.col("example_id").alias("id"), "messages").write_parquet(prompts)
+    settings = bench.settings.evaluation
+    program = {
+        **{"model": model, "prompts": str(prompts), "output": str(output)},
+        **{"batch_size": settings.batch_size, "max_new_tokens": settings.max_new_tokens},
+    }
+    config.write_text(json.dumps(program, indent=2), encoding="utf-8")
+    bench.launcher.run(bench.context, PREDICT, config)
+    return {row["id"]: row for row in pl.read_parquet(output).iter_rows(named=True)}
+
+
+def _store(bench: Bench, run: str, system: str, rows: list[dict[str, Any]]) -> None:
+    frame = pl.DataFrame(rows, schema=CONTRACTS["predictions"].dtypes)
+    bench.warehouse.commit(Replace("predictions", frame, {"run": run, "system": system}))

@@ -1,0 +1,34 @@
+"""Make a corpus folder from articles and a knowledge base: `python -m examples.wikitext.prepare --articles DIR --kb FILE --out DIR`.
+
+Articles are text or Markdown files; the knowledge base is JSON Lines (docs/corpus.md). There is no gold: the lineage is
+run up to filtered_dataset.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+
+def prepare(articles: Path, knowledge_base: Path, out: Path) -> int:
+    """Write the corpus folder and return its number of documents."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(Path(__file__).with_name("ontology.yaml"), out / "ontology.yaml")
+    shutil.copyfile(knowledge_base, out / "knowledge_base.jsonl")
+    documents = sorted(path for path in articles.iterdir() if path.suffix in {".txt", ".md"})
+    for path in documents:
+        shutil.copyfile(path, out / path.name)
+    return len(documents)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--articles", type=Path, required=True, help="folder with .txt or .md files")
+    parser.add_argument("--kb", type=Path, required=True, help="knowledge base, JSON Lines")
+    parser.add_argument("--out", type=Path, required=True, help="the corpus folder to be made")
+    arguments = parser.parse_args()
+    print(f"{prepare(arguments.articles, arguments.kb, arguments.out)} documents")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Where everything that is made lies."""
+
+from pathlib import Path
+
+import dagster as dg
+
+
+class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One folder: corpora, checkpoints, reports, and the warehouse beside them."""
+
+    root: str
+
+    @property
+    def root_path(self) -> Path:
+        """The folder itself."""
+        return Path(self.root)
+
+    @property
+    def corpora(self) -> Path:
+        """Folder of the corpora, one sub-folder each."""
+        return self.root_path / "corpora"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the trained models, one sub-folder each, named after the checkpoint's id."""
+        return self.root_path / "checkpoints"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports, one HTML page each."""
+        return self.root_path / "reports"

@@ -1,0 +1,72 @@
+"""`TEXT2GRAPH_PROFILE` chooses what is injected; assets never ask which profile they run under."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from resources.home import Home
+from resources.launcher import Launcher
+from resources.models import ReasonerResource, TeacherResource
+from resources.settings import SettingsResource
+from resources.warehouse import Warehouse
+from text2graph_dagster.errors import UserError
+
+# What a profile changes of the defaults in text2graph_dagster/settings.py (those are the local profile's).
+_CHAT_MODEL: Mapping[str, Any] = {
+    "teacher": {"kind": "chat"},
+    "dataset": {"template": "extract", "full_ontology_share": 0.5},
+    "corpus": {"passage_tokens": 256},
+    "student": {"base_model": "Qwen/Qwen2.5-0.5B-Instruct", "wire": "public"},
+    "sft": {"optimizer": "adamw", "learning_rate": 2e-5, "max_length": 2048},
+    "grpo": {"learning_rate": 1e-6, "max_steps": 500, "prompts_per_step": 64, "max_completion_length": 512},
+    "evaluation": {"max_new_tokens": 512},
+}
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {"local": {}, "gpu": _CHAT_MODEL, "cluster": _CHAT_MODEL}
+PREFIXES: Mapping[str, list[str]] = {
+    "local": [sys.executable],
+    "gpu": [sys.executable, "-m", "accelerate.commands.launch"],
+    "cluster": [sys.executable, "-m", "accelerate.commands.launch"],
+}
+
+
+def home_folder() -> Path:
+    """Return the folder for everything that is made: TEXT2GRAPH_HOME, or `home` where the command runs."""
+    return Path(os.environ.get("TEXT2GRAPH_HOME") or "home").absolute()
+
+
+def profile_name() -> str:
+    """Return the profile in force: TEXT2GRAPH_PROFILE, or local.
+
+    Raises:
+        UserError: there is no such profile.
+    """
+    name = os.environ.get("TEXT2GRAPH_PROFILE") or "local"
+    if name not in DEFAULTS:
+        raise UserError(f"TEXT2GRAPH_PROFILE is {name!r}; choose one of {', '.join(DEFAULTS)}.")
+    return name
+
+
+def warehouse() -> Warehouse:
+    """Return the warehouse of the home folder."""
+    return Warehouse(path=str(home_folder() / "warehouse.duckdb"))
+
+
+def settings() -> SettingsResource:
+    """Return the settings of the profile and of the file that TEXT2GRAPH_CONFIG names."""
+    return SettingsResource(
+        path=os.environ.get("TEXT2GRAPH_CONFIG") or "", profile_defaults=dict(DEFAULTS[profile_name()])
+    )
+
+
+def resources() -> dict[str, Any]:
+    """Return every resource by the name under which assets ask for it."""
+    return {
+        "home": Home(root=str(home_folder())),
+        "warehouse": warehouse(),
+        "settings": settings(),
+        "teacher": TeacherResource(),
+        "reasoner": ReasonerResource(),
+        "launcher": Launcher(prefix=PREFIXES[profile_name()]),
+    }

@@ -1,0 +1,27 @@
+"""Settings as a resource, so that a run's configuration can override them."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from text2graph_dagster.settings import Settings
+
+
+class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Defaults, then the profile's, then the YAML file's, then this run's `overrides`."""
+
+    path: str = Field(default="", description="YAML file (TEXT2GRAPH_CONFIG)")
+    profile_defaults: dict[str, Any] = Field(default_factory=dict, description="what the profile changes")
+    overrides: dict[str, Any] = Field(
+        default_factory=dict, description="for this run, e.g. {'sft': {'max_steps': 100}}"
+    )
+
+    def load(self) -> Settings:
+        """Return the settings in force.
+
+        Raises:
+            UserError: a key is unknown or a value is out of range.
+        """
+        return Settings.load(Path(self.path) if self.path else None, self.overrides, self.profile_defaults)

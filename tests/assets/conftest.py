@@ -1,0 +1,161 @@
+"""A small world in a temporary home: a corpus folder, real resources, and a launcher that trains in no time."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets import (
+    cot_traces,
+    eval_report,
+    filtered_dataset,
+    grpo_checkpoint,
+    raw_corpus,
+    sft_checkpoint,
+    teacher_graphs,
+)
+from resources import corpora
+from resources.home import Home
+from resources.launcher import Launcher
+from resources.models import ReasonerResource, TeacherResource
+from resources.settings import SettingsResource
+from resources.warehouse import Warehouse
+
+MODULES = [raw_corpus, teacher_graphs, cot_traces, filtered_dataset, sft_checkpoint, grpo_checkpoint, eval_report]
+DATA = ["raw_corpus", "teacher_graphs", "cot_traces"]
+
+ONTOLOGY = """
+name: tiny
+entity_types: [person, company, city]
+relation_types:
+  founded: {signatures: [[person, company]]}
+  lives in: {signatures: [[person, city]]}
+"""
+PEOPLE = ["Ada Torvik", "Ben Salla", "Cara Minten", "Dov Harrow", "Eli Prost", "Fay Runkel", "Gil Ostrom", "Hanna Vey"]
+COMPANIES = ["Velsoft", "Gramont", "Pellwise", "Tarnicor", "Ostwick", "Luminar", "Brastel", "Quenby"]
+CITIES = ["Garburg", "Felton", "Mirholm", "Sandrick", "Norvale", "Tessin", "Ulmar", "Wexley"]
+
+
+def write_corpus(folder: Path, documents: int = 64, *, broken: int = 0, gold: int = 6) -> Path:
+    """Write a corpus of short documents about few people; `broken` documents more are unreadable."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ontology.yaml").write_text(ONTOLOGY)
+    lines = []
+    for i in range(documents):
+        person, company, city = PEOPLE[i % 8], COMPANIES[i % 8], CITIES[i % 8]
+        said = [f"{person} founded {company} in {1950 + i}.", f"{person} moved to {city} in May {1950 + i} for good."]
+        lines.append(
+            {"id": f"d{i}", "text": f"{said[i // 8 % 2]} Number {i} of the series closes with remark {i * 7}."}
+        )
+    (folder / "documents.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for i in range(broken):
+        (folder / f"broken{i}.txt").write_bytes(b"\x00\x01")
+    facts = [("founded", "company", COMPANIES), ("lives in", "city", CITIES)]
+    knowledge = [
+        {"head": PEOPLE[i], "relation": r, "tail": tails[i], "head_type": "person", "tail_type": type_}
+        for i in range(8)
+        for r, type_, tails in facts
+    ]
+    (folder / "knowledge_base.jsonl").write_text("".join(json.dumps(fact) + "\n" for fact in knowledge))
+    (folder / "gold.jsonl").write_text("".join(json.dumps(gold_line(i)) + "\n" for i in range(gold)))
+    return folder
+
+
+def gold_line(i: int) -> dict[str, Any]:
+    person, company = PEOPLE[i % 8], COMPANIES[(i + 1) % 8]
+    text = f"It was {person} who, people say, set up {company} with loan {i}."
+    ends = [
+        {"id": f"e{n}", "text": name, "type": type_, "start": text.index(name), "end": text.index(name) + len(name)}
+        for n, (name, type_) in enumerate([(person, "person"), (company, "company")])
+    ]
+    relation = {"head_id": "e0", "tail_id": "e1", "type": "founded"}
+    return {"id": f"g{i}", "split": "dev" if i % 2 else "test", "text": text, "entities": ends, "relations": [relation]}
+
+
+class FakeLauncher(Launcher):
+    """Stands in for minutes of training: writes what the programs write, and counts how often it is asked."""
+
+    log: str
+
+    def run(self, context: dg.AssetExecutionContext, module: str, config: Path) -> Mapping[str, Any]:
+        with Path(self.log).open("a") as file:
+            file.write(module + "\n")
+        program = json.loads(config.read_text())
+        output = Path(program["output"])
+        if module.endswith("predict"):
+            prompts = pl.read_parquet(program["prompts"])
+            answer = '{"entities":[],"relations":[]}'
+            answers = prompts.select("id").with_columns(
+                raw_output=pl.lit(answer), tokens=pl.lit(5), stopped=pl.lit(True)
+            )
+            answers.write_parquet(output)
+            return {"type": "result"}
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "model.safetensors").write_bytes(module.encode())
+        points = [{"step": i, "loss": 1.0 / (i + 1), "reward": i / 10} for i in range(20)]
+        (output / "metrics.jsonl").write_text("".join(json.dumps(p) + "\n" for p in points))
+        dev = {"relation_f1": 0.5, "parse_rate": 1.0, "stopped": 1.0, "empty_share": 0.1, "answer_tokens": 20.0}
+        return {"type": "result", "dev": {**dev, "triple_ratio": 1.0}, "seconds": 1.0, "cpu_seconds": 1.0}
+
+
+@dataclass
+class House:
+    """A home with its Dagster instance."""
+
+    root: Path
+    instance: dg.DagsterInstance
+    overrides: dict[str, Any]
+
+    @property
+    def home(self) -> Home:
+        return Home(root=str(self.root))
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(path=str(self.root / "warehouse.duckdb"))
+
+    def launched(self) -> list[str]:
+        """Return the programs that were started, in order."""
+        log = self.root / "launched"
+        return [line.rpartition(".")[2] for line in log.read_text().splitlines()] if log.exists() else []
+
+    def definitions(self) -> dg.Definitions:
+        resources = {
+            "home": self.home,
+            "warehouse": self.warehouse,
+            "settings": SettingsResource(overrides=self.overrides),
+            "teacher": TeacherResource(),
+            "reasoner": ReasonerResource(),
+            "launcher": FakeLauncher(log=str(self.root / "launched")),
+        }
+        assets, checks = dg.load_assets_from_modules(MODULES), dg.load_asset_checks_from_modules(MODULES)
+        return dg.Definitions(assets=assets, asset_checks=checks, resources=resources)
+
+    def add(self, name: str, **shape: int) -> None:
+        source = write_corpus(self.root / "sources" / name, **shape)
+        corpora.add(source, name, self.home, self.instance, link=False, replace=True)
+
+    def run(self, partition: str | None, *keys: str) -> dg.ExecuteInProcessResult:
+        """Materialise these assets (all when none is named) with their checks, as one run."""
+        defs = self.definitions()
+        return dg.materialize(
+            [*(defs.assets or []), *(defs.asset_checks or [])],  # type: ignore[list-item]
+            selection=dg.AssetSelection.assets(*keys) if keys else None,
+            instance=self.instance,
+            resources=defs.resources,
+            partition_key=partition,
+            raise_on_error=False,
+        )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield House(
+            tmp_path, instance, {"evaluation": {"bootstrap_samples": 100}, "gates": {"dataset_min_examples": 8}}
+        )

@@ -1,0 +1,19 @@
+"""What all tests share: real data that is not part of the project, and a quiet environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+DATA = Path(os.environ.get("TEXT2GRAPH_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Return the folder of annotated sets, knowledge bases and raw text; skip, loudly, without it."""
+    if not DATA.is_dir():
+        pytest.skip(f"REAL DATA IS MISSING: {DATA} does not exist; set TEXT2GRAPH_DATA to run this test")
+    return DATA

@@ -1,0 +1,72 @@
+"""The prediction program, as it is run."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.text2graph_dagster.training import tiny
+from tests.text2graph_dagster.training.conftest import (  # noqa: F401
+    _one_thread,
+    examples,
+    fine_tuned,
+    workplace,
+)
+from text2graph_dagster.evaluation import predict
+
+
+def write_config(folder: Path, model: Path, count: int) -> Path:
+    import json
+
+    tiny.write_examples(folder / "gold.parquet", count, seed=4)
+    frame = pl.read_parquet(folder / "gold.parquet").select(pl.col("example_id").alias("id"), "messages")
+    frame.write_parquet(folder / "prompts.parquet")
+    config = {"model": str(model), "prompts": str(folder / "prompts.parquet"), "output": str(folder / "answers.parquet")}
+    (folder / "predict.json").write_text(json.dumps({**config, "max_new_tokens": 8, "batch_size": 4, "threads": 1}))
+    return folder / "predict.json"
+
+
+def test_every_prompt_is_answered_in_its_place(fine_tuned: Path, tmp_path: Path) -> None:  # noqa: F811
+    config = write_config(tmp_path, fine_tuned, 10)
+    assert predict.main(["--config", str(config)]) == 0
+    answers = pl.read_parquet(tmp_path / "answers.parquet")
+    assert answers["id"].to_list() == pl.read_parquet(tmp_path / "prompts.parquet")["id"].to_list()
+    assert answers.columns == ["id", "raw_output", "tokens", "stopped"]
+    assert answers["tokens"].min() >= 1 and answers["tokens"].max() <= 8
+    assert not list(tmp_path.glob("*.parts"))
+
+
+def test_a_run_that_was_cut_off_asks_only_what_is_left(
+    fine_tuned: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from text2graph_dagster.training import answering
+
+    monkeypatch.setattr(predict, "_PART", 4)
+    asked: list[int] = []
+    real = answering.answer_prompts
+
+    def counted(model: Any, tokenizer: Any, prompts: Any, **options: Any) -> Any:
+        if len(asked) == 1:
+            asked.append(0)
+            raise KeyboardInterrupt
+        asked.append(len(prompts))
+        return real(model, tokenizer, prompts, **options)
+
+    monkeypatch.setattr(answering, "answer_prompts", counted)
+    config = write_config(tmp_path, fine_tuned, 10)
+    with pytest.raises(KeyboardInterrupt):
+        predict.main(["--config", str(config)])
+    assert not (tmp_path / "answers.parquet").exists()
+    assert predict.main(["--config", str(config)]) == 0
+    assert asked == [4, 0, 4, 2]
+    assert pl.read_parquet(tmp_path / "answers.parquet").height == 10
+
+
+def test_a_bad_file_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path, tmp_path, 2)
+    pl.DataFrame({"id": ["a"]}).write_parquet(tmp_path / "prompts.parquet")
+    assert predict.main(["--config", str(config)]) == 1
+    assert "messages" in capsys.readouterr().err

@@ -1,0 +1,251 @@
+"""The metrics against hand-counted cases and against a slow, independent matcher."""
+
+import json
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from text2graph_dagster import metrics
+from text2graph_dagster.graph import Entity, Graph, ParsedGraph, Relation, parse
+from text2graph_dagster.metrics import Directions, Items, count, graph_items, output_items
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+
+ENTITY_TYPES = ("person", "company", "city")
+RELATION_TYPES = ("founded", "lives in", "married to")
+ONTOLOGY = Ontology(
+    "test",
+    "en",
+    tuple(map(EntityType, ENTITY_TYPES)),
+    (
+        RelationType("founded", inverse="founded by"),
+        RelationType("founded by"),
+        RelationType("lives in"),
+        RelationType("married to", symmetric=True),
+    ),
+)
+TURN = Directions.of(ONTOLOGY)
+
+
+def graph(entities: list[tuple[str, str]], relations: list[tuple[int, str, int]] = ()) -> Graph:
+    return Graph(
+        tuple(Entity(i, *e) for i, e in enumerate(entities)), tuple(Relation(h, t, kind) for h, kind, t in relations)
+    )
+
+
+GOLD = graph(
+    [("Ana Ruiz", "person"), ("Velsoft", "company"), ("Oslo", "city"), ("Ben Ode", "person")],
+    [(0, "founded", 1), (0, "lives in", 2), (0, "married to", 3)],
+)
+
+
+def counted(protocol: str, gold: Graph, predicted: Graph | ParsedGraph | None) -> list[int]:
+    """Count one passage over all types: [right, predicted, gold]."""
+    if isinstance(predicted, Graph):
+        answer: Items | None = graph_items(predicted, TURN)
+    else:
+        answer = output_items(predicted, TURN) if predicted else None
+    pairs = [(graph_items(gold, TURN), answer)]
+    return count(pairs, metrics.PROTOCOLS[protocol], ENTITY_TYPES).sum(axis=1)[0].tolist()
+
+
+def test_gold_against_itself_is_perfect_under_every_protocol() -> None:
+    for protocol in metrics.PROTOCOLS:
+        size = 4 if protocol.startswith("entity") else 3
+        assert counted(protocol, GOLD, GOLD) == [size] * 3
+
+
+def test_strict_wants_the_types_and_boundary_does_not() -> None:
+    mistyped = graph(
+        [("Ana Ruiz", "person"), ("Velsoft", "city"), ("Oslo", "city")], [(0, "founded", 1), (0, "lives in", 2)]
+    )
+    assert counted("entity_strict", GOLD, mistyped) == [2, 3, 4]
+    assert counted("entity_boundary", GOLD, mistyped) == [3, 3, 4]
+    assert counted("relation_strict", GOLD, mistyped) == [1, 2, 3]
+    assert counted("relation_boundary", GOLD, mistyped) == [2, 2, 3]
+
+
+def test_a_missing_prediction_counts_its_gold_and_nothing_else() -> None:
+    assert counted("relation_strict", GOLD, None) == [0, 0, 3]
+    assert counted("entity_strict", GOLD, None) == [0, 0, 4]
+
+
+def test_direction_matters_but_for_symmetric_and_inverse_relations() -> None:
+    people = [("Ana Ruiz", "person"), ("Velsoft", "company"), ("Oslo", "city"), ("Ben Ode", "person")]
+    turned = graph(people, [(1, "founded", 0), (2, "lives in", 0), (3, "married to", 0)])
+    assert counted("relation_strict", GOLD, turned) == [1, 3, 3]
+    inverse = graph(people, [(1, "founded by", 0)])
+    assert counted("relation_strict", GOLD, inverse) == [1, 1, 3]
+    both = graph(people, [(1, "founded by", 0), (0, "founded", 1)])
+    assert counted("relation_strict", GOLD, both) == [1, 1, 3]
+
+
+def test_repetitions_count_in_a_raw_answer_and_not_in_a_graph() -> None:
+    entities = (("Ana Ruiz", "person"), ("Oslo", "city"))
+    relation = ("Ana Ruiz", "lives in", "Oslo")
+    raw = ParsedGraph(entities * 20, (relation,) * 20)
+    assert counted("entity_strict", GOLD, raw) == [2, 40, 4]
+    assert counted("relation_strict", GOLD, raw) == [1, 20, 3]
+    twice = graph([("Oslo", "city"), ("oslo ", "city")])
+    assert counted("entity_strict", GOLD, twice) == [1, 1, 4]
+
+
+def test_a_raw_relation_without_its_entities_is_predicted_and_wrong() -> None:
+    raw = ParsedGraph((("Ana Ruiz", "person"),), (("Ana Ruiz", "lives in", "Oslo"),))
+    assert counted("relation_strict", GOLD, raw) == [0, 1, 3]
+    assert counted("relation_boundary", GOLD, raw) == [0, 1, 3]
+
+
+def test_types_that_nobody_asked_for_count_as_predicted() -> None:
+    raw = output_items(ParsedGraph((("Ana Ruiz", "planet"), ("Oslo", "city")), ()))
+    counts = count([(graph_items(GOLD), raw)], metrics.entity_strict, ENTITY_TYPES)
+    assert counts[0].tolist() == [[0, 0, 2], [0, 0, 1], [1, 1, 1], [0, 1, 0]]
+
+
+def test_names_with_delimiters_stay_apart() -> None:
+    assert (
+        counted("entity_boundary", graph([("a_b", "city"), ("c", "city")]), graph([("a", "city"), ("b_c", "city")]))[0]
+        == 0
+    )
+
+
+def test_scores_from_counts() -> None:
+    counts = np.array([[2, 4, 4], [0, 0, 2], [1, 1, 1], [0, 3, 0]])  # per type, summed over passages
+    assert metrics.micro_f1(counts) == pytest.approx(2 * 3 / (8 + 7))
+    assert metrics.macro_f1(counts) == pytest.approx((0.5 + 0 + 1) / 3)  # the last type has no gold
+    assert metrics.precision(counts).tolist() == pytest.approx([0.5, np.nan, 1, 0], nan_ok=True)
+    assert metrics.recall(counts).tolist() == pytest.approx([0.5, 0, 1, np.nan], nan_ok=True)
+    assert np.isnan(metrics.micro_f1(np.zeros((2, 3))))
+    assert np.isnan(metrics.macro_f1(np.zeros((2, 3))))
+
+
+def test_nothing_against_nothing_is_one_in_means_and_nothing_in_micro_counts() -> None:
+    nothing = graph_items(Graph())
+    pairs = [(nothing, nothing), (nothing, None), (graph_items(GOLD), nothing), (nothing, graph_items(GOLD))]
+    counts = count(pairs, metrics.relation_strict, RELATION_TYPES)
+    assert counts.sum(axis=1).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 3], [0, 3, 0]]
+    assert metrics.passage_f1(counts, np.array([True, False, True, True])).tolist() == [1, 0, 0, 0]
+
+
+def test_empty_answers_are_judged_on_passages_without_facts() -> None:
+    nothing, only_entities = graph_items(Graph()), graph_items(graph([("Oslo", "city")]))
+    full = graph_items(GOLD)
+    pairs = [
+        (nothing, nothing),
+        (only_entities, only_entities),
+        (full, nothing),
+        (nothing, full),
+        (nothing, None),
+        (full, full),
+    ]
+    rows = metrics.empty_answers(pairs)
+    assert rows.sum(axis=0).tolist() == [2, 3, 4]
+    assert metrics.precision(rows.sum(axis=0)) == pytest.approx(2 / 3)
+    assert metrics.recall(rows.sum(axis=0)) == pytest.approx(2 / 4)
+
+
+def test_exact_graphs_are_exact() -> None:
+    full, some = graph_items(GOLD), graph_items(graph([("Oslo", "city")]))
+    repeated = output_items(ParsedGraph((("Oslo", "city"), ("Oslo", "city")), ()))
+    pairs = [(full, full), (full, some), (some, full), (some, repeated), (full, None)]
+    assert metrics.exact_graphs(pairs).tolist() == [1, 0, 0, 0, 0]
+
+
+def test_grounded_spans_counts_entities_and_ends() -> None:
+    parsed = ParsedGraph((("Oslo", "city"), ("Madrid", "city"), ("", "city")), (("ana  RUIZ", "lives in", "Rome"),))
+    assert metrics.grounded_spans(parsed, "Ana Ruiz lives in Oslo.") == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Velsoft", " VELSOFT. "),
+        ("“Rack 9”", "Rack 9"),
+        ("Ｏｓｌｏ", "oslo"),
+        ("Ana\n Ruiz", "ana ruiz"),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_matching_form_forgives_what_it_says(one: str, other: str) -> None:
+    assert metrics.matching_form(one) == metrics.matching_form(other)
+
+
+def test_matching_form_keeps_different_things_apart() -> None:
+    assert metrics.matching_form(".") != metrics.matching_form(";")
+    assert metrics.matching_form("a.b") != metrics.matching_form("ab")
+
+
+# An independent judge: its own reader, its own normalisation, one-to-one matching by crossing off a list.
+
+
+def slow_form(text: str) -> str:
+    words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    stripped = words
+    while stripped and (stripped[0] in "\"'.,;: " or stripped[-1] in "\"'.,;: "):
+        stripped = stripped[1:] if stripped[0] in "\"'.,;: " else stripped[:-1]
+    return stripped or words
+
+
+def slow_counts(gold: Graph, output: str) -> dict[str, list[int]]:
+    answer = json.loads(output)
+    gold_entities = {(slow_form(e.text), e.type) for e in gold.entities}
+    gold_relations = set()
+    for relation in gold.relations:
+        ends = [gold.entities[relation.head], gold.entities[relation.tail]]
+        gold_relations.add(slow_turn(*[(slow_form(e.text), e.type) for e in ends], relation.type))
+    entities = [(slow_form(e["text"]), e["type"]) for e in answer["entities"]]
+    relations = []
+    for relation in answer["relations"]:
+        ends = [next((e for e in entities if e[0] == slow_form(relation[end])), None) for end in ("head", "tail")]
+        relations.append(slow_turn(ends[0], ends[1], relation["type"]) if all(ends) else None)
+    return {
+        "entity_strict": cross_off(gold_entities, entities),
+        "entity_boundary": cross_off({e[0] for e in gold_entities}, [e[0] for e in entities]),
+        "relation_strict": cross_off(gold_relations, relations),
+        "relation_boundary": cross_off(
+            {(h[0], t[0], kind) for h, t, kind in gold_relations},
+            [(r[0][0], r[1][0], r[2]) if r else None for r in relations],
+        ),
+    }
+
+
+def slow_turn(head, tail, kind):
+    if kind == "founded by":
+        return tail, head, "founded"
+    return (*sorted((head, tail)), kind) if kind == "married to" else (head, tail, kind)
+
+
+def cross_off(gold: set, predicted: list) -> list[int]:
+    left, right = list(gold), 0
+    for item in predicted:
+        if item in left:
+            left.remove(item)
+            right += 1
+    return [right, len(predicted), len(gold)]
+
+
+NAMES = st.sampled_from(["Ana Ruiz", "ana ruiz.", "Oslo", "Velsoft", '"Velsoft"', "Ben Ode"])
+KINDS = st.sampled_from([*ENTITY_TYPES, "planet"])
+RELATIONS = st.sampled_from([*RELATION_TYPES, "founded by", "owns"])
+OUTPUTS = st.fixed_dictionaries(
+    {
+        "entities": st.lists(st.fixed_dictionaries({"text": NAMES, "type": KINDS}), max_size=6),
+        "relations": st.lists(st.fixed_dictionaries({"head": NAMES, "type": RELATIONS, "tail": NAMES}), max_size=6),
+    }
+)
+
+
+@st.composite
+def golds(draw: st.DrawFn) -> Graph:
+    entities = draw(st.lists(st.tuples(NAMES, st.sampled_from(ENTITY_TYPES)), min_size=1, max_size=4))
+    ids = st.integers(0, len(entities) - 1)
+    return graph(entities, draw(st.lists(st.tuples(ids, st.sampled_from(RELATION_TYPES), ids), max_size=5)))
+
+
+@given(golds(), OUTPUTS)
+def test_raw_counts_equal_those_of_an_independent_judge(gold: Graph, output: dict) -> None:
+    raw = json.dumps(output)
+    expected = slow_counts(gold, raw)
+    assert {name: counted(name, gold, parse(raw)) for name in metrics.PROTOCOLS} == expected

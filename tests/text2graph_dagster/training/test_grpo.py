@@ -1,0 +1,107 @@
+"""The reinforcement program, as it is run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.text2graph_dagster.training import tiny
+from text2graph_dagster.training.examples import Tokens
+from text2graph_dagster.training.grpo import choose_prompts, main
+from text2graph_dagster.training.selection import Best
+
+
+def points(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_three_steps_report_every_figure_and_never_hand_on_a_worse_model(fine_tuned: Path, tmp_path: Path) -> None:
+    assert main(["--config", str(tiny.write_config(tmp_path, "grpo", base=str(fine_tuned)))]) == 0
+    steps = [p for p in points(tmp_path / "grpo") if "reward" in p]
+    assert [p["step"] for p in steps] == [1, 2, 3]
+    components = {"json_valid", "entity_f1", "relation_f1", "grounding", "schema_legal", "verbosity"}
+    assert {f"reward_{name}" for name in components} <= steps[0].keys()
+    assert {"loss", "entropy", "completion_length", "triple_ratio", "groups_without_variance"} <= steps[0].keys()
+    measured = {p["step"]: p["dev_relation_f1"] for p in points(tmp_path / "grpo") if "dev_relation_f1" in p}
+    assert sorted(measured) == [0, 1, 2, 3]
+    run = json.loads((tmp_path / "grpo" / "run.json").read_text())
+    assert run["dev"]["relation_f1"] == max(measured.values()) == measured[run["kept_step"]]
+    if run["kept_step"] == 0:
+        kept, base = (load_file(folder / "model.safetensors") for folder in (tmp_path / "grpo", fine_tuned))
+        assert all(torch.equal(kept[name], value) for name, value in base.items())
+        assert run["improved_on_dev"] is False
+
+
+def test_kl_to_the_fine_tuned_model_is_measured_when_it_counts(fine_tuned: Path, tmp_path: Path) -> None:
+    changes = {"grpo": {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0}}
+    config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
+    assert main(["--config", str(config)]) == 0
+    kl = [p["kl"] for p in points(tmp_path / "grpo") if "kl" in p]
+    assert kl[0] == pytest.approx(0.0, abs=1e-4) and len(kl) == 2
+    assert json.loads((tmp_path / "grpo" / "run.json").read_text())["kept_step"] == 2
+
+
+def test_no_steps_hand_the_fine_tuned_model_on(fine_tuned: Path, tmp_path: Path) -> None:
+    config = tiny.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 0}}, base=str(fine_tuned))
+    assert main(["--config", str(config)]) == 0
+    kept, base = (load_file(folder / "model.safetensors") for folder in (tmp_path / "grpo", fine_tuned))
+    assert all(torch.equal(kept[name], value) for name, value in base.items())
+
+
+def test_a_run_that_was_killed_goes_on_from_its_checkpoint(fine_tuned: Path, tmp_path: Path) -> None:
+    config = tiny.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 4}}, base=str(fine_tuned), dev=None)
+    command = [sys.executable, "-m", "text2graph_dagster.training.grpo", "--config", str(config)]
+    checkpoint = tmp_path / "grpo.partial" / "checkpoints" / "checkpoint-2" / "trainer_state.json"
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert checkpoint.exists() and not (tmp_path / "grpo").exists()
+    assert main(["--config", str(config)]) == 0
+    assert [p["step"] for p in points(tmp_path / "grpo") if "reward" in p] == [1, 2, 3, 4]
+
+
+def test_prompts_without_a_relation_are_kept_few(examples: Any) -> None:
+    from dataclasses import replace
+
+    from text2graph_dagster.graph import Graph
+
+    mixed = [replace(e, graph=Graph()) if i % 2 else e for i, e in enumerate(examples)]
+    tokens = [Tokens(i, [1], [2]) for i in range(len(mixed))]
+    grpo = tiny.settings({"grpo": {"max_steps": 10, "prompts_per_step": 4, "max_empty_share": 0.2}}).grpo
+    order = choose_prompts(tokens, mixed, grpo, seed=0)
+    assert len(order) == 40 and order == choose_prompts(tokens, mixed, grpo, seed=0)
+    assert sum(not mixed[i].graph.relations for i in order[:38]) in range(6, 10)
+    assert len(set(order[:38])) == 38
+
+
+def test_only_a_better_model_is_kept(tmp_path: Path) -> None:
+    best = Best(tmp_path / "best", lambda model, folder: (folder / "model").write_text(model))
+    assert best.offer("first", 0, {"relation_f1": 0.5})
+    assert not best.offer("equal", 1, {"relation_f1": 0.5})
+    assert best.offer("better", 2, {"relation_f1": 0.6})
+    assert best.move_to(tmp_path / "out")["step"] == 2
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["model"]
+    assert (tmp_path / "out" / "model").read_text() == "better"
+
+
+@pytest.mark.parametrize(
+    ("changes", "top", "words"),
+    [({}, {}, "base"), ({"grpo": {"micro_batch": 3}}, {"base": True}, "grpo.micro_batch")],
+)
+def test_a_mistake_is_told_in_one_sentence(
+    fine_tuned: Path, tmp_path: Path, changes: Any, top: Any, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = {"base": str(fine_tuned)} if top else {}
+    assert main(["--config", str(tiny.write_config(tmp_path, "grpo", changes, **base))]) == 1
+    assert words in capsys.readouterr().err

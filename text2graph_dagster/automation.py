@@ -1,0 +1,86 @@
+"""What runs by itself: the sensor on the corpora folder, the schedule, and the step from data to model.
+
+The sensor and the schedule run the data half of a corpus in one run, where its blocking gates hold. Declarative
+automation then carries changed data on to the model half (`assets/conditions.py`).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from assets.partitions import corpora
+from resources.home import Home
+from resources.profiles import settings
+from text2graph_dagster.corpus.folder import check_name, fingerprint
+from text2graph_dagster.errors import UserError
+
+DATA_HALF = dg.AssetSelection.assets("raw_corpus", "teacher_graphs", "cot_traces")
+_SETTINGS = settings().load().automation
+
+data_half = dg.define_asset_job("data_half", selection=DATA_HALF, description="One corpus, from documents to traces.")
+lineage = dg.define_asset_job(
+    "lineage", selection=dg.AssetSelection.all(), description="One corpus's data, then the model from all corpora."
+)
+
+
+@dg.sensor(
+    job=data_half,
+    minimum_interval_seconds=_SETTINGS.sensor_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def corpora_folder(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult | dg.SkipReason:
+    """Register a corpus that appears in the corpora folder, and run a new or changed one."""
+    seen: dict[str, str] = json.loads(context.cursor or "{}")
+    present = {folder.name: fingerprint(folder) for folder in _folders(context, home.corpora)}
+    changed = [name for name, stamp in present.items() if seen.get(name) != stamp]
+    if not changed:
+        return dg.SkipReason(f"{len(present)} corpora, none new or changed")
+    known = set(context.instance.get_dynamic_partitions(str(corpora.name)))
+    new = [name for name in changed if name not in known]
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(partition_key=name, run_key=f"{name}:{present[name]}") for name in changed],
+        dynamic_partitions_requests=[corpora.build_add_request(new)] if new else [],
+        cursor=json.dumps(present),
+    )
+
+
+def _folders(context: dg.SensorEvaluationContext, root: Path) -> Iterator[Path]:
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if not folder.is_dir() or folder.name.startswith("."):
+            continue
+        try:
+            check_name(folder.name)
+        except UserError as error:
+            context.log.warning(str(error))
+        else:
+            yield folder
+
+
+@dg.schedule(
+    job=data_half,
+    cron_schedule=_SETTINGS.cron,
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    """Run every registered corpus again; what has not changed costs nothing, what has is carried on to the model."""
+    for name in sorted(context.instance.get_dynamic_partitions(str(corpora.name))):
+        yield dg.RunRequest(partition_key=name, run_key=None)
+
+
+@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+def failures(context: dg.RunFailureSensorContext) -> None:
+    """Write every failed run as one line to the log that an operator watches."""
+    line = {
+        "run": context.dagster_run.run_id,
+        "job": context.dagster_run.job_name,
+        "why": context.failure_event.message,
+    }
+    context.log.error(json.dumps(line, ensure_ascii=False))
+
+
+conditions = dg.AutomationConditionSensorDefinition(
+    "automation", target=dg.AssetSelection.all(), default_status=dg.DefaultSensorStatus.RUNNING
+)

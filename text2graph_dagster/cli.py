@@ -1,0 +1,82 @@
+"""The command line: `text2graph corpora add|list|remove`, `text2graph report`, `text2graph export`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from resources import corpora as corpora_on_disk
+from resources.home import Home
+from resources.profiles import home_folder, warehouse
+from text2graph_dagster.errors import UserError
+
+app = typer.Typer(help="Turn your documents and your ontology into a small model of your own.", no_args_is_help=True)
+corpora = typer.Typer(help="The corpora that the lineage knows.", no_args_is_help=True)
+app.add_typer(corpora, name="corpora")
+
+USER_ERROR = 2
+
+
+@corpora.command("add")
+def add(
+    path: Annotated[Path, typer.Argument(help="folder with documents and an ontology.yaml")],
+    name: Annotated[str | None, typer.Option(help="name of the corpus; the folder's name if not given")] = None,
+    link: Annotated[bool, typer.Option("--link", help="link the folder instead of copying it")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="put it in the place of one with the same name")] = False,
+) -> None:
+    """Check a folder, bring it in, and register it as a partition."""
+    with corpora_on_disk.dagster_instance() as instance:
+        key = corpora_on_disk.add(path, name, Home(root=str(home_folder())), instance, link=link, replace=replace)
+    typer.echo(f"corpus {key!r} is registered; run it with: dagster asset materialize --select '*' --partition {key}")
+
+
+@corpora.command("list")
+def list_() -> None:
+    """Show every corpus with its counts."""
+    with corpora_on_disk.dagster_instance() as instance:
+        table = corpora_on_disk.overview(Home(root=str(home_folder())), warehouse(), instance)
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
+        typer.echo(table if table.height else "no corpus yet; add one with: text2graph corpora add PATH")
+
+
+@corpora.command("remove")
+def remove(name: Annotated[str, typer.Argument(help="name of the corpus")]) -> None:
+    """Forget a corpus and its rows; the ledger of teacher calls stays."""
+    with corpora_on_disk.dagster_instance() as instance:
+        corpora_on_disk.remove(name, Home(root=str(home_folder())), warehouse(), instance)
+    typer.echo(f"corpus {name!r} is removed")
+
+
+@app.command("report")
+def report(
+    as_json: Annotated[bool, typer.Option("--json", help="every figure with its interval and its n")] = False,
+) -> None:
+    """Print the headline of the last report and where its page lies."""
+    tables = warehouse()
+    last = tables.read("SELECT * FROM report_runs ORDER BY made_at DESC LIMIT 1").to_dicts()
+    if not last:
+        raise UserError("there is no report yet; materialise eval_report, or run: make demo")
+    rows = tables.read("SELECT * FROM eval_report WHERE run = ?", [last[0]["run"]]).to_dicts()
+    typer.echo(to_json(rows) if as_json else f"{headline_table(rows)}\n\nreport: {last[0]['path']}")
+
+
+@app.command("export")
+def export(
+    corpus: Annotated[str, typer.Argument(help="name of the corpus")],
+    format_: Annotated[Format, typer.Option("--format", help="what to write")],
+    out: Annotated[Path, typer.Option("--out", help="the file to write (for csv: the folder)")],
+    system: Annotated[str, typer.Option(help="whose graphs: teacher, or a system of the last report")] = "teacher",
+) -> None:
+    """Write a corpus's graphs, with the words that state each relation."""
+    raise NotImplementedError
+
+
+def main() -> None:
+    """Run the command line; a UserError is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"text2graph: {error}", err=True)
+        sys.exit(USER_ERROR)

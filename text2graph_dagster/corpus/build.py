@@ -1,0 +1,245 @@
+"""From a corpus folder to the tables raw_corpus, gold_graphs and quarantine, with an account of every document."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from text2graph_dagster.corpus.cleaning import clean, detect_language
+from text2graph_dagster.corpus.duplicates import find_duplicates, no_progress
+from text2graph_dagster.corpus.folder import CorpusFolder
+from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
+from text2graph_dagster.corpus.packing import pack_counted, unfit_stretches
+from text2graph_dagster.corpus.readers import Document, Refused, read_documents
+from text2graph_dagster.graph import Span, to_rows
+from text2graph_dagster.identity import digest, normalise
+from text2graph_dagster.settings import CorpusSettings
+
+Progress = Callable[[int, int | None, str], None]
+
+STAGE = "raw_corpus"
+_Schema = dict[str, pl.DataType | type[pl.DataType]]
+
+# Columns and their types; `build` adds duplicate_of to raw_corpus when all passages are known.
+_PLACE = {"corpus": pl.String, "passage_id": pl.String, "doc_id": pl.String, "start": pl.Int64, "end": pl.Int64}
+RAW_CORPUS: _Schema = {**_PLACE, "text": pl.String, "language": pl.String, "split": pl.String, "tokens": pl.Int64}
+_SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
+_ENTITY = pl.Struct({"id": pl.Int64, "text": pl.String, "type": pl.String, "mentions": pl.List(_SPAN)})
+_ENDS = {"head": pl.Int64, "tail": pl.Int64, "type": pl.String}
+_RELATION = pl.Struct({**_ENDS, "evidence": _SPAN, "provenance": pl.String})
+_GRAPH = {"entities": pl.List(_ENTITY), "relations": pl.List(_RELATION)}
+GOLD_GRAPHS: _Schema = {
+    "corpus": pl.String,
+    "passage_id": pl.String,
+    "split": pl.String,
+    **_GRAPH,
+    "exhaustive": pl.Boolean,
+}
+QUARANTINE: _Schema = dict.fromkeys(("stage", "corpus", "doc_id", "passage_id", "reason", "detail"), pl.String)
+_PROGRESS_EVERY = 200
+
+
+@dataclass(frozen=True)
+class CorpusTables:
+    """What `build` makes. `accounting` holds, among others:
+
+    documents_in = documents_with_passages + documents_quarantined, the same for gold_documents_*;
+    passages = passages_kept + passages_exact_duplicates + passages_near_duplicates (documents and gold together);
+    gold_relations = gold_relations_kept + gold_relations_lost; stretches_quarantined counts parts of documents that
+    were refused while the rest of the document went on.
+    """
+
+    raw_corpus: pl.DataFrame
+    gold_graphs: pl.DataFrame
+    quarantine: pl.DataFrame
+    accounting: dict[str, int]
+
+
+@dataclass
+class _Tables:
+    """Columns that grow while documents are read."""
+
+    folder: CorpusFolder
+    settings: CorpusSettings
+    passages: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in RAW_CORPUS})
+    gold: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in GOLD_GRAPHS})
+    refused: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in QUARANTINE})
+    gold_rows: list[int] = field(default_factory=list)  # the row of raw_corpus that each row of `gold` belongs to
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add_passage(self, doc_id: str, text: str, span: Span, tokens: int, split: str, language: str) -> int:
+        """Append a row of raw_corpus and return its number; `text` and `language` are the document's."""
+        words = text[span.start : span.end]
+        values = {
+            "corpus": self.folder.name,
+            "passage_id": digest(normalise(words)),
+            "doc_id": doc_id,
+            "start": span.start,
+            "end": span.end,
+            "text": words,
+            "language": detect_language(words, language),
+            "split": split,
+            "tokens": tokens,
+        }
+        for name, column in self.passages.items():
+            column.append(values[name])
+        return len(self.passages["text"]) - 1
+
+    def refuse(self, doc_id: str, reason: str, detail: str) -> None:
+        """Append a row of quarantine."""
+        safe = detail.encode("utf-8", "backslashreplace").decode()[:500]
+        for name, value in zip(QUARANTINE, (STAGE, self.folder.name, doc_id, None, reason, safe), strict=True):
+            self.refused[name].append(value)
+
+
+def build(folder: CorpusFolder, settings: CorpusSettings, progress: Progress = no_progress) -> CorpusTables:
+    """Read, clean, pack and compare every document of the corpus; nothing is lost without a row in quarantine.
+
+    `progress(done, total, what)` is called every few hundred documents. The tables depend on the folder's content and
+    the settings only.
+    """
+    tables = _Tables(folder, settings)
+    _add_documents(tables, progress)
+    _add_gold(tables, progress)
+    frame = pl.DataFrame(tables.passages, schema=RAW_CORPUS)
+    duplicates = find_duplicates(frame, settings.near_duplicate_jaccard, progress)
+    ids = tables.passages["passage_id"]
+    duplicate_of = pl.Series("duplicate_of", [duplicates.get(row) for row in range(len(ids))], dtype=pl.String)
+    exact = sum(ids[row] == kept for row, kept in duplicates.items())
+    gold = pl.DataFrame(tables.gold, schema=GOLD_GRAPHS).filter([row not in duplicates for row in tables.gold_rows])
+    tables.counts.update(
+        passages=len(ids),
+        passages_kept=len(ids) - len(duplicates),
+        passages_exact_duplicates=exact,
+        passages_near_duplicates=len(duplicates) - exact,
+        gold_passages=len(tables.gold_rows),
+        gold_passages_kept=len(gold),
+    )
+    quarantine = pl.DataFrame(tables.refused, schema=QUARANTINE)
+    return CorpusTables(frame.with_columns(duplicate_of), gold, quarantine, dict(sorted(tables.counts.items())))
+
+
+_COUNTED = (
+    *(f"{kind}_{what}" for kind in ("documents", "gold_documents") for what in ("in", "with_passages", "quarantined")),
+    "stretches_quarantined",
+    *(f"gold_{what}" for what in ("entities", "entities_lost", "relations", "relations_kept", "relations_lost")),
+)
+
+
+def _add_documents(tables: _Tables, progress: Progress) -> None:
+    tables.counts.update(dict.fromkeys(_COUNTED, 0))
+    total = sum(path.stat().st_size for path in tables.folder.documents if path.is_file())
+    done = 0
+    for number, item in enumerate(read_documents(tables.folder, tables.settings.max_document_bytes), 1):
+        done += item.size
+        tables.counts["documents_in"] += 1
+        if isinstance(item, Refused):
+            tables.refuse(item.doc_id, item.reason, item.detail)
+            used = False
+        else:
+            used = _add_document(tables, item)
+        tables.counts["documents_with_passages" if used else "documents_quarantined"] += 1
+        if number % _PROGRESS_EVERY == 0 or done == total:
+            progress(done, total, f"bytes read, {number} documents")
+
+
+def _add_document(tables: _Tables, document: Document) -> bool:
+    """Clean and pack one document; return whether it gave a passage (if not, quarantine says why)."""
+    text = clean(document.text)
+    language = detect_language(text, tables.folder.ontology.language)
+    settings = tables.settings
+    begun = len(tables.passages["text"])
+    refused = unfit_stretches(text, language, settings.max_passage_characters)
+    for start, end in _stretches_between([span for span, _ in refused], len(text)):
+        budgets = settings.passage_tokens, settings.max_passage_characters
+        for packed, tokens in pack_counted(text[start:end], language, *budgets):
+            span = Span(start + packed.start, start + packed.end)
+            if any(char.isalnum() for char in text[span.start : span.end]):
+                tables.add_passage(document.doc_id, text, span, tokens, "train", language)
+            else:
+                refused.append((span, "no_word"))
+    for reason in sorted({reason for _, reason in refused}):
+        spans = [span for span, why in refused if why == reason]
+        where = f"characters {spans[0].start} to {spans[0].end} of the cleaned text"
+        tables.refuse(document.doc_id, reason, where + (f" and {len(spans) - 1} more stretches" if spans[1:] else ""))
+    used = len(tables.passages["text"]) > begun
+    if used:
+        tables.counts["stretches_quarantined"] += len(refused)
+    elif not refused:
+        tables.refuse(document.doc_id, "empty_after_cleaning", "nothing but white space and invisible characters")
+    return used
+
+
+def _stretches_between(spans: list[Span], length: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of [0, length) that no span covers; spans may overlap."""
+    begin = 0
+    for span in sorted(spans, key=lambda s: (s.start, s.end)):
+        if begin < span.start:
+            yield begin, span.start
+        begin = max(begin, span.end)
+    if begin < length:
+        yield begin, length
+
+
+def _add_gold(tables: _Tables, progress: Progress) -> None:
+    path = tables.folder.gold
+    if path is None:
+        return
+    total, done = path.stat().st_size, 0
+    for number, item in enumerate(read_gold(path, tables.settings.max_document_bytes), 1):
+        done += item.size
+        tables.counts["gold_documents_in"] += 1
+        refused = item if isinstance(item, Refused) else _check_types(tables.folder, item)
+        if isinstance(item, GoldDocument) and refused is None:
+            _add_gold_document(tables, item)
+        elif refused is not None:
+            tables.refuse(refused.doc_id, refused.reason, refused.detail)
+        tables.counts["gold_documents_quarantined" if refused else "gold_documents_with_passages"] += 1
+        if number % _PROGRESS_EVERY == 0 or done == total:
+            progress(done, total, f"bytes of gold read, {number} documents")
+
+
+def _check_types(folder: CorpusFolder, document: GoldDocument) -> Refused | None:
+    for kind, used, known in (
+        ("entity", (e.type for e in document.entities), folder.ontology.entity_names),
+        ("relation", (r.type for r in document.relations), folder.ontology.relation_names),
+    ):
+        if unknown := next((name for name in used if name not in known), None):
+            return Refused(document.doc_id, "unknown_type", f"the ontology has no {kind} type {unknown[:80]!r}")
+    return None
+
+
+def _add_gold_document(tables: _Tables, document: GoldDocument) -> None:
+    """Pack an annotated document as it stands (cleaning would move its offsets) and cut its graph to the passages."""
+    ontology, settings = tables.folder.ontology, tables.settings
+    language = detect_language(document.text, ontology.language)
+    symmetric = frozenset(relation.name for relation in ontology.relation_types if relation.symmetric)
+    placed: set[int] = set()
+    found: set[Span] = set()
+    budgets = settings.passage_tokens, settings.max_passage_characters
+    for span, tokens in pack_counted(document.text, language, *budgets):
+        row = tables.add_passage(document.doc_id, document.text, span, tokens, document.split, language)
+        graph, inside = passage_graph(document, span, symmetric)
+        placed |= inside
+        entities, relations = to_rows(graph)
+        values = (
+            tables.folder.name,
+            tables.passages["passage_id"][row],
+            document.split,
+            entities,
+            relations,
+            document.exhaustive,
+        )
+        for column, value in zip(tables.gold.values(), values, strict=True):
+            column.append(value)
+        tables.gold_rows.append(row)
+        found |= {Span(m.start + span.start, m.end + span.start) for entity in graph.entities for m in entity.mentions}
+    tables.counts.update(
+        gold_entities=len(document.entities),
+        gold_entities_lost=sum(found.isdisjoint(entity.mentions) for entity in document.entities),
+        gold_relations=len(document.relations),
+        gold_relations_kept=len(placed),
+        gold_relations_lost=len(document.relations) - len(placed),
+    )

@@ -1,0 +1,1 @@
+"""From passages with graphs to training examples: instructions, decontamination, quality."""

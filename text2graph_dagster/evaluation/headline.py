@@ -1,0 +1,142 @@
+"""The figures that matter most, as text for a terminal, as Markdown for asset metadata, and all figures as JSON."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from text2graph_dagster.evaluation.figures import HEADLINE
+
+SYSTEM_LABELS: Mapping[str, str] = {"teacher": "Teacher", "base": "Untrained", "sft": "SFT", "grpo": "SFT + GRPO"}
+
+# metric → (name, protocol in a few words)
+METRIC_LABELS: Mapping[str, tuple[str, str]] = {
+    "relation_strict_f1": ("Relation F1, strict", "RE+, micro: both spans, both entity types, relation"),
+    "relation_boundary_f1": ("Relation F1, boundary", "Rel, micro: both spans, relation"),
+    "relation_strict_macro_f1": ("Relation F1, strict, macro", "RE+, mean over relation types"),
+    "entity_strict_f1": ("Entity F1, strict", "micro: span and type"),
+    "entity_boundary_f1": ("Entity F1, boundary", "micro: span"),
+    "raw:relation_strict_f1": ("Relation F1, strict, raw output", "before the legality filter"),
+    "raw:entity_strict_f1": ("Entity F1, strict, raw output", "before the legality filter"),
+    "exact_graph": ("Exact graphs", "share of passages without any error"),
+    "empty_precision": ("Silence, precision", "share of empty answers that are right"),
+    "empty_recall": ("Silence, recall", "share of passages without facts that are answered empty"),
+    "triple_ratio": ("Triples per gold triple", "1 is neither too many nor too few"),
+    "raw:parse_rate": ("Parse rate", "share of raw outputs that can be read"),
+    "raw:grounded_share": ("Grounded spans", "share of raw spans that are in the passage"),
+}
+
+Row = Mapping[str, Any]
+
+
+class Figures:
+    """The rows of one eval_report, by system, corpus and metric."""
+
+    def __init__(self, rows: Iterable[Row], systems: Sequence[str] | None = None) -> None:
+        """Index the rows; `systems` gives their order, else it is that of the rows."""
+        self.rows = list(rows)
+        self.by_key = {(r["system"], r["corpus"], r["metric"]): r for r in self.rows}
+        plain = [r for r in self.rows if not r["metric"].startswith("delta:")]
+        self.systems = list(systems or dict.fromkeys(r["system"] for r in plain))
+        self.corpora = sorted(dict.fromkeys(r["corpus"] for r in plain), key=lambda c: (c != "all", c))
+
+    def get(self, system: str, corpus: str, metric: str) -> Row | None:
+        """Return a system's row; None when there is none or it has no value."""
+        row = self.by_key.get((system, corpus, metric))
+        return row if row and row["value"] is not None else None
+
+    def delta(self, second: str, first: str, corpus: str, metric: str) -> Row | None:
+        """Return the row of the difference `second` minus `first`."""
+        return self.get(f"{second} - {first}", corpus, f"delta:{second}-{first}:{metric}")
+
+    def row_of(self, corpus: str, metric: str) -> list[Row | None]:
+        """Return every system's row of one figure."""
+        return [self.get(system, corpus, metric) for system in self.systems]
+
+    def deltas_of(self, corpus: str, metric: str, pairs: Sequence[tuple[str, str]]) -> list[Row | None]:
+        """Return the rows of one figure's differences, each the first of its pair minus the second."""
+        return [self.delta(second, first, corpus, metric) for second, first in pairs]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return (later, earlier) of every two systems, the last system's first."""
+        return [(b, a) for a, b in reversed(list(combinations(self.systems, 2)))]
+
+    def metrics(self) -> list[str]:
+        """Return the headline figures of this report, in order."""
+        present = {r["metric"] for r in self.rows}
+        return [metric for metric in HEADLINE if metric in present]
+
+
+def number(row: Row | None, *, signed: bool = False) -> str:
+    """Return a figure with its interval."""
+    if row is None:
+        return "–"
+    value, low, high = (
+        f"{row[name]:{'+' if signed else ''}.3f}".replace("-", "−") for name in ("value", "low", "high")
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def headline_table(
+    rows: Iterable[Row], systems: Sequence[str] | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
+) -> str:
+    """Return the headline as plain text: per corpus the systems side by side, then their differences, n beside all."""
+    figures = Figures(rows, systems)
+    if not figures.rows:
+        return "no report yet"
+    blocks = []
+    for corpus in figures.corpora:
+        head = ["", *(labels.get(s, s) for s in figures.systems), "n"]
+        lines = [head]
+        for metric in figures.metrics():
+            found = figures.row_of(corpus, metric)
+            lines.append([METRIC_LABELS[metric][0], *map(number, found), _n(found)])
+        text = f"{corpus}: figures with 95 % intervals (paired bootstrap)\n{_columns(lines)}"
+        if deltas := _deltas(figures, corpus, labels):
+            text += f"\n\n{corpus}: differences\n{_columns(deltas)}"
+        blocks.append(text)
+    return "\n\n".join(blocks)
+
+
+def _deltas(figures: Figures, corpus: str, labels: Mapping[str, str]) -> list[list[str]]:
+    main = [m for m in ("relation_strict_f1", "entity_strict_f1", "raw:relation_strict_f1") if m in figures.metrics()]
+    lines = []
+    for second, first in figures.pairs():
+        found = [figures.delta(second, first, corpus, metric) for metric in main]
+        name = f"{labels.get(second, second)} − {labels.get(first, first)}"
+        lines.append([name, *(number(row, signed=True) for row in found), _n(found)])
+    return [["", *(METRIC_LABELS[m][0] for m in main), "n"], *lines] if lines else []
+
+
+def headline_markdown(
+    rows: Iterable[Row], systems: Sequence[str] | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
+) -> str:
+    """Return the headline as a Markdown table per corpus, for asset metadata."""
+    figures = Figures(rows, systems)
+    blocks = []
+    for corpus in figures.corpora:
+        head = [f"{corpus}", *(labels.get(s, s) for s in figures.systems), "n"]
+        lines = [head, ["---"] * len(head)]
+        for metric in figures.metrics():
+            found = figures.row_of(corpus, metric)
+            lines.append([METRIC_LABELS[metric][0], *map(number, found), _n(found)])
+        blocks.append("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))
+    return "\n\n".join(blocks)
+
+
+def to_json(rows: Iterable[Row]) -> str:
+    """Return every figure with its interval and its n, as a JSON list."""
+    fields = ("run", "system", "corpus", "metric", "value", "low", "high", "n")
+    return json.dumps([{name: row[name] for name in fields} for row in rows], ensure_ascii=False, indent=1)
+
+
+def _n(found: Sequence[Row | None]) -> str:
+    sizes = list(dict.fromkeys(f"{row['n']:,}" for row in found if row))
+    return " / ".join(sizes) or "0"
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

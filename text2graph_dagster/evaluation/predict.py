@@ -1,0 +1,119 @@
+"""A student's answers to many prompts: `python -m text2graph_dagster.evaluation.predict --config run.json`.
+
+Reads a parquet file of prompts (id, messages), writes one of answers (id, raw_output, tokens, stopped) in one step.
+Answers are written in parts while it goes on, so that a run that was cut off asks only what is left.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.identity import digest_json
+from text2graph_dagster.training.config import PredictionConfig, read_config
+from text2graph_dagster.training.files import sha256_of
+from text2graph_dagster.training.program import Stopwatch, run, set_threads, work_offline
+from text2graph_dagster.training.reporting import Reporter
+
+_SCHEMA = {"id": pl.String, "raw_output": pl.String, "tokens": pl.Int64, "stopped": pl.Boolean}
+_PART = 512  # prompts per part
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program."""
+    return run(_predict, arguments, "Let a student answer prompts.")
+
+
+def _predict(path: Path, reporter: Reporter) -> None:
+    config = read_config(PredictionConfig, path)
+    work_offline(config.model)
+    prompts = read_prompts(config.prompts)
+    watch = Stopwatch()
+    parts = _open_parts(config)
+    if not all((parts / f"{number}.parquet").is_file() for number, _ in _parts(prompts)):
+        _answer(config, prompts, parts, reporter)
+    frames = [pl.read_parquet(parts / f"{number}.parquet") for number, _ in _parts(prompts)]
+    answers = pl.concat(frames) if frames else pl.DataFrame(schema=_SCHEMA)
+    whole = parts / "whole"
+    answers.write_parquet(whole)
+    whole.replace(config.output)
+    shutil.rmtree(parts)
+    reporter.send({"type": "result", "path": str(config.output), "prompts": len(prompts), **watch.read()})
+
+
+def read_prompts(path: Path) -> list[dict[str, Any]]:
+    """Return {"id": ..., "messages": [...]} of every row; assistant turns are left out.
+
+    Raises:
+        UserError: the file is missing or lacks a column.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: name the parquet file of prompts in the configuration.")
+    frame = pl.read_parquet(path)
+    if missing := {"id", "messages"} - set(frame.columns):
+        raise UserError(f"{path} lacks the column {sorted(missing)[0]!r}: prompts have the columns id and messages.")
+    return [
+        {"id": row["id"], "messages": [dict(m) for m in row["messages"] if m["role"] != "assistant"]}
+        for row in frame.select("id", "messages").iter_rows(named=True)
+    ]
+
+
+def _open_parts(config: PredictionConfig) -> Path:
+    """Return the directory of the parts; parts of another model, other prompts or other settings are thrown away."""
+    weights = {p.name: sha256_of(p) for p in sorted(config.model.glob("*.safetensors"))}
+    asked = {"settings": config.model_dump(mode="json"), "weights": weights, "prompts": sha256_of(config.prompts)}
+    identity, parts = digest_json(asked), config.output.with_name(config.output.name + ".parts")
+    mark = parts / "identity"
+    if not (mark.is_file() and mark.read_text(encoding="utf-8") == identity):
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir(parents=True)
+        mark.write_text(identity, encoding="utf-8")
+    return parts
+
+
+def _parts(prompts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
+    for number, start in enumerate(range(0, len(prompts), _PART)):
+        yield number, prompts[start : start + _PART]
+
+
+def _answer(config: PredictionConfig, prompts: Sequence[Mapping[str, Any]], parts: Path, reporter: Reporter) -> None:
+    """Write every part that is not there yet."""
+    from text2graph_dagster.training.answering import answer_prompts
+    from text2graph_dagster.training.examples import render_prompt
+    from text2graph_dagster.training.students import load_student
+
+    set_threads(config.threads)
+    model, tokenizer = load_student(config.model)
+    for number, part in _parts(prompts):
+        target = parts / f"{number}.parquet"
+        if target.is_file():
+            continue
+        before = number * _PART
+
+        def say(done: int, before: int = before) -> None:
+            reporter.progress("passages", before + done, len(prompts))
+
+        answers = answer_prompts(
+            model,
+            tokenizer,
+            [render_prompt(row["messages"], tokenizer) for row in part],
+            max_new_tokens=config.max_new_tokens,
+            batch_size=config.batch_size,
+            progress=say,
+        )
+        rows = ((r["id"], a.text, a.tokens, a.stopped) for r, a in zip(part, answers, strict=True))
+        _write(rows, target)
+
+
+def _write(rows: Iterable[tuple[Any, ...]], target: Path) -> None:
+    fresh = target.with_suffix(".new")
+    pl.DataFrame(list(rows), schema=_SCHEMA, orient="row").write_parquet(fresh)
+    fresh.replace(target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""The evaluation report: one self-contained HTML page from plain data.
+
+It needs no network, no script and no server, and prints well. Everything that comes from documents, models or settings
+is escaped by the template engine or by `svg.element`; a content security policy forbids whatever might slip through.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from text2graph_dagster.evaluation.drawing import tints
+from text2graph_dagster.evaluation.examples import Example, panels
+from text2graph_dagster.evaluation.figures import type_figure
+from text2graph_dagster.evaluation.headline import METRIC_LABELS, SYSTEM_LABELS, Figures, Row, number
+from text2graph_dagster.evaluation.svg import SERIES, Bar, Points, grouped_bars, intervals, line_chart, short
+from text2graph_dagster.ontology import Ontology
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the accounting: how many of what came through, and what was lost on the way to it, by reason."""
+
+    name: str
+    count: int
+    losses: Mapping[str, int] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """Everything that the page shows.
+
+    Attributes:
+        title, run, made_at: what was evaluated, the digest of the evaluation, and when it was made.
+        rows: rows of eval_report (as dictionaries); `systems` in the order in which they are shown, the last being
+            the one that the report is about; `labels` their names.
+        ontologies: by corpus.
+        published: corpus → system → relation F1 (strict) as published, shown beside and never compared by interval.
+        curves: stage → figure → (step, value).
+        funnels: corpus → the stages from documents to examples.
+        gates: rows of the table gates.
+        examples: gold passages with predictions, drawn by lot.
+        configuration: the settings, section by section.
+        provenance: versions and digests, by name.
+    """
+
+    title: str
+    run: str
+    made_at: str
+    rows: Sequence[Row]
+    systems: Sequence[str]
+    ontologies: Mapping[str, Ontology]
+    labels: Mapping[str, str] = field(default_factory=lambda: SYSTEM_LABELS)
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Points]] = field(default_factory=dict)
+    funnels: Mapping[str, Sequence[Stage]] = field(default_factory=dict)
+    gates: Sequence[Row] = ()
+    examples: Sequence[Example] = ()
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render(data: ReportData) -> str:
+    """Return the page."""
+    figures = Figures(data.rows, data.systems)
+    environment = Environment(
+        loader=PackageLoader("text2graph_dagster.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "figure": _figure,
+        "short": lambda value: "–" if value is None else short(value),
+        "name": lambda system: data.labels.get(system, system),
+        "json": _json,
+    }
+    style = environment.get_template("report.css").render()
+    return environment.get_template("report.html.jinja").render(
+        data=data,
+        figures=figures,
+        metrics=METRIC_LABELS,
+        style=Markup(style),  # noqa: S704 - a file of this package
+        summary=_summary(figures, data.labels),
+        primary={corpus: primary_picture(figures, corpus, data.labels) for corpus in figures.corpora},
+        per_type={corpus: _per_type(figures, corpus, data) for corpus in data.ontologies},
+        curves={stage: [line_chart({n: p}, n) for n, p in charts.items()] for stage, charts in data.curves.items()},
+        examples=[_example(example, data) for example in data.examples],
+        system_colors=system_colors(data.systems),
+        number=number,
+    )
+
+
+def system_colors(systems: Sequence[str]) -> dict[str, str]:
+    """Return a colour per system: the teacher and the untrained base are grey, the last system stands out."""
+    quiet, others = {"teacher": "#8d949e", "base": "#c6cad0"}, iter(SERIES[:1] + SERIES[2:])
+    colors = {system: quiet.get(system) or next(others, "#5f6670") for system in systems[:-1]}
+    return colors | dict.fromkeys(systems[-1:], SERIES[1])
+
+
+def _summary(figures: Figures, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the first sentence says, about the last system on the first corpus (all of them, if several)."""
+    if not figures.systems or not figures.corpora:
+        return {"row": None}
+    corpus, last = figures.corpora[0], figures.systems[-1]
+    row = figures.get(last, corpus, "relation_strict_f1")
+    before = figures.systems[-2] if len(figures.systems) > 1 else None
+    delta = figures.delta(last, before, corpus, "relation_strict_f1") if before else None
+    return {"row": row, "corpus": corpus, "system": last, "before": before, "delta": delta, "verdict": _verdict(delta)}
+
+
+def _verdict(delta: Row | None) -> str:
+    """Say what an interval allows to say."""
+    if delta is None:
+        return ""
+    if delta["low"] > 0:
+        return "better"
+    return "worse" if delta["high"] < 0 else "not distinguishable"
+
+
+def primary_picture(figures: Figures, corpus: str | None = None, labels: Mapping[str, str] = SYSTEM_LABELS) -> Markup:
+    """Return the primary figure of every system with its interval; of the first corpus if none is named."""
+    corpus = corpus or figures.corpora[0]
+    colors = system_colors(figures.systems)
+    bars = [
+        _bar(labels.get(system, system), figures.get(system, corpus, "relation_strict_f1"), colors[system])
+        for system in figures.systems
+    ]
+    return intervals(bars, f"Relation F1, strict, on {corpus}, with 95 % intervals")
+
+
+def _bar(label: str, row: Row | None, color: str) -> Bar:
+    if row is None:
+        return Bar(label, None, None, None, color)
+    return Bar(label, row["value"], row["low"], row["high"], color, number(row))
+
+
+def _per_type(figures: Figures, corpus: str, data: ReportData) -> dict[str, Markup]:
+    """Return a picture of the relation types' F1 and one of the entity types', most frequent first."""
+    ontology, colors = data.ontologies[corpus], system_colors(data.systems)
+    shown = {}
+    for title, protocol, names in (
+        ("Relation types, strict F1", "relation_strict", ontology.relation_names),
+        ("Entity types, strict F1", "entity_strict", ontology.entity_names),
+    ):
+        groups = []
+        for name in names:
+            found = {s: figures.get(s, corpus, type_figure(protocol, "f1", name)) for s in figures.systems}
+            gold = max((row["n"] for row in found.values() if row), default=0)
+            bars = [_bar(data.labels.get(s, s), row, colors[s]) for s, row in found.items()]
+            if any(found.values()):
+                groups.append((-gold, name, bars))
+        ordered = [(name, f"n = {-rank:,}", bars) for rank, name, bars in sorted(groups, key=lambda g: g[:2])]
+        if ordered:
+            shown[title] = grouped_bars(ordered, f"{title} on {corpus}")
+    return shown
+
+
+def _example(example: Example, data: ReportData) -> dict[str, Any]:
+    ontology = data.ontologies[example.corpus]
+    colors = tints(ontology.entity_names)
+    gold, systems = panels(example, ontology, data.labels, colors)
+    return {
+        "example": example,
+        "gold": gold,
+        "last": systems[-1] if systems else None,
+        "others": systems[:-1],
+        "colors": colors,
+    }
+
+
+def _figure(value: float | None, signed: bool = False) -> str:
+    return "–" if value is None else f"{value:{'+' if signed else ''}.3f}".replace("-", "−")
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

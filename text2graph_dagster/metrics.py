@@ -1,0 +1,224 @@
+"""The published protocols, as pure functions over (gold, predicted) items of passages.
+
+Everything is counted per passage first, as (right, predicted, gold), because whatever is computed from sums of such
+counts can be resampled by the bootstrap. Protocols (named in Taille et al. 2020, "Let's stop incorrect comparisons in
+end-to-end relation extraction!"):
+
+- entity strict: text and type; entity boundary: text alone (Segura-Bedmar et al. 2013, SemEval task 9).
+- relation strict, "RE+": both texts, both entity types, the relation; boundary, "Rel": both texts, the relation.
+
+Rules that published scores often break: a missing prediction (None) counts all of its gold and no prediction, and is
+0 in means over passages; nothing against nothing adds nothing to micro counts and is 1 in means over passages; a
+repetition in a raw answer is one more prediction; a relation whose end was not emitted as an entity is predicted and
+wrong. Symmetric and inverse relations of the ontology are compared in one direction.
+
+This file shares no code with `rewards`: what trains a student must not also judge it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from text2graph_dagster.graph import Graph, ParsedGraph
+from text2graph_dagster.ontology import Ontology
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+Item = tuple[str, str]
+Triple = tuple[Item | None, str, Item | None]
+Keyed = Iterable[tuple[Hashable | None, str]]
+
+_EDGE = re.compile(r"^[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]+|[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """What is compared: entities (text, type) and relations (head, type, tail), texts in their matching form.
+
+    An end is None when the answer does not emit it as an entity. `distinct`: repetitions do not count (a graph); else
+    they do (a raw answer).
+    """
+
+    entities: tuple[Item, ...]
+    relations: tuple[Triple, ...]
+    distinct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """How relations are turned before they are compared: `flips` maps a relation to the inverse it is read as."""
+
+    symmetric: frozenset[str] = frozenset()
+    flips: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, ontology: Ontology) -> "Directions":
+        """Read them from an ontology; of two inverse relations the alphabetically first stands for both."""
+        flips = {}
+        for relation in ontology.relation_types:
+            if relation.inverse and relation.inverse != relation.name:
+                first, second = sorted((relation.name, relation.inverse))
+                flips[second] = first
+        own_inverse = {r.name for r in ontology.relation_types if r.symmetric or r.inverse == r.name}
+        return cls(frozenset(own_inverse), flips)
+
+    def turn(self, head: Item | None, kind: str, tail: Item | None) -> Triple:
+        """Return the triple in the direction in which it is compared."""
+        if self.flips and kind in self.flips:
+            head, kind, tail = tail, self.flips[kind], head
+        if kind in self.symmetric and (tail or ("", "")) < (head or ("", "")):
+            head, tail = tail, head
+        return head, kind, tail
+
+
+def matching_form(text: str) -> str:
+    """Return `text` in NFKC, casefolded, white space collapsed, quotes and `.,;:` at its edges removed."""
+    folded = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    return _EDGE.sub("", folded) or folded
+
+
+def graph_items(graph: Graph, directions: Directions | None = None) -> Items:
+    """Return the distinct items of a graph (gold, or a legal prediction)."""
+    turn = (directions or Directions()).turn
+    entities = {e.id: (matching_form(e.text), e.type) for e in graph.entities}
+    relations = (turn(entities[r.head], r.type, entities[r.tail]) for r in graph.relations)
+    return Items(tuple(dict.fromkeys(entities.values())), tuple(dict.fromkeys(relations)), distinct=True)
+
+
+def output_items(parsed: ParsedGraph, directions: Directions | None = None) -> Items:
+    """Return the items of a raw answer, repetitions included; an end is the first entity emitted with its text."""
+    turn = (directions or Directions()).turn
+    entities = [(matching_form(text), kind) for text, kind in parsed.entities]
+    emitted: dict[str, Item] = {}
+    for entity in entities:
+        emitted.setdefault(entity[0], entity)
+    relations = (
+        turn(emitted.get(matching_form(head)), kind, emitted.get(matching_form(tail)))
+        for head, kind, tail in parsed.relations
+    )
+    return Items(tuple(entities), tuple(relations), distinct=False)
+
+
+def entity_strict(items: Items) -> Keyed:
+    """Entity strict: text and type."""
+    return ((entity, entity[1]) for entity in items.entities)
+
+
+def entity_boundary(items: Items) -> Keyed:
+    """Entity boundary: text alone, whatever its type."""
+    return ((text, "") for text, _ in items.entities)
+
+
+def relation_strict(items: Items) -> Keyed:
+    """Relation strict, RE+: both texts with their entity types, and the relation."""
+    return ((r if r[0] and r[2] else None, r[1]) for r in items.relations)
+
+
+def relation_boundary(items: Items) -> Keyed:
+    """Relation boundary, Rel: both texts, and the relation."""
+    return (((h[0], kind, t[0]) if h and t else None, kind) for h, kind, t in items.relations)
+
+
+PROTOCOLS: Mapping[str, Callable[[Items], Keyed]] = {
+    function.__name__: function for function in (entity_strict, entity_boundary, relation_strict, relation_boundary)
+}
+
+Pairs = Sequence[tuple[Items, Items | None]]
+
+
+def count(pairs: Pairs, protocol: Callable[[Items], Keyed], types: Sequence[str]) -> IntArray:
+    """Return (right, predicted, gold) of every passage and type: shape (passages, types + 1, 3).
+
+    The last type collects everything whose type is not in `types` (all of it, for `entity_boundary`).
+    """
+    column = {name: i for i, name in enumerate(types)}
+    counts = np.zeros((len(pairs), len(types) + 1, 3), dtype=np.int64)
+    for row, (gold, predicted) in zip(counts, pairs, strict=True):
+        wanted = dict(protocol(gold))
+        for kind in wanted.values():
+            row[column.get(kind, -1), 2] += 1
+        if predicted is None:
+            continue
+        seen: set[Hashable] = set()
+        for key, kind in protocol(predicted):
+            repeated = key is not None and key in seen
+            if repeated and predicted.distinct:
+                continue
+            seen.add(key)
+            row[column.get(kind, -1), 1] += 1
+            row[column.get(kind, -1), 0] += key in wanted and not repeated
+    return counts
+
+
+def precision(counts: npt.NDArray[np.generic]) -> FloatArray:
+    """Right per predicted over the last axis (right, predicted, gold); NaN where nothing was predicted."""
+    return ratio(counts[..., 0], counts[..., 1])
+
+
+def recall(counts: npt.NDArray[np.generic]) -> FloatArray:
+    """Right per gold over the last axis (right, predicted, gold); NaN where there is no gold."""
+    return ratio(counts[..., 0], counts[..., 2])
+
+
+def f1(counts: npt.NDArray[np.generic]) -> FloatArray:
+    """Twice the right per predicted and gold, over the last axis; NaN where there is neither."""
+    values = np.asarray(counts, dtype=np.float64)
+    return ratio(2 * values[..., 0], values[..., 1] + values[..., 2])
+
+
+def micro_f1(counts: npt.NDArray[np.generic]) -> FloatArray:
+    """F1 of the counts summed over types; `counts` (…, types, 3), already summed over passages."""
+    return f1(np.asarray(counts, dtype=np.float64).sum(axis=-2))
+
+
+def macro_f1(counts: npt.NDArray[np.generic]) -> FloatArray:
+    """Mean of the types' F1 over the types that occur in gold; `counts` (…, types, 3), summed over passages."""
+    values = np.asarray(counts, dtype=np.float64)
+    present = values[..., 2] > 0
+    total = np.where(present, np.nan_to_num(f1(values)), 0.0).sum(axis=-1)
+    return ratio(total, present.sum(axis=-1))
+
+
+def passage_f1(counts: IntArray, answered: npt.NDArray[np.bool_]) -> FloatArray:
+    """F1 of every passage, for means over passages: nothing against nothing is 1, a missing prediction 0."""
+    values = f1(counts.sum(axis=1))
+    return np.where(answered, np.where(np.isnan(values), 1.0, values), 0.0)
+
+
+def empty_answers(pairs: Pairs) -> IntArray:
+    """Return per passage whether (gold and answer, answer, gold) have no relation: precision and recall of silence.
+
+    A passage without facts is one whose gold has no relation. A missing prediction is no empty answer.
+    """
+    rows = [(predicted is not None and not predicted.relations, not gold.relations) for gold, predicted in pairs]
+    return np.array([(answer and gold, answer, gold) for answer, gold in rows], dtype=np.int64).reshape(-1, 3)
+
+
+def exact_graphs(pairs: Pairs) -> IntArray:
+    """Return per passage whether the answer is the gold graph: every entity and relation, strict, and nothing else."""
+    return np.array([p is not None and _sorted(p) == _sorted(g) for g, p in pairs], dtype=np.int64)
+
+
+def _sorted(items: Items) -> tuple[list[str], list[str]]:
+    return sorted(map(repr, items.entities)), sorted(map(repr, items.relations))
+
+
+def grounded_spans(parsed: ParsedGraph, text: str) -> tuple[int, int]:
+    """Return how many of a raw answer's spans (entities and ends of relations) are in the passage, and their number."""
+    spans = [surface for surface, _ in parsed.entities]
+    spans += [end for head, _, tail in parsed.relations for end in (head, tail)]
+    passage, forms = matching_form(text), map(matching_form, spans)
+    return sum(form != "" and form in passage for form in forms), len(spans)
+
+
+def ratio(numerator: npt.NDArray[np.generic], denominator: npt.NDArray[np.generic]) -> FloatArray:
+    """Divide element by element; NaN where the denominator is 0."""
+    bottom = np.asarray(denominator, dtype=np.float64)
+    quotient = np.full(bottom.shape, np.nan)
+    np.divide(numerator, bottom, out=quotient, where=bottom != 0)
+    return quotient

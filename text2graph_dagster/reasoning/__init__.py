@@ -1,0 +1,1 @@
+"""Why a graph follows from a passage: composing a rationale, and verifying one."""

@@ -1,0 +1,62 @@
+"""A reasoner behind an OpenAI-compatible endpoint. It is shown the passage, the types and the graph, and must argue from
+the passage alone, in the forms of sentence that `verify` reads back."""
+
+from collections.abc import Iterator, Sequence
+
+from text2graph_dagster import prompts
+from text2graph_dagster.graph import serialise
+from text2graph_dagster.reasoning.places import Places
+from text2graph_dagster.teachers.endpoint import Endpoint, EndpointSettings
+from text2graph_dagster.teachers.protocol import Parameters, ReasoningAnswer, ReasoningRequest
+
+
+class ChatReasoner:
+    """A model that argues for a graph it is shown."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._endpoint = Endpoint(settings)
+        self.name = f"chat:{settings.model}"
+
+    @property
+    def prompt_version(self) -> str:
+        """Version of the template."""
+        return prompts.version("reason")
+
+    def parameters(self) -> Parameters:
+        """Return the model and how it decodes."""
+        return self._endpoint.settings.parameters()
+
+    def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
+        """Ask the endpoint.
+
+        Raises:
+            UserError: the endpoint refuses the key or does not know the model.
+        """
+        for request, prompt, done in self._endpoint.complete_all(
+            requests, build_reasoning_prompt, lambda _: None, lambda _: 0
+        ):
+            yield ReasoningAnswer(
+                request.passage_id,
+                done.text.split("</think>")[-1].strip(),  # a thinking model's own thinking is not the rationale
+                done.status,
+                done.reason,
+                done.prompt_tokens,
+                done.completion_tokens,
+                0.0,
+                done.seconds,
+                prompt,
+            )
+
+
+def build_reasoning_prompt(request: ReasoningRequest) -> str:
+    """Return the message: the passage with its sentences numbered, the allowed types, the graph, the forms to use."""
+    places = Places.of(request.text, request.language)
+    return prompts.fill(
+        request.language,
+        "reason",
+        text=request.text,
+        sentences=[request.text[span.start : span.end] for span in places.spans],
+        entity_types=request.ontology.entity_types,
+        relation_types=request.ontology.relation_types,
+        graph=serialise(request.graph),
+    )

@@ -1,0 +1,146 @@
+"""Finding the names of known entities in a text: one trie over tokens, longest match first.
+
+A token is a run of letters and digits, one ideograph or kana (Chinese and Japanese are written without spaces), or one
+punctuation mark; white space only separates. So a name matches on token boundaries, whatever the spacing, and a text
+costs one step per token however many names are known.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+_IDEOGRAPH = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_HAS_IDEOGRAPH = re.compile(rf"[{_IDEOGRAPH}]")
+_WORD = re.compile(r"\w+")
+_TOKEN = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+|[^\s]")
+_JOINED_BEFORE = re.compile(r"\w-$")
+_JOINED_AFTER = re.compile(r"-[^\W\d_a-z]")
+_SENTENCE_START = re.compile(r"(?:^|[.!?。！？\n]['\"”’)\]]*)\s*$")
+
+# Two capitals are a code (country, state, element) unless running text is known to write them.
+_WRITTEN_CODES = frozenset({"EU", "UK", "UN", "US"})
+_SHORTEST_LOWERCASE = 4
+_SHORTEST_SHOUTED = 4
+_STOP_WORD_LIST = """
+    a about above after again against all also am an and any are as at be because been before being below between
+    both but by can could did do does doing down during each few first for from further had has have having he her here
+    hers him his how i if in into is it its itself just last later may me might more most must my new no nor not now of
+    off old on once one only or other our out over own per same she should since so some such than that the their them
+    then there these they this those three through to too two under until up us very was we were what when where which
+    while who whom why will with would yes yet you your
+    他 她 它 我 你 的 了 在 是 我们 他们 她们 它们 自己 这个 那个 一个 没有 以及 因此 但是 其中 之后 之前
+"""
+_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A name found at [start, end); `candidates` are the entities that bear it, in the order they were added."""
+
+    start: int
+    end: int
+    candidates: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Node:
+    """A place in the trie. `exact` bear the name as written, `initial` only at the beginning of a sentence."""
+
+    next: dict[str, "_Node"] = field(default_factory=dict)
+    exact: dict[int, None] = field(default_factory=dict)
+    initial: dict[int, None] = field(default_factory=dict)
+    blocks: bool = False
+
+
+def is_usable(alias: str) -> bool:
+    """Tell whether a name is distinctive enough to be looked for in running text.
+
+    Refused: names without a letter, single letters and ideographs, stop words, short lower-case names, two-letter
+    codes nobody writes out.
+    """
+    letters = sum(map(str.isalpha, alias))
+    if letters < 2 or (alias.casefold() in _STOP_WORDS and alias not in _WRITTEN_CODES):
+        return False
+    if _HAS_IDEOGRAPH.search(alias):
+        return True
+    if alias == alias.lower():
+        return letters >= _SHORTEST_LOWERCASE and all(len(word) > 1 for word in _WORD.findall(alias))
+    return len(alias) > 2 or alias in _WRITTEN_CODES
+
+
+class AliasIndex:
+    """Names → entities. Ambiguity is kept: a name carries every entity that bears it."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+
+    def add(self, alias: str, entity: int) -> None:
+        """Let `alias` name `entity`; unusable aliases are ignored.
+
+        The case of the alias counts. Beside it, a lower-case name is found at the beginning of a sentence with a
+        capital, and a longer name in capitals throughout, as headings write it.
+        """
+        alias = unicodedata.normalize("NFC", alias)
+        if not is_usable(alias):
+            return
+        self._node(alias).exact[entity] = None
+        capitalised = alias[0].upper() + alias[1:]
+        if capitalised != alias:
+            self._node(capitalised).initial[entity] = None
+        if len(alias) >= _SHORTEST_SHOUTED and alias.upper() != alias and alias != alias.lower():
+            self._node(alias.upper()).exact.setdefault(entity)
+
+    def block(self, alias: str) -> None:
+        """Let `alias` name something that is of no interest: shorter names inside it are then not found."""
+        if is_usable(alias):
+            self._node(unicodedata.normalize("NFC", alias)).blocks = True
+
+    def _node(self, alias: str) -> _Node:
+        node = self._root
+        for token in _TOKEN.findall(alias):
+            node = node.next.setdefault(token, _Node())
+        return node
+
+    def find(self, text: str) -> list[Match]:
+        """Return the names in `text` from left to right, the longest at each place, none overlapping another."""
+        tokens = [(token.group(), token.start(), token.end()) for token in _TOKEN.finditer(text)]
+        matches, position, root = [], 0, self._root.next
+        while position < len(tokens):
+            node = root.get(tokens[position][0])
+            if node is None:
+                position += 1
+                continue
+            length, match = self._longest(text, tokens, position, node)
+            if match is not None and match.candidates:
+                matches.append(match)
+            position += max(1, length)
+        return matches
+
+    @staticmethod
+    def _longest(
+        text: str, tokens: list[tuple[str, int, int]], position: int, node: _Node | None
+    ) -> tuple[int, Match | None]:
+        """Return the longest name that begins at `position` as (number of tokens, match), else (0, None)."""
+        best: tuple[int, Match | None] = (0, None)
+        start, last = tokens[position][1], position
+        while node is not None:
+            if node.exact or node.initial or node.blocks:
+                end = tokens[last][2]
+                candidates = tuple(node.exact) or (tuple(node.initial) if _begins_sentence(text, start) else ())
+                if (candidates or node.blocks) and not _is_joined(text, start, end):
+                    best = (last - position + 1, Match(start, end, candidates))
+            last += 1
+            node = node.next.get(tokens[last][0]) if last < len(tokens) else None
+        return best
+
+
+def _begins_sentence(text: str, start: int) -> bool:
+    return _SENTENCE_START.search(text, max(0, start - 8), start) is not None if start else True
+
+
+def _is_joined(text: str, start: int, end: int) -> bool:
+    """Tell whether a hyphen makes the span a part of a longer word."""
+    return bool(
+        (start >= 2 and text[start - 1] == "-" and _JOINED_BEFORE.search(text, start - 2, start))
+        or (end < len(text) and text[end] == "-" and _JOINED_AFTER.match(text, end))
+    )

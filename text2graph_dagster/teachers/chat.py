@@ -1,0 +1,103 @@
+"""A teacher behind an OpenAI-compatible endpoint: the ontology becomes a JSON schema, the answer is parsed and filtered."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from text2graph_dagster import prompts
+from text2graph_dagster.dataset.instructions import render
+from text2graph_dagster.decoding import legalise
+from text2graph_dagster.graph import Graph, GraphParseError, parse
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.teachers.endpoint import Completion, Endpoint, EndpointSettings
+from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
+
+
+class ChatTeacher:
+    """A model that is shown the passage and the allowed types, and answers with a graph."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._endpoint = Endpoint(settings)
+        self.name = f"chat:{settings.model}"
+
+    @property
+    def prompt_version(self) -> str:
+        """Version of the template."""
+        return prompts.version("extract")
+
+    def parameters(self) -> Parameters:
+        """Return the model and how it decodes."""
+        return self._endpoint.settings.parameters()
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        """Ask the endpoint; what cannot be read is a status, and its raw text is kept.
+
+        Raises:
+            UserError: the endpoint refuses the key or does not know the model.
+        """
+        for request, prompt, completion in self._endpoint.complete_all(
+            requests, build_prompt, lambda r: graph_schema(r.ontology), lambda r: r.sample
+        ):
+            yield self._judge(request, prompt, completion)
+
+    def read(self, raw: str, request: Request) -> Graph:
+        """Return the legal part of a recorded answer, grounded in the passage.
+
+        Raises:
+            GraphParseError: the answer holds no readable graph.
+        """
+        ontology = request.ontology
+        legal = legalise(parse(raw), request.text, ontology.entity_names, ontology.relation_names, ontology)
+        relations = tuple(replace(relation, provenance=self.name) for relation in legal.graph.relations)
+        return Graph(legal.graph.entities, relations)
+
+    def _judge(self, request: Request, prompt: str, completion: Completion) -> Answer:
+        graph, status, reason = None, completion.status, completion.reason
+        if status == "ok":
+            try:
+                graph = self.read(completion.text, request)
+            except GraphParseError as error:
+                status, reason = "unparsable", str(error)
+        return Answer(
+            request.passage_id,
+            request.sample,
+            graph,
+            completion.text,
+            status,
+            reason,
+            completion.prompt_tokens,
+            completion.completion_tokens,
+            0.0,
+            completion.seconds,
+            prompt,
+        )
+
+
+def build_prompt(request: Request) -> str:
+    """Return the message: the allowed types with their descriptions, the form of the answer, the passage between marks."""
+    ontology = request.ontology
+    return render(request.text, ontology.entity_names, ontology.relation_names, ontology, "extract", request.language)
+
+
+def graph_schema(ontology: Ontology) -> dict[str, Any]:
+    """Return the JSON schema of an answer: types as enumerations, nothing that grammar engines treat differently."""
+
+    def rows(**properties: dict[str, Any]) -> dict[str, Any]:
+        item = {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+        return {"type": "array", "items": item}
+
+    string = {"type": "string"}
+    entities = rows(id={"type": "integer"}, text=string, type={"type": "string", "enum": list(ontology.entity_names)})
+    relation_type = {"type": "string", "enum": list(ontology.relation_names)} if ontology.relation_names else string
+    relations = rows(head=string, tail=string, type=relation_type)
+    return {
+        "type": "object",
+        "properties": {"entities": entities, "relations": relations},
+        "required": ["entities", "relations"],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,203 @@
+"""A knowledge base in memory: entities with the ontology's types and the facts between them, read line by line."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.identity import normalise
+from text2graph_dagster.ontology import Ontology
+
+MAX_BROKEN_SHARE = 0.05
+_INVERSE = "^"  # as in a SPARQL path: `kb_relations: ["^capital of"]` reads the knowledge base's facts backwards
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLine:
+    """A line of the knowledge base that was refused: a row for quarantine."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A relation type of the ontology that holds from one entity to another, and the line that says so."""
+
+    relation: str
+    line: int
+
+
+@dataclass(slots=True)
+class KnownEntity:
+    """An entity of the knowledge base. `types` are the ontology's, most frequent first; none: it only blocks matches.
+
+    `prior` is the number of lines that name it.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    types: tuple[str, ...]
+    prior: int
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """Entities by index (in order of first appearance), facts by head and tail index, refused lines, file digest."""
+
+    entities: list[KnownEntity]
+    facts: dict[int, dict[int, tuple[Fact, ...]]]
+    broken: list[BrokenLine]
+    lines: int
+    sha256: str
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An entity while the lines are being read."""
+
+    name: str
+    aliases: dict[str, None] = field(default_factory=dict)
+    kb_types: Counter[str] = field(default_factory=Counter)
+    prior: int = 0
+
+
+def load_knowledge(path: Path, ontology: Ontology) -> Knowledge:
+    """Read a knowledge base (JSON Lines: head, relation, tail, aliases, types, optional ids).
+
+    Without ids an entity is its name and type. Lines that cannot be read are listed in `broken`.
+
+    Raises:
+        UserError: the file is missing, or more than 5 % of its lines are broken.
+    """
+    if not path.is_file():
+        raise UserError(f"The knowledge base {path} is missing: put it there or choose another teacher.")
+    sha, broken, count = hashlib.sha256(), [], 0
+    drafts: dict[tuple[str, str], _Draft] = {}
+    triples: list[tuple[int, str, int, int]] = []
+    order: dict[tuple[str, str], int] = {}
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            sha.update(line)
+            if not line.strip():
+                continue
+            count += 1
+            try:
+                row = _row(line)
+            except ValueError as error:
+                broken.append(BrokenLine(number, str(error)))
+                continue
+            head, tail = _note(row, "head", drafts, order), _note(row, "tail", drafts, order)
+            triples.append((head, row["relation"], tail, number))
+    if len(broken) > MAX_BROKEN_SHARE * count:
+        raise UserError(
+            f"{path}, line {broken[0].line}: {broken[0].reason} ({len(broken)} of {count} lines are broken, "
+            "more than 5 %); mend the file so that every line is one JSON object with head, relation and tail."
+        )
+    entities = _typed(drafts.values(), ontology)
+    return Knowledge(entities, _facts(triples, entities, ontology), broken, count, sha.hexdigest())
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    """Return a checked line; ValueError says in words what is wrong with it."""
+    try:
+        row = json.loads(line)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    for key in ("head", "relation", "tail"):
+        if not isinstance(row.get(key), str) or not row[key].strip():
+            raise ValueError(f"{key!r} is missing, empty or not text")
+    for key in ("head_type", "tail_type", "head_id", "tail_id"):
+        if not isinstance(row.get(key), str | None):
+            raise ValueError(f"{key!r} is not text")
+    for key in ("head_aliases", "tail_aliases"):
+        aliases = row.get(key) or []
+        if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+            raise ValueError(f"{key!r} is not a list of texts")
+    return row
+
+
+def _note(
+    row: Mapping[str, Any], end: str, drafts: dict[tuple[str, str], _Draft], order: dict[tuple[str, str], int]
+) -> int:
+    """Add what the line says about its head or tail; return the entity's index."""
+    name, kb_type, identifier = normalise(row[end]), row.get(f"{end}_type") or "", row.get(f"{end}_id")
+    key = ("id", identifier) if identifier else (f"type:{kb_type}", name)
+    if key not in drafts:
+        drafts[key], order[key] = _Draft(name), len(drafts)
+    draft = drafts[key]
+    draft.prior += 1
+    draft.aliases[name] = None
+    draft.aliases.update((normalise(alias), None) for alias in row.get(f"{end}_aliases") or ())
+    if kb_type:
+        draft.kb_types[kb_type] += 1
+    return order[key]
+
+
+def _typed(drafts: Iterable[_Draft], ontology: Ontology) -> list[KnownEntity]:
+    """Replace the knowledge base's type names by the ontology's (`kb_types`, in which "*" stands for anything)."""
+
+    @cache
+    def meanings(kb_type: str) -> tuple[str, ...]:
+        """An exact name wins over every pattern; a type may mean several of the ontology's."""
+        exact = tuple(t.name for t in ontology.entity_types if kb_type == t.name or kb_type in t.kb_types)
+        return exact or tuple(
+            t.name for t in ontology.entity_types if any("*" in p and fnmatchcase(kb_type, p) for p in t.kb_types)
+        )
+
+    entities = []
+    for draft in drafts:
+        votes: Counter[str] = Counter()
+        for kb_type, count in draft.kb_types.items():
+            for name in meanings(kb_type):
+                votes[name] += count
+        types = sorted(votes, key=lambda name: (-votes[name], ontology.entity_names.index(name)))
+        entities.append(KnownEntity(draft.name, tuple(draft.aliases), tuple(types), draft.prior))
+    return entities
+
+
+def _facts(
+    triples: Iterable[tuple[int, str, int, int]], entities: list[KnownEntity], ontology: Ontology
+) -> dict[int, dict[int, tuple[Fact, ...]]]:
+    """Return the facts the ontology can say, with its inverse relations added; symmetric ones stand both ways."""
+    readings = _readings(ontology)
+    facts: dict[int, dict[int, tuple[Fact, ...]]] = {}
+    for head, kb_relation, tail, line in triples:
+        if head == tail or not entities[head].types or not entities[tail].types:
+            continue
+        for relation, backwards in readings.get(kb_relation, ()):
+            start, end = (tail, head) if backwards else (head, tail)
+            present = facts.setdefault(start, {}).get(end, ())
+            if relation not in {fact.relation for fact in present}:
+                facts[start][end] = (*present, Fact(relation, line))
+    return facts
+
+
+def _readings(ontology: Ontology) -> dict[str, list[tuple[str, bool]]]:
+    """Return, for each relation name of the knowledge base, the ontology's relations it states and their direction."""
+    named: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    for relation in ontology.relation_types:
+        for kb_name in dict.fromkeys((relation.name, *relation.kb_relations)):
+            backwards = kb_name.startswith(_INVERSE) and kb_name != relation.name
+            named[kb_name.removeprefix(_INVERSE) if backwards else kb_name].append((relation.name, backwards))
+    opposites: dict[str, dict[str, None]] = defaultdict(dict)
+    for relation in ontology.relation_types:
+        if relation.symmetric:
+            opposites[relation.name][relation.name] = None
+        if relation.inverse:
+            opposites[relation.name][relation.inverse] = None
+            opposites[relation.inverse][relation.name] = None
+    return {
+        kb_name: list(
+            dict.fromkeys([*direct, *((other, not back) for name, back in direct for other in opposites.get(name, ()))])
+        )
+        for kb_name, direct in named.items()
+    }

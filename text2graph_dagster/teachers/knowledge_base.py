@@ -1,0 +1,174 @@
+"""Distant supervision: a passage that names both ends of a known fact is taken to state it (Mintz et al. 2009).
+
+That is wrong in its two natural ways: a passage may name both ends and say something else, and may state what the
+knowledge base does not hold. Every relation therefore carries its evidence and the line of the knowledge base.
+"""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from text2graph_dagster.corpus.packing import sentences
+from text2graph_dagster.graph import Entity, Graph, GraphParseError, Relation, Span, from_rows, to_rows
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.teachers.aliases import Match
+from text2graph_dagster.teachers.knowledge import BrokenLine, load_knowledge
+from text2graph_dagster.teachers.linking import choose_types, index_names, resolve
+from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
+
+MATCHING_VERSION = (
+    "1"  # raise it when the same knowledge base would give another graph: recorded answers are then stale
+)
+_SEPARATOR = r"\s*(?:[,;，]?\s*(?:and|or)\b|[,;、，&和与及或])\s*(?:the\s+)?"
+_UNKNOWN_ITEM = r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*){0,3}"
+_LIST_SEPARATOR = re.compile(rf"{_SEPARATOR}(?:{_UNKNOWN_ITEM}{_SEPARATOR}){{0,3}}")
+_SHORTEST_LIST = 3
+
+
+class KnowledgeBaseTeacher:
+    """A teacher that knows a list of facts and finds their ends in the text.
+
+    Args:
+        path: the knowledge base, JSON Lines.
+        ontology: the types to speak in; entities and facts it has no word for are left out.
+        window: most sentences a relation's evidence may span.
+    """
+
+    name = "knowledge_base"
+    prompt_version = MATCHING_VERSION
+
+    def __init__(self, path: Path, ontology: Ontology, window: int = 2) -> None:
+        self.ontology, self.window = ontology, window
+        self.knowledge = load_knowledge(path, ontology)
+        self.index = index_names(self.knowledge.entities)
+
+    @property
+    def broken(self) -> list[BrokenLine]:
+        """Lines of the knowledge base that could not be read: rows for quarantine."""
+        return self.knowledge.broken
+
+    def parameters(self) -> Parameters:
+        """Return what decides an answer: the knowledge base's content and the evidence window."""
+        return {"knowledge_base": self.knowledge.sha256, "window": self.window}
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        """Answer every request; this teacher never refuses.
+
+        Raises:
+            ValueError: a request speaks of another ontology than the one the knowledge base was read with.
+        """
+        for request in requests:
+            if request.ontology.digest != self.ontology.digest:
+                raise ValueError("the request's ontology is not the one this knowledge base was read with")
+            graph = self.annotate(request.text, request.language)
+            yield Answer(request.passage_id, request.sample, graph, record(graph))
+
+    def read(self, raw: str, request: Request) -> Graph:
+        """Return the graph of a recorded answer."""
+        return replay(raw)
+
+    def annotate(self, text: str, language: str) -> Graph:
+        """Return the entities that the passage names and the known facts whose two ends it names close together."""
+        found = resolve(text, self.index.find(text), self.knowledge)
+        order = sorted(found, key=lambda entity: found[entity][0].start)
+        types = choose_types(order, self.knowledge, self.ontology)
+        entities = tuple(_entity(i, text, types[entity], found[entity]) for i, entity in enumerate(order))
+        return Graph(entities, self._relations(text, language, order, entities))
+
+    def _relations(
+        self, text: str, language: str, order: Sequence[int], entities: Sequence[Entity]
+    ) -> tuple[Relation, ...]:
+        ids = {entity: i for i, entity in enumerate(order)}
+        pairs = [
+            (ids[head], ids[tail], facts)
+            for head in order
+            for tail in sorted(self.knowledge.facts.get(head, {}).keys() & ids.keys(), key=ids.__getitem__)
+            if (facts := self.knowledge.facts[head][tail])
+        ]
+        if not pairs:
+            return ()
+        splits, listed = sentences(text, language), enumerations(text, entities)
+        relations: dict[tuple[int, int, str], Relation] = {}
+        for head, tail, facts in pairs:
+            evidence = closest_evidence(entities[head], entities[tail], splits, listed, self.window)
+            if evidence is None:
+                continue
+            for fact in facts:
+                first, last = (tail, head) if self._is_symmetric(fact.relation) and tail < head else (head, tail)
+                if self.ontology.allows(entities[first].type, fact.relation, entities[last].type):
+                    key = (first, last, fact.relation)
+                    relations.setdefault(key, Relation(*key, evidence, f"kb:{fact.line}"))
+        return tuple(relations[key] for key in sorted(relations))
+
+    def _is_symmetric(self, relation: str) -> bool:
+        return self.ontology.relation(relation).symmetric
+
+
+def _entity(number: int, text: str, entity_type: str, found: Sequence[Match]) -> Entity:
+    longest = max(found, key=lambda match: match.end - match.start)
+    return Entity(number, text[longest.start : longest.end], entity_type, tuple(Span(m.start, m.end) for m in found))
+
+
+def enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
+    """Return mention start → number of the enumeration it stands in ("Oslo, Rome and Lima": three items or more).
+
+    The items of an enumeration share what the sentence says of them; it says nothing of one to another.
+    """
+    mentions = sorted((m.start, m.end, e.type) for e in entities for m in e.mentions)
+    runs: list[list[int]] = []
+    previous_end, previous_type = -1, ""
+    for start, end, kind in mentions:
+        if runs and kind == previous_type and _LIST_SEPARATOR.fullmatch(text, previous_end, start):
+            runs[-1].append(start)
+        else:
+            runs.append([start])
+        previous_end, previous_type = end, kind
+    return {start: number for number, run in enumerate(runs) if len(run) >= _SHORTEST_LIST for start in run}
+
+
+def closest_evidence(
+    head: Entity, tail: Entity, splits: Sequence[Span], listed: Mapping[int, int], window: int
+) -> Span | None:
+    """Return the sentences from one entity's mention to the other's, for the two mentions that are closest.
+
+    Mentions in one enumeration (`listed`) do not count. None: no two mentions lie within `window` sentences.
+    """
+    starts = [split.start for split in splits]
+
+    def sentence(mention: Span) -> int:
+        return max(0, bisect_right(starts, mention.start) - 1)
+
+    placed = [
+        (sentence(h), sentence(t), h, t)
+        for h in head.mentions
+        for t in tail.mentions
+        if h.start not in listed or listed[h.start] != listed.get(t.start)
+    ]
+    if not placed or not splits:
+        return None
+    first, last, _, _ = min(placed, key=lambda p: (abs(p[0] - p[1]), abs(p[2].start - p[3].start), p[2].start))
+    if abs(first - last) >= window:
+        return None
+    return Span(splits[min(first, last)].start, splits[max(first, last)].end)
+
+
+def record(graph: Graph) -> str:
+    """Return a graph as the JSON a ledger keeps: with mentions, evidence and provenance."""
+    entities, relations = to_rows(graph)
+    value = {"entities": entities, "relations": relations}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def replay(raw: str) -> Graph:
+    """Return the graph that `record` wrote.
+
+    Raises:
+        GraphParseError: the text is not such a record.
+    """
+    try:
+        value: Mapping[str, list[dict[str, object]]] = json.loads(raw)
+        return from_rows(value["entities"], value["relations"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise GraphParseError("bad_shape", f"not a recorded graph: {error}") from None

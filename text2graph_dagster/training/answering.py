@@ -1,0 +1,93 @@
+"""Answers to many prompts, in batches: by the fast decoder where it fits the model, else by HF `generate`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from text2graph_dagster.training.generation import Answers, decode, supports
+from text2graph_dagster.training.students import greedy
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a student wrote, how many tokens it took, and whether it ended by itself."""
+
+    text: str
+    tokens: int
+    stopped: bool
+
+
+def answer_prompts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Answer]:
+    """Return the likeliest answer to every rendered prompt, in their order."""
+    ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
+    by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
+    answers: dict[int, Answer] = {}
+    was_training = model.training
+    model.eval()
+    for start in range(0, len(by_length), batch_size):
+        batch = by_length[start : start + batch_size]
+        written = continue_prompts(model, tokenizer, [ids[i] for i in batch], max_new_tokens=max_new_tokens)
+        for i, tokens in zip(batch, written.tokens, strict=True):
+            stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
+            text = tokenizer.decode(tokens[:-1] if stopped else tokens)
+            answers[i] = Answer(text, len(tokens), stopped)
+        progress(len(answers))
+    model.train(was_training)
+    return [answers[i] for i in range(len(ids))]
+
+
+def continue_prompts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    *,
+    max_new_tokens: int,
+    samples: int = 1,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Answers:
+    """Continue prompts given as token ids: greedily at temperature 0, else `samples` draws of each."""
+    if supports(model):
+        return decode(
+            model,
+            prompts,
+            end_tokens=[tokenizer.eos_token_id],
+            max_new_tokens=max_new_tokens,
+            samples=samples,
+            temperature=temperature,
+            generator=generator,
+        )
+    return _generate(model, tokenizer, prompts, max_new_tokens, samples, temperature)
+
+
+@torch.no_grad()
+def _generate(
+    model: Any, tokenizer: Any, prompts: Sequence[list[int]], max_new_tokens: int, samples: int, temperature: float
+) -> Answers:
+    config = greedy(tokenizer)
+    config.max_new_tokens, config.num_return_sequences = max_new_tokens, samples
+    if temperature > 0:
+        config.update(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+    longest = max(map(len, prompts))
+    padding = [longest - len(prompt) for prompt in prompts]
+    ids = torch.tensor([[tokenizer.pad_token_id] * n + p for n, p in zip(padding, prompts, strict=True)])
+    mask = torch.tensor([[0] * n + [1] * len(p) for n, p in zip(padding, prompts, strict=True)])
+    written = model.generate(
+        input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=config
+    )[:, longest:].tolist()
+    tokens = [_until(row, tokenizer.eos_token_id) for row in written]
+    return Answers(tokens, [[0.0] * len(row) for row in tokens])
+
+
+def _until(tokens: list[int], end: int) -> list[int]:
+    return tokens[: tokens.index(end) + 1] if end in tokens else tokens

@@ -1,0 +1,46 @@
+"""The order in which examples are taught, laid out beforehand: the same for every run, and exact to resume."""
+
+import random
+from collections.abc import Sequence
+
+_BATCHES_AT_ONCE = 20  # so many batches are drawn, sorted by length and cut, so that a batch holds little padding
+_FIRST_SHARE = 0.35  # the shortest examples, with which teaching begins
+
+
+def lay_out(
+    lengths: Sequence[int], *, batch_size: int, steps: int, curriculum_share: float, seed: int
+) -> list[list[int]]:
+    """Return the batches of a whole training: `steps` lists of `batch_size` example numbers.
+
+    Short examples come first: the pool grows from the shortest `_FIRST_SHARE` to all examples over the first
+    `curriculum_share` of the steps (the circuit that copies names forms in time quadratic in the length of the text).
+    Of the pool the least often taught examples are drawn, so no example comes up twice before every other came once.
+    """
+    rng = random.Random(seed)
+    by_length = sorted(range(len(lengths)), key=lambda i: (lengths[i], i))
+    taught = [0] * len(lengths)
+    batches: list[list[int]] = []
+    while len(batches) < steps:
+        progress = len(batches) / steps
+        grown = min(1.0, progress / curriculum_share) if curriculum_share else 1.0
+        pool = by_length[: max(1, round(len(by_length) * (_FIRST_SHARE + (1 - _FIRST_SHARE) * grown)))]
+        count = min(_BATCHES_AT_ONCE, steps - len(batches))
+        drawn: list[int] = []
+        while len(drawn) < count * batch_size:
+            order = sorted(pool, key=lambda i: (taught[i], rng.random()))[: count * batch_size - len(drawn)]
+            for i in order:
+                taught[i] += 1
+            drawn += order
+        drawn.sort(key=lambda i: (lengths[i], i))
+        together = [drawn[start : start + batch_size] for start in range(0, len(drawn), batch_size)]
+        rng.shuffle(together)
+        batches += together
+    return batches
+
+
+def rate_factor(step: int, *, steps: int, warmup_steps: int, decay_share: float, floor: float = 0.05) -> float:
+    """Return the learning rate of a step as a share of the full one: warm-up, constant, then linear to `floor`."""
+    if step < warmup_steps:
+        return (step + 1) / (warmup_steps + 1)
+    left = (steps - step) / steps
+    return 1.0 if left >= decay_share else max(floor, left / decay_share)

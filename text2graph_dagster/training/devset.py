@@ -1,0 +1,114 @@
+"""How good a student is on gold passages: greedy answers, through the legality filter, as a user would get them."""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from text2graph_dagster.decoding import legalise
+from text2graph_dagster.graph import Graph, GraphParseError, parse
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.rewards import canonical
+from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.answering import answer_prompts
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.examples import Example, read_examples, render_prompt
+from text2graph_dagster.training.reporting import Reporter
+
+
+def read_dev(config: TrainingConfig) -> list[Example]:
+    """Return the gold dev examples, at most `dev_examples` of them: the same for both stages."""
+    if config.dev is None:
+        return []
+    examples = read_examples(config.dev, config.settings)
+    count = min(len(examples), config.settings.student.dev_examples)
+    return random.Random(config.settings.seed).sample(examples, count)
+
+
+def measure(
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    ontologies: Mapping[str, Ontology],
+    settings: Settings,
+    reporter: Reporter,
+) -> dict[str, float]:
+    """Return strict micro-F1 of relations and entities, and how the answers are formed.
+
+    A relation is right when the texts of both ends and its type are (the report also wants the ends' types).
+    """
+    prompts = [render_prompt(example.prompt, tokenizer) for example in examples]
+    answers = answer_prompts(
+        model,
+        tokenizer,
+        prompts,
+        max_new_tokens=settings.evaluation.max_new_tokens,
+        batch_size=settings.evaluation.batch_size,
+        progress=lambda done: reporter.progress("dev passages", done, len(prompts)),
+    )
+    entities, relations = Counts(), Counts()
+    parsed = stopped = empty = 0
+    for example, answer in zip(examples, answers, strict=True):
+        graph = _legal_graph(answer.text, example, ontologies.get(example.corpus))
+        parsed += graph is not None
+        stopped += answer.stopped
+        graph = graph or Graph()
+        empty += not graph.relations
+        entities.add(_entities(graph), _entities(example.graph))
+        relations.add(_relations(graph), _relations(example.graph))
+    n = max(1, len(examples))
+    return {
+        "passages": len(examples),
+        "relation_f1": relations.f1,
+        "relation_precision": relations.precision,
+        "relation_recall": relations.recall,
+        "entity_f1": entities.f1,
+        "triple_ratio": relations.predicted / max(1, relations.gold),
+        "parse_rate": parsed / n,
+        "stopped": stopped / n,
+        "empty_share": empty / n,
+        "answer_tokens": sum(answer.tokens for answer in answers) / n,
+    }
+
+
+class Counts:
+    """True positives, predicted and gold items."""
+
+    def __init__(self) -> None:
+        self.right = self.predicted = self.gold = 0
+
+    def add(self, predicted: set[Any], gold: set[Any]) -> None:
+        """Add one passage."""
+        self.right += len(predicted & gold)
+        self.predicted += len(predicted)
+        self.gold += len(gold)
+
+    @property
+    def precision(self) -> float:
+        """Share of the predicted items that are right."""
+        return self.right / max(1, self.predicted)
+
+    @property
+    def recall(self) -> float:
+        """Share of the gold items that are found."""
+        return self.right / max(1, self.gold)
+
+    @property
+    def f1(self) -> float:
+        """Micro-F1."""
+        return 2 * self.right / max(1, self.predicted + self.gold)
+
+
+def _legal_graph(text: str, example: Example, ontology: Ontology | None) -> Graph | None:
+    try:
+        parsed = parse(text)
+    except GraphParseError:
+        return None
+    return legalise(parsed, example.text, example.entity_types, example.relation_types, ontology).graph
+
+
+def _entities(graph: Graph) -> set[tuple[str, str]]:
+    return {(canonical(e.text), e.type) for e in graph.entities}
+
+
+def _relations(graph: Graph) -> set[tuple[str, str, str]]:
+    return {(canonical(head.text), kind, canonical(tail.text)) for head, kind, tail in graph.triples()}

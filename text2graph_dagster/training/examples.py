@@ -1,0 +1,125 @@
+"""From rows of filtered_dataset to what a student reads and writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph import Graph, from_rows
+from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.wire import encode
+
+Message = dict[str, str]
+COLUMNS = ("example_id", "corpus", "messages", "entity_types", "relation_types", "entities", "relations", "text")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question and its answer. `graph` holds what is asked for; `answer` is it in the student's wire form."""
+
+    example_id: str
+    corpus: str
+    text: str
+    prompt: tuple[Message, ...]
+    answer: str
+    entity_types: tuple[str, ...]
+    relation_types: tuple[str, ...]
+    graph: Graph
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token ids of a prompt and of the answer with its end token; `index` is the example's number."""
+
+    index: int
+    prompt: list[int]
+    answer: list[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.answer)
+
+
+def read_examples(path: Path, settings: Settings) -> list[Example]:
+    """Read a parquet file of examples.
+
+    Raises:
+        UserError: the file is missing, lacks a column, or is empty.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: name the parquet file of examples in the configuration.")
+    frame = pl.read_parquet(path)
+    if missing := [column for column in COLUMNS if column not in frame.columns]:
+        raise UserError(f"{path} lacks the column {missing[0]!r}: give it the columns of filtered_dataset and `text`.")
+    if frame.is_empty():
+        raise UserError(f"{path} holds no examples: there is nothing to learn from.")
+    return [_example(row, settings) for row in frame.select(COLUMNS).iter_rows(named=True)]
+
+
+def _example(row: Mapping[str, Any], settings: Settings) -> Example:
+    graph = from_rows(row["entities"], row["relations"])
+    prompt = tuple({"role": m["role"], "content": m["content"]} for m in row["messages"] if m["role"] != "assistant")
+    taught = next((m["content"] for m in row["messages"] if m["role"] == "assistant"), "")
+    return Example(
+        row["example_id"],
+        row["corpus"],
+        row["text"],
+        prompt,
+        (_thinking(taught) if settings.dataset.thinking else "") + encode(graph, settings.student.wire),
+        tuple(row["entity_types"]),
+        tuple(row["relation_types"]),
+        graph,
+    )
+
+
+def _thinking(answer: str) -> str:
+    """Return the rationale that stands before the JSON, with its tags; "" when there is none."""
+    before, closed, _ = answer.rpartition("</think>")
+    return f"{before}{closed}\n" if closed else ""
+
+
+def tokenise(examples: Sequence[Example], tokenizer: Any) -> list[Tokens]:
+    """Return the token ids of every example by the tokenizer's chat template.
+
+    The prompt ends where the model begins to write; the answer is what the template adds to it, end token included.
+
+    Raises:
+        UserError: the chat template does not put the answer after the prompt, or never ends it.
+    """
+    tokens = []
+    for index, example in enumerate(examples):
+        prompt, whole = render(example, tokenizer)
+        ids = tokenizer([prompt, whole[len(prompt) :]], add_special_tokens=False)["input_ids"]
+        answer = ids[1]
+        if tokenizer.eos_token_id in answer:  # what a template writes after the end (Qwen: a line end) is not taught
+            answer = answer[: answer.index(tokenizer.eos_token_id) + 1]
+        else:
+            answer = [*answer, tokenizer.eos_token_id]
+        tokens.append(Tokens(index, ids[0], answer))
+    return tokens
+
+
+def render(example: Example, tokenizer: Any) -> tuple[str, str]:
+    """Return (prompt, prompt with answer) as the chat template writes them."""
+    turns = [*example.prompt, {"role": "assistant", "content": example.answer}]
+    prompt = render_prompt(example.prompt, tokenizer)
+    whole = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
+    if not whole.startswith(prompt):
+        raise UserError("the chat template does not put the answer after its prompt: choose another base model.")
+    return prompt, whole
+
+
+def render_prompt(prompt: Sequence[Message], tokenizer: Any) -> str:
+    """Return the prompt as the chat template writes it, up to where the model begins to write.
+
+    Raises:
+        UserError: the tokenizer has no chat template.
+    """
+    if not tokenizer.chat_template:
+        raise UserError("the base model has no chat template: choose an instruction-tuned model, or add a template.")
+    text: str = tokenizer.apply_chat_template(
+        list(prompt), tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
+    return text

@@ -1,0 +1,81 @@
+"""Files of a training run: digests, and an output directory that is there whole or not at all."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+CHECKPOINTS, FINISHED, METRICS, RUN = "checkpoints", "finished", "metrics.jsonl", "run.json"
+_IDENTITY = "identity"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class OutputDirectory:
+    """`<output>.partial` while a run goes on, `<output>` once it has ended.
+
+    A run with the same identity goes on where the last one was cut off; any other begins anew.
+    """
+
+    def __init__(self, output: Path, identity: str) -> None:
+        self.output, self.identity = output, identity
+        self.partial = output.with_name(output.name + ".partial")
+        self.checkpoints = self.partial / CHECKPOINTS
+        self.finished = self.partial / FINISHED
+        self.metrics = self.partial / METRICS
+
+    def recorded(self) -> dict[str, Any] | None:
+        """Return run.json if this very run has ended before."""
+        path = self.output / RUN
+        if not path.is_file():
+            return None
+        run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return run if run.get("identity") == self.identity else None
+
+    def open(self) -> None:
+        """Make the working directory, or keep it if it belongs to this run."""
+        mark = self.partial / _IDENTITY
+        if not (mark.is_file() and mark.read_text(encoding="utf-8") == self.identity):
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.checkpoints.mkdir(parents=True)
+            mark.write_text(self.identity, encoding="utf-8")
+        shutil.rmtree(self.finished, ignore_errors=True)
+
+    def last_checkpoint(self) -> Path | None:
+        """Return the newest whole checkpoint: the trainer writes its state file last."""
+        whole = [p.parent for p in self.checkpoints.glob("checkpoint-*/trainer_state.json") if _is_json(p)]
+        return max(whole, key=_step, default=None)
+
+    def last_step(self) -> int:
+        """Return the step of the newest whole checkpoint, 0 when there is none."""
+        checkpoint = self.last_checkpoint()
+        return _step(checkpoint) if checkpoint else 0
+
+    def finish(self, run: dict[str, Any]) -> None:
+        """Put the finished model, its metrics and run.json in place of the output, in one step."""
+        shutil.copyfile(self.metrics, self.finished / METRICS)
+        text = json.dumps({**run, "identity": self.identity}, ensure_ascii=False, indent=2)
+        (self.finished / RUN).write_text(text + "\n", encoding="utf-8")
+        if self.output.exists():
+            old = self.partial / "replaced"
+            shutil.rmtree(old, ignore_errors=True)
+            self.output.replace(old)
+        self.finished.replace(self.output)
+        shutil.rmtree(self.partial)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True

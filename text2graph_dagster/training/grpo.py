@@ -1,0 +1,235 @@
+"""Group-relative policy optimisation: `python -m text2graph_dagster.training.grpo --config run.json`.
+
+Lets the fine-tuned student write several answers to each prompt and moves it towards those with more reward (Shao et
+al. 2024; token-level loss and asymmetric clipping from DAPO, Yu et al. 2025). What is written out is the best model on
+the dev passages, which is the fine-tuned one if none beats it. Resumes like sft.
+"""
+
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.settings import GrpoSettings
+from text2graph_dagster.training.config import TrainingConfig, read_config
+from text2graph_dagster.training.examples import Example, Tokens
+from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
+from text2graph_dagster.training.reporting import Reporter, points_every
+
+PROGRAM = "grpo"
+_CHECKPOINTS_KEPT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program."""
+    return run(_train, arguments, "Reinforce a fine-tuned student.")
+
+
+def _train(path: Path, reporter: Reporter) -> None:
+    config = read_config(TrainingConfig, path)
+    if config.base is None:
+        raise UserError(f"{path} names no base: reinforcement starts from the model that sft has made.")
+    work_offline(config.base)
+    inputs = config.inputs()
+    output = OutputDirectory(config.output, config.identity(PROGRAM, inputs))
+    result = output.recorded()
+    if result is None:
+        output.open()
+        result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **reinforce(config, output, reporter)}
+        result["settings"] = config.settings.model_dump(mode="json", include={"student", "grpo", "seed"})
+        output.finish(result)
+    else:
+        reporter.say(f"{config.output} is finished already: nothing to do")
+    reporter.send({"type": "result", "path": str(config.output), **result})
+
+
+def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
+    """Train, and write the best model to `output.finished`; return what run.json says about it.
+
+    Raises:
+        UserError: no prompt is short enough, or the settings do not fit each other.
+    """
+    from text2graph_dagster.training import students
+    from text2graph_dagster.training.devset import measure, read_dev
+    from text2graph_dagster.training.examples import read_examples
+    from text2graph_dagster.training.selection import Best, SelectionCallback
+
+    settings, watch = config.settings, Stopwatch()
+    grpo, threads = settings.grpo, set_threads(settings.grpo.threads)
+    ontologies = config.load_ontologies()
+    examples = read_examples(config.train, settings)
+    dev = read_dev(config)
+    model, tokenizer = students.load_student(config.base or "")
+    reporter.record_to(output.metrics, output.last_step())
+
+    def save(trained: Any, directory: Path) -> None:
+        students.save_student(students.merged(trained), tokenizer, directory)
+
+    def look(trained: Any) -> dict[str, float]:
+        return measure(trained, tokenizer, dev, ontologies, settings, reporter)
+
+    best = Best(output.partial / "best", save)
+    if dev and best.record is None:
+        before = look(model)
+        best.offer(model, 0, before)
+        reporter.metrics(0, {f"dev_{name}": value for name, value in before.items()})
+        reporter.say(f"dev before: relation F1 {before['relation_f1']:.3f}, entity F1 {before['entity_f1']:.3f}")
+    if grpo.max_steps:
+        if settings.student.lora:
+            model = students.with_lora(model, settings.student.lora, settings.seed)
+        trainer = make_trainer(config, model, tokenizer, examples, ontologies, output, reporter)
+        if dev:
+            trainer.add_callback(SelectionCallback(best, look, grpo.max_steps, grpo.dev_checks, reporter))
+        checkpoint = output.last_checkpoint()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        model = trainer.model
+    if dev:
+        kept = best.move_to(output.finished)
+    else:
+        save(model, output.finished)
+        kept = {"step": grpo.max_steps, "dev": None}
+    return {
+        "model": students.describe(model),
+        "examples": len(examples),
+        "steps": grpo.max_steps,
+        "kept_step": kept["step"],
+        "improved_on_dev": kept["step"] > 0,
+        "dev": kept["dev"],
+        "threads": threads,
+        **watch.read(),
+    }
+
+
+def choose_prompts(tokens: Sequence[Tokens], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
+    """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
+
+    Raises:
+        UserError: there are no prompts.
+    """
+    rng = random.Random(seed)
+    stated = [t.index for t in tokens if examples[t.index].graph.relations]
+    empty = [t.index for t in tokens if not examples[t.index].graph.relations]
+    rng.shuffle(stated)
+    rng.shuffle(empty)
+    share = settings.max_empty_share
+    pool = stated + empty[: round(len(stated) * share / (1 - share))] if share < 1 else stated + empty
+    if not pool:
+        raise UserError("there is no example to reinforce on: every one is too long or states no relation.")
+    needed, order = settings.max_steps * settings.prompts_per_step, []
+    while len(order) < needed:
+        order += rng.sample(pool, len(pool))
+    return order[:needed]
+
+
+def make_trainer(
+    config: TrainingConfig,
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    ontologies: Any,
+    output: OutputDirectory,
+    reporter: Reporter,
+) -> Any:
+    """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
+    import datasets
+    import torch
+    from torch.optim.lr_scheduler import LambdaLR
+    from trl import GRPOConfig, GRPOTrainer
+
+    from text2graph_dagster.training.answering import continue_prompts
+    from text2graph_dagster.training.callbacks import ReportCallback
+    from text2graph_dagster.training.curriculum import rate_factor
+    from text2graph_dagster.training.examples import render_prompt, tokenise
+    from text2graph_dagster.training.generation import supports
+    from text2graph_dagster.training.rewarding import Rewarder
+
+    settings, grpo, seed = config.settings, config.settings.grpo, config.settings.seed
+    completions = grpo.prompts_per_step * grpo.generations
+    if completions % grpo.micro_batch:
+        raise UserError(
+            f"grpo.micro_batch ({grpo.micro_batch}) must divide prompts_per_step x generations ({completions})."
+        )
+    room = settings.sft.max_length - grpo.max_completion_length
+    tokens = [t for t in tokenise(examples, tokenizer) if len(t.prompt) <= max(room, settings.sft.max_length // 2)]
+    order = choose_prompts(tokens, examples, grpo, seed)
+    rendered = {i: render_prompt(examples[i].prompt, tokenizer) for i in sorted(set(order))}
+    dataset = datasets.Dataset.from_list([{"prompt": rendered[i], "index": i} for i in order])
+    on_gpu = torch.cuda.is_available()
+
+    def roll_out(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
+        """Write `generations` completions to each prompt; TRL hands over every prompt that many times in a row."""
+        ids = tokenizer(prompts[:: grpo.generations], add_special_tokens=False)["input_ids"]
+        policy = trainer.accelerator.unwrap_model(trainer.model)
+        policy.eval()
+        answers = continue_prompts(
+            policy,
+            tokenizer,
+            ids,
+            max_new_tokens=grpo.max_completion_length,
+            samples=grpo.generations,
+            temperature=grpo.temperature,
+        )
+        policy.train()
+        prompt_ids = [p for p in ids for _ in range(grpo.generations)]
+        return {"prompt_ids": prompt_ids, "completion_ids": answers.tokens, "logprobs": answers.log_probabilities}
+
+    arguments = GRPOConfig(
+        output_dir=str(output.checkpoints),
+        per_device_train_batch_size=grpo.micro_batch,
+        gradient_accumulation_steps=completions // grpo.micro_batch,
+        num_generations=grpo.generations,
+        max_steps=grpo.max_steps,
+        max_completion_length=grpo.max_completion_length,
+        temperature=grpo.temperature,
+        shuffle_dataset=False,
+        learning_rate=grpo.learning_rate,
+        max_grad_norm=1.0,
+        loss_type=grpo.loss_type,
+        beta=grpo.beta,
+        epsilon=grpo.epsilon,
+        epsilon_high=grpo.epsilon_high,
+        scale_rewards=grpo.scale_rewards,
+        mask_truncated_completions=True,
+        use_vllm=grpo.use_vllm,
+        vllm_mode="colocate",
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        gradient_checkpointing=False,
+        dataloader_pin_memory=on_gpu,
+        report_to=[],
+        disable_tqdm=True,
+        logging_steps=points_every(grpo.max_steps),
+        save_strategy="steps",
+        save_steps=grpo.save_steps,
+        save_total_limit=_CHECKPOINTS_KEPT,
+        seed=seed,
+    )
+
+    class Trainer(GRPOTrainer):  # type: ignore[misc]
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            """Checkpoints are nobody's model: the card is written for the finished one."""
+
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, grpo.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+
+    def factor(step: int) -> float:
+        return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
+
+    trainer = Trainer(
+        model=model,
+        reward_funcs=[Rewarder(examples, ontologies, grpo, settings.dataset.thinking)],
+        args=arguments,
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        optimizers=(optimizer, LambdaLR(optimizer, factor)),
+        callbacks=[ReportCallback(reporter, "grpo")],
+        rollout_func=roll_out if supports(model) else None,
+    )
+    return quiet(trainer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The nano student: a Qwen2-architecture model of about a million parameters, made from configuration."""
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from text2graph_dagster.settings import StudentSettings
+
+_ROPE_THETA = 10_000.0
+_REACH = 150  # tokens: how far back a name is copied from, about
+
+
+def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
+    """Return an untrained model for `tokenizer`, with the circuit that copies already in place."""
+    torch.manual_seed(seed)
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.hidden_size,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        num_key_value_heads=settings.kv_heads,
+        intermediate_size=settings.mlp_size,
+        max_position_embeddings=settings.context,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": _ROPE_THETA},
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        dtype="float32",
+    )
+    model = Qwen2ForCausalLM(config)
+    if settings.heads > 1 and settings.layers > 1:
+        look_at_previous_token(model)
+        look_for_repetition(model)
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return model
+
+
+@torch.no_grad()
+def look_at_previous_token(model: Qwen2ForCausalLM, preference: float = 0.8) -> None:
+    """Let the first head of the first layer prefer the token before, whatever the content.
+
+    Copying a name needs two layers of attention: one marks each token with its predecessor, the next looks for the
+    place whose predecessor is the token just written (an induction head, Olsson et al. 2022). That circuit is slow to
+    form by training; here it is given, as a beginning that training changes like any other weight. Qwen2 has biases on queries and keys, so a rotary score that peaks at distance 1 can be written into
+    them: over all rotary pairs the query's bias is (1, 0) and the key's (cos f, sin f), f being the pair's frequency.
+    `preference` is the score of the previous token above that of its neighbours, in nats.
+    """
+    config, attention = model.config, model.model.layers[0].self_attn
+    width = config.hidden_size // config.num_attention_heads
+    frequencies = _frequencies(width)
+    amplitude = (preference * width**0.5 / (1 - torch.cos(frequencies)).sum()) ** 0.5
+    query = torch.cat([torch.ones_like(frequencies), torch.zeros_like(frequencies)])
+    key = torch.cat([torch.cos(frequencies), torch.sin(frequencies)])
+    _set_head(attention.q_proj, query * amplitude, content=0.05)
+    _set_head(attention.k_proj, key * amplitude, content=0.3)
+
+
+@torch.no_grad()
+def look_for_repetition(model: Qwen2ForCausalLM, match: float = 4.0) -> None:
+    """Let the first head of the second layer look for what followed the present token before, and repeat it.
+
+    The head of `look_at_previous_token` writes what it sees (read through the directions `seen`) into other directions,
+    `marked`. Here a query reads `seen`, a key reads `marked`: they agree where the predecessor equals the present
+    token, by `match` nats. Only slowly rotating pairs take part, whose score hardly depends on the distance.
+    """
+    config = model.config
+    width = config.hidden_size // config.num_attention_heads
+    generator = torch.Generator().manual_seed(0)
+    basis, _ = torch.linalg.qr(torch.randn(config.hidden_size, config.hidden_size, generator=generator))
+    seen, marked = basis[:width], basis[width : 2 * width]
+    size = config.initializer_range  # of an embedding's entries: what is written should weigh like a token
+    first, second = model.model.layers[0].self_attn, model.model.layers[1].self_attn
+    first.v_proj.weight[:width] = seen
+    first.o_proj.weight[:, :width] = 1.5 * size * marked.T
+    slow = (_frequencies(width) * _REACH < 1).float().repeat(2)[:, None]
+    scale = (2 * match * width**0.5 / slow.sum()) ** 0.5
+    second.q_proj.weight[:width] = scale * slow * seen
+    second.k_proj.weight[:width] = scale * slow * marked
+    second.v_proj.weight[:width] = seen
+    second.o_proj.weight[:, :width] = 2 * size * seen.T
+
+
+def _frequencies(width: int) -> Tensor:
+    return _ROPE_THETA ** (-torch.arange(0, width, 2).float() / width)
+
+
+def _set_head(projection: torch.nn.Linear, bias: Tensor, content: float) -> None:
+    """Set the bias of a projection's first head and scale down what its content says."""
+    projection.weight[: len(bias)] *= content
+    projection.bias[: len(bias)] = bias

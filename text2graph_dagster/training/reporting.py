@@ -1,0 +1,84 @@
+"""What a run says while it goes on: points to metrics.jsonl and to Dagster when it listens, lines to the reader."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster_pipes import open_dagster_pipes
+
+MAX_POINTS = 200
+PIPES_VARIABLE = "DAGSTER_PIPES_CONTEXT"
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def points_every(steps: int) -> int:
+    """Return how many steps lie between two points, so that a run has at most `MAX_POINTS`."""
+    return max(1, -(-steps // MAX_POINTS))
+
+
+class Reporter:
+    """Writes metrics and progress; `open_reporter` makes one."""
+
+    def __init__(self, pipes: Any | None) -> None:
+        self._pipes = pipes
+        self._path: Path | None = None
+        self._begun: tuple[float, int] | None = None
+        self._last_line = 0.0
+
+    def record_to(self, path: Path, after_step: int = 0) -> None:
+        """Append metrics to `path`; points later than `after_step` are of a run that was cut off, and are removed."""
+        kept = []
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    point = json.loads(line)
+                except ValueError:
+                    break  # the line that was being written when the run was cut off
+                if point["step"] <= after_step:
+                    kept.append(line)
+        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        self._path = path
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Record one point."""
+        point = {"step": step, **values}
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(point) + "\n")
+        self.send({"type": "train_metrics", **point})
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message to Dagster, if it listens."""
+        if self._pipes is not None:
+            self._pipes.report_custom_message(dict(message))
+
+    def say(self, line: str) -> None:
+        """Print a line for the reader."""
+        print(line, flush=True)
+
+    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
+        """Say how far the work has come and how long it will still take, at most every few seconds."""
+        now = time.monotonic()
+        if self._begun is None or done < self._begun[1]:
+            self._begun = (now, done)
+            return
+        if now - self._last_line < _SECONDS_BETWEEN_LINES and done < total:
+            return
+        self._last_line = now
+        rate = (done - self._begun[1]) / max(1e-9, now - self._begun[0])
+        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
+        self.say(f"{what}: {done} of {total}{left}{f', {note}' if note else ''}")
+
+
+@contextmanager
+def open_reporter() -> Iterator[Reporter]:
+    """Open a reporter; it talks to Dagster when the program was started by it."""
+    if PIPES_VARIABLE in os.environ:
+        with open_dagster_pipes() as pipes:
+            yield Reporter(pipes)
+    else:
+        yield Reporter(None)

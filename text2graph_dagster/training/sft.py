@@ -1,0 +1,162 @@
+"""Supervised fine-tuning: `python -m text2graph_dagster.training.sft --config run.json`.
+
+Makes a student (or takes one), teaches it the examples, and writes an ordinary model directory. The same command goes
+on from the last checkpoint after a kill, and does nothing when it has ended before.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.training.config import TrainingConfig, read_config
+from text2graph_dagster.training.curriculum import lay_out, rate_factor
+from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
+from text2graph_dagster.training.reporting import Reporter, points_every
+
+PROGRAM = "sft"
+_CHECKPOINTS_KEPT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program."""
+    return run(_train, arguments, "Teach a student the examples.")
+
+
+def _train(path: Path, reporter: Reporter) -> None:
+    config = read_config(TrainingConfig, path)
+    work_offline(config.base or config.settings.student.base_model)
+    inputs = config.inputs()
+    output = OutputDirectory(config.output, config.identity(PROGRAM, inputs))
+    result = output.recorded()
+    if result is None:
+        output.open()
+        result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **teach(config, output, reporter)}
+        result["settings"] = config.settings.model_dump(mode="json", include={"student", "sft", "seed"})
+        output.finish(result)
+    else:
+        reporter.say(f"{config.output} is finished already: nothing to do")
+    reporter.send({"type": "result", "path": str(config.output), **result})
+
+
+def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
+    """Train, and write the model to `output.finished`; return what run.json says about it.
+
+    Raises:
+        UserError: no example is short enough, or the model cannot be used.
+    """
+    from text2graph_dagster.training import students
+    from text2graph_dagster.training.devset import measure, read_dev
+    from text2graph_dagster.training.examples import read_examples, tokenise
+
+    settings, watch = config.settings, Stopwatch()
+    threads = set_threads(settings.sft.threads)
+    examples = read_examples(config.train, settings)
+    ontologies = config.load_ontologies()
+    source = config.base or settings.student.base_model
+    if str(source) == students.NANO:
+        model, tokenizer = students.new_nano(settings.student, examples, list(ontologies.values()), settings.seed)
+    else:
+        model, tokenizer = students.load_student(source)
+    if settings.student.lora:
+        model = students.with_lora(model, settings.student.lora, settings.seed)
+    description = students.describe(model)
+    reporter.say(f"student: {source}, {description['parameters']:,} parameters; {len(examples):,} examples")
+    tokens = [t for t in tokenise(examples, tokenizer) if len(t) <= settings.sft.max_length]
+    if not tokens:
+        raise UserError("every example is longer than sft.max_length: raise it, or cut the passages shorter.")
+    trainer = make_trainer(config, model, tokenizer, [(t.prompt, t.answer) for t in tokens], output, reporter)
+    checkpoint = output.last_checkpoint()
+    reporter.record_to(output.metrics, output.last_step())
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    students.save_student(students.merged(trainer.model), tokenizer, output.finished)
+    result = {
+        "model": description,
+        "examples": len(examples),
+        "examples_too_long": len(examples) - len(tokens),
+        "steps": settings.sft.max_steps,
+        "threads": threads,
+        **watch.read(),
+    }
+    if dev := read_dev(config):
+        student, tokenizer = students.load_student(output.finished)
+        result["dev"] = measure(student, tokenizer, dev, ontologies, settings, reporter)
+    return result
+
+
+def make_trainer(
+    config: TrainingConfig,
+    model: Any,
+    tokenizer: Any,
+    tokens: Sequence[tuple[list[int], list[int]]],
+    output: OutputDirectory,
+    reporter: Reporter,
+) -> Any:
+    """Return a TRL trainer over (prompt, answer) token ids, in the order that the curriculum lays out."""
+    import datasets
+    import torch
+    from torch.optim.lr_scheduler import LambdaLR
+    from trl import SFTConfig, SFTTrainer
+
+    from text2graph_dagster.training.callbacks import ReportCallback
+    from text2graph_dagster.training.muon import MuonAdamW
+
+    sft, seed = config.settings.sft, config.settings.seed
+    lengths = [len(prompt) + len(answer) for prompt, answer in tokens]
+    batches = lay_out(
+        lengths, batch_size=sft.batch_size, steps=sft.max_steps, curriculum_share=sft.curriculum_share, seed=seed
+    )
+    rows = [{"input_ids": [*p, *a], "labels": [-100] * len(p) + a} for p, a in tokens]
+    dataset = datasets.Dataset.from_list(rows).select([i for batch in batches for i in batch], keep_in_memory=True)
+    on_gpu = torch.cuda.is_available()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if sft.optimizer == "muon":
+        optimizer: torch.optim.Optimizer = MuonAdamW(model, sft.learning_rate)
+    else:
+        optimizer = torch.optim.AdamW(trained, sft.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+
+    def factor(step: int) -> float:
+        return rate_factor(step, steps=sft.max_steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share)
+
+    arguments = SFTConfig(
+        output_dir=str(output.checkpoints),
+        per_device_train_batch_size=sft.batch_size,
+        max_steps=sft.max_steps,
+        train_sampling_strategy="sequential",
+        dataset_kwargs={"skip_prepare_dataset": True},  # tokenised above: the template's end token is the last label
+        max_length=None,
+        learning_rate=sft.learning_rate,
+        max_grad_norm=1.0,
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        gradient_checkpointing=on_gpu,
+        dataloader_pin_memory=on_gpu,
+        report_to=[],
+        disable_tqdm=True,
+        logging_steps=points_every(sft.max_steps),
+        save_strategy="steps",
+        save_steps=sft.save_steps,
+        save_total_limit=_CHECKPOINTS_KEPT,
+        seed=seed,
+        data_seed=seed,
+    )
+
+    class Trainer(SFTTrainer):  # type: ignore[misc]
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            """Checkpoints are nobody's model: the card is written for the finished one."""
+
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        optimizers=(optimizer, LambdaLR(optimizer, factor)),
+        callbacks=[ReportCallback(reporter, "sft")],
+    )
+    return quiet(trainer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Students: the nano model from scratch, or any causal language model, trained whole or with LoRA."""
+
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.settings import LoraSettings, StudentSettings
+from text2graph_dagster.training.examples import Example
+from text2graph_dagster.training.nano import build_nano
+from text2graph_dagster.training.tokenizer import train_tokenizer
+
+NANO = "nano"
+
+
+def new_nano(
+    settings: StudentSettings, examples: Sequence[Example], ontologies: Sequence[Ontology], seed: int
+) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Return an untrained nano model and its tokenizer, learnt from the examples' prompts."""
+    names = [name for o in ontologies for name in (*o.entity_names, *o.relation_names)]
+    quoted = [f'"{name}"' for name in names]
+
+    def without_names(prompt: str) -> str:
+        for name in quoted:
+            prompt = prompt.replace(name, "")
+        return prompt
+
+    texts = (without_names(message["content"]) for example in examples for message in example.prompt)
+    tokenizer = train_tokenizer(texts, names, settings.vocabulary)
+    return build_nano(settings, tokenizer, seed), tokenizer
+
+
+def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Load a model and its tokenizer from a directory or the hub; code that comes with a model is never run.
+
+    Raises:
+        UserError: there is no such model, or it is not a causal language model.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"the model {str(path)!r} cannot be loaded ({first_line}).") from None
+    if tokenizer.eos_token_id is None:
+        raise UserError(f"the tokenizer of {str(path)!r} has no end token: a student must be able to end its answer.")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return model, tokenizer
+
+
+def with_lora(model: Any, lora: LoraSettings, seed: int) -> Any:
+    """Return the model with new low-rank adapters on all its linear layers; only these are trained."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config)
+
+
+def merged(model: Any) -> Any:
+    """Return a copy of an adapted model with the adapters merged into its weights; any other model as it is."""
+    if not hasattr(model, "merge_and_unload"):
+        return model
+    return copy.deepcopy(model).merge_and_unload()
+
+
+def save_student(model: Any, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
+    """Write an ordinary Transformers directory that decodes greedily and ends at the end token."""
+    model.generation_config = greedy(tokenizer)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+
+
+def greedy(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """Return settings for one likeliest answer; nothing of a chat model's own habits (sampling, repetition penalty)."""
+    return GenerationConfig(
+        do_sample=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def describe(model: Any) -> dict[str, Any]:
+    """Return what run.json says about a model."""
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return {
+        "architecture": model.config.model_type,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_parameters": trainable,
+        "vocabulary": model.config.vocab_size,
+    }
+
+
+def is_student(directory: Path) -> bool:
+    """Tell whether a directory holds a model."""
+    config = directory / "config.json"
+    return config.is_file() and "model_type" in json.loads(config.read_text(encoding="utf-8"))
