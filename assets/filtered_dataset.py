@@ -162,7 +162,7 @@ def _covered(scope: Scope) -> Measured:
     if not types.height:
         return Measured(None)
     table = [dg.TableRecord(row) for row in types.iter_rows(named=True)]
-    enough = (types["examples"] >= scope.settings.gates.dataset_per_type).sum()
+    enough = types.filter(pl.col("examples") >= scope.settings.gates.dataset_per_type).height
     return Measured(enough / types.height, {"examples": dg.MetadataValue.table(table)})
 
 

@@ -138,7 +138,7 @@ def _judge(asset: dg.AssetKey, gate: Gate, scope: Scope) -> dg.AssetCheckResult:
         "passed": passed,
         "judged_at": datetime.now(UTC).replace(tzinfo=None),
     }
-    where = {column: verdict[column] for column in CONTRACTS["gates"].key}
+    where = {column: str(verdict[column]) for column in CONTRACTS["gates"].key}
     scope.warehouse.commit(Replace("gates", pl.DataFrame([verdict]), where))
     value = "nothing to measure" if measured.value is None else f"{measured.value:.4g}"
     return dg.AssetCheckResult(

@@ -56,7 +56,8 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
     def read(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
         """Return the result of one query; values travel as parameters, never inside the text."""
         with self._connection() as connection:
-            return connection.sql(sql, params=list(params)).pl()
+            result: pl.DataFrame = connection.sql(sql, params=list(params)).pl()
+            return result
 
     def value(self, sql: str, params: Sequence[object] = ()) -> Any:
         """Return the first column of the first row of a query, None when there is no row."""

@@ -1,6 +1,7 @@
 """The command line: `text2graph corpora add|list|remove`, `text2graph report`, `text2graph export`."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,31 @@ from resources import corpora as corpora_on_disk
 from resources.home import Home
 from resources.profiles import home_folder, warehouse
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.evaluation.headline import headline_table, to_json
+from text2graph_dagster.exports import FORMATS, PassageGraph
+from text2graph_dagster.graph import from_rows
 
 app = typer.Typer(help="Turn your documents and your ontology into a small model of your own.", no_args_is_help=True)
 corpora = typer.Typer(help="The corpora that the lineage knows.", no_args_is_help=True)
 app.add_typer(corpora, name="corpora")
 
 USER_ERROR = 2
+
+GRAPHS = """
+SELECT g.passage_id, any_value(p.text) AS text, min(p.doc_id) AS doc_id,
+       any_value(g.entities) AS entities, any_value(g.relations) AS relations
+FROM teacher_graphs g JOIN raw_corpus p USING (corpus, passage_id)
+WHERE g.corpus = ? AND g.sample = 0 GROUP BY g.passage_id ORDER BY g.passage_id
+"""
+
+
+class ExportFormat(StrEnum):
+    """What a graph can be written as."""
+
+    CYPHER = "cypher"
+    CSV = "csv"
+    GRAPHML = "graphml"
+    JSONLD = "jsonld"
 
 
 @corpora.command("add")
@@ -65,12 +85,19 @@ def report(
 @app.command("export")
 def export(
     corpus: Annotated[str, typer.Argument(help="name of the corpus")],
-    format_: Annotated[Format, typer.Option("--format", help="what to write")],
-    out: Annotated[Path, typer.Option("--out", help="the file to write (for csv: the folder)")],
-    system: Annotated[str, typer.Option(help="whose graphs: teacher, or a system of the last report")] = "teacher",
+    format_: Annotated[ExportFormat, typer.Option("--format", help="what to write")],
+    out: Annotated[Path, typer.Option("--out", help="the file to write; for csv, the folder")],
 ) -> None:
-    """Write a corpus's graphs, with the words that state each relation."""
-    raise NotImplementedError
+    """Write the teacher's graphs of a corpus, each fact with the words that state it."""
+    rows = warehouse().read(GRAPHS, [corpus])
+    if rows.is_empty():
+        raise UserError(f"there are no graphs of a corpus {corpus!r}; `text2graph corpora list` shows what there is.")
+    passages = [
+        PassageGraph(r["passage_id"], r["text"], from_rows(r["entities"], r["relations"]), corpus, r["doc_id"])
+        for r in rows.iter_rows(named=True)
+    ]
+    for path in FORMATS[format_.value](passages, out):
+        typer.echo(path)
 
 
 def main() -> None:

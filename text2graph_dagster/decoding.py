@@ -47,7 +47,7 @@ def legalise(
     relation_types: Collection[str],
     ontology: Ontology | None = None,
 ) -> Legal:
-    """Return the legal part of an answer about the passage `text`, grounded, with the number of dropped items by reason.
+    """Return the legal part of an answer about the passage `text`, grounded, and the number of dropped items by reason.
 
     An entity's text becomes the passage's own surface and its mentions are all its places there. A relation names its
     ends by text: where one text is two entities (a person and a city), the first pair that the ontology's signatures

@@ -202,18 +202,16 @@ def entity_f1(answer: Answer, gold: Gold, alpha: float = 0.0) -> float:
 
 def relation_f1(answer: Answer, gold: Gold, alpha: float = 0.0, symmetric: Collection[str] = ()) -> float:
     """F1 over (head, type, tail), one to one; both ends must be emitted as entities of the gold ends' types."""
-    emitted = set(answer.entities)
-    left = Counter(answer.relations)
-    missed: list[tuple[Triple, Ends]] = []
-    right = 0.0
-    for triple, ends in gold.relations.items():
-        possible = sorted(e for e in ends if _emits(emitted, triple[0], triple[2], e))
-        taken = possible[: left[triple]]
-        left[triple] -= len(taken)
-        right += len(taken)
-        missed += [(triple, e) for e in sorted(ends) if e not in taken]
+    emitted, counts = set(answer.entities), Counter(answer.relations)
+    exact = {
+        triple: [e for e in sorted(ends) if _emits(emitted, triple[0], triple[2], e)][: counts[triple]]
+        for triple, ends in gold.relations.items()
+        if triple in counts
+    }
+    right = float(sum(map(len, exact.values())))
     if alpha:
-        inexact = sorted(left.keys() - gold.relations.keys())
+        missed = [(t, e) for t, ends in gold.relations.items() for e in sorted(ends) if e not in exact.get(t, ())]
+        inexact = sorted(counts.keys() - gold.relations.keys())
         right += best_matching([[_partial(p, *g, emitted, alpha, symmetric) for g in missed] for p in inexact])
     return f1(right, len(answer.relations), gold.relation_count)
 

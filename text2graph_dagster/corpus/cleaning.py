@@ -63,11 +63,11 @@ def detect_language(text: str, expected: str) -> str:
     guess good enough for a gate that looks at the share of foreign passages, not a language identifier.
     """
     sample = text[:_SAMPLE_CHARACTERS]
-    if sample.isascii():
-        return _latin_language(sample, expected) if sample.strip() else expected
-    letters = len(_LETTER.findall(sample))
-    if not letters:
+    if not _LETTER.search(sample):
         return expected
+    if sample.isascii():
+        return _latin_language(sample, expected)
+    letters = len(_LETTER.findall(sample))
     latin = len(_LATIN.findall(sample))
     if latin < letters:
         han, kana, hangul = (len(pattern.findall(sample)) for pattern in (_HAN, _KANA, _HANGUL))

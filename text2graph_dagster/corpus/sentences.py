@@ -160,7 +160,7 @@ def _stop_ends_sentence(text: str, begin: int, stop: int, following: int) -> boo
     word = found[0].lower() if found else ""
     if not word:
         return True
-    if word.isdigit() and begin + len(word) == stop:
+    if word.isdigit() and len(word) <= 3 and begin + len(word) == stop:
         return False  # "1. First item"
     if word in _ALWAYS:
         return False

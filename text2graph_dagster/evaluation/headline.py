@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 from text2graph_dagster.evaluation.figures import HEADLINE
@@ -58,8 +57,9 @@ class Figures:
         return [self.delta(second, first, corpus, metric) for second, first in pairs]
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return (later, earlier) of every two systems, the last system's first."""
-        return [(b, a) for a, b in reversed(list(combinations(self.systems, 2)))]
+        """Return (later, earlier) of every two systems: first the last system's, nearest first."""
+        names = self.systems
+        return [(names[b], names[a]) for b in reversed(range(len(names))) for a in reversed(range(b))]
 
     def metrics(self) -> list[str]:
         """Return the headline figures of this report, in order."""

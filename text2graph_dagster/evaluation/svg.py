@@ -19,6 +19,7 @@ SERIES = ("#0072b2", "#d55e00", "#009e73", "#9a5b83", "#8a6d00", "#3b8fb8", "#5f
 
 Points = Sequence[tuple[float, float]]
 _MOST_POINTS = 240
+_TINY, _HUGE = 1e-100, 1e100  # beyond these nothing is drawn to scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,7 @@ def line_chart(
     height: int = 210,
 ) -> Markup:
     """Draw (x, y) series; a noisy one faintly, with its running mean over it."""
-    clean = {
-        name: [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)] for name, points in series.items()
-    }
+    clean = {name: [(x, y) for x, y in points if abs(x) < _HUGE and abs(y) < _HUGE] for name, points in series.items()}
     clean = {name: points for name, points in clean.items() if points}
     if not clean:
         return picture(
@@ -195,8 +194,8 @@ def _scale(marks: Sequence[float], start: float, end: float) -> _Scale:
 
 def ticks(low: float, high: float, about: int) -> list[float]:
     """Return round numbers around [low, high], at a distance of 1, 2 or 5 times a power of ten."""
-    if high <= low:
-        high = low + (abs(low) or 1.0)
+    if high - low <= max(1e-12 * max(abs(low), abs(high)), _TINY):
+        high = low + (abs(low) if abs(low) > _TINY else 1.0)
     rough = (high - low) / max(1, about)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)

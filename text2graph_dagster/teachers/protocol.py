@@ -50,8 +50,15 @@ class Answer:
 class Teacher(Protocol):
     """Says which graph a passage states."""
 
-    name: str
-    prompt_version: str
+    @property
+    def name(self) -> str:
+        """Return the name under which its calls are recorded."""
+        ...
+
+    @property
+    def prompt_version(self) -> str:
+        """Return the version of its prompt."""
+        ...
 
     def parameters(self) -> Parameters:
         """Return everything beside name and prompt that decides an answer (model, temperature, digest of a file…)."""
@@ -99,8 +106,15 @@ class ReasoningAnswer:
 class Reasoner(Protocol):
     """Says why a passage states a graph. The rationale itself is what the ledger keeps, so nothing is read again."""
 
-    name: str
-    prompt_version: str
+    @property
+    def name(self) -> str:
+        """Return the name under which its calls are recorded."""
+        ...
+
+    @property
+    def prompt_version(self) -> str:
+        """Return the version of its prompt."""
+        ...
 
     def parameters(self) -> Parameters:
         """Return everything beside name and prompt that decides an answer."""

@@ -31,9 +31,7 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
     def __init__(self, reporter: Reporter, stage: str) -> None:
         self.reporter, self.stage = reporter, stage
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Say how far it has come."""
         self.reporter.progress(f"{self.stage} step", state.global_step, state.max_steps, self._note(state))
 

@@ -13,7 +13,6 @@ from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.files import sha256_of
 
-
 C = TypeVar("C", bound=BaseModel)
 
 

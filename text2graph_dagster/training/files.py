@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+CHECKPOINTS_KEPT = 2
 CHECKPOINTS, FINISHED, METRICS, RUN = "checkpoints", "finished", "metrics.jsonl", "run.json"
 _IDENTITY = "identity"
 

@@ -58,7 +58,7 @@ def supports(model: Any) -> bool:
         return False
     rope = getattr(config, "rope_parameters", None) or {}
     plain = rope.get("rope_type", "default") == "default" and not getattr(config, "use_sliding_window", False)
-    return plain and config.hidden_act == "silu" and model.lm_head.weight.device.type == "cpu"
+    return plain and getattr(config, "hidden_act", "") == "silu" and model.lm_head.weight.device.type == "cpu"
 
 
 def _read_weights(model: Any, length: int) -> _Weights:
@@ -136,7 +136,7 @@ def _forward(w: _Weights, ids: Tensor, positions: Tensor, cache: _Cache, start: 
     for i, layer in enumerate(w.layers):
         qkv = functional.linear(functional.rms_norm(x, (width,), layer.norm_in, w.epsilon), layer.qkv, layer.qkv_bias)
         heads = qkv.view(rows, tokens, w.heads + 2 * w.kv_heads, w.head_width).transpose(1, 2)
-        q, k, v = heads.split((w.heads, w.kv_heads, w.kv_heads), 1)
+        q, k, v = torch.split(heads, [w.heads, w.kv_heads, w.kv_heads], 1)
         cache.keys[i][:, :, start:end] = _rotate(k, cos, sin)
         cache.values[i][:, :, start:end] = v
         attended = functional.scaled_dot_product_attention(
@@ -147,7 +147,8 @@ def _forward(w: _Weights, ids: Tensor, positions: Tensor, cache: _Cache, start: 
             enable_gqa=w.kv_heads != w.heads,
         )
         x = x + functional.linear(attended.transpose(1, 2).reshape(rows, tokens, -1), layer.out)
-        gate, up = functional.linear(functional.rms_norm(x, (width,), layer.norm_mid, w.epsilon), layer.gate_up).chunk(2, -1)
+        gate_up = functional.linear(functional.rms_norm(x, (width,), layer.norm_mid, w.epsilon), layer.gate_up)
+        gate, up = gate_up.chunk(2, -1)
         x = x + functional.linear(functional.silu(gate) * up, layer.down)
     return functional.rms_norm(x[:, -1], (width,), w.norm, w.epsilon)
 
@@ -244,6 +245,4 @@ def _read_prompts(weights: _Weights, prompts: Sequence[Sequence[int]], samples: 
     visible[:, :longest] = real.repeat_interleave(samples, 0)
     lengths = real.sum(1).repeat_interleave(samples)
     running = torch.ones(count * samples, dtype=torch.bool)
-    return _Rows(
-        torch.arange(count * samples), running, hidden.repeat_interleave(samples, 0), cache, visible, lengths
-    )
+    return _Rows(torch.arange(count * samples), running, hidden.repeat_interleave(samples, 0), cache, visible, lengths)

@@ -7,20 +7,20 @@ the dev passages, which is the fine-tuned one if none beats it. Resumes like sft
 
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import Example, Tokens
-from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
 from text2graph_dagster.training.reporting import Reporter, points_every
 
 PROGRAM = "grpo"
-_CHECKPOINTS_KEPT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,9 +59,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
 
     settings, watch = config.settings, Stopwatch()
     grpo, threads = settings.grpo, set_threads(settings.grpo.threads)
-    ontologies = config.load_ontologies()
-    examples = read_examples(config.train, settings)
-    dev = read_dev(config)
+    examples, dev, ontologies = read_examples(config.train, settings), read_dev(config), config.load_ontologies()
     model, tokenizer = students.load_student(config.base or "")
     reporter.record_to(output.metrics, output.last_step())
 
@@ -71,39 +69,37 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     def look(trained: Any) -> dict[str, float]:
         return measure(trained, tokenizer, dev, ontologies, settings, reporter)
 
-    best = Best(output.partial / "best", save)
-    if dev and best.record is None:
-        before = look(model)
-        best.offer(model, 0, before)
-        reporter.metrics(0, {f"dev_{name}": value for name, value in before.items()})
-        reporter.say(f"dev before: relation F1 {before['relation_f1']:.3f}, entity F1 {before['entity_f1']:.3f}")
+    selection = SelectionCallback(Best(output.partial / "best", save), look, grpo, reporter)
+    if dev:
+        selection.begin(model)
     if grpo.max_steps:
         if settings.student.lora:
             model = students.with_lora(model, settings.student.lora, settings.seed)
         trainer = make_trainer(config, model, tokenizer, examples, ontologies, output, reporter)
         if dev:
-            trainer.add_callback(SelectionCallback(best, look, grpo.max_steps, grpo.dev_checks, reporter))
+            trainer.add_callback(selection)
         checkpoint = output.last_checkpoint()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         model = trainer.model
-    if dev:
-        kept = best.move_to(output.finished)
-    else:
+    if not dev:
         save(model, output.finished)
-        kept = {"step": grpo.max_steps, "dev": None}
+    no_choice: dict[str, Any] = {"step": grpo.max_steps, "dev": None}
+    kept = selection.best.move_to(output.finished) if dev else no_choice
     return {
         "model": students.describe(model),
         "examples": len(examples),
         "steps": grpo.max_steps,
         "kept_step": kept["step"],
-        "improved_on_dev": kept["step"] > 0,
+        "improved_on_dev": bool(dev) and kept["step"] > 0,
         "dev": kept["dev"],
         "threads": threads,
         **watch.read(),
     }
 
 
-def choose_prompts(tokens: Sequence[Tokens], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
+def choose_prompts(
+    tokens: Sequence[Tokens], examples: Sequence[Example], settings: GrpoSettings, seed: int
+) -> list[int]:
     """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
 
     Raises:
@@ -118,7 +114,8 @@ def choose_prompts(tokens: Sequence[Tokens], examples: Sequence[Example], settin
     pool = stated + empty[: round(len(stated) * share / (1 - share))] if share < 1 else stated + empty
     if not pool:
         raise UserError("there is no example to reinforce on: every one is too long or states no relation.")
-    needed, order = settings.max_steps * settings.prompts_per_step, []
+    needed = settings.max_steps * settings.prompts_per_step
+    order: list[int] = []
     while len(order) < needed:
         order += rng.sample(pool, len(pool))
     return order[:needed]
@@ -129,7 +126,7 @@ def make_trainer(
     model: Any,
     tokenizer: Any,
     examples: Sequence[Example],
-    ontologies: Any,
+    ontologies: Mapping[str, Ontology],
     output: OutputDirectory,
     reporter: Reporter,
 ) -> Any:
@@ -137,27 +134,45 @@ def make_trainer(
     import datasets
     import torch
     from torch.optim.lr_scheduler import LambdaLR
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOTrainer
 
-    from text2graph_dagster.training.answering import continue_prompts
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.curriculum import rate_factor
     from text2graph_dagster.training.examples import render_prompt, tokenise
     from text2graph_dagster.training.generation import supports
     from text2graph_dagster.training.rewarding import Rewarder
 
-    settings, grpo, seed = config.settings, config.settings.grpo, config.settings.seed
-    completions = grpo.prompts_per_step * grpo.generations
-    if completions % grpo.micro_batch:
-        raise UserError(
-            f"grpo.micro_batch ({grpo.micro_batch}) must divide prompts_per_step x generations ({completions})."
-        )
-    room = settings.sft.max_length - grpo.max_completion_length
-    tokens = [t for t in tokenise(examples, tokenizer) if len(t.prompt) <= max(room, settings.sft.max_length // 2)]
-    order = choose_prompts(tokens, examples, grpo, seed)
-    rendered = {i: render_prompt(examples[i].prompt, tokenizer) for i in sorted(set(order))}
-    dataset = datasets.Dataset.from_list([{"prompt": rendered[i], "index": i} for i in order])
-    on_gpu = torch.cuda.is_available()
+    settings, grpo = config.settings, config.settings.grpo
+    longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
+    tokens = [t for t in tokenise(examples, tokenizer) if len(t.prompt) <= longest]
+    order = choose_prompts(tokens, examples, grpo, settings.seed)
+    rows = [{"prompt": render_prompt(examples[i].prompt, tokenizer), "index": i} for i in order]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, grpo.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+
+    def factor(step: int) -> float:
+        return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
+
+    class Trainer(GRPOTrainer):  # type: ignore[misc]
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            """Checkpoints are nobody's model: the card is written for the finished one."""
+
+    trainer = Trainer(
+        model=model,
+        reward_funcs=[Rewarder(examples, ontologies, grpo, settings.dataset.thinking)],
+        args=make_arguments(grpo, settings.seed, output),
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=tokenizer,
+        optimizers=(optimizer, LambdaLR(optimizer, factor)),
+        callbacks=[ReportCallback(reporter, PROGRAM)],
+        rollout_func=make_rollout(tokenizer, grpo) if supports(model) else None,
+    )
+    return quiet(trainer)
+
+
+def make_rollout(tokenizer: Any, grpo: GrpoSettings) -> Any:
+    """Return the function by which TRL has completions written."""
+    from text2graph_dagster.training.answering import continue_prompts
 
     def roll_out(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
         """Write `generations` completions to each prompt; TRL hands over every prompt that many times in a row."""
@@ -176,7 +191,25 @@ def make_trainer(
         prompt_ids = [p for p in ids for _ in range(grpo.generations)]
         return {"prompt_ids": prompt_ids, "completion_ids": answers.tokens, "logprobs": answers.log_probabilities}
 
-    arguments = GRPOConfig(
+    return roll_out
+
+
+def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> Any:
+    """Return TRL's configuration.
+
+    Raises:
+        UserError: the completions of a step cannot be parted into micro-batches.
+    """
+    import torch
+    from trl import GRPOConfig
+
+    on_gpu = torch.cuda.is_available()
+    completions = grpo.prompts_per_step * grpo.generations
+    if completions % grpo.micro_batch:
+        raise UserError(
+            f"grpo.micro_batch ({grpo.micro_batch}) must divide prompts_per_step x generations ({completions})."
+        )
+    return GRPOConfig(
         output_dir=str(output.checkpoints),
         per_device_train_batch_size=grpo.micro_batch,
         gradient_accumulation_steps=completions // grpo.micro_batch,
@@ -204,31 +237,9 @@ def make_trainer(
         logging_steps=points_every(grpo.max_steps),
         save_strategy="steps",
         save_steps=grpo.save_steps,
-        save_total_limit=_CHECKPOINTS_KEPT,
+        save_total_limit=CHECKPOINTS_KEPT,
         seed=seed,
     )
-
-    class Trainer(GRPOTrainer):  # type: ignore[misc]
-        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-            """Checkpoints are nobody's model: the card is written for the finished one."""
-
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, grpo.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
-
-    def factor(step: int) -> float:
-        return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
-
-    trainer = Trainer(
-        model=model,
-        reward_funcs=[Rewarder(examples, ontologies, grpo, settings.dataset.thinking)],
-        args=arguments,
-        train_dataset=dataset,
-        processing_class=tokenizer,
-        optimizers=(optimizer, LambdaLR(optimizer, factor)),
-        callbacks=[ReportCallback(reporter, "grpo")],
-        rollout_func=roll_out if supports(model) else None,
-    )
-    return quiet(trainer)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ _ADAM_EPSILON = 1e-8
 def orthogonalise(matrices: Tensor) -> Tensor:
     """Return, for a stack (n, rows, columns) with rows <= columns, matrices with singular values near 1."""
     a, b, c = _NEWTON_SCHULZ
-    x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_NEWTON_SCHULZ_STEPS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -36,7 +36,8 @@ class MuonAdamW(torch.optim.Optimizer):
     """
 
     def __init__(self, model: nn.Module, lr: float, momentum: float = 0.95) -> None:
-        hidden, rest = [], []
+        hidden: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         embedding = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:

@@ -47,8 +47,9 @@ def look_at_previous_token(model: Qwen2ForCausalLM, preference: float = 0.8) -> 
 
     Copying a name needs two layers of attention: one marks each token with its predecessor, the next looks for the
     place whose predecessor is the token just written (an induction head, Olsson et al. 2022). That circuit is slow to
-    form by training; here it is given, as a beginning that training changes like any other weight. Qwen2 has biases on queries and keys, so a rotary score that peaks at distance 1 can be written into
-    them: over all rotary pairs the query's bias is (1, 0) and the key's (cos f, sin f), f being the pair's frequency.
+    form by training; here it is given, as a beginning that training changes like any other weight. Qwen2 has biases on
+    queries and keys, so a rotary score that peaks at distance 1 can be written into them: over all rotary pairs the
+    query's bias is (1, 0) and the key's (cos f, sin f), f being the pair's frequency.
     `preference` is the score of the previous token above that of its neighbours, in nats.
     """
     config, attention = model.config, model.model.layers[0].self_attn

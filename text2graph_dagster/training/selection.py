@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.reporting import Reporter
 
 SELECTED_BY = "relation_f1"
@@ -54,21 +55,28 @@ class SelectionCallback(TrainerCallback):  # type: ignore[misc]
     """Measures the model on the dev passages `checks` times, evenly over the run, the last time at its end."""
 
     def __init__(
-        self, best: Best, measure: Callable[[Any], dict[str, float]], steps: int, checks: int, reporter: Reporter
+        self, best: Best, measure: Callable[[Any], dict[str, float]], settings: GrpoSettings, reporter: Reporter
     ) -> None:
         self.best, self.measure, self.reporter = best, measure, reporter
-        self.moments = {round(steps * (i + 1) / checks) for i in range(checks)}
+        self.moments = {round(settings.max_steps * (i + 1) / settings.dev_checks) for i in range(settings.dev_checks)}
+
+    def begin(self, model: Any) -> None:
+        """Measure the model that the run starts from, unless an earlier part of the run did."""
+        if self.best.record is None:
+            self._look(model, 0)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
     ) -> None:
         """Measure at the moments set."""
-        if state.global_step not in self.moments:
-            return
+        if state.global_step in self.moments:
+            self._look(model, state.global_step)
+
+    def _look(self, model: Any, step: int) -> None:
         dev = self.measure(model)
-        better = self.best.offer(model, state.global_step, dev)
-        self.reporter.metrics(state.global_step, {f"dev_{name}": value for name, value in dev.items()})
+        better = self.best.offer(model, step, dev)
+        self.reporter.metrics(step, {f"dev_{name}": value for name, value in dev.items()})
         self.reporter.say(
-            f"dev after step {state.global_step}: relation F1 {dev['relation_f1']:.3f}, "
-            f"entity F1 {dev['entity_f1']:.3f}{' (best so far)' if better else ''}"
+            f"dev after step {step}: relation F1 {dev['relation_f1']:.3f}, entity F1 {dev['entity_f1']:.3f}"
+            f"{' (best so far)' if better else ''}"
         )

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.settings import SftSettings
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.curriculum import lay_out, rate_factor
-from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
 from text2graph_dagster.training.reporting import Reporter, points_every
 
 PROGRAM = "sft"
-_CHECKPOINTS_KEPT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,17 +53,10 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
 
     settings, watch = config.settings, Stopwatch()
     threads = set_threads(settings.sft.threads)
-    examples = read_examples(config.train, settings)
-    ontologies = config.load_ontologies()
-    source = config.base or settings.student.base_model
-    if str(source) == students.NANO:
-        model, tokenizer = students.new_nano(settings.student, examples, list(ontologies.values()), settings.seed)
-    else:
-        model, tokenizer = students.load_student(source)
-    if settings.student.lora:
-        model = students.with_lora(model, settings.student.lora, settings.seed)
+    examples, ontologies = read_examples(config.train, settings), config.load_ontologies()
+    model, tokenizer = students.make_student(config, examples, list(ontologies.values()))
     description = students.describe(model)
-    reporter.say(f"student: {source}, {description['parameters']:,} parameters; {len(examples):,} examples")
+    reporter.say(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
     tokens = [t for t in tokenise(examples, tokenizer) if len(t) <= settings.sft.max_length]
     if not tokens:
         raise UserError("every example is longer than sft.max_length: raise it, or cut the passages shorter.")
@@ -78,12 +71,11 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
         "examples_too_long": len(examples) - len(tokens),
         "steps": settings.sft.max_steps,
         "threads": threads,
-        **watch.read(),
     }
     if dev := read_dev(config):
         student, tokenizer = students.load_student(output.finished)
         result["dev"] = measure(student, tokenizer, dev, ontologies, settings, reporter)
-    return result
+    return {**result, **watch.read()}
 
 
 def make_trainer(
@@ -96,52 +88,25 @@ def make_trainer(
 ) -> Any:
     """Return a TRL trainer over (prompt, answer) token ids, in the order that the curriculum lays out."""
     import datasets
-    import torch
     from torch.optim.lr_scheduler import LambdaLR
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTTrainer
 
     from text2graph_dagster.training.callbacks import ReportCallback
-    from text2graph_dagster.training.muon import MuonAdamW
 
-    sft, seed = config.settings.sft, config.settings.seed
-    lengths = [len(prompt) + len(answer) for prompt, answer in tokens]
+    sft = config.settings.sft
     batches = lay_out(
-        lengths, batch_size=sft.batch_size, steps=sft.max_steps, curriculum_share=sft.curriculum_share, seed=seed
+        [len(prompt) + len(answer) for prompt, answer in tokens],
+        batch_size=sft.batch_size,
+        steps=sft.max_steps,
+        curriculum_share=sft.curriculum_share,
+        seed=config.settings.seed,
     )
     rows = [{"input_ids": [*p, *a], "labels": [-100] * len(p) + a} for p, a in tokens]
     dataset = datasets.Dataset.from_list(rows).select([i for batch in batches for i in batch], keep_in_memory=True)
-    on_gpu = torch.cuda.is_available()
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if sft.optimizer == "muon":
-        optimizer: torch.optim.Optimizer = MuonAdamW(model, sft.learning_rate)
-    else:
-        optimizer = torch.optim.AdamW(trained, sft.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    optimizer = make_optimizer(model, sft)
 
     def factor(step: int) -> float:
         return rate_factor(step, steps=sft.max_steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share)
-
-    arguments = SFTConfig(
-        output_dir=str(output.checkpoints),
-        per_device_train_batch_size=sft.batch_size,
-        max_steps=sft.max_steps,
-        train_sampling_strategy="sequential",
-        dataset_kwargs={"skip_prepare_dataset": True},  # tokenised above: the template's end token is the last label
-        max_length=None,
-        learning_rate=sft.learning_rate,
-        max_grad_norm=1.0,
-        use_cpu=not on_gpu,
-        bf16=on_gpu,
-        gradient_checkpointing=on_gpu,
-        dataloader_pin_memory=on_gpu,
-        report_to=[],
-        disable_tqdm=True,
-        logging_steps=points_every(sft.max_steps),
-        save_strategy="steps",
-        save_steps=sft.save_steps,
-        save_total_limit=_CHECKPOINTS_KEPT,
-        seed=seed,
-        data_seed=seed,
-    )
 
     class Trainer(SFTTrainer):  # type: ignore[misc]
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
@@ -149,13 +114,55 @@ def make_trainer(
 
     trainer = Trainer(
         model=model,
-        args=arguments,
+        args=make_arguments(sft, config.settings.seed, output),
         train_dataset=dataset,
         processing_class=tokenizer,
         optimizers=(optimizer, LambdaLR(optimizer, factor)),
-        callbacks=[ReportCallback(reporter, "sft")],
+        callbacks=[ReportCallback(reporter, PROGRAM)],
     )
     return quiet(trainer)
+
+
+def make_optimizer(model: Any, sft: SftSettings) -> Any:
+    """Return Muon with AdamW, or AdamW alone."""
+    import torch
+
+    from text2graph_dagster.training.muon import MuonAdamW
+
+    if sft.optimizer == "muon":
+        return MuonAdamW(model, sft.learning_rate)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.AdamW(trained, sft.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+
+
+def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
+    """Return TRL's configuration."""
+    import torch
+    from trl import SFTConfig
+
+    on_gpu = torch.cuda.is_available()
+    return SFTConfig(
+        output_dir=str(output.checkpoints),
+        per_device_train_batch_size=sft.batch_size,
+        max_steps=sft.max_steps,
+        train_sampling_strategy="sequential",
+        dataset_kwargs={"skip_prepare_dataset": True},  # tokenised already: the template's end token is the last label
+        max_length=None,
+        learning_rate=sft.learning_rate,
+        max_grad_norm=1.0,
+        use_cpu=not on_gpu,
+        bf16=on_gpu,  # on processors without bfloat16 units it is two to three times slower
+        gradient_checkpointing=on_gpu,
+        dataloader_pin_memory=on_gpu,
+        report_to=[],
+        disable_tqdm=True,
+        logging_steps=points_every(sft.max_steps),
+        save_strategy="steps",
+        save_steps=sft.save_steps,
+        save_total_limit=CHECKPOINTS_KEPT,
+        seed=seed,
+        data_seed=seed,
+    )
 
 
 if __name__ == "__main__":

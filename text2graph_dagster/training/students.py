@@ -1,7 +1,6 @@
 """Students: the nano model from scratch, or any causal language model, trained whole or with LoRA."""
 
 import copy
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import LoraSettings, StudentSettings
+from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.nano import build_nano
 from text2graph_dagster.training.tokenizer import train_tokenizer
@@ -34,6 +34,21 @@ def new_nano(
     texts = (without_names(message["content"]) for example in examples for message in example.prompt)
     tokenizer = train_tokenizer(texts, names, settings.vocabulary)
     return build_nano(settings, tokenizer, seed), tokenizer
+
+
+def make_student(
+    config: TrainingConfig, examples: Sequence[Example], ontologies: Sequence[Ontology]
+) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Return the student that is to be fine-tuned, with new adapters if the settings want them, and its tokenizer."""
+    settings = config.settings
+    source = config.base or settings.student.base_model
+    if str(source) == NANO:
+        model, tokenizer = new_nano(settings.student, examples, ontologies, settings.seed)
+    else:
+        model, tokenizer = load_student(source)
+    if settings.student.lora:
+        model = with_lora(model, settings.student.lora, settings.seed)
+    return model, tokenizer
 
 
 def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
@@ -104,9 +119,3 @@ def describe(model: Any) -> dict[str, Any]:
         "trained_parameters": trainable,
         "vocabulary": model.config.vocab_size,
     }
-
-
-def is_student(directory: Path) -> bool:
-    """Tell whether a directory holds a model."""
-    config = directory / "config.json"
-    return config.is_file() and "model_type" in json.loads(config.read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ MAX_NUMBERED_ENTITIES = 24  # entities whose number is one token with the skelet
 _CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}{{ message['content']"
-    + "".join(f" | replace('\"{key}\":\"', '\"{key}\":\" ')" for key in _NAME_KEYS)
+    + "".join(f' | replace(\'"{key}":"\', \'"{key}":" \')' for key in _NAME_KEYS)
     + f" }}}}{END}"
     "{% else %}"
     f"{BEGIN}{{{{ message['content'] | replace('<|', '< |') }}}}{ANSWER}"
@@ -50,7 +50,8 @@ def skeleton() -> list[str]:
         "</think>",
     ]
     for number in range(MAX_NUMBERED_ENTITIES):
-        pieces += [f'}},{{"head":{number},"type":', f'}},{{"id":{number},"text":"', f'{{"head":{number},"type":', f',"tail":{number}']
+        pieces += [f'}},{{"id":{number},"text":"', f',"tail":{number}']
+        pieces += [f'{{"head":{number},"type":', f'}},{{"head":{number},"type":']
     return [*pieces, '{"entities":[{"id":0,"text":"', "},", "]}"]
 
 

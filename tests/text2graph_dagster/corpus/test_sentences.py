@@ -97,7 +97,7 @@ def test_tokens() -> None:
     assert count_tokens("Ana's 3.5 dogs, 北京ABC!") == len(
         ["Ana", "'", "s", "3", ".", "5", "dogs", ",", *"北京", "ABC", "!"]
     )
-    assert count_tokens("it's 9-to-5 (now)") == 9 + 1
+    assert count_tokens("it's 9-to-5 (now)") == len("it' s 9 - to - 5 ( now )".replace("it'", "it '").split())
 
 
 @given(st.text(alphabet="ab1_ .,'-\n\t$é中", max_size=40))

@@ -22,7 +22,8 @@ def write_config(folder: Path, model: Path, count: int) -> Path:
     tiny.write_examples(folder / "gold.parquet", count, seed=4)
     frame = pl.read_parquet(folder / "gold.parquet").select(pl.col("example_id").alias("id"), "messages")
     frame.write_parquet(folder / "prompts.parquet")
-    config = {"model": str(model), "prompts": str(folder / "prompts.parquet"), "output": str(folder / "answers.parquet")}
+    files = {"prompts": folder / "prompts.parquet", "output": folder / "answers.parquet", "model": model}
+    config = {name: str(path) for name, path in files.items()}
     (folder / "predict.json").write_text(json.dumps({**config, "max_new_tokens": 8, "batch_size": 4, "threads": 1}))
     return folder / "predict.json"
 

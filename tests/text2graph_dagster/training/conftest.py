@@ -1,4 +1,4 @@
-"""What the tests of the training programs share: examples, an untrained nano model, and one fine-tuned by the program."""
+"""What the tests of the training programs share: examples, an untrained nano model, and a fine-tuned one."""
 
 import os
 from collections.abc import Iterator

@@ -37,4 +37,3 @@ def test_credit_for_half_right_spans_ends_with_the_first_half(examples: Any) -> 
         return rewarder([""], [nearly], [0], trainer_state=state, log_metric=lambda name, value: None)[0]
 
     assert nearly != example.answer and reward(4) > reward(5)
-

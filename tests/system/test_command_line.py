@@ -1,0 +1,103 @@
+"""The commands of the README, as a user types them, on a real installation without a server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.assets.conftest import write_corpus
+from tests.system.conftest import Site
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trained(site: Site) -> Site:
+    """A site on which the whole lineage has run from the command line, with real training."""
+    source = write_corpus(site.root / "sources" / "tiny")
+    added = site.tool("text2graph", "corpora", "add", str(source))
+    assert added.returncode == 0, added.stderr
+    done = site.materialise("*", "tiny")
+    assert done.returncode == 0, done.stderr[-4000:]
+    return site
+
+
+def test_the_lineage_ends_with_a_page_and_a_headline(trained: Site) -> None:
+    shown = trained.tool("text2graph", "report")
+    assert shown.returncode == 0
+    assert "Relation F1, strict" in shown.stdout
+    page = Path(shown.stdout.rsplit("report: ", 1)[1].strip())
+    assert "<script" not in page.read_text()
+    figures = json.loads(trained.tool("text2graph", "report", "--json").stdout)
+    assert {"teacher", "sft", "grpo"} <= {row["system"] for row in figures}
+    assert all(set(row) >= {"value", "low", "high", "n"} for row in figures)
+
+
+def test_a_second_run_trains_nothing_and_asks_nobody(trained: Site) -> None:
+    calls = trained.warehouse.count("teacher_calls")
+    weights = sorted((p, p.stat().st_mtime_ns) for p in trained.root.glob("checkpoints/*/model.safetensors"))
+    assert len(weights) == 2
+    assert trained.materialise("*", "tiny").returncode == 0
+    assert trained.warehouse.count("teacher_calls") == calls
+    assert sorted((p, p.stat().st_mtime_ns) for p in trained.root.glob("checkpoints/*/model.safetensors")) == weights
+
+
+def test_a_failed_gate_is_exit_code_one_and_nothing_is_trained_on_it(trained: Site) -> None:
+    source = write_corpus(trained.root / "sources" / "bad", documents=20, broken=60)
+    assert trained.tool("text2graph", "corpora", "add", str(source)).returncode == 0
+    before = trained.warehouse.read("SELECT * FROM checkpoints ORDER BY ALL")
+    assert trained.materialise("*", "bad").returncode == 1
+    assert trained.materialise("teacher_graphs", "bad").returncode == 0  # forced, asset by asset
+    assert trained.materialise("cot_traces", "bad").returncode == 0
+    assert trained.materialise("filtered_dataset,sft_checkpoint").returncode == 0  # without it
+    assert trained.warehouse.read("SELECT DISTINCT corpus FROM filtered_dataset")["corpus"].to_list() == ["tiny"]
+    assert trained.warehouse.read("SELECT * FROM checkpoints ORDER BY ALL").equals(before)
+    assert trained.tool("text2graph", "corpora", "remove", "bad").returncode == 0
+
+
+def test_corpora_are_listed_exported_and_removed(trained: Site) -> None:
+    listed = trained.tool("text2graph", "corpora", "list")
+    assert "tiny" in listed.stdout
+    for format_ in ("cypher", "csv", "graphml", "jsonld"):
+        out = trained.root / f"export.{format_}"
+        done = trained.tool("text2graph", "export", "tiny", "--format", format_, "--out", str(out))
+        assert done.returncode == 0, done.stderr
+        assert out.exists()
+    assert "Velsoft" in (trained.root / "export.cypher").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["corpora", "add", "/nowhere"], "/nowhere"),
+        (["corpora", "remove", "nobody"], "there is no corpus 'nobody'"),
+        (["corpora", "remove", "../etc"], "not usable"),
+        (["export", "nobody", "--format", "cypher", "--out", "/tmp/x"], "nobody"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_code_two(trained: Site, command: list[str], says: str) -> None:
+    done = trained.tool("text2graph", *command)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_corpus_without_ontology_is_refused(trained: Site, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = trained.tool("text2graph", "corpora", "add", str(tmp_path / "empty"))
+    assert done.returncode == 2
+    assert "ontology.yaml" in done.stderr
+
+
+def test_a_partition_that_nobody_registered_is_refused(trained: Site) -> None:
+    done = trained.materialise("raw_corpus", "unheard_of")
+    assert done.returncode != 0
+    assert "unheard_of" in done.stderr + done.stdout
+
+
+def test_a_disk_that_cannot_be_written_is_one_sentence(trained: Site) -> None:
+    env = {**trained.env, "TEXT2GRAPH_HOME": "/proc/nowhere"}
+    done = Site(Path("/proc/nowhere"), env).tool("text2graph", "report")
+    assert done.returncode == 2
+    assert "warehouse" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,134 @@
+"""With webserver and daemon running: the sensor, automation, a backfill, and the UI in a real browser."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.assets.conftest import write_corpus
+from tests.system.conftest import Site, wait_until
+
+pytestmark = pytest.mark.slow
+
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+TRAINING = {"sft_checkpoint", "grpo_checkpoint"}
+BACKFILL = """
+mutation($assets: [AssetKeyInput!], $partitions: [String!]) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $partitions}) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+  }
+}
+"""
+STATUS = "query($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
+ASSETS = [
+    *("raw_corpus", "teacher_graphs", "cot_traces", "filtered_dataset"),
+    *("sft_checkpoint", "grpo_checkpoint", "eval_report"),
+]
+
+
+def drop(served: Site, name: str, **shape: int) -> None:
+    """Let a corpus appear in the corpora folder as a user's copy does."""
+    source = write_corpus(served.root / "sources" / name, **shape)
+    target = served.root / "corpora" / name
+    target.parent.mkdir(exist_ok=True)
+    shutil.copytree(source, target.with_name(f".{name}"))
+    target.with_name(f".{name}").rename(target)
+
+
+def ended(served: Site, partition: str) -> list[str]:
+    """Return how the runs of a partition ended."""
+    tag = {"key": "dagster/partition", "value": partition}
+    return [run["status"] for run in served.runs() if tag in run["tags"] and run["status"] in ENDED]
+
+
+def trained(served: Site) -> bool:
+    return served.warehouse.count("checkpoints") > 0
+
+
+def test_a_closed_gate_holds_up_automation_and_backfill_until_it_is_gone(served: Site) -> None:
+    drop(served, "bad", documents=20, broken=60)
+    drop(served, "good")
+    wait_until(lambda: bool(ended(served, "bad")), 180, "the sensor did not run the bad corpus")
+    wait_until(lambda: "SUCCESS" in ended(served, "good"), 180, "the sensor did not run the good corpus")
+    assert ended(served, "bad") == ["FAILURE"]
+    assert served.warehouse.count("teacher_graphs", "bad") == 0
+
+    keys = [{"path": [name]} for name in ASSETS]
+    answer = served.query(BACKFILL, assets=keys, partitions=["bad"])["launchPartitionBackfill"]
+    assert answer["__typename"] == "LaunchBackfillSuccess", answer
+    wait_until(
+        lambda: served.query(STATUS, id=answer["backfillId"])["partitionBackfillOrError"]["status"].startswith(
+            ("COMPLETED", "FAILED")
+        ),
+        240,
+        "the backfill did not end",
+    )
+    time.sleep(15)  # three ticks of automation
+    launched = {
+        a["path"][0] for run in served.runs() for a in run["assetSelection"] or [] if run["status"] == "SUCCESS"
+    }
+    assert not trained(served)
+    assert not launched & TRAINING
+
+    assert served.tool("text2graph", "corpora", "remove", "bad").returncode == 0
+    drop(served, "more", documents=66)
+    wait_until(lambda: trained(served), 300, "automation did not carry good data on to training")
+    wait_until(lambda: served.warehouse.count("report_runs") > 0, 300, "automation did not go on to the report")
+
+
+@pytest.fixture
+def browser() -> Iterator[object]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("NO BROWSER: install Debian's chromium and chromium-driver to run this test")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1600,1000"),
+    ):
+        options.add_argument(flag)
+    found = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        yield found
+    finally:
+        found.quit()
+
+
+def test_a_user_sees_the_lineage_materialises_a_partition_and_reads_its_gates(served: Site, browser: object) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    page = browser
+    wait = WebDriverWait(page, 90)  # type: ignore[arg-type]
+
+    def shows(*words: str) -> None:
+        wait.until(lambda d: all(word in d.find_element(By.TAG_NAME, "body").text for word in words))
+
+    def press(label: str) -> None:
+        path = f"//button[normalize-space()='{label}' or .//*[normalize-space()='{label}']]"
+        wait.until(lambda d: any(b.is_displayed() and b.is_enabled() for b in d.find_elements(By.XPATH, path)))
+        buttons = [b for b in page.find_elements(By.XPATH, path) if b.is_displayed() and b.is_enabled()]  # type: ignore[attr-defined]
+        page.execute_script("arguments[0].click()", buttons[-1])  # type: ignore[attr-defined]
+
+    if "browsed" not in {folder.name for folder in (served.root / "corpora").glob("*")}:
+        drop(served, "browsed")
+    wait_until(lambda: "SUCCESS" in ended(served, "browsed"), 180, "the corpus was not run")
+    before = len(ended(served, "browsed"))
+    page.get(f"{served.url}/asset-groups")  # type: ignore[attr-defined]
+    shows(*ASSETS)
+    page.save_screenshot(str(Path(served.root) / "lineage.png"))  # type: ignore[attr-defined]
+    page.get(f"{served.url}/assets/raw_corpus?view=partitions&partition=browsed")  # type: ignore[attr-defined]
+    shows("browsed")
+    press("Materialize selected…" if "Materialize selected" in page.page_source else "Materialize…")  # type: ignore[attr-defined]
+    shows("Launch")
+    press("Launch 1 run")
+    wait_until(lambda: len(ended(served, "browsed")) > before, 120, "the run that was launched did not end")
+    page.get(f"{served.url}/assets/raw_corpus?view=checks")  # type: ignore[attr-defined]
+    shows("accounting", "quarantined", "language", "contract")
+    page.save_screenshot(str(Path(served.root) / "gates.png"))  # type: ignore[attr-defined]

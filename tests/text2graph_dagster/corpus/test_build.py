@@ -1,0 +1,287 @@
+"""The whole way from a folder to tables: accounting, bad input, determinism."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from text2graph_dagster.corpus.build import CorpusTables, build
+from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.graph import from_rows
+from text2graph_dagster.identity import digest, normalise
+from text2graph_dagster.settings import CorpusSettings
+
+ONTOLOGY = """
+entity_types: [person, city]
+relation_types:
+  lives in: {signatures: [[person, city]]}
+  knows: {symmetric: true}
+"""
+STORY = (
+    "Ana Berg lives in Oslo. She was born in Bergen. " + "Her brother Per moved to Rome and opened a small bakery. " * 2
+)
+
+
+def make(tmp_path: Path, files: dict[str, bytes | str], gold: list[dict[str, Any]] | None = None) -> Path:
+    path = tmp_path / "news"
+    path.mkdir(exist_ok=True)
+    (path / "ontology.yaml").write_text(ONTOLOGY)
+    for name, data in files.items():
+        (path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    if gold is not None:
+        (path / "gold.jsonl").write_text("\n".join(json.dumps(value) for value in gold))
+    return path
+
+
+def run(path: Path, **settings: Any) -> CorpusTables:
+    return build(open_corpus(path), CorpusSettings(**{"passage_tokens": 12, **settings}))
+
+
+def gold_line(text: str, split: str = "test", **extra: Any) -> dict[str, Any]:
+    entities = [
+        {
+            "id": surface,
+            "text": surface,
+            "type": type_,
+            "start": text.index(surface),
+            "end": text.index(surface) + len(surface),
+        }
+        for surface, type_ in (("Ana Berg", "person"), ("Oslo", "city"))
+        if surface in text
+    ]
+    relations = [{"head_id": "Ana Berg", "tail_id": "Oslo", "type": "lives in"}] if len(entities) == 2 else []
+    return {"text": text, "split": split, "entities": entities, "relations": relations, **extra}
+
+
+def assert_accounts(tables: CorpusTables) -> None:
+    a = tables.accounting
+    for kind in ("documents", "gold_documents"):
+        assert a[f"{kind}_in"] == a[f"{kind}_with_passages"] + a[f"{kind}_quarantined"]
+    assert a["passages"] == len(tables.raw_corpus)
+    assert a["passages_kept"] == tables.raw_corpus["duplicate_of"].null_count()
+    assert a["passages"] == a["passages_kept"] + a["passages_exact_duplicates"] + a["passages_near_duplicates"]
+    assert a["gold_relations"] == a["gold_relations_kept"] + a["gold_relations_lost"]
+    documents = set(tables.raw_corpus["doc_id"]) | set(tables.quarantine["doc_id"])
+    assert len(documents) == a["documents_in"] + a["gold_documents_in"]
+    assert set(tables.quarantine["reason"].is_null()) <= {False}
+
+
+def test_rows_lead_back_to_the_document(tmp_path: Path) -> None:
+    tables = run(make(tmp_path, {"a.txt": f"\ufeff{STORY}\r\n\r\nThe end.\x07"}))
+    cleaned = f"{STORY.strip()}\n\nThe end."
+    rows = tables.raw_corpus
+    assert rows["corpus"].unique().to_list() == ["news"]
+    assert len(rows) >= 3
+    for row in rows.iter_rows(named=True):
+        assert row["text"] == cleaned[row["start"] : row["end"]]
+        assert row["passage_id"] == digest(normalise(row["text"]))
+        assert (row["doc_id"], row["split"], row["language"]) == ("a.txt", "train", "en")
+        assert 0 < row["tokens"] <= 12
+    assert_accounts(tables)
+
+
+def test_documents_at_fault_go_to_quarantine_and_are_accounted_for(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {
+        "good.txt": STORY,
+        "empty.txt": b"",
+        "nul.txt": b"cut\0off",
+        "latin1.txt": "café".encode("latin-1"),
+        "invisible.txt": "\u200b\u2060",
+        "dashes.md": "----\n\n****",
+        "one_line.txt": "entry " * 400_000,
+        "one_word.txt": "x" * 2_000_000,
+        "report.pdf": b"%PDF",
+        "lines.jsonl": '{"text": "cut\n{"text": "Per moved to Rome."}\n[]\n{"text": 3}\n{"text": "\\ud800"}',
+    }
+    tables = run(make(tmp_path, files))
+    assert dict(
+        tables.quarantine.select("doc_id", "reason").unique("doc_id", keep="first", maintain_order=True).iter_rows()
+    ) == {
+        "dashes.md": "no_word",
+        "empty.txt": "empty",
+        "invisible.txt": "empty_after_cleaning",
+        "latin1.txt": "wrong_encoding",
+        "lines.jsonl:1": "broken_json",
+        "lines.jsonl:3": "broken_json",
+        "lines.jsonl:4": "no_text",
+        "lines.jsonl:5": "empty_after_cleaning",
+        "nul.txt": "nul_character",
+        "one_line.txt": "no_sentence_end",
+        "one_word.txt": "no_sentence_end",
+        "report.pdf": "unsupported_format",
+    }
+    assert tables.accounting["documents_in"] == 14
+    assert tables.accounting["documents_quarantined"] == 12
+    assert set(tables.quarantine["stage"]) == {"raw_corpus"}
+    assert_accounts(tables)
+
+
+def test_a_stretch_at_fault_does_not_take_the_document_with_it(tmp_path: Path) -> None:
+    tables = run(make(tmp_path, {"a.md": f"Ana lives in Oslo. data:{'QUJD' * 2_000} Per lives in Rome."}))
+    assert tables.raw_corpus["text"].to_list() == ["Ana lives in Oslo.", "Per lives in Rome."]
+    assert tables.quarantine.select("doc_id", "reason").rows() == [("a.md", "unbroken_run")]
+    assert tables.accounting["stretches_quarantined"] == 1
+    assert tables.accounting["documents_quarantined"] == 0
+    assert_accounts(tables)
+
+
+def test_a_long_line_with_spaces_becomes_bounded_passages(tmp_path: Path) -> None:
+    tables = run(make(tmp_path, {"a.txt": " ".join(f"word{i}" for i in range(3_000))}))
+    assert tables.raw_corpus["tokens"].max() == 12
+    assert tables.raw_corpus["tokens"].sum() == 3_000
+    assert_accounts(tables)
+
+
+def test_an_empty_corpus_has_typed_empty_tables(tmp_path: Path) -> None:
+    tables = run(make(tmp_path, {"a.txt": b""}))
+    assert tables.raw_corpus.is_empty()
+    assert tables.raw_corpus.schema["duplicate_of"] == pl.String
+    assert tables.raw_corpus.schema["start"] == pl.Int64
+    assert isinstance(tables.gold_graphs.schema["entities"], pl.List)
+    assert_accounts(tables)
+
+
+def test_gold_becomes_dev_and_test_and_wins_over_train(tmp_path: Path) -> None:
+    text = "Ana Berg lives in Oslo."
+    tables = run(make(tmp_path, {"a.txt": text}, [gold_line(text, "dev"), gold_line("Nobody knows Oslo.", "test")]))
+    rows = {(row["split"], row["text"]): row["duplicate_of"] for row in tables.raw_corpus.iter_rows(named=True)}
+    assert rows == {
+        ("train", text): digest(text),
+        ("dev", text): None,
+        ("test", "Nobody knows Oslo."): None,
+    }
+    (graph_row, empty_row) = tables.gold_graphs.iter_rows(named=True)
+    graph = from_rows(graph_row["entities"], graph_row["relations"])
+    assert [(h.text, r, t.text) for h, r, t in graph.triples()] == [("Ana Berg", "lives in", "Oslo")]
+    assert (graph_row["split"], graph_row["exhaustive"], graph_row["passage_id"]) == ("dev", True, digest(text))
+    assert empty_row["relations"] == []
+    assert_accounts(tables)
+
+
+def test_gold_is_not_cleaned_and_its_offsets_hold(tmp_path: Path) -> None:
+    text = "\n  Ana\u00a0 Berg\r\nis in Oslo\u200b. And  Ana Berg lives in Oslo.  "
+    tables = run(make(tmp_path, {"a.txt": "x"}, [gold_line(text)]), passage_tokens=8)
+    gold = tables.gold_graphs.join(tables.raw_corpus, on="passage_id")
+    assert len(gold) == 2
+    for row in gold.iter_rows(named=True):
+        assert row["text"] == text[row["start"] : row["end"]]
+        for entity in row["entities"]:
+            assert {row["text"][m["start"] : m["end"]] for m in entity["mentions"]} == {entity["text"]}
+    assert_accounts(tables)
+
+
+def test_relations_across_passages_and_repeated_gold_are_counted(tmp_path: Path) -> None:
+    apart = "Ana Berg was born in a small village far from here. Nobody there had ever been to Oslo."
+    twice = "Ana Berg lives in Oslo."
+    tables = run(make(tmp_path, {"a.txt": "x"}, [gold_line(apart), gold_line(twice, "dev"), gold_line(twice, "test")]))
+    assert tables.accounting["gold_relations_lost"] == 1
+    assert tables.accounting["gold_relations_kept"] == 2
+    assert tables.accounting["gold_passages"] == 4
+    assert tables.accounting["gold_passages_kept"] == 3
+    assert tables.gold_graphs["passage_id"].n_unique() == len(tables.gold_graphs) == 3
+    assert tables.gold_graphs.filter(passage_id=digest(twice))["split"].to_list() == ["test"]
+    assert_accounts(tables)
+
+
+@pytest.mark.parametrize(("key", "kind"), [("entities", "entity"), ("relations", "relation")])
+def test_gold_of_a_type_that_the_ontology_lacks_is_quarantined(tmp_path: Path, key: str, kind: str) -> None:
+    bad = gold_line("Ana Berg lives in Oslo.", id="g")
+    bad[key][0]["type"] = "planet"
+    tables = run(make(tmp_path, {"a.txt": "x"}, [bad]))
+    assert tables.quarantine.select("doc_id", "reason").rows() == [("gold.jsonl#g", "unknown_type")]
+    assert f"no {kind} type 'planet'" in tables.quarantine["detail"][0]
+    assert tables.gold_graphs.is_empty()
+    assert_accounts(tables)
+
+
+def test_a_lone_surrogate_cannot_reach_a_table(tmp_path: Path) -> None:
+    lines = '{"id": "\\ud800", "text": "Ana \\ud800 lives in Oslo."}\n{"text": "x", "\\udfff": 1'
+    bad = gold_line("Ana Berg lives in Oslo.")
+    bad["entities"][0]["text"] = "\udc00"
+    tables = run(make(tmp_path, {"a.jsonl": lines}, [bad]))
+    assert tables.raw_corpus["text"].to_list() == ["Ana lives in Oslo."]
+    assert sorted(tables.quarantine["reason"]) == ["bad_offsets", "broken_json"]
+    assert_accounts(tables)
+
+
+def test_another_language_is_marked_and_kept(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {"en.txt": STORY, "zh.txt": "安娜住在奥斯陆。她出生于卑尔根。"}
+    tables = run(make(tmp_path, files))
+    assert dict(tables.raw_corpus.select("doc_id", "language").iter_rows()) == {"en.txt": "en", "zh.txt": "zh"}
+
+
+def test_the_order_of_documents_does_not_matter(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    texts = [f"{STORY} Note number {i % 7}, written by {name}." for i in range(40) for name in ("Ana", "Per")]
+    kept = []
+    for attempt in range(3):
+        rng.shuffle(texts)
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        tables = run(make(folder, {"a.jsonl": "\n".join(json.dumps({"text": text}) for text in texts)}))
+        kept.append(sorted(tables.raw_corpus.filter(pl.col("duplicate_of").is_null())["passage_id"]))
+        assert 0 < len(kept[-1]) < len(tables.raw_corpus)
+    assert kept[0] == kept[1] == kept[2]
+
+
+def test_the_same_folder_gives_the_same_tables(tmp_path: Path) -> None:
+    path = make(tmp_path, {"b.txt": STORY, "a.md": f"# Title\n\n{STORY}"}, [gold_line("Ana Berg lives in Oslo.")])
+    first, second = run(path), run(path)
+    assert first.raw_corpus.equals(second.raw_corpus)
+    assert first.gold_graphs.equals(second.gold_graphs)
+    assert first.quarantine.equals(second.quarantine)
+    assert first.accounting == second.accounting
+
+
+def test_progress_rises_to_its_total(tmp_path: Path) -> None:
+    path = make(tmp_path, {"a.jsonl": "\n".join(json.dumps({"text": f"Line {i}."}) for i in range(1_000))})
+    seen: list[tuple[int, int | None, str]] = []
+    build(open_corpus(path), CorpusSettings(), lambda done, total, what: seen.append((done, total, what)))
+    reading = [(done, total) for done, total, what in seen if "read" in what]
+    assert len(reading) >= 5
+    assert reading == sorted(reading)
+    assert reading[-1][0] == reading[-1][1] == (path / "a.jsonl").stat().st_size
+    assert any("near duplicates" in what for _, _, what in seen)
+
+
+def test_conll04_is_whole(tmp_path: Path, real_data: Path) -> None:
+    source = real_data / "conll04"
+    ontology = json.loads((source / "ontology.json").read_text())
+    path = tmp_path / "conll04"
+    path.mkdir()
+    types = {"entity_types": ontology["entity_types"], "relation_types": ontology["relation_types"]}
+    (path / "ontology.yaml").write_text(json.dumps(types))  # JSON is YAML
+    (path / "documents.jsonl").write_bytes((source / "train.jsonl").read_bytes())
+    gold = [
+        {**json.loads(line), "split": split}
+        for split in ("dev", "test")
+        for line in (source / f"{split}.jsonl").read_text().splitlines()
+    ]
+    (path / "gold.jsonl").write_text("\n".join(map(json.dumps, gold)))
+    tables = build(open_corpus(path), CorpusSettings(passage_tokens=256))
+    assert tables.accounting["documents_in"] == tables.accounting["documents_with_passages"] == 922
+    assert tables.accounting["gold_documents_with_passages"] == 231 + 288
+    assert tables.accounting["gold_relations_lost"] == 0
+    assert tables.accounting["gold_relations"] == sum(len(value["relations"]) for value in gold)
+    assert (tables.raw_corpus["language"] == "en").mean() > 0.99
+    # Train sentences that also stand in dev or test are known to exist in this set.
+    leaked = tables.raw_corpus.filter((pl.col("split") == "train") & pl.col("duplicate_of").is_not_null())
+    gold_ids = set(tables.gold_graphs["passage_id"])
+    assert len(gold_ids & set(leaked["duplicate_of"])) >= 5
+    assert_accounts(tables)
+
+
+def test_chinese_articles_are_packed_by_sentences(tmp_path: Path, real_data: Path) -> None:
+    path = tmp_path / "wiki"
+    path.mkdir()
+    (path / "ontology.yaml").write_text("language: zh\nentity_types: [thing]")
+    for file in sorted((real_data / "raw" / "zh_wikipedia").iterdir())[:20]:
+        (path / file.name).write_bytes(file.read_bytes())
+    tables = build(open_corpus(path), CorpusSettings(passage_tokens=100))
+    assert (tables.raw_corpus["language"] == "zh").mean() > 0.9
+    assert (tables.raw_corpus["tokens"] <= 100).mean() > 0.9
+    assert tables.raw_corpus["text"].str.contains(r"[。！？”」）]$").mean() > 0.6
+    assert_accounts(tables)

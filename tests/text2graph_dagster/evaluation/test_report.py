@@ -1,0 +1,159 @@
+"""The page: everything is on it, nothing gets out of it, nothing gets into it."""
+
+import re
+
+import pytest
+
+from tests.text2graph_dagster.evaluation.pages import ONTOLOGY, Page, row
+from text2graph_dagster.evaluation.examples import Example
+from text2graph_dagster.evaluation.report import ReportData, Stage, render, system_colors
+from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+
+TEXT = "Ana Ruiz founded Velsoft."
+GRAPH = Graph(
+    (Entity(0, "Ana Ruiz", "person", (Span(0, 8),)), Entity(1, "Velsoft", "company", (Span(17, 24),))),
+    (Relation(0, 1, "founded"),),
+)
+ROWS = [
+    row("sft", "relation_strict_f1", 0.512),
+    row("grpo", "relation_strict_f1", 0.634),
+    row("grpo - sft", "delta:grpo-sft:relation_strict_f1", 0.122),
+    row("sft", "relation_strict_f1:founded", 0.4, n=77),
+    row("grpo", "relation_strict_f1:founded", None, n=77),
+]
+
+
+def data(**changes) -> ReportData:
+    return ReportData(
+        **{
+            "title": "news",
+            "run": "r1",
+            "made_at": "2026-01-02 03:04 UTC",
+            "rows": ROWS,
+            "systems": ["sft", "grpo"],
+            "ontologies": {"news": ONTOLOGY},
+            "published": {"news": {"Somebody (2020)": 0.775}},
+            "curves": {"SFT": {"loss": [(0, 2.0), (10, 1.0)]}, "GRPO": {"reward": []}},
+            "funnels": {"news": [Stage("documents", 10), Stage("passages", 25, {"not text": 3, "none": 0})]},
+            "gates": [
+                {
+                    "asset": "raw_corpus",
+                    "gate": "language",
+                    "corpus": "news",
+                    "value": 0.99,
+                    "threshold": "≥ 0.8",
+                    "passed": True,
+                },
+                {
+                    "asset": "grpo_checkpoint",
+                    "gate": "kl",
+                    "corpus": "*",
+                    "value": None,
+                    "threshold": "≤ 5",
+                    "passed": False,
+                },
+            ],
+            "examples": [Example("news", "0123456789abcdef", TEXT, GRAPH, {"sft": None, "grpo": GRAPH})],
+            "configuration": {"seed": 7, "sft": {"max_steps": 1600, "lora": None}},
+            "provenance": {"torch": "2.13.0"},
+        }
+        | changes
+    )
+
+
+def test_everything_is_on_the_page() -> None:
+    page = Page(render(data()))
+    words = " ".join(page.text.split())
+    for expected in (
+        "SFT + GRPO extracts relations with a strict F1 of 0.634 [0.624, 0.644] on 1,234 held-out passages of news.",
+        "Against SFT that is +0.122 [+0.112, +0.132]: better",
+        "0.512 0.502 to 0.522",
+        "Somebody (2020) 0.775",
+        "n = 77",
+        "−3 not text",
+        "✓ passed",
+        "✗ failed",
+        "max_steps 1600",
+        "torch 2.13.0",
+        "3 right",
+        "no readable answer",
+        "no data",
+    ):
+        assert expected in words or expected in page.text, expected
+    assert "−0 none" not in words
+
+
+def test_a_difference_that_the_data_cannot_tell_is_not_claimed() -> None:
+    rows = [*ROWS[:2], {**ROWS[2], "low": -0.01}]
+    assert "not distinguishable" in render(data(rows=rows))
+    worse = [*ROWS[:2], {**ROWS[2], "value": -0.1, "low": -0.2, "high": -0.05}]
+    assert "worse, with the whole" in render(data(rows=worse))
+
+
+def test_the_page_asks_for_nothing_from_anywhere() -> None:
+    html = render(data())
+    page = Page(html)
+    assert {"script", "link", "img", "iframe", "object", "embed", "form"}.isdisjoint(page.tags)
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html
+    urls = set(re.findall(r"https?://[^\s\"'<]+", html))
+    assert urls == {"http://www.w3.org/2000/svg"}  # a name, never fetched
+    assert {value for name, value in page.attributes if name in ("href", "src")} <= {
+        f"#{name}" for name in ("headline", "training", "types", "accounting", "gates", "examples", "provenance")
+    }
+    assert "@import" not in html
+    assert "url(" not in html
+
+
+NASTY = "\"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}' onload='"
+
+
+def test_nothing_that_comes_from_outside_becomes_markup() -> None:
+    ontology = Ontology("t", "en", (EntityType(NASTY), EntityType("person")), (RelationType(NASTY),))
+    text = f"{NASTY} met Ana."
+    graph = Graph(
+        (Entity(0, NASTY, NASTY, (Span(0, len(NASTY)),)), Entity(1, NASTY, "person", (Span(0, 2),))),
+        (Relation(0, 1, NASTY),),
+    )
+    html = render(
+        data(
+            title=NASTY,
+            run=NASTY,
+            made_at=NASTY,
+            rows=[row(NASTY, m, 0.5, corpus=NASTY) for m in ("relation_strict_f1", f"relation_strict_f1:{NASTY}")],
+            systems=[NASTY],
+            ontologies={NASTY: ontology},
+            published={NASTY: {NASTY: 0.5}},
+            curves={NASTY: {NASTY: [(0, 1.0)]}},
+            funnels={NASTY: [Stage(NASTY, 1, {NASTY: 1}, NASTY)]},
+            gates=[{"asset": NASTY, "gate": NASTY, "corpus": NASTY, "value": 1.0, "threshold": NASTY, "passed": True}],
+            examples=[Example(NASTY, NASTY, text, graph, {NASTY: graph})],
+            configuration={NASTY: {NASTY: NASTY}},
+            provenance={NASTY: [NASTY]},
+        )
+    )
+    page = Page(html)
+    assert {"script", "img"}.isdisjoint(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert "{{ 7*7 }}" in page.text
+    assert "49" not in re.findall(r"<h1>(.*?)</h1>", html)[0]
+
+
+@pytest.mark.parametrize(
+    "empty", ["rows", "systems", "curves", "funnels", "gates", "examples", "configuration", "published"]
+)
+def test_a_report_without_one_of_its_parts_is_still_a_page(empty: str) -> None:
+    changes = {empty: {} if empty in ("curves", "funnels", "configuration", "published") else []}
+    if empty == "systems":
+        changes |= {"rows": [], "examples": []}
+    assert "</html>" in render(data(**changes))
+
+
+def test_the_same_data_gives_the_same_page() -> None:
+    assert render(data()) == render(data())
+
+
+def test_the_last_system_stands_out_and_no_two_share_a_colour() -> None:
+    colors = system_colors(["teacher", "base", "sft", "other", "grpo"])
+    assert len(set(colors.values())) == 5
+    assert system_colors(["sft", "grpo"])["grpo"] == colors["grpo"]

@@ -1,0 +1,96 @@
+"""The code location: it loads, it is light, and it is wired as the README draws it."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+LINEAGE = [
+    "raw_corpus",
+    "teacher_graphs",
+    "cot_traces",
+    "filtered_dataset",
+    "sft_checkpoint",
+    "grpo_checkpoint",
+    "eval_report",
+]
+HEAVY = ["torch", "trl", "transformers", "datasets", "vllm", "accelerate", "peft", "openai"]
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    from text2graph_dagster.definitions import defs
+
+    return defs
+
+
+def test_it_loads(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_the_lineage_is_the_one_in_the_readme(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    assert graph.toposorted_asset_keys == [dg.AssetKey(name) for name in LINEAGE]
+    for before, after in pairwise(LINEAGE):
+        assert dg.AssetKey(before) in graph.get(dg.AssetKey(after)).parent_keys
+    partitioned = [name for name in LINEAGE if graph.get(dg.AssetKey(name)).is_partitioned]
+    assert partitioned == LINEAGE[:3]
+
+
+def test_every_asset_has_gates_that_block_and_a_docstring(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in LINEAGE:
+        asset = graph.get(dg.AssetKey(name))
+        assert asset.description
+        checks = [key for key in graph.asset_check_keys if key.asset_key == asset.key]
+        assert checks
+        assert all(graph.get(check).blocking for check in checks)
+
+
+def test_what_needs_the_accelerator_queues_for_it(defs: dg.Definitions) -> None:
+    pools = {name: defs.resolve_assets_def(name).op.pool for name in LINEAGE}
+    waiting = {"teacher_graphs", "cot_traces", "sft_checkpoint", "grpo_checkpoint", "eval_report"}
+    assert {name for name, pool in pools.items() if pool == "gpu"} == waiting
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    program = f"import sys, text2graph_dagster.definitions\nprint([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"TEXT2GRAPH_PROFILE": "laptop"}, "choose one of local, gpu, cluster"),
+        ({"TEXT2GRAPH_CONFIG": "/nowhere.yaml"}, "does not exist"),
+    ],
+)
+def test_a_wrong_environment_says_what_is_wrong(variables: dict[str, str], says: str) -> None:
+    program = "import text2graph_dagster.definitions"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
+    assert loaded.returncode != 0
+    assert says in loaded.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("profile", ["local", "gpu", "cluster"])
+def test_every_profile_gives_settings_that_are_valid(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from resources.profiles import settings
+
+    monkeypatch.setenv("TEXT2GRAPH_PROFILE", profile)
+    monkeypatch.delenv("TEXT2GRAPH_CONFIG", raising=False)
+    assert settings().load().teacher.kind == ("knowledge_base" if profile == "local" else "chat")
+
+
+def test_tools_accept_the_project(tmp_path: Path) -> None:
+    env = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
+    tools = Path(sys.executable).parent
+    for command in (["dagster", "definitions", "validate"], ["dg", "check", "defs"]):
+        done = subprocess.run([tools / command[0], *command[1:]], env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
