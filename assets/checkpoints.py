@@ -36,6 +36,10 @@ FROM gold_graphs g JOIN raw_corpus p USING (corpus, passage_id)
 WHERE g.split = ? AND g.corpus IN (SELECT DISTINCT corpus FROM filtered_dataset)
 GROUP BY g.corpus, g.passage_id, g.split ORDER BY g.corpus, g.passage_id
 """
+GOLD_VERSION = """
+SELECT count(*) || '-' || coalesce(sum(hash(g)::HUGEINT), 0) FROM gold_graphs g
+WHERE split = ? AND corpus IN (SELECT DISTINCT corpus FROM filtered_dataset)
+"""
 _GOLD_COLUMNS = ("corpus", "passage_id", "doc_id", "split", "text", "entities", "relations")
 
 
@@ -59,9 +63,8 @@ class Bench:
         return {corpus: load_ontology(path) for corpus, path in self.ontology_files().items()}
 
     def gold_version(self, split: str) -> str:
-        """Return the version of a split's gold graphs."""
-        sql = "SELECT count(*) || '-' || coalesce(sum(hash(g)::HUGEINT), 0) FROM gold_graphs g WHERE split = ?"
-        return str(self.warehouse.value(sql, [split]))
+        """Return the version of a split's gold graphs, of the corpora in filtered_dataset."""
+        return str(self.warehouse.value(GOLD_VERSION, [split]))
 
     def gold(self, split: str) -> pl.DataFrame:
         """Return the gold passages of a split as examples that ask for their corpus's whole ontology.

@@ -146,6 +146,8 @@ def parse(raw: str) -> ParsedGraph:
 def _split_thinking(raw: str) -> tuple[str, str, bool]:
     """Return (rationale, answer, whether nothing stands before the thinking)."""
     text = raw.strip()
+    if text.startswith("{"):  # no thinking; a tag further on stands inside a string
+        return "", text, True
     opened, closed = text.find(_OPEN_THINK), text.find(_CLOSE_THINK)
     if opened == -1 and closed == -1:
         return "", text, True
@@ -172,6 +174,8 @@ def _only_object(body: str) -> tuple[dict[str, Any], str, str]:
         raise GraphParseError("truncated" if cut else "no_json", error.msg) from None
     except RecursionError:
         raise GraphParseError("no_json", "nested too deeply") from None
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise GraphParseError("no_json", str(error)) from None
     after = body[end:].strip()
     if _holds_object(after):
         raise GraphParseError("several_objects")
@@ -184,7 +188,7 @@ def _holds_object(text: str) -> bool:
     while start != -1:
         try:
             _DECODER.raw_decode(text, start)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             start = text.find("{", start + 1)
         else:
             return True

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from text2graph_dagster.errors import UserError
 
-
 NANO = "nano"
 
 
@@ -86,7 +85,10 @@ class StudentSettings(_Section):
     """The model that is trained."""
 
     base_model: str = Field(NANO, description="'nano' (from scratch), a model directory, or a hub name")
-    wire: StudentWire = Field("indexed", description="the JSON the student writes; 'indexed': relation ends as numbers")
+    wire: StudentWire | Literal["auto"] = Field(
+        "auto",
+        description="the JSON the student writes; auto: 'indexed' (relation ends as numbers) for nano, else public",
+    )
     lora: LoraSettings | None = None
     dev_examples: int = Field(400, ge=1, description="gold dev passages on which each stage is measured, at most")
     hidden_size: int = Field(128, ge=8, description="nano only, like the following")
@@ -103,8 +105,8 @@ class SftSettings(_Section):
 
     max_steps: int = Field(1600, ge=1)
     batch_size: int = Field(16, ge=1)
-    learning_rate: float = Field(6e-3, gt=0)
-    optimizer: Literal["muon", "adamw"] = Field("muon", description="muon for nano; adamw for pretrained models")
+    learning_rate: float | None = Field(None, gt=0, description="none: 6e-3 for nano, 2e-5 for others, with LoRA 2e-4")
+    optimizer: Literal["auto", "muon", "adamw"] = Field("auto", description="auto: muon for nano, adamw for others")
     warmup_steps: int = Field(30, ge=0)
     decay_share: float = Field(0.4, ge=0, le=1, description="share of the steps in which the rate falls to 5 %")
     curriculum_share: float = Field(
@@ -134,7 +136,7 @@ class GrpoSettings(_Section):
     prompts_per_step: int = Field(16, ge=1)
     generations: int = Field(8, ge=2)
     micro_batch: int = Field(64, ge=1, description="completions per forward pass")
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: float | None = Field(None, gt=0, description="none: 1e-4 for nano, 1e-6 for others, with LoRA 2e-5")
     warmup_steps: int = Field(3, ge=0)
     temperature: float = Field(1.0, gt=0)
     max_completion_length: int = Field(160, ge=8)
@@ -143,7 +145,9 @@ class GrpoSettings(_Section):
     epsilon_high: float = 0.28
     loss_type: str = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "batch"
-    partial_credit: float = Field(0.5, ge=0, le=0.5, description="credit for an overlapping span, in the first half only")
+    partial_credit: float = Field(
+        0.5, ge=0, le=0.5, description="credit for an overlapping span, in the first half only"
+    )
     max_empty_share: float = Field(0.2, ge=0, le=1, description="at most this share of prompts without a relation")
     weights: RewardWeights = RewardWeights()
     use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")

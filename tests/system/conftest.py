@@ -24,9 +24,8 @@ TOOLS = Path(sys.executable).parent
 # The smoke run's settings, and a daemon that looks often.
 FAST = {
     "automation": {"sensor_seconds": 5},
-    "gates": {"dataset_min_examples": 8},
-    "sft": {"max_steps": 10, "save_steps": 10},
-    "student": {"hidden_size": 32},
+    "gates": {"dataset_min_examples": 8, "sft_min_loss_drop": 0.0},
+    "sft": {"max_steps": 20, "save_steps": 10},
 }
 
 

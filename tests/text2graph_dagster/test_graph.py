@@ -82,6 +82,7 @@ def test_parse_survives_json_like_noise(raw: str) -> None:
         ('{"entities":{},"relations":[]}', "bad_shape"),
         ('{"entities":[],"relations":[{"head":7,"tail":"b","type":"c"}]}', "bad_shape"),
         ("{" * 5000, "no_json"),
+        ('{"entities":' + "9" * 5000 + "}", "no_json"),
     ],
 )
 def test_every_failure_has_its_reason(raw: str, reason: str) -> None:
@@ -112,6 +113,11 @@ def test_a_brace_in_a_string_or_in_the_thinking_is_harmless() -> None:
     """The ancestor's brace counter zeroed the reward of a perfect answer here."""
     graph = Graph((Entity(0, "a } b {", "thing"),))
     assert parse("<think>} {</think>" + serialise(graph)).entities == (("a } b {", "thing"),)
+
+
+def test_a_think_tag_inside_a_value_is_text() -> None:
+    graph = Graph((Entity(0, "the <think> tag", "thing"), Entity(1, "</think>", "thing")))
+    assert parse(serialise(graph)).entities == (("the <think> tag", "thing"), ("</think>", "thing"))
 
 
 def test_ends_may_be_named_by_id() -> None:

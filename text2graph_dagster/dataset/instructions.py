@@ -7,6 +7,7 @@ subset of present and absent types, so that the student learns to obey the list;
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import polars as pl
@@ -23,6 +24,7 @@ Kind = Literal["full", "subset", "negative"]
 
 # A subset keeps each type with a probability drawn from this range: small and nearly complete lists both occur.
 _KEPT_SHARE = (0.3, 0.9)
+_TEXT = "\0text\0"  # stands for the passage while a prompt is filled in; no type or description can hold a NUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,15 @@ def render(
         template: "compact" for a model trained from scratch, "extract" for one that follows instructions.
         language: of the prompt; English where there is no such prompt.
     """
+    before, after = _around_text(tuple(entity_types), tuple(relation_types), ontology, template, language)
+    return before + text + after
+
+
+@lru_cache(maxsize=1024)
+def _around_text(
+    entity_types: tuple[str, ...], relation_types: tuple[str, ...], ontology: Ontology, template: str, language: str
+) -> tuple[str, str]:
+    """Return the prompt before and after the text: most examples ask for the same types, so it is filled in once."""
     entities = {t.name: t for t in ontology.entity_types}
     wanted = set(entity_types)
     relations = []
@@ -64,9 +75,15 @@ def render(
         relation = ontology.relation(name)
         signatures = [s for s in relation.signatures if wanted.issuperset(s)]
         relations.append({"name": name, "description": relation.description, "signatures": signatures})
-    return prompts.fill(
-        language, template, text=text, entity_types=[entities[name] for name in entity_types], relation_types=relations
+    prompt = prompts.fill(
+        language,
+        template,
+        text=_TEXT,
+        entity_types=[entities[name] for name in entity_types],
+        relation_types=relations,
     )
+    before, after = prompt.split(_TEXT)  # a template that shows the text twice, or not at all, is a mistake
+    return before, after
 
 
 def build_examples(
@@ -92,7 +109,8 @@ def build_examples(
             examples.append(_example(row, ontology, settings, seed))
     examples = _limit_empty(examples, settings.empty_share, seed, left_out)
     examples = _best(examples, settings.max_examples, left_out)
-    return Built(pl.DataFrame(examples, schema=FILTERED_DATASET.dtypes), left_out)
+    columns = {name: [example[name] for example in examples] for name in FILTERED_DATASET.dtypes}
+    return Built(pl.DataFrame(columns, schema=FILTERED_DATASET.dtypes), left_out)
 
 
 def _example(row: Mapping[str, Any], ontology: Ontology, settings: DatasetSettings, seed: int) -> dict[str, Any]:

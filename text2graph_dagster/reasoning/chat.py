@@ -1,5 +1,8 @@
-"""A reasoner behind an OpenAI-compatible endpoint. It is shown the passage, the types and the graph, and must argue from
-the passage alone, in the forms of sentence that `verify` reads back."""
+"""A reasoner behind an OpenAI-compatible endpoint.
+
+It is shown the passage, the types and the graph, and must argue from the passage alone, in the forms of sentence that
+`verify` reads back.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,8 +1,8 @@
 """Finding the names of known entities in a text: one trie over tokens, longest match first.
 
 A token is a run of letters and digits, one ideograph or kana (Chinese and Japanese are written without spaces), or one
-punctuation mark; white space only separates. So a name matches on token boundaries, whatever the spacing, and a text
-costs one step per token however many names are known.
+punctuation mark; blanks only separate, and a line end is a token that no name contains. So a name matches on token
+boundaries, whatever the spacing, and a text costs one step per token however many names are known.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 _IDEOGRAPH = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _HAS_IDEOGRAPH = re.compile(rf"[{_IDEOGRAPH}]")
 _WORD = re.compile(r"\w+")
-_TOKEN = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+|[^\s]")
+_TOKEN = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+|\n|[^\s]")
 _JOINED_BEFORE = re.compile(r"\w-$")
 _JOINED_AFTER = re.compile(r"-[^\W\d_a-z]")
 _SENTENCE_START = re.compile(r"(?:^|[.!?。！？\n]['\"”’)\]]*)\s*$")
@@ -47,8 +47,8 @@ class _Node:
     """A place in the trie. `exact` bear the name as written, `initial` only at the beginning of a sentence."""
 
     next: dict[str, "_Node"] = field(default_factory=dict)
-    exact: dict[int, None] = field(default_factory=dict)
-    initial: dict[int, None] = field(default_factory=dict)
+    exact: tuple[int, ...] = ()
+    initial: tuple[int, ...] = ()
     blocks: bool = False
 
 
@@ -68,6 +68,10 @@ def is_usable(alias: str) -> bool:
     return len(alias) > 2 or alias in _WRITTEN_CODES
 
 
+def _with(entities: tuple[int, ...], entity: int) -> tuple[int, ...]:
+    return entities if entity in entities else (*entities, entity)
+
+
 class AliasIndex:
     """Names → entities. Ambiguity is kept: a name carries every entity that bears it."""
 
@@ -83,12 +87,15 @@ class AliasIndex:
         alias = unicodedata.normalize("NFC", alias)
         if not is_usable(alias):
             return
-        self._node(alias).exact[entity] = None
+        node = self._node(alias)
+        node.exact = _with(node.exact, entity)
         capitalised = alias[0].upper() + alias[1:]
         if capitalised != alias:
-            self._node(capitalised).initial[entity] = None
+            node = self._node(capitalised)
+            node.initial = _with(node.initial, entity)
         if len(alias) >= _SHORTEST_SHOUTED and alias.upper() != alias and alias != alias.lower():
-            self._node(alias.upper()).exact.setdefault(entity)
+            node = self._node(alias.upper())
+            node.exact = _with(node.exact, entity)
 
     def block(self, alias: str) -> None:
         """Let `alias` name something that is of no interest: shorter names inside it are then not found."""
@@ -126,7 +133,7 @@ class AliasIndex:
         while node is not None:
             if node.exact or node.initial or node.blocks:
                 end = tokens[last][2]
-                candidates = tuple(node.exact) or (tuple(node.initial) if _begins_sentence(text, start) else ())
+                candidates = node.exact or (node.initial if _begins_sentence(text, start) else ())
                 if (candidates or node.blocks) and not _is_joined(text, start, end):
                     best = (last - position + 1, Match(start, end, candidates))
             last += 1

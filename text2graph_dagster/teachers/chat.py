@@ -1,4 +1,4 @@
-"""A teacher behind an OpenAI-compatible endpoint: the ontology becomes a JSON schema, the answer is parsed and filtered."""
+"""A teacher behind an OpenAI-compatible endpoint: types become a JSON schema, the answer is parsed and filtered."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -74,7 +74,7 @@ class ChatTeacher:
 
 
 def build_prompt(request: Request) -> str:
-    """Return the message: the allowed types with their descriptions, the form of the answer, the passage between marks."""
+    """Return the message: the allowed types described, the form of the answer, the passage between marks."""
     ontology = request.ontology
     return render(request.text, ontology.entity_names, ontology.relation_names, ontology, "extract", request.language)
 

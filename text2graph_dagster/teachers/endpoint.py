@@ -1,4 +1,4 @@
-"""Asking a model behind an OpenAI-compatible endpoint (vLLM, Ollama, SGLang, a hosted one), several questions at a time.
+"""Asking a model behind an OpenAI-compatible endpoint (vLLM, Ollama, a hosted one), several questions at a time.
 
 The key comes from the environment only, and is never part of an answer, a message or a parameter.
 """

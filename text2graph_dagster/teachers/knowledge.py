@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from text2graph_dagster.identity import normalise
 from text2graph_dagster.ontology import Ontology
 
 MAX_BROKEN_SHARE = 0.05
+_clean = lru_cache(maxsize=1 << 16)(normalise)  # the same names come back line after line
 _INVERSE = "^"  # as in a SPARQL path: `kb_relations: ["^capital of"]` reads the knowledge base's facts backwards
 
 
@@ -129,14 +130,14 @@ def _note(
     row: Mapping[str, Any], end: str, drafts: dict[tuple[str, str], _Draft], order: dict[tuple[str, str], int]
 ) -> int:
     """Add what the line says about its head or tail; return the entity's index."""
-    name, kb_type, identifier = normalise(row[end]), row.get(f"{end}_type") or "", row.get(f"{end}_id")
+    name, kb_type, identifier = _clean(row[end]), row.get(f"{end}_type") or "", row.get(f"{end}_id")
     key = ("id", identifier) if identifier else (f"type:{kb_type}", name)
     if key not in drafts:
         drafts[key], order[key] = _Draft(name), len(drafts)
     draft = drafts[key]
     draft.prior += 1
     draft.aliases[name] = None
-    draft.aliases.update((normalise(alias), None) for alias in row.get(f"{end}_aliases") or ())
+    draft.aliases.update((_clean(alias), None) for alias in row.get(f"{end}_aliases") or ())
     if kb_type:
         draft.kb_types[kb_type] += 1
     return order[key]

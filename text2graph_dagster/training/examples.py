@@ -10,6 +10,7 @@ import polars as pl
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import Graph, from_rows
 from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.defaults import wire_of
 from text2graph_dagster.training.wire import encode
 
 Message = dict[str, str]
@@ -67,7 +68,7 @@ def _example(row: Mapping[str, Any], settings: Settings) -> Example:
         row["corpus"],
         row["text"],
         prompt,
-        (_thinking(taught) if settings.dataset.thinking else "") + encode(graph, settings.student.wire),
+        (_thinking(taught) if settings.dataset.thinking else "") + encode(graph, wire_of(settings.student)),
         tuple(row["entity_types"]),
         tuple(row["relation_types"]),
         graph,

@@ -138,6 +138,7 @@ def make_trainer(
 
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.curriculum import rate_factor
+    from text2graph_dagster.training.defaults import grpo_rate
     from text2graph_dagster.training.examples import render_prompt, tokenise
     from text2graph_dagster.training.generation import supports
     from text2graph_dagster.training.rewarding import Rewarder
@@ -148,7 +149,7 @@ def make_trainer(
     order = choose_prompts(tokens, examples, grpo, settings.seed)
     rows = [{"prompt": render_prompt(examples[i].prompt, tokenizer), "index": i} for i in order]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, grpo.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(trained, grpo_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
 
     def factor(step: int) -> float:
         return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
@@ -218,7 +219,6 @@ def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> An
         max_completion_length=grpo.max_completion_length,
         temperature=grpo.temperature,
         shuffle_dataset=False,
-        learning_rate=grpo.learning_rate,
         max_grad_norm=1.0,
         loss_type=grpo.loss_type,
         beta=grpo.beta,

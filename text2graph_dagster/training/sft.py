@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.settings import SftSettings
+from text2graph_dagster.settings import Settings, SftSettings
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.curriculum import lay_out, rate_factor
+from text2graph_dagster.training.defaults import optimizer_of, sft_rate
 from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
 from text2graph_dagster.training.reporting import Reporter, points_every
@@ -103,7 +104,7 @@ def make_trainer(
     )
     rows = [{"input_ids": [*p, *a], "labels": [-100] * len(p) + a} for p, a in tokens]
     dataset = datasets.Dataset.from_list(rows).select([i for batch in batches for i in batch], keep_in_memory=True)
-    optimizer = make_optimizer(model, sft)
+    optimizer = make_optimizer(model, config.settings)
 
     def factor(step: int) -> float:
         return rate_factor(step, steps=sft.max_steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share)
@@ -123,16 +124,16 @@ def make_trainer(
     return quiet(trainer)
 
 
-def make_optimizer(model: Any, sft: SftSettings) -> Any:
+def make_optimizer(model: Any, settings: Settings) -> Any:
     """Return Muon with AdamW, or AdamW alone."""
     import torch
 
     from text2graph_dagster.training.muon import MuonAdamW
 
-    if sft.optimizer == "muon":
-        return MuonAdamW(model, sft.learning_rate)
+    if optimizer_of(settings) == "muon":
+        return MuonAdamW(model, sft_rate(settings))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(trained, sft.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    return torch.optim.AdamW(trained, sft_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
 
 
 def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
@@ -148,7 +149,6 @@ def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
         train_sampling_strategy="sequential",
         dataset_kwargs={"skip_prepare_dataset": True},  # tokenised already: the template's end token is the last label
         max_length=None,
-        learning_rate=sft.learning_rate,
         max_grad_norm=1.0,
         use_cpu=not on_gpu,
         bf16=on_gpu,  # on processors without bfloat16 units it is two to three times slower

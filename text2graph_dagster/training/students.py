@@ -10,13 +10,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.settings import LoraSettings, StudentSettings
+from text2graph_dagster.settings import NANO, LoraSettings, StudentSettings
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.nano import build_nano
 from text2graph_dagster.training.tokenizer import train_tokenizer
-
-NANO = "nano"
 
 
 def new_nano(

@@ -51,8 +51,8 @@ def chat_model(tmp_path_factory: pytest.TempPathFactory, examples: Any) -> Path:
 @pytest.mark.parametrize("lora", [None, {"rank": 4, "alpha": 8}], ids=["whole", "lora"])
 def test_a_model_directory_is_taught_and_reinforced(chat_model: Path, tmp_path: Path, lora: Any) -> None:
     changes = {
-        "student": {"base_model": str(chat_model), "wire": "public", "lora": lora, "dev_examples": 2},
-        "sft": {"max_steps": 4, "optimizer": "adamw", "learning_rate": 1e-2},
+        "student": {"base_model": str(chat_model), "lora": lora, "dev_examples": 2},
+        "sft": {"max_steps": 4, "learning_rate": 1e-2},
         "grpo": {"max_steps": 1, "prompts_per_step": 1, "micro_batch": 4, "max_completion_length": 8, "dev_checks": 1},
         "evaluation": {"max_new_tokens": 8},
     }

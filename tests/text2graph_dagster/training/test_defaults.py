@@ -1,0 +1,29 @@
+"""A student from scratch and a pretrained one need different settings; naming the model is enough."""
+
+from typing import Any
+
+import pytest
+
+from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.defaults import grpo_rate, optimizer_of, sft_rate, wire_of
+
+
+@pytest.mark.parametrize(
+    ("student", "expected"),
+    [
+        ({}, ("indexed", "muon", 6e-3, 1e-4)),
+        ({"base_model": "models/qwen"}, ("public", "adamw", 2e-5, 1e-6)),
+        ({"base_model": "models/qwen", "lora": {}}, ("public", "adamw", 2e-4, 2e-5)),
+    ],
+)
+def test_defaults_follow_the_student(student: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    settings = Settings.load(None, {"student": student})
+    found = wire_of(settings.student), optimizer_of(settings), sft_rate(settings), grpo_rate(settings)
+    assert found == expected
+
+
+def test_what_is_set_counts() -> None:
+    sections = {"student": {"wire": "compact"}, "sft": {"optimizer": "adamw", "learning_rate": 0.1}}
+    settings = Settings.load(None, {**sections, "grpo": {"learning_rate": 0.2}})
+    found = wire_of(settings.student), optimizer_of(settings), sft_rate(settings), grpo_rate(settings)
+    assert found == ("compact", "adamw", 0.1, 0.2)

@@ -1,0 +1,35 @@
+"""What the settings leave open, decided by the student: a model from scratch learns otherwise than a pretrained one."""
+
+from typing import Literal
+
+from text2graph_dagster.settings import NANO, Settings, StudentSettings, StudentWire
+
+
+def wire_of(student: StudentSettings) -> StudentWire:
+    """Return the form of the student's JSON."""
+    if student.wire != "auto":
+        return student.wire
+    return "indexed" if student.base_model == NANO else "public"
+
+
+def optimizer_of(settings: Settings) -> Literal["muon", "adamw"]:
+    """Return the optimizer of supervised fine-tuning."""
+    if settings.sft.optimizer != "auto":
+        return settings.sft.optimizer
+    return "muon" if settings.student.base_model == NANO else "adamw"
+
+
+def sft_rate(settings: Settings) -> float:
+    """Return the learning rate of supervised fine-tuning."""
+    return settings.sft.learning_rate or _by_student(settings.student, nano=6e-3, whole=2e-5, lora=2e-4)
+
+
+def grpo_rate(settings: Settings) -> float:
+    """Return the learning rate of reinforcement."""
+    return settings.grpo.learning_rate or _by_student(settings.student, nano=1e-4, whole=1e-6, lora=2e-5)
+
+
+def _by_student(student: StudentSettings, *, nano: float, whole: float, lora: float) -> float:
+    if student.lora:
+        return lora
+    return nano if student.base_model == NANO else whole
