@@ -9,7 +9,6 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-from text2graph_dagster.evaluation.svg import line_chart
 
 from assets.plain import svg_picture
 from resources.home import Home
@@ -17,6 +16,7 @@ from resources.launcher import Launcher
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.corpus.folder import ONTOLOGY, fingerprint
 from text2graph_dagster.dataset.instructions import render
+from text2graph_dagster.evaluation.svg import line_chart
 from text2graph_dagster.identity import digest, digest_json
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.settings import Settings

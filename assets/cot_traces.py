@@ -5,7 +5,7 @@ import polars as pl
 
 from assets.gates import build_gates, contract_gate, sql_gate
 from assets.partitions import corpora
-from assets.plain import OWNERS, counts_table, plain_errors, table_metadata
+from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
 from resources.home import Home
@@ -70,6 +70,7 @@ def cot_traces(
             Replace("quarantine", refused, {"corpus": corpus, "stage": "cot_traces"}),
             accounting("cot_traces", corpus, counts),
         )
+        log_counts(context, counts)
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(warehouse, "cot_traces", corpus),

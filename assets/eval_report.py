@@ -47,7 +47,7 @@ def eval_report(
     settings: SettingsResource,
     launcher: Launcher,
 ) -> dg.MaterializeResult[None]:
-    """Teacher, untrained base, SFT and GRPO on the same gold passages, with paired 95 % intervals, as table and page."""
+    """Teacher, untrained base, SFT and GRPO on the same gold, with paired 95 % intervals, as table and page."""
     with plain_errors():
         bench = Bench(context, home, warehouse, launcher, settings.load())
         if objections := failed_gates(warehouse, bench.settings, "grpo_checkpoint", GRPO_CHECKPOINT_GATES, None):

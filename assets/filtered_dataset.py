@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -11,7 +12,7 @@ from assets.conditions import when_data_changed
 from assets.cot_traces import COT_TRACES_GATES, cot_traces
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, failed_gates, sql_gate
 from assets.partitions import all_corpora
-from assets.plain import OWNERS, counts_table, plain_errors, table_metadata
+from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import RAW_CORPUS_GATES, raw_corpus
 from assets.teacher_graphs import TEACHER_GRAPHS_GATES, teacher_graphs
 from resources.home import Home
@@ -20,8 +21,10 @@ from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.dataset.denoise import Passage, denoise
 from text2graph_dagster.dataset.instructions import build_examples
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph import from_rows, to_rows
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
 
@@ -46,20 +49,24 @@ GOLD_TEXTS = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 't
 
 @dataclass(frozen=True)
 class Part:
-    """One corpus's examples, and its traces that became none, each with its reason."""
+    """One corpus's examples, its traces that became none, each with its reason, and the relations that were mended."""
 
     corpus: str
     traces: int
     examples: pl.DataFrame
     left_out: Mapping[str, str]
+    relations_dropped: int
+    relations_added: int
 
     def counts(self) -> dict[str, int]:
-        """Return traces in, examples out, and what was left out by reason."""
+        """Return traces in, examples out, what was left out by reason, and how many labels were mended."""
         reasons = Counter(self.left_out.values())
         return {
             "traces_in": self.traces,
             "examples": self.examples.height,
             **{f"left_out: {reason}": reasons[reason] for reason in sorted(reasons)},
+            "relations_dropped": self.relations_dropped,
+            "relations_added": self.relations_added,
         }
 
     def quarantine(self) -> pl.DataFrame:
@@ -106,6 +113,7 @@ def filtered_dataset(
         totals: Counter[str] = Counter()
         for part in parts:
             totals.update(part.counts())
+        log_counts(context, totals)
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(warehouse, STAGE),
@@ -132,14 +140,33 @@ def open_corpora(warehouse: Warehouse, settings: Settings) -> tuple[list[str], d
 
 
 def build_part(warehouse: Warehouse, corpus: str, ontology: Ontology, gold: pl.DataFrame, settings: Settings) -> Part:
-    """Return one corpus's examples: verified, far from every gold passage, and what the dataset settings ask for."""
+    """Return one corpus's examples: verified, far from every gold passage, mended, and as the settings ask for."""
     traced = warehouse.read(TRACED, [corpus])
     left_out = near_gold(traced, gold, settings.dataset.gold_ngram)
     for passage_id in traced.filter(~pl.col("verified"))["passage_id"]:
         left_out.setdefault(passage_id, "not_verified")
-    kept = traced.filter(~pl.col("passage_id").is_in(list(left_out)))
-    built = build_examples(kept, ontology, settings.dataset, settings.seed)
-    return Part(corpus, traced.height, built.examples, {**left_out, **built.left_out})
+    kept = traced.filter(~pl.col("passage_id").is_in(list(left_out))).to_dicts()
+    mended, dropped, added = _mend(kept, ontology, settings, left_out)
+    built = build_examples(mended, ontology, settings.dataset, settings.seed)
+    return Part(corpus, traced.height, built.examples, {**left_out, **built.left_out}, dropped, added)
+
+
+def _mend(
+    rows: list[dict[str, Any]], ontology: Ontology, settings: Settings, left_out: dict[str, str]
+) -> tuple[list[dict[str, Any]], int, int]:
+    """Return the rows with denoised graphs; a rationale that no longer fits its graph leaves its passage out."""
+    if not settings.dataset.denoise.enabled:
+        return rows, 0, 0
+    passages = [Passage(r["passage_id"], r["text"], from_rows(r["entities"], r["relations"])) for r in rows]
+    denoised = denoise(passages, ontology, settings.dataset.denoise)
+    mended = []
+    for row, passage, graph in zip(rows, passages, denoised.graphs, strict=True):
+        if settings.dataset.thinking and graph != passage.graph:
+            left_out[row["passage_id"]] = "relations_mended"
+            continue
+        entities, relations = to_rows(graph)
+        mended.append({**row, "entities": entities, "relations": relations})
+    return mended, denoised.dropped, denoised.added
 
 
 def _near_gold(scope: Scope) -> Measured:
@@ -174,7 +201,8 @@ FILTERED_DATASET_GATES = (
         "≤",
         lambda _: 0,
         """
-        SELECT abs(sum(count) FILTER (item = 'traces_in') - sum(count) FILTER (item <> 'traces_in'))
+        SELECT abs(sum(count) FILTER (item = 'traces_in')
+                 - sum(count) FILTER (item = 'examples' OR starts_with(item, 'left_out: ')))
         FROM accounting WHERE stage = 'filtered_dataset'
         """,
     ),

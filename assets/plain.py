@@ -41,6 +41,11 @@ def table_metadata(warehouse: Warehouse, table: str, corpus: str | None = None) 
     }
 
 
+def log_counts(context: dg.AssetExecutionContext, counts: Mapping[str, int]) -> None:
+    """Say in one line what came in, what came out and what was left out."""
+    context.log.info(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items() if count))
+
+
 def counts_table(counts: Mapping[str, int]) -> dg.TableMetadataValue:
     """Return counts as a small table for the UI."""
     return dg.MetadataValue.table([dg.TableRecord({"what": name, "count": n}) for name, n in counts.items()])

@@ -5,7 +5,7 @@ import polars as pl
 
 from assets.gates import build_gates, contract_gate, sql_gate
 from assets.partitions import corpora
-from assets.plain import OWNERS, counts_table, plain_errors, table_metadata
+from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
@@ -35,6 +35,7 @@ def raw_corpus(
             Replace("quarantine", tables.quarantine, {"corpus": corpus, "stage": "raw_corpus"}),
             accounting("raw_corpus", corpus, tables.accounting),
         )
+        log_counts(context, tables.accounting)
         return dg.MaterializeResult(
             metadata={**table_metadata(warehouse, "raw_corpus", corpus), "accounting": counts_table(tables.accounting)},
             data_version=dg.DataVersion(warehouse.version("raw_corpus", corpus)),

@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, sql_gate
 from assets.partitions import corpora
-from assets.plain import OWNERS, counts_table, plain_errors, table_metadata
+from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import accounting, raw_corpus
 from resources.home import Home
 from resources.models import TeacherResource, WarehouseLedger
@@ -70,6 +70,7 @@ def teacher_graphs(
             Replace("quarantine", refused, {"corpus": corpus, "stage": "teacher_graphs"}),
             accounting("teacher_graphs", corpus, kept),
         )
+        log_counts(context, counts)
         return dg.MaterializeResult(
             metadata={**table_metadata(warehouse, "teacher_graphs", corpus), "accounting": counts_table(counts)},
             data_version=dg.DataVersion(warehouse.version("teacher_graphs", corpus)),
@@ -200,7 +201,9 @@ TEACHER_GRAPHS_GATES = (
         )
         SELECT avg((
             len(e.mentions) > 0
-            AND len(list_filter(e.mentions, lambda m: m.start < 0 OR m."end" > length(passage) OR m.start >= m."end")) = 0
+            AND len(list_filter(
+                e.mentions, lambda m: m.start < 0 OR m."end" > length(passage) OR m.start >= m."end"
+            )) = 0
             AND list_contains(list_transform(e.mentions, lambda m: passage[m.start + 1 : m."end"]), e.text)
         )::INT) FROM entities
         """,

@@ -56,6 +56,15 @@ class ReasonerSettings(_Section):
     concurrency: int = Field(8, ge=1)
 
 
+class DenoiseSettings(_Section):
+    """Mending distant supervision's labels (dataset/denoise.py); the thresholds were chosen on the gazette's dev gold."""
+
+    enabled: bool = True
+    drop_below: float = Field(0.2, ge=0, le=1, description="a labelled relation less likely than this is dropped")
+    add_above: float = Field(0.6, ge=0, le=1, description="an unlabelled relation at least so likely is added")
+    least_labels: int = Field(30, ge=1, description="a relation with fewer labels is left as it is")
+
+
 class DatasetSettings(_Section):
     """filtered_dataset: from graphs to training examples."""
 
@@ -68,6 +77,7 @@ class DatasetSettings(_Section):
         13, ge=4, description="a shared run of so many tokens with a gold passage removes a passage"
     )
     max_examples: int | None = Field(None, ge=1, description="keep the best so many examples per corpus")
+    denoise: DenoiseSettings = DenoiseSettings()
 
 
 class LoraSettings(_Section):
@@ -97,7 +107,7 @@ class StudentSettings(_Section):
     kv_heads: int = Field(2, ge=1)
     mlp_size: int = Field(384, ge=8)
     context: int = Field(512, ge=64)
-    vocabulary: int = Field(1536, ge=300, description="byte-level BPE, the skeleton and the type names not counted")
+    vocabulary: int = Field(2048, ge=300, description="byte-level BPE, the skeleton and the type names not counted")
 
 
 class SftSettings(_Section):
@@ -111,6 +121,9 @@ class SftSettings(_Section):
     decay_share: float = Field(0.4, ge=0, le=1, description="share of the steps in which the rate falls to 5 %")
     curriculum_share: float = Field(
         0.4, ge=0, le=1, description="share of the steps in which longer examples are let in"
+    )
+    rename_share: float | None = Field(
+        None, ge=0, le=1, description="share of examples taught with invented names; none: 0.9 for nano, 0 for others"
     )
     max_length: int = Field(512, ge=16, description="longer examples (tokens) are left out and counted")
     save_steps: int = Field(200, ge=1)

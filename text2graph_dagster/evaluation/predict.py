@@ -83,7 +83,7 @@ def _parts(prompts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Sequence
 def _answer(config: PredictionConfig, prompts: Sequence[Mapping[str, Any]], parts: Path, reporter: Reporter) -> None:
     """Write every part that is not there yet."""
     from text2graph_dagster.training.answering import answer_prompts
-    from text2graph_dagster.training.examples import render_prompt
+    from text2graph_dagster.training.examples import render_prompts
     from text2graph_dagster.training.students import load_student
 
     set_threads(config.threads)
@@ -100,7 +100,7 @@ def _answer(config: PredictionConfig, prompts: Sequence[Mapping[str, Any]], part
         answers = answer_prompts(
             model,
             tokenizer,
-            [render_prompt(row["messages"], tokenizer) for row in part],
+            render_prompts([row["messages"] for row in part], tokenizer),
             max_new_tokens=config.max_new_tokens,
             batch_size=config.batch_size,
             progress=say,

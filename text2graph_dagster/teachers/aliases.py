@@ -64,7 +64,7 @@ def is_usable(alias: str) -> bool:
     if _HAS_IDEOGRAPH.search(alias):
         return True
     if alias == alias.lower():
-        return letters >= _SHORTEST_LOWERCASE and all(len(word) > 1 for word in _WORD.findall(alias))
+        return letters >= _SHORTEST_LOWERCASE and any(len(word) > 2 for word in _WORD.findall(alias))
     return len(alias) > 2 or alias in _WRITTEN_CODES
 
 
@@ -105,7 +105,10 @@ class AliasIndex:
     def _node(self, alias: str) -> _Node:
         node = self._root
         for token in _TOKEN.findall(alias):
-            node = node.next.setdefault(token, _Node())
+            following = node.next.get(token)
+            if following is None:
+                following = node.next[token] = _Node()
+            node = following
         return node
 
     def find(self, text: str) -> list[Match]:

@@ -42,6 +42,7 @@ class EndpointSettings:
     max_tokens: int = 1024
     timeout_seconds: float = 120.0
     concurrency: int = 8
+    retries: int = 2  # of a call that meets an overload or a network fault, with the client's back-off
 
     def parameters(self) -> Parameters:
         """Return what decides an answer: the model and how it decodes; not where it is served, nor how fast."""
@@ -55,7 +56,7 @@ class Endpoint:
         UserError: the settings name no model or no http(s) address.
     """
 
-    def __init__(self, settings: EndpointSettings, retries: int = 2) -> None:
+    def __init__(self, settings: EndpointSettings) -> None:
         if not settings.model:
             raise UserError("No model is named for the chat endpoint: set `model` to the name the endpoint serves.")
         if urlsplit(settings.base_url).scheme not in ("http", "https"):
@@ -69,7 +70,7 @@ class Endpoint:
             base_url=settings.base_url,
             api_key=os.environ.get(KEY_VARIABLE) or NO_KEY,
             timeout=settings.timeout_seconds,
-            max_retries=retries,
+            max_retries=settings.retries,
         )
 
     def complete_all(

@@ -168,7 +168,7 @@ def _typed(drafts: Iterable[_Draft], ontology: Ontology) -> list[KnownEntity]:
 def _facts(
     triples: Iterable[tuple[int, str, int, int]], entities: list[KnownEntity], ontology: Ontology
 ) -> dict[int, dict[int, tuple[Fact, ...]]]:
-    """Return the facts the ontology can say, with its inverse relations added; symmetric ones stand both ways."""
+    """Return the facts the ontology can say, inverse relations added; a symmetric fact stands as the line says it."""
     readings = _readings(ontology)
     facts: dict[int, dict[int, tuple[Fact, ...]]] = {}
     for head, kb_relation, tail, line in triples:
@@ -191,8 +191,6 @@ def _readings(ontology: Ontology) -> dict[str, list[tuple[str, bool]]]:
             named[kb_name.removeprefix(_INVERSE) if backwards else kb_name].append((relation.name, backwards))
     opposites: dict[str, dict[str, None]] = defaultdict(dict)
     for relation in ontology.relation_types:
-        if relation.symmetric:
-            opposites[relation.name][relation.name] = None
         if relation.inverse:
             opposites[relation.name][relation.inverse] = None
             opposites[relation.inverse][relation.name] = None

@@ -5,26 +5,19 @@ knowledge base does not hold. Every relation therefore carries its evidence and 
 """
 
 import json
-import re
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from text2graph_dagster.corpus.packing import sentences
 from text2graph_dagster.graph import Entity, Graph, GraphParseError, Relation, Span, from_rows, to_rows
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.teachers.aliases import Match
+from text2graph_dagster.teachers.evidence import Evidence
 from text2graph_dagster.teachers.knowledge import BrokenLine, load_knowledge
 from text2graph_dagster.teachers.linking import choose_types, index_names, resolve
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
-MATCHING_VERSION = (
-    "1"  # raise it when the same knowledge base would give another graph: recorded answers are then stale
-)
-_SEPARATOR = r"\s*(?:[,;，]?\s*(?:and|or)\b|[,;、，&和与及或])\s*(?:the\s+)?"
-_UNKNOWN_ITEM = r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*){0,3}"
-_LIST_SEPARATOR = re.compile(rf"{_SEPARATOR}(?:{_UNKNOWN_ITEM}{_SEPARATOR}){{0,3}}")
-_SHORTEST_LIST = 3
+# Raise it when the same knowledge base would give another graph: recorded answers are then stale.
+MATCHING_VERSION = "2"
 
 
 class KnowledgeBaseTeacher:
@@ -89,10 +82,10 @@ class KnowledgeBaseTeacher:
         ]
         if not pairs:
             return ()
-        splits, listed = sentences(text, language), enumerations(text, entities)
+        places = Evidence(text, language, entities, self.window)
         relations: dict[tuple[int, int, str], Relation] = {}
         for head, tail, facts in pairs:
-            evidence = closest_evidence(entities[head], entities[tail], splits, listed, self.window)
+            evidence = places.between(entities[head], entities[tail])
             if evidence is None:
                 continue
             for fact in facts:
@@ -109,49 +102,6 @@ class KnowledgeBaseTeacher:
 def _entity(number: int, text: str, entity_type: str, found: Sequence[Match]) -> Entity:
     longest = max(found, key=lambda match: match.end - match.start)
     return Entity(number, text[longest.start : longest.end], entity_type, tuple(Span(m.start, m.end) for m in found))
-
-
-def enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
-    """Return mention start → number of the enumeration it stands in ("Oslo, Rome and Lima": three items or more).
-
-    The items of an enumeration share what the sentence says of them; it says nothing of one to another.
-    """
-    mentions = sorted((m.start, m.end, e.type) for e in entities for m in e.mentions)
-    runs: list[list[int]] = []
-    previous_end, previous_type = -1, ""
-    for start, end, kind in mentions:
-        if runs and kind == previous_type and _LIST_SEPARATOR.fullmatch(text, previous_end, start):
-            runs[-1].append(start)
-        else:
-            runs.append([start])
-        previous_end, previous_type = end, kind
-    return {start: number for number, run in enumerate(runs) if len(run) >= _SHORTEST_LIST for start in run}
-
-
-def closest_evidence(
-    head: Entity, tail: Entity, splits: Sequence[Span], listed: Mapping[int, int], window: int
-) -> Span | None:
-    """Return the sentences from one entity's mention to the other's, for the two mentions that are closest.
-
-    Mentions in one enumeration (`listed`) do not count. None: no two mentions lie within `window` sentences.
-    """
-    starts = [split.start for split in splits]
-
-    def sentence(mention: Span) -> int:
-        return max(0, bisect_right(starts, mention.start) - 1)
-
-    placed = [
-        (sentence(h), sentence(t), h, t)
-        for h in head.mentions
-        for t in tail.mentions
-        if h.start not in listed or listed[h.start] != listed.get(t.start)
-    ]
-    if not placed or not splits:
-        return None
-    first, last, _, _ = min(placed, key=lambda p: (abs(p[0] - p[1]), abs(p[2].start - p[3].start), p[2].start))
-    if abs(first - last) >= window:
-        return None
-    return Span(splits[min(first, last)].start, splits[max(first, last)].end)
 
 
 def record(graph: Graph) -> str:

@@ -8,6 +8,7 @@ import torch
 
 from text2graph_dagster.training.generation import Answers, decode, supports
 from text2graph_dagster.training.students import greedy
+from text2graph_dagster.training.wire import without_blanks
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def answer_prompts(
         written = continue_prompts(model, tokenizer, [ids[i] for i in batch], max_new_tokens=max_new_tokens)
         for i, tokens in zip(batch, written.tokens, strict=True):
             stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
-            text = tokenizer.decode(tokens[:-1] if stopped else tokens)
+            text = without_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens))
             answers[i] = Answer(text, len(tokens), stopped)
         progress(len(answers))
     model.train(was_training)

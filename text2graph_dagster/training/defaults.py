@@ -19,6 +19,13 @@ def optimizer_of(settings: Settings) -> Literal["muon", "adamw"]:
     return "muon" if settings.student.base_model == NANO else "adamw"
 
 
+def rename_share(settings: Settings) -> float:
+    """Return the share of examples that are taught with invented names; a pretrained model has names enough."""
+    if settings.sft.rename_share is not None:
+        return settings.sft.rename_share
+    return 0.9 if settings.student.base_model == NANO else 0.0
+
+
 def sft_rate(settings: Settings) -> float:
     """Return the learning rate of supervised fine-tuning."""
     return settings.sft.learning_rate or _by_student(settings.student, nano=6e-3, whole=2e-5, lora=2e-4)

@@ -11,7 +11,7 @@ from text2graph_dagster.rewards import canonical
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.answering import answer_prompts
 from text2graph_dagster.training.config import TrainingConfig
-from text2graph_dagster.training.examples import Example, read_examples, render_prompt
+from text2graph_dagster.training.examples import Example, read_examples, render_prompts
 from text2graph_dagster.training.reporting import Reporter
 
 
@@ -36,7 +36,7 @@ def measure(
 
     A relation is right when the texts of both ends and its type are (the report also wants the ends' types).
     """
-    prompts = [render_prompt(example.prompt, tokenizer) for example in examples]
+    prompts = render_prompts([example.prompt for example in examples], tokenizer)
     answers = answer_prompts(
         model,
         tokenizer,

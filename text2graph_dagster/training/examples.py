@@ -89,38 +89,31 @@ def tokenise(examples: Sequence[Example], tokenizer: Any) -> list[Tokens]:
     Raises:
         UserError: the chat template does not put the answer after the prompt, or never ends it.
     """
-    tokens = []
-    for index, example in enumerate(examples):
-        prompt, whole = render(example, tokenizer)
-        ids = tokenizer([prompt, whole[len(prompt) :]], add_special_tokens=False)["input_ids"]
-        answer = ids[1]
-        if tokenizer.eos_token_id in answer:  # what a template writes after the end (Qwen: a line end) is not taught
-            answer = answer[: answer.index(tokenizer.eos_token_id) + 1]
-        else:
-            answer = [*answer, tokenizer.eos_token_id]
-        tokens.append(Tokens(index, ids[0], answer))
-    return tokens
-
-
-def render(example: Example, tokenizer: Any) -> tuple[str, str]:
-    """Return (prompt, prompt with answer) as the chat template writes them."""
-    turns = [*example.prompt, {"role": "assistant", "content": example.answer}]
-    prompt = render_prompt(example.prompt, tokenizer)
-    whole = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
-    if not whole.startswith(prompt):
+    prompts = render_prompts([example.prompt for example in examples], tokenizer)
+    turns = [[*example.prompt, {"role": "assistant", "content": example.answer}] for example in examples]
+    wholes = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
+    if not all(whole.startswith(prompt) for prompt, whole in zip(prompts, wholes, strict=True)):
         raise UserError("the chat template does not put the answer after its prompt: choose another base model.")
-    return prompt, whole
+    rests = [whole[len(prompt) :] for prompt, whole in zip(prompts, wholes, strict=True)]
+    prompt_ids, answer_ids = (tokenizer(texts, add_special_tokens=False)["input_ids"] for texts in (prompts, rests))
+    ended = [_end_once(ids, tokenizer.eos_token_id) for ids in answer_ids]
+    return [Tokens(i, prompt, answer) for i, (prompt, answer) in enumerate(zip(prompt_ids, ended, strict=True))]
 
 
-def render_prompt(prompt: Sequence[Message], tokenizer: Any) -> str:
-    """Return the prompt as the chat template writes it, up to where the model begins to write.
+def _end_once(ids: list[int], end: int) -> list[int]:
+    """Return the ids up to the end token: what a template writes after it (Qwen: a line end) is not taught."""
+    return ids[: ids.index(end) + 1] if end in ids else [*ids, end]
+
+
+def render_prompts(prompts: Sequence[Sequence[Message]], tokenizer: Any) -> list[str]:
+    """Return prompts as the chat template writes them, up to where the model begins to write.
 
     Raises:
         UserError: the tokenizer has no chat template.
     """
     if not tokenizer.chat_template:
         raise UserError("the base model has no chat template: choose an instruction-tuned model, or add a template.")
-    text: str = tokenizer.apply_chat_template(
-        list(prompt), tokenize=False, add_generation_prompt=True, enable_thinking=False
+    rendered: list[str] = tokenizer.apply_chat_template(
+        [list(prompt) for prompt in prompts], tokenize=False, add_generation_prompt=True, enable_thinking=False
     )
-    return text
+    return rendered

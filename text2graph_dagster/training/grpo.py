@@ -138,16 +138,19 @@ def make_trainer(
 
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.curriculum import rate_factor
-    from text2graph_dagster.training.defaults import grpo_rate
-    from text2graph_dagster.training.examples import render_prompt, tokenise
+    from text2graph_dagster.training.defaults import grpo_rate, rename_share
+    from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
+    from text2graph_dagster.training.renaming import Renamer
     from text2graph_dagster.training.rewarding import Rewarder
 
     settings, grpo = config.settings, config.settings.grpo
     longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
     tokens = [t for t in tokenise(examples, tokenizer) if len(t.prompt) <= longest]
-    order = choose_prompts(tokens, examples, grpo, settings.seed)
-    rows = [{"prompt": render_prompt(examples[i].prompt, tokenizer), "index": i} for i in order]
+    course = [examples[i] for i in choose_prompts(tokens, examples, grpo, settings.seed)]
+    course = Renamer(examples).rename_some(course, rename_share(settings), settings)
+    prompts = render_prompts([example.prompt for example in course], tokenizer)
+    rows = [{"prompt": prompt, "index": i} for i, prompt in enumerate(prompts)]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, grpo_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
 
@@ -160,7 +163,7 @@ def make_trainer(
 
     trainer = Trainer(
         model=model,
-        reward_funcs=[Rewarder(examples, ontologies, grpo, settings.dataset.thinking)],
+        reward_funcs=[Rewarder(course, ontologies, grpo, settings.dataset.thinking)],
         args=make_arguments(grpo, settings.seed, output),
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=tokenizer,

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import GenerationConfig, PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
 
 from text2graph_dagster.settings import StudentSettings
 
@@ -10,7 +10,7 @@ _ROPE_THETA = 10_000.0
 _REACH = 150  # tokens: how far back a name is copied from, about
 
 
-def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
+def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen2ForCausalLM:
     """Return an untrained model for `tokenizer`, with the circuit that copies already in place."""
     torch.manual_seed(seed)
     config = Qwen2Config(

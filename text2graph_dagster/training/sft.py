@@ -13,7 +13,8 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings, SftSettings
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.curriculum import lay_out, rate_factor
-from text2graph_dagster.training.defaults import optimizer_of, sft_rate
+from text2graph_dagster.training.defaults import optimizer_of, rename_share, sft_rate
+from text2graph_dagster.training.examples import Example, Tokens
 from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
 from text2graph_dagster.training.reporting import Reporter, points_every
@@ -61,7 +62,8 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     tokens = [t for t in tokenise(examples, tokenizer) if len(t) <= settings.sft.max_length]
     if not tokens:
         raise UserError("every example is longer than sft.max_length: raise it, or cut the passages shorter.")
-    trainer = make_trainer(config, model, tokenizer, [(t.prompt, t.answer) for t in tokens], output, reporter)
+    course = lay_course([examples[t.index] for t in tokens], [len(t) for t in tokens], settings)
+    trainer = make_trainer(config, model, tokenizer, tokenise(course, tokenizer), output, reporter)
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -79,15 +81,31 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     return {**result, **watch.read()}
 
 
+def lay_course(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> list[Example]:
+    """Return every example as often and in the order that it is taught, most of them with invented names."""
+    from text2graph_dagster.training.renaming import Renamer
+
+    sft = settings.sft
+    batches = lay_out(
+        lengths,
+        batch_size=sft.batch_size,
+        steps=sft.max_steps,
+        curriculum_share=sft.curriculum_share,
+        seed=settings.seed,
+    )
+    course = [examples[i] for batch in batches for i in batch]
+    return Renamer(examples).rename_some(course, rename_share(settings), settings)
+
+
 def make_trainer(
     config: TrainingConfig,
     model: Any,
     tokenizer: Any,
-    tokens: Sequence[tuple[list[int], list[int]]],
+    course: Sequence[Tokens],
     output: OutputDirectory,
     reporter: Reporter,
 ) -> Any:
-    """Return a TRL trainer over (prompt, answer) token ids, in the order that the curriculum lays out."""
+    """Return a TRL trainer over the tokenised course, in its order."""
     import datasets
     from torch.optim.lr_scheduler import LambdaLR
     from trl import SFTTrainer
@@ -95,15 +113,8 @@ def make_trainer(
     from text2graph_dagster.training.callbacks import ReportCallback
 
     sft = config.settings.sft
-    batches = lay_out(
-        [len(prompt) + len(answer) for prompt, answer in tokens],
-        batch_size=sft.batch_size,
-        steps=sft.max_steps,
-        curriculum_share=sft.curriculum_share,
-        seed=config.settings.seed,
-    )
-    rows = [{"input_ids": [*p, *a], "labels": [-100] * len(p) + a} for p, a in tokens]
-    dataset = datasets.Dataset.from_list(rows).select([i for batch in batches for i in batch], keep_in_memory=True)
+    rows = [{"input_ids": [*t.prompt, *t.answer], "labels": [-100] * len(t.prompt) + t.answer} for t in course]
+    dataset = datasets.Dataset.from_list(rows)
     optimizer = make_optimizer(model, config.settings)
 
     def factor(step: int) -> float:

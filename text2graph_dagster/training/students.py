@@ -10,28 +10,34 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.settings import NANO, LoraSettings, StudentSettings
+from text2graph_dagster.settings import NANO, LoraSettings, Settings
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.nano import build_nano
+from text2graph_dagster.training.renaming import Renamer
 from text2graph_dagster.training.tokenizer import train_tokenizer
 
 
 def new_nano(
-    settings: StudentSettings, examples: Sequence[Example], ontologies: Sequence[Ontology], seed: int
+    settings: Settings, examples: Sequence[Example], ontologies: Sequence[Ontology]
 ) -> tuple[Any, PreTrainedTokenizerBase]:
-    """Return an untrained nano model and its tokenizer, learnt from the examples' prompts."""
+    """Return an untrained nano model and its tokenizer, learnt from the examples' prompts.
+
+    Names are invented anew for it: a vocabulary with the training passages' own names in it would cut the names of
+    other passages into more and smaller pieces.
+    """
     names = [name for o in ontologies for name in (*o.entity_names, *o.relation_names)]
     quoted = [f'"{name}"' for name in names]
 
-    def without_names(prompt: str) -> str:
+    def without_types(prompt: str) -> str:
         for name in quoted:
             prompt = prompt.replace(name, "")
         return prompt
 
-    texts = (without_names(message["content"]) for example in examples for message in example.prompt)
-    tokenizer = train_tokenizer(texts, names, settings.vocabulary)
-    return build_nano(settings, tokenizer, seed), tokenizer
+    renamed = Renamer(examples).rename_some(examples, 1.0, settings)
+    prompts = (message["content"].replace("\n", "\n ") for example in renamed for message in example.prompt)
+    tokenizer = train_tokenizer(map(without_types, prompts), names, settings.student.vocabulary)
+    return build_nano(settings.student, tokenizer, settings.seed), tokenizer
 
 
 def make_student(
@@ -41,7 +47,7 @@ def make_student(
     settings = config.settings
     source = config.base or settings.student.base_model
     if str(source) == NANO:
-        model, tokenizer = new_nano(settings.student, examples, ontologies, settings.seed)
+        model, tokenizer = new_nano(settings, examples, ontologies)
     else:
         model, tokenizer = load_student(source)
     if settings.student.lora:

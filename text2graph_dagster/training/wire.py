@@ -6,9 +6,13 @@
 """
 
 import json
+import re
 
 from text2graph_dagster.graph import Graph, serialise
 from text2graph_dagster.settings import StudentWire
+
+NAME_KEYS = ("text", "head", "tail")
+_BLANK = re.compile(rf'("(?:{"|".join(NAME_KEYS)})":") ')
 
 
 def encode(graph: Graph, form: StudentWire) -> str:
@@ -23,3 +27,8 @@ def encode(graph: Graph, form: StudentWire) -> str:
         "relations": [{"head": number[r.head], "type": r.type, "tail": number[r.tail]} for r in relations],
     }
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def without_blanks(answer: str) -> str:
+    """Return an answer without the blank that a nano student writes before a name."""
+    return _BLANK.sub(r"\1", answer)

@@ -46,7 +46,7 @@ def nano(workplace: Path, examples: Any) -> Any:
     from text2graph_dagster.ontology import load_ontology
     from text2graph_dagster.training.students import new_nano
 
-    model, tokenizer = new_nano(tiny.settings().student, examples, [load_ontology(workplace / "ontology.yaml")], seed=0)
+    model, tokenizer = new_nano(tiny.settings(), examples, [load_ontology(workplace / "ontology.yaml")])
     model.eval()
     return model, tokenizer
 

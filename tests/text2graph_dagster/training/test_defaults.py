@@ -5,25 +5,31 @@ from typing import Any
 import pytest
 
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.defaults import grpo_rate, optimizer_of, sft_rate, wire_of
+from text2graph_dagster.training.defaults import grpo_rate, optimizer_of, rename_share, sft_rate, wire_of
 
 
 @pytest.mark.parametrize(
     ("student", "expected"),
     [
-        ({}, ("indexed", "muon", 6e-3, 1e-4)),
-        ({"base_model": "models/qwen"}, ("public", "adamw", 2e-5, 1e-6)),
-        ({"base_model": "models/qwen", "lora": {}}, ("public", "adamw", 2e-4, 2e-5)),
+        ({}, ("indexed", "muon", 6e-3, 1e-4, 0.9)),
+        ({"base_model": "models/qwen"}, ("public", "adamw", 2e-5, 1e-6, 0.0)),
+        ({"base_model": "models/qwen", "lora": {}}, ("public", "adamw", 2e-4, 2e-5, 0.0)),
     ],
 )
 def test_defaults_follow_the_student(student: dict[str, Any], expected: tuple[Any, ...]) -> None:
     settings = Settings.load(None, {"student": student})
-    found = wire_of(settings.student), optimizer_of(settings), sft_rate(settings), grpo_rate(settings)
-    assert found == expected
+    assert _chosen(settings) == expected
 
 
 def test_what_is_set_counts() -> None:
-    sections = {"student": {"wire": "compact"}, "sft": {"optimizer": "adamw", "learning_rate": 0.1}}
+    sections = {
+        "student": {"wire": "compact"},
+        "sft": {"optimizer": "adamw", "learning_rate": 0.1, "rename_share": 0.5},
+    }
     settings = Settings.load(None, {**sections, "grpo": {"learning_rate": 0.2}})
-    found = wire_of(settings.student), optimizer_of(settings), sft_rate(settings), grpo_rate(settings)
-    assert found == ("compact", "adamw", 0.1, 0.2)
+    assert _chosen(settings) == ("compact", "adamw", 0.1, 0.2, 0.5)
+
+
+def _chosen(settings: Settings) -> tuple[Any, ...]:
+    form, optimizer = wire_of(settings.student), optimizer_of(settings)
+    return form, optimizer, sft_rate(settings), grpo_rate(settings), rename_share(settings)

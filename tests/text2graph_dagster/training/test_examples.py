@@ -9,33 +9,36 @@ import pytest
 
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph import parse
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import read_examples, tokenise
 from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.reporting import Reporter
+from text2graph_dagster.training.wire import without_blanks
 
 
 def test_the_labels_of_a_real_batch_are_the_answers_and_their_end_token(
     workplace: Path, examples: Any, nano: Any, tmp_path: Path
 ) -> None:
-    from text2graph_dagster.training.sft import make_trainer
+    from text2graph_dagster.training.sft import lay_course, make_trainer
 
     model, tokenizer = nano
     config = read_config(TrainingConfig, workplace / "sft.json")
-    tokens = [(t.prompt, t.answer) for t in tokenise(examples, tokenizer)]
+    tokens = tokenise(lay_course(examples, [len(e.text) for e in examples], config.settings), tokenizer)
     output = OutputDirectory(tmp_path / "out", "")
     trainer = make_trainer(config, copy.deepcopy(model), tokenizer, tokens, output, Reporter(None))
-    answers, padded = {example.answer for example in examples}, 0
+    padded = 0
     for batch in trainer.get_train_dataloader():
         assert batch["labels"].shape[0] == 4
         for ids, labels, mask in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
             taught = labels[labels != -100].tolist()
             assert taught[-1] == tokenizer.eos_token_id and taught.count(tokenizer.eos_token_id) == 1
-            assert tokenizer.decode(taught[:-1]) in answers
+            prompt, answer = tokenizer.decode(ids[(labels == -100) & (mask == 1)]), tokenizer.decode(taught[:-1])
+            parsed = parse(without_blanks(answer))
+            assert parsed.strict and parsed.entities and all(text in prompt for text, _ in parsed.entities)
             assert tokenizer.pad_token_id not in taught
             assert (labels[mask == 0] == -100).all()
-            prompt = tokenizer.decode(ids[(labels == -100) & (mask == 1)])
-            assert prompt.startswith("<|begin|>entities:") and prompt.endswith("<|answer|>")
+            assert prompt.startswith('<|begin|>"person"') and prompt.endswith("<|answer|>")
             padded += int((mask == 0).sum())
     assert padded > 0
 

@@ -1,15 +1,18 @@
 """The nano tokenizer: exact on any text, short on answers, and the same tokens for a name wherever it stands."""
 
-import json
+import unicodedata
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoTokenizer
 
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.settings import StudentSettings
+from text2graph_dagster.training.nano import build_nano
 from text2graph_dagster.training.tokenizer import END, train_tokenizer
-from text2graph_dagster.training.wire import encode
+from text2graph_dagster.training.wire import encode, without_blanks
 
 NAMES = ["person", "company", "works for"]
 GRAPH = Graph(
@@ -28,11 +31,30 @@ def exact() -> Any:
     return train_tokenizer(["Ana Torvik works for Velsoft."] * 5, NAMES, 330)
 
 
+@pytest.fixture(scope="module")
+def loaded(exact: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """A tokenizer, and what Transformers makes of its files beside a model's."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    exact.save_pretrained(folder)
+    build_nano(StudentSettings(hidden_size=16, layers=1), exact, seed=0).save_pretrained(folder)
+    again = AutoTokenizer.from_pretrained(folder)
+    assert (again.eos_token_id, again.pad_token_id) == (exact.eos_token_id, exact.pad_token_id)
+    assert len(again) == len(exact) and again.chat_template == exact.chat_template
+    return exact, again
+
+
 @given(text=st.text())
 def test_any_text_comes_back(exact: Any, text: str) -> None:
-    if '":" ' in text or "<|" in text:
-        return  # the blank before a name and the special tokens are the tokenizer's own
-    assert exact.decode(exact(text, add_special_tokens=False)["input_ids"]) == text
+    ids = exact(text, add_special_tokens=False)["input_ids"]
+    if "<|" not in text:
+        assert exact.decode(ids) == unicodedata.normalize("NFC", text)
+
+
+@given(text=st.text())
+def test_what_is_loaded_is_what_was_saved(loaded: tuple[Any, Any], text: str) -> None:
+    saved, again = loaded
+    text = f'{text} Ana "person" {text}'
+    assert saved(text)["input_ids"] == again(text)["input_ids"]
 
 
 @pytest.mark.parametrize("form", ["public", "compact", "indexed"])
@@ -44,8 +66,7 @@ def test_answers_come_back_through_the_chat_template(tokenizer: Any, form: Any) 
     assert prompt == "<|begin|>text: x<|answer|>"
     assert whole.startswith(prompt) and whole.endswith(END)
     ids = tokenizer(whole[len(prompt) :], add_special_tokens=False)["input_ids"]
-    assert tokenizer.decode(ids[:-1]) == answer and ids[-1] == tokenizer.eos_token_id
-    assert json.loads(tokenizer.decode(ids[:-1]))
+    assert without_blanks(tokenizer.decode(ids[:-1])) == answer and ids[-1] == tokenizer.eos_token_id
 
 
 def test_type_names_in_quotes_are_single_tokens_in_prompt_and_answer(tokenizer: Any) -> None:
@@ -55,11 +76,12 @@ def test_type_names_in_quotes_are_single_tokens_in_prompt_and_answer(tokenizer: 
 
 
 def test_a_name_has_the_same_tokens_in_passage_and_answer(tokenizer: Any) -> None:
-    name = tokenizer(" Torvik", add_special_tokens=False)["input_ids"]
-    assert _contains(tokenizer("text: Ana Torvik works", add_special_tokens=False)["input_ids"], name)
-    answer = _answer_ids(tokenizer, "compact")
-    first = tokenizer(" Ana Torvik", add_special_tokens=False)["input_ids"]
-    assert _contains(answer, first)
+    name = tokenizer(" Ana Torvik", add_special_tokens=False)["input_ids"]
+    assert _contains(_answer_ids(tokenizer, "compact"), name)
+    for passage in ("\nAna Torvik works", "\nHere Ana Torvik works", "\nHere.\nAna Torvik works"):
+        turns = [{"role": "user", "content": '"person";"works for"' + passage}]
+        prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        assert _contains(tokenizer(prompt, add_special_tokens=False)["input_ids"], name)
 
 
 def test_an_indexed_relation_takes_three_tokens_and_what_parts_it_from_the_next(tokenizer: Any) -> None:

@@ -57,7 +57,7 @@ def example(rng: random.Random) -> dict[str, Any]:
     ids = {surface: i for i, surface in enumerate(surfaces)}
     entities = tuple(Entity(ids[s], s, kind, occurrences(s, text)) for s, kind in surfaces.items())
     graph = Graph(entities, tuple(Relation(ids[h], ids[t], kind) for h, kind, t in dict.fromkeys(facts)))
-    prompt = 'entities: "person""company""city"\nrelations: "works for""lives in"\ntext: ' + text
+    prompt = '"person""company""city";"works for""lives in"\n' + text
     rows = to_rows(graph)
     return {
         "example_id": digest(text),

@@ -1,0 +1,64 @@
+"""Real text, with the commands of the README. Skips, loudly, without the data."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from examples.conll04.prepare import prepare as prepare_conll04
+from examples.wikitext.prepare import prepare as prepare_wikitext
+from tests.system.conftest import make_site
+
+pytestmark = pytest.mark.slow
+
+
+def test_conll04_goes_through_to_a_report_on_its_test_sentences(real_data: Path, tmp_path: Path) -> None:
+    """Trained for a moment only: what is tested is the way, not the figure."""
+    site = make_site(
+        tmp_path,
+        {
+            "corpus": {"passage_tokens": 128},
+            "sft": {"max_steps": 20},
+            "gates": {"sft_min_loss_drop": 0.0},
+            "evaluation": {"published": {"conll04": {"SpERT": 0.715}}},
+        },
+    )
+    prepare_conll04(real_data / "conll04", tmp_path / "sources" / "conll04")
+    assert site.tool("text2graph", "corpora", "add", str(tmp_path / "sources" / "conll04")).returncode == 0
+    done = site.materialise("*", "conll04")
+    assert done.returncode == 0, done.stderr[-4000:]
+
+    left_out = site.warehouse.read(
+        "SELECT reason, count(*) AS n FROM quarantine WHERE stage = 'filtered_dataset' GROUP BY ALL"
+    )
+    near_gold = {"equal", "shared_ngram", "near_duplicate"}
+    assert (
+        left_out.filter(left_out["reason"].is_in(list(near_gold)))["n"].sum() > 0
+    )  # datelines that train shares with test
+    figures = json.loads(site.tool("text2graph", "report", "--json").stdout)
+    primary = {row["system"]: row for row in figures if row["metric"] == "relation_strict_f1"}
+    assert primary["teacher"]["value"] is not None
+    # All test sentences are scored, however they were packed (288 sentences, less repeated ones).
+    scored = site.warehouse.value(
+        "SELECT count(DISTINCT doc_id) FROM raw_corpus WHERE split = 'test' AND duplicate_of IS NULL"
+    )
+    assert 280 <= scored <= 288
+    page = next((tmp_path / "reports").glob("*.html")).read_text()
+    assert "SpERT" in page
+
+
+def test_wikipedia_with_wikidata_goes_through_filtered_dataset(real_data: Path, tmp_path: Path) -> None:
+    site = make_site(tmp_path, {"corpus": {"passage_tokens": 64}})
+    articles, kb = real_data / "raw" / "en_wikitext2_test", real_data / "kb" / "wikidata_en.jsonl"
+    documents = prepare_wikitext(articles, kb, tmp_path / "sources" / "wikitext")
+    assert site.tool("text2graph", "corpora", "add", str(tmp_path / "sources" / "wikitext")).returncode == 0
+    done = site.materialise("raw_corpus,teacher_graphs,cot_traces,filtered_dataset", "wikitext")
+    assert done.returncode == 0, done.stderr[-4000:]
+
+    counts = site.warehouse.read("SELECT item, count FROM accounting WHERE stage = 'raw_corpus'").rows_by_key(
+        "item", unique=True
+    )
+    assert counts["documents_in"] == documents
+    assert counts["documents_with_passages"] + counts["documents_quarantined"] == documents
+    triples = site.warehouse.value("SELECT sum(len(relations)) FROM filtered_dataset")
+    assert triples > 50

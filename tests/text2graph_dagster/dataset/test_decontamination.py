@@ -1,0 +1,76 @@
+"""No training passage repeats a gold one."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.identity import digest
+
+GOLD = "The council of the old harbour town voted on Monday to give the empty customs house to its young fishermen."
+
+
+def frame(*texts: str) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"passage_id": [digest(t) for t in texts], "text": texts}, schema={"passage_id": pl.String, "text": pl.String}
+    )
+
+
+def reason(train: str, gold: str = GOLD, ngram: int = 13) -> str | None:
+    return near_gold(frame("Quite another text.", train), frame(gold), ngram).get(digest(train))
+
+
+@pytest.mark.parametrize(
+    ("train", "expected"),
+    [
+        (GOLD, "equal"),
+        (GOLD.upper().replace(" ", "  "), "equal"),
+        (f"Yesterday: {GOLD[:90]} and nothing else was said.", "shared_ngram"),
+        ("Snow fell. The council of the old harbour town voted on Monday to give the house away.", "shared_ngram"),
+        ("The council of the old harbour town voted again.", None),
+        ("Something else altogether happened in another place on another day.", None),
+    ],
+)
+def test_long_shared_runs_are_found(train: str, expected: str | None) -> None:
+    assert reason(train) == expected
+
+
+def test_near_duplicates_are_found_where_no_long_run_is_shared() -> None:
+    assert reason(GOLD.replace("Monday", "Munday")) == "near_duplicate"
+
+
+def test_short_gold_passages_count_when_they_are_equal() -> None:
+    assert reason("NEW YORK (AP)", "New York ( AP )") == "equal"
+    assert reason("NEW YORK is large", "New York") is None
+
+
+def test_the_length_of_the_run_is_the_callers() -> None:
+    train = "On Sunday the council of the old harbour town slept."
+    assert reason(train) is None
+    assert reason(train, ngram=6) == "shared_ngram"
+
+
+def test_chinese_is_compared_character_by_character() -> None:
+    gold = "昨天上午当地政府决定把旧海关大楼交给年轻的渔民使用。"
+    assert (
+        reason(f"据报道，{gold[:18]}引起了争议和广泛的讨论，许多市民在会后发表了不同的看法。", gold) == "shared_ngram"
+    )
+
+
+def test_without_gold_nothing_goes() -> None:
+    assert near_gold(frame(GOLD), frame()) == {}
+    assert near_gold(frame(), frame(GOLD)) == {}
+
+
+def test_the_sentences_that_stand_in_both_halves_of_conll04_are_found(real_data: Path) -> None:
+    def texts(split: str) -> list[str]:
+        lines = (real_data / "conll04" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["text"] for line in lines]
+
+    train, test = texts("train"), texts("test")
+    repeated = {" ".join(t.split()) for t in train} & {" ".join(t.split()) for t in test}
+    found = near_gold(frame(*dict.fromkeys(train)), frame(*dict.fromkeys(test)))
+    assert len(repeated) > 0
+    assert {digest(t) for t in train if " ".join(t.split()) in repeated} <= set(found)

@@ -1,0 +1,69 @@
+"""A small server on 127.0.0.1 that speaks the OpenAI chat protocol and answers by script."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+
+Reply = Callable[[dict[str, Any]], dict[str, Any] | int]
+
+
+@dataclass
+class Seen:
+    """What the server was sent."""
+
+    url: str
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+
+def message(content: str | None, finish: str = "stop", **more: Any) -> dict[str, Any]:
+    """Return a completion with one choice."""
+    return {
+        "id": "c1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": [
+            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **more}}
+        ],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+    }
+
+
+@contextmanager
+def serving(reply: Reply) -> Iterator[Seen]:
+    """Serve completions as `reply` says; a number is an HTTP status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with seen.lock:
+                seen.bodies.append(body)
+                seen.keys.append(self.headers.get("Authorization", ""))
+            answer = reply(body)
+            status, value = (answer, {"error": {"message": "no"}}) if isinstance(answer, int) else (200, answer)
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    seen = Seen(f"http://127.0.0.1:{server.server_address[1]}/v1")
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

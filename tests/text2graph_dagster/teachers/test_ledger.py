@@ -1,0 +1,237 @@
+"""Every call once: nothing repeated, nothing lost, whatever happens to the teacher or to us."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.text2graph_dagster.teachers.worlds import NEWS, line, teacher
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph import Entity, Graph, Span
+from text2graph_dagster.ontology import EntityType, Ontology
+from text2graph_dagster.reasoning.compose import ComposedReasoner
+from text2graph_dagster.teachers import ledger
+from text2graph_dagster.teachers.knowledge_base import record, replay
+from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.protocol import Answer, Parameters, ReasoningRequest, Request
+
+
+@dataclass
+class Memory:
+    """A ledger in memory that can die while it is written to."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    dies_after: int | None = None
+
+    def known(self, keys: Sequence[str]) -> dict[str, Row]:
+        return {key: self.rows[key] for key in keys if key in self.rows}
+
+    def record(self, rows: Sequence[Row]) -> None:
+        if self.dies_after is not None and len(self.rows) >= self.dies_after:
+            raise KeyboardInterrupt
+        for row in rows:
+            assert row["call_key"] not in self.rows, "a call was paid twice"
+            self.rows[row["call_key"]] = row
+
+
+@dataclass
+class Scripted:
+    """A teacher whose answers, refusals and failures are given by passage id."""
+
+    trouble: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    name: str = "scripted"
+    prompt_version: str = "1"
+    temperature: float = 0.0
+
+    def parameters(self) -> Parameters:
+        return {"temperature": self.temperature}
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        for request in reversed(requests):  # answers come in any order
+            self.asked.append(request.passage_id)
+            match self.trouble.get(request.passage_id):
+                case None:
+                    graph = Graph((Entity(0, request.text, "person", (Span(0, len(request.text)),)),))
+                    yield Answer(
+                        request.passage_id, request.sample, graph, record(graph), seconds=0.5, completion_tokens=3
+                    )
+                case "explode":
+                    raise OSError("connection reset")
+                case "stop":
+                    raise UserError("The budget is spent.")
+                case "silence":
+                    pass
+                case "twice":
+                    for _ in range(2):
+                        yield Answer(request.passage_id, request.sample, Graph(), record(Graph()))
+                case "foreign":
+                    yield Answer("nobody", 0, Graph(), record(Graph()))
+                case status:
+                    yield Answer(request.passage_id, request.sample, None, "?", status, "because")  # type: ignore[arg-type]
+
+    def read(self, raw: str, request: Request) -> Graph:
+        return replay(raw)
+
+
+def requests(count: int, samples: int = 1) -> list[Request]:
+    return [Request(f"p{i}", f"text {i}", "en", NEWS, s) for i in range(count) for s in range(samples)]
+
+
+def test_answers_come_in_the_order_of_the_requests() -> None:
+    asked = ask_teacher(Scripted(), requests(5, samples=2), Memory())
+    assert [(a.passage_id, a.sample) for a in asked.answers] == [(f"p{i}", s) for i in range(5) for s in range(2)]
+    assert len(set(asked.keys)) == 10
+    assert asked.made == 10
+
+
+def test_a_second_run_makes_no_call_and_gives_the_same_answers() -> None:
+    memory, guide = Memory(), Scripted({"p3": "refused", "p4": "unparsable"})
+    first = ask_teacher(guide, requests(6), memory)
+    guide.asked.clear()
+    second = ask_teacher(guide, requests(6), memory)
+    assert guide.asked == []
+    assert second.made == 0
+    assert second.keys == first.keys
+    assert second.answers == first.answers
+
+
+@pytest.mark.parametrize("trouble", ["explode", "silence", "refused", "unparsable", "failed", "twice", "foreign"])
+@pytest.mark.parametrize("where", ["p0", "p3", "p6"])
+def test_everything_that_goes_in_comes_out_whatever_fails(
+    trouble: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ancestor lost every batch after a failed one, and the last partial batch."""
+    monkeypatch.setattr(ledger, "BATCH", 3)
+    asked = ask_teacher(Scripted({where: trouble}), requests(7), Memory())
+    assert [a.passage_id for a in asked.answers] == [f"p{i}" for i in range(7)]
+    assert all((a.graph is not None) == (a.status == "ok") for a in asked.answers)
+    others_hurt = [a.passage_id for a in asked.answers if a.status != "ok" and a.passage_id != where]
+    assert len(others_hurt) <= (2 if trouble == "explode" else 0)  # at most the rest of that one batch
+
+
+def test_a_failed_call_is_asked_again_and_an_answered_one_is_not() -> None:
+    memory, guide = Memory(), Scripted({"p1": "failed", "p2": "refused"})
+    assert [a.status for a in ask_teacher(guide, requests(3), memory).answers] == ["ok", "failed", "refused"]
+    guide.trouble.clear()
+    guide.asked.clear()
+    assert [a.status for a in ask_teacher(guide, requests(3), memory).answers] == ["ok", "ok", "refused"]
+    assert guide.asked == ["p1"]
+
+
+@pytest.mark.parametrize("dies_after", [0, 1, 4, 7, 9])
+def test_killed_at_any_point_and_resumed_no_call_is_repeated(dies_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "BATCH", 4)
+    monkeypatch.setattr(ledger, "FLUSH_SECONDS", -1.0)  # every answer is written as it comes
+    memory, guide = Memory(dies_after=dies_after), Scripted()
+    with pytest.raises(KeyboardInterrupt):
+        ask_teacher(guide, requests(10), memory)
+    memory.dies_after = None
+    safe = set(memory.rows)
+    guide.asked.clear()
+    resumed = ask_teacher(guide, requests(10), memory)
+    assert len(guide.asked) == 10 - len(safe) == resumed.made
+    assert resumed.answers == ask_teacher(Scripted(), requests(10), Memory()).answers
+
+
+def test_a_teacher_that_stops_keeps_what_was_answered() -> None:
+    memory, guide = Memory(), Scripted({"p2": "stop"})
+    with pytest.raises(UserError, match="budget"):
+        ask_teacher(guide, requests(6), memory)
+    assert {row["passage_id"] for row in memory.rows.values()} == {"p5", "p4", "p3"}
+
+
+def test_the_same_request_twice_is_one_call() -> None:
+    guide = Scripted()
+    asked = ask_teacher(guide, requests(2) * 2, Memory())
+    assert len(guide.asked) == asked.made == 2
+    assert [a.passage_id for a in asked.answers] == ["p0", "p1", "p0", "p1"]
+
+
+def test_two_questions_about_one_passage_need_sample_numbers() -> None:
+    other = Ontology("other", "en", (EntityType("place"),), ())
+    with pytest.raises(ValueError, match="sample"):
+        ask_teacher(Scripted(), [Request("p", "t", "en", NEWS), Request("p", "t", "en", other)], Memory())
+
+
+def change_nothing(guide: Scripted, batch: list[Request]) -> list[Request]:
+    return batch
+
+
+def change_prompt(guide: Scripted, batch: list[Request]) -> list[Request]:
+    guide.prompt_version = "2"
+    return batch
+
+
+def change_parameter(guide: Scripted, batch: list[Request]) -> list[Request]:
+    guide.temperature = 0.7
+    return batch
+
+
+def change_name(guide: Scripted, batch: list[Request]) -> list[Request]:
+    guide.name = "other"
+    return batch
+
+
+def change_ontology(guide: Scripted, batch: list[Request]) -> list[Request]:
+    return [Request(r.passage_id, r.text, r.language, Ontology("n", "en", NEWS.entity_types, ())) for r in batch]
+
+
+def add_a_passage(guide: Scripted, batch: list[Request]) -> list[Request]:
+    return [*batch, Request("new", "new", "en", NEWS)]
+
+
+@pytest.mark.parametrize(
+    ("change", "calls"),
+    [
+        (change_nothing, 0),
+        (change_prompt, 4),
+        (change_parameter, 4),
+        (change_name, 4),
+        (change_ontology, 4),
+        (add_a_passage, 1),
+    ],
+)
+def test_a_change_re_does_exactly_what_it_touches(change: Any, calls: int) -> None:
+    memory, guide = Memory(), Scripted()
+    ask_teacher(guide, requests(4), memory)
+    assert ask_teacher(guide, change(guide, requests(4)), memory).made == calls
+
+
+def test_a_record_that_cannot_be_read_any_more_is_unparsable_not_lost() -> None:
+    memory = Memory()
+    key = ask_teacher(Scripted(), requests(1), memory).keys[0]
+    memory.rows[key]["response"] = "{"
+    (answer,) = ask_teacher(Scripted(), requests(1), memory).answers
+    assert (answer.status, answer.graph) == ("unparsable", None)
+
+
+def test_rows_are_what_the_table_holds() -> None:
+    from text2graph_dagster.contracts import TEACHER_CALLS
+
+    memory = Memory()
+    ask_teacher(Scripted(), requests(2), memory)
+    assert all(set(row) == set(TEACHER_CALLS.schema.columns) for row in memory.rows.values())
+
+
+def test_progress_counts_the_calls() -> None:
+    seen: list[tuple[int, int | None]] = []
+    ask_teacher(Scripted(), requests(3), Memory(), lambda done, total, what: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_rationale_is_paid_once_and_again_for_another_graph(tmp_path: Path) -> None:
+    guide = teacher(tmp_path, [line("Ana Berg", "employer", "Velsoft", "person", "business")])
+    text = "Ana Berg joined Velsoft."
+    graph = guide.annotate(text, "en")
+    request = ReasoningRequest("p", text, "en", NEWS, graph)
+    memory = Memory()
+    first = ask_reasoner(ComposedReasoner(), [request], memory)
+    again = ask_reasoner(ComposedReasoner(), [request], memory)
+    assert (first.made, again.made) == (1, 0)
+    assert first.answers[0].rationale == again.answers[0].rationale
+    other = ReasoningRequest("p", text, "en", NEWS, Graph(graph.entities))
+    assert ask_reasoner(ComposedReasoner(), [other], memory).made == 1
+    assert {row["kind"] for row in memory.rows.values()} == {"reasoner"}
