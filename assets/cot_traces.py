@@ -92,7 +92,7 @@ def _tables(
             detail = {"stage": "cot_traces", "doc_id": None, "reason": answer.status, "detail": answer.reason}
             refused.append({**row, **detail})
             continue
-        verdict = verify(answer.rationale, request.text, request.ontology, request.graph)
+        verdict = verify(answer.rationale, request.text, request.ontology, request.graph, request.language)
         trace = {"rationale": answer.rationale, "verified": verdict.verified, "reasons": list(verdict.reasons)}
         traces.append({**row, **trace, "call_key": key})
     return (

@@ -11,14 +11,15 @@ from assets.partitions import corpora
 from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import accounting, raw_corpus
 from resources.home import Home
-from resources.models import TeacherResource, WarehouseLedger
+from resources.models import TeacherResource, WarehouseLedger, broken_facts
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.corpus.folder import ONTOLOGY, open_corpus
+from text2graph_dagster.corpus.folder import KNOWLEDGE_BASE, ONTOLOGY, open_corpus
 from text2graph_dagster.graph import from_rows, to_rows
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.progress import log_progress
+from text2graph_dagster.teachers.knowledge import BrokenLine
 from text2graph_dagster.teachers.ledger import Asked, ask_teacher
 from text2graph_dagster.teachers.protocol import Answer, Request
 
@@ -56,10 +57,12 @@ def teacher_graphs(
         guide = teacher.for_corpus(folder, config)
         asked = ask_teacher(guide, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
         graphs, refused = _tables(corpus, asked)
+        broken = broken_facts(guide)
         counts = {
             "passages_in": len(requests),
             "graphs": graphs.height,
             "passages_quarantined": refused.height,
+            "facts_quarantined": len(broken),
             "calls_made": asked.made,
             "calls_from_ledger": len(requests) - asked.made,
         }
@@ -67,7 +70,11 @@ def teacher_graphs(
         kept = {item: counts[item] for item in ("passages_in", "graphs", "passages_quarantined")}
         warehouse.commit(
             Replace("teacher_graphs", graphs, {"corpus": corpus}),
-            Replace("quarantine", refused, {"corpus": corpus, "stage": "teacher_graphs"}),
+            Replace(
+                "quarantine",
+                pl.concat([refused, _broken_rows(corpus, broken)]),
+                {"corpus": corpus, "stage": "teacher_graphs"},
+            ),
             accounting("teacher_graphs", corpus, kept),
         )
         log_counts(context, counts)
@@ -91,6 +98,13 @@ def _tables(corpus: str, asked: Asked[Answer]) -> tuple[pl.DataFrame, pl.DataFra
             graph = {"sample": answer.sample, "entities": entities, "relations": relations, "call_key": key}
             graphs.append({**row, **graph})
     return _frame("teacher_graphs", graphs), _frame("quarantine", refused)
+
+
+def _broken_rows(corpus: str, broken: Sequence[BrokenLine]) -> pl.DataFrame:
+    """Return the rows of quarantine for lines of the knowledge base that could not be read."""
+    shared = {"stage": "teacher_graphs", "corpus": corpus, "passage_id": None, "reason": "broken_fact"}
+    rows = [{**shared, "doc_id": f"{KNOWLEDGE_BASE}:{line.line}", "detail": line.reason} for line in broken]
+    return _frame("quarantine", rows)
 
 
 def _frame(table: str, rows: Sequence[dict[str, object]]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from text2graph_dagster.reasoning.compose import ComposedReasoner
 from text2graph_dagster.settings import ReasonerSettings, TeacherSettings
 from text2graph_dagster.teachers.chat import ChatTeacher
 from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.knowledge import BrokenLine
 from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
 from text2graph_dagster.teachers.protocol import Reasoner, Teacher
 
@@ -39,6 +40,11 @@ class WarehouseLedger:
         """Keep these calls; when it returns they are on disk."""
         if rows:
             self.warehouse.record("teacher_calls", pl.DataFrame([dict(row) for row in rows], infer_schema_length=None))
+
+
+def broken_facts(teacher: Teacher) -> list[BrokenLine]:
+    """Return the lines of the teacher's knowledge base that could not be read, if it has one."""
+    return teacher.broken if isinstance(teacher, KnowledgeBaseTeacher) else []
 
 
 class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]

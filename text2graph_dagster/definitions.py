@@ -10,7 +10,7 @@ import dagster as dg
 # Checks with partitions are a preview feature; without them a gate would judge one corpus by another's data.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from assets import (
+from assets import (  # noqa: E402
     cot_traces,
     eval_report,
     filtered_dataset,

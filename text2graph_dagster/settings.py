@@ -57,7 +57,7 @@ class ReasonerSettings(_Section):
 
 
 class DenoiseSettings(_Section):
-    """Mending distant supervision's labels (dataset/denoise.py); the thresholds were chosen on the gazette's dev gold."""
+    """Mending distant supervision's labels (dataset/denoise.py); thresholds were chosen on the gazette's dev gold."""
 
     enabled: bool = True
     drop_below: float = Field(0.2, ge=0, le=1, description="a labelled relation less likely than this is dropped")
@@ -113,7 +113,7 @@ class StudentSettings(_Section):
 class SftSettings(_Section):
     """Supervised fine-tuning."""
 
-    max_steps: int = Field(1600, ge=1)
+    max_steps: int = Field(4500, ge=1)
     batch_size: int = Field(16, ge=1)
     learning_rate: float | None = Field(None, gt=0, description="none: 6e-3 for nano, 2e-5 for others, with LoRA 2e-4")
     optimizer: Literal["auto", "muon", "adamw"] = Field("auto", description="auto: muon for nano, adamw for others")
@@ -123,7 +123,7 @@ class SftSettings(_Section):
         0.4, ge=0, le=1, description="share of the steps in which longer examples are let in"
     )
     rename_share: float | None = Field(
-        None, ge=0, le=1, description="share of examples taught with invented names; none: 0.9 for nano, 0 for others"
+        None, ge=0, le=1, description="share of examples taught with invented names; none: 0.5 for nano, 0 for others"
     )
     max_length: int = Field(512, ge=16, description="longer examples (tokens) are left out and counted")
     save_steps: int = Field(200, ge=1)

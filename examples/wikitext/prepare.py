@@ -1,4 +1,6 @@
-"""Make a corpus folder from articles and a knowledge base: `python -m examples.wikitext.prepare --articles DIR --kb FILE --out DIR`.
+"""Make a corpus folder from articles and a knowledge base.
+
+`python -m examples.wikitext.prepare --articles DIR --kb FILE --out DIR`
 
 Articles are text or Markdown files; the knowledge base is JSON Lines (docs/corpus.md). There is no gold: the lineage is
 run up to filtered_dataset.

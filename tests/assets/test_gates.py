@@ -1,10 +1,13 @@
 """A corpus whose gates are closed never reaches training, whichever way the assets are run."""
 
-import polars as pl
 import pytest
 
 from assets.filtered_dataset import open_corpora
+from assets.gates import Scope
+from assets.teacher_graphs import TEACHER_GRAPHS_GATES
+from resources.warehouse import Replace
 from tests.assets.conftest import DATA, House
+from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.settings import Settings
 
 
@@ -86,27 +89,28 @@ def test_gates_that_were_never_evaluated_are_closed(house: House) -> None:
     house.add("c")
     house.run("c", *DATA)
     empty = house.warehouse.read("SELECT * FROM gates WHERE false")
-    from resources.warehouse import Replace
-
     house.warehouse.commit(Replace("gates", empty, {"gate": "types"}))
     _, closed = open_corpora(house.warehouse, Settings.load(None, house.overrides))
     assert closed == {"c": ["teacher_graphs/types of c was never evaluated"]}
 
 
+ENTITY = "{'id': 0, 'text': 'Zz', 'type': 'person', 'mentions': [{'start': 0, 'end': 2}]}"
+SPOILED = {
+    "grounded": f"entities = [{ENTITY}], relations = []",
+    "types": "entities = list_transform(entities, lambda e: struct_update(e, type := 'robot'))",
+    "signatures": "relations = list_transform(relations, lambda r: struct_update(r, head := r.tail, tail := r.head))",
+    "label_entropy": "relations = list_filter(relations, lambda r: r.type = 'founded')",
+}
+
+
 @pytest.mark.parametrize(
     ("gate", "spoil"),
     [
-        ("grounded", "UPDATE teacher_graphs SET entities = [{'id': 0, 'text': 'Zz', 'type': 'person', 'mentions': [{'start': 0, 'end': 2}]}], relations = []"),
-        ("types", "UPDATE teacher_graphs SET entities = list_transform(entities, lambda e: struct_update(e, type := 'robot'))"),
-        ("signatures", "UPDATE teacher_graphs SET relations = list_transform(relations, lambda r: struct_update(r, head := r.tail, tail := r.head))"),
-        ("label_entropy", "UPDATE teacher_graphs SET relations = list_filter(relations, lambda r: r.type = 'founded')"),
+        *((gate, f"UPDATE teacher_graphs SET {how}") for gate, how in SPOILED.items()),
         ("contract", "INSERT INTO teacher_graphs SELECT * FROM teacher_graphs LIMIT 1"),
     ],
-)  # fmt: skip
+)
 def test_every_teacher_gate_can_fail(house: House, gate: str, spoil: str) -> None:
-    from assets.gates import Scope
-    from assets.teacher_graphs import TEACHER_GRAPHS_GATES
-
     house.add("c")
     house.run("c", *DATA)
     settings = Settings.load(None, house.overrides)
@@ -145,11 +149,19 @@ def test_equal_input_gives_equal_tables(house: House) -> None:
     house.run("c", *DATA, "filtered_dataset")
     tables = ["raw_corpus", "teacher_graphs", "cot_traces", "filtered_dataset", "gold_graphs", "quarantine"]
     first = [house.warehouse.version(t) for t in tables]
-    from resources.warehouse import Replace
-    from text2graph_dagster.contracts import CONTRACTS
-
     for table in [*tables, "teacher_calls"]:
         house.warehouse.commit(Replace(table, CONTRACTS[table].empty(), {}))
     house.run("c", *DATA, "filtered_dataset")
     assert [house.warehouse.version(t) for t in tables] == first
-    assert isinstance(house.warehouse.read("SELECT 1"), pl.DataFrame)
+
+
+def test_a_broken_line_of_the_knowledge_base_is_quarantined(house: House) -> None:
+    house.add("c")
+    file = house.home.corpora / "c" / "knowledge_base.jsonl"
+    lines = file.read_text() + "".join(
+        f'{{"head": "H{i}", "relation": "founded", "tail": "T{i}"}}\n' for i in range(30)
+    )
+    file.write_text(lines + "{broken\n")
+    assert house.run("c", *DATA).success
+    rows = house.warehouse.read("SELECT doc_id, reason FROM quarantine WHERE stage = 'teacher_graphs'").rows()
+    assert rows == [("knowledge_base.jsonl:47", "broken_fact")]

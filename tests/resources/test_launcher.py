@@ -19,7 +19,8 @@ PROGRAMS = {
         from dagster_pipes import open_dagster_pipes
         with open_dagster_pipes() as pipes:
             for step in range(3):
-                pipes.report_custom_message({"type": "train_metrics", "step": step, "loss": 1.0 / (step + 1), "kl": None})
+                point = {"type": "train_metrics", "step": step, "loss": 1.0 / (step + 1), "kl": None}
+                pipes.report_custom_message(point)
             pipes.report_custom_message({"type": "result", "path": sys.argv[-1]})
     """,
     "silent": "print('I say nothing')",

@@ -10,9 +10,10 @@ its own label (three folds by the passage's id). A relation with too few labels 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,15 +49,15 @@ class Denoised:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """An ordered pair of entities that the relation may hold between."""
+class _Pair:
+    """Two entities of a passage, the words about them, and the relations that they are labelled with."""
 
     passage: int
     head: Entity
     tail: Entity
     evidence: Span
     features: tuple[str, ...]
-    labelled: bool
+    labels: frozenset[str]
 
 
 def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSettings) -> Denoised:
@@ -65,59 +66,65 @@ def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSe
     An added relation's provenance is `words:` and its probability. The result depends on the passages, not on their
     order.
     """
-    by_relation = _candidates(passages, ontology)
+    pairs = [pair for number, passage in enumerate(passages) for pair in _pairs(number, passage, ontology)]
+    if not pairs:
+        return Denoised([p.graph for p in passages], 0, 0)
+    rows = FeatureHasher(_HASHED, input_type="string", alternate_sign=False).transform(p.features for p in pairs)
+    folds = np.array([int(passages[p.passage].passage_id[:8], 16) % _FOLDS for p in pairs])
     unlikely: dict[int, set[tuple[int, int, str]]] = defaultdict(set)
     likely: dict[int, list[Relation]] = defaultdict(list)
-    folds = np.array([int(p.passage_id[:8], 16) % _FOLDS for p in passages])
-    for name, candidates in by_relation.items():
-        probabilities = _judge(candidates, folds, settings.least_labels)
-        if probabilities is None:
-            continue
-        for candidate, probability in zip(candidates, probabilities.tolist(), strict=True):
-            head, tail = candidate.head.id, candidate.tail.id
-            if candidate.labelled and probability < settings.drop_below:
-                unlikely[candidate.passage] |= {(head, tail, name), (tail, head, name)}
-            elif not candidate.labelled and probability >= settings.add_above:
-                relation = Relation(head, tail, name, candidate.evidence, f"words:{probability:.2f}")
-                likely[candidate.passage].append(relation)
+    for relation in ontology.relation_types:
+        chosen = np.array([i for i, p in enumerate(pairs) if _fits(relation, p, ontology)], dtype=np.int64)
+        labels = np.array([relation.name in pairs[i].labels for i in chosen], dtype=bool)
+        probabilities = _judge(rows[chosen], labels, folds[chosen], settings.least_labels)
+        for i, labelled, probability in zip(chosen, labels, probabilities, strict=True):
+            head, tail, number = pairs[i].head.id, pairs[i].tail.id, pairs[i].passage
+            if labelled and probability < settings.drop_below:
+                unlikely[number] |= {(head, tail, relation.name), (tail, head, relation.name)}
+            elif not labelled and probability >= settings.add_above:
+                found = Relation(head, tail, relation.name, pairs[i].evidence, f"words:{probability:.2f}")
+                likely[number].append(found)
+    return _apply(passages, unlikely, likely)
+
+
+def _apply(
+    passages: Sequence[Passage],
+    unlikely: Mapping[int, set[tuple[int, int, str]]],
+    likely: Mapping[int, list[Relation]],
+) -> Denoised:
     graphs, dropped, added = [], 0, 0
     for number, passage in enumerate(passages):
-        old = passage.graph.relations
-        kept = tuple(r for r in old if (r.head, r.tail, r.type) not in unlikely[number])
-        graphs.append(replace(passage.graph, relations=(*kept, *likely[number])))
-        dropped, added = dropped + len(old) - len(kept), added + len(likely[number])
+        old, new = passage.graph.relations, likely.get(number, [])
+        kept = tuple(r for r in old if (r.head, r.tail, r.type) not in unlikely.get(number, ()))
+        graphs.append(replace(passage.graph, relations=(*kept, *new)))
+        dropped, added = dropped + len(old) - len(kept), added + len(new)
     return Denoised(graphs, dropped, added)
 
 
-def _candidates(passages: Sequence[Passage], ontology: Ontology) -> dict[str, list[_Candidate]]:
-    """Return, per relation, every pair of entities that its signatures allow."""
-    found: dict[str, list[_Candidate]] = {name: [] for name in ontology.relation_names}
-    for number, passage in enumerate(passages):
-        tokens = _Masked.read(passage)
-        labels = {(r.head, r.tail, r.type) for r in passage.graph.relations}
-        for head, tail in _pairs(passage.graph.entities):
-            fitting = [r for r in ontology.relation_types if _fits(r, head, tail, ontology)]
-            if not fitting:
+def _pairs(number: int, passage: Passage, ontology: Ontology) -> Iterator[_Pair]:
+    """Yield every ordered pair of entities that some relation may hold between."""
+    tokens = _Masked.read(passage)
+    symmetric = {r.name for r in ontology.relation_types if r.symmetric}
+    labels: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for relation in passage.graph.relations:
+        labels[relation.head, relation.tail].add(relation.type)
+        if relation.type in symmetric:
+            labels[relation.tail, relation.head].add(relation.type)
+    for head in passage.graph.entities:
+        for tail in passage.graph.entities:
+            if head.id == tail.id:
                 continue
-            seen = tokens.between(head.id, tail.id)
-            if seen is None:
-                continue
-            for relation in fitting:
-                labelled = (head.id, tail.id, relation.name) in labels
-                if relation.symmetric:
-                    labelled = labelled or (tail.id, head.id, relation.name) in labels
-                found[relation.name].append(_Candidate(number, head, tail, *seen, labelled))
-    return found
+            if any(ontology.allows(head.type, name, tail.type) for name in ontology.relation_names):
+                seen = tokens.between(head.id, tail.id)
+                if seen is not None:
+                    yield _Pair(number, head, tail, *seen, frozenset(labels.get((head.id, tail.id), ())))
 
 
-def _pairs(entities: Sequence[Entity]) -> Iterator[tuple[Entity, Entity]]:
-    return ((head, tail) for head in entities for tail in entities if head.id != tail.id)
-
-
-def _fits(relation: RelationType, head: Entity, tail: Entity, ontology: Ontology) -> bool:
-    if not ontology.allows(head.type, relation.name, tail.type):
+def _fits(relation: RelationType, pair: _Pair, ontology: Ontology) -> bool:
+    """Tell whether the relation may hold; a symmetric one is asked of the entity mentioned first."""
+    if not ontology.allows(pair.head.type, relation.name, pair.tail.type):
         return False
-    return not relation.symmetric or _first(head) < _first(tail)
+    return not relation.symmetric or _first(pair.head) < _first(pair.tail)
 
 
 def _first(entity: Entity) -> tuple[int, int]:
@@ -125,19 +132,17 @@ def _first(entity: Entity) -> tuple[int, int]:
 
 
 def _judge(
-    candidates: Sequence[_Candidate], folds: npt.NDArray[np.int64], least: int
-) -> npt.NDArray[np.float64] | None:
-    """Return how likely each candidate's label is, by a model that did not see its passage; None: too few labels."""
-    if not candidates:
-        return None
-    labels = np.array([c.labelled for c in candidates], dtype=bool)
-    fold = folds[[c.passage for c in candidates]]
-    rows = FeatureHasher(_HASHED, input_type="string", alternate_sign=False).transform(c.features for c in candidates)
-    probabilities = np.zeros(len(candidates))
+    rows: Any, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], least: int
+) -> npt.NDArray[np.float64]:
+    """Return how likely each label is, by a model that did not see its passage; the label itself where there are few.
+
+    `rows` is a sparse matrix (pairs, hashed features).
+    """
+    probabilities = labels.astype(np.float64)
     for held_out in range(_FOLDS):
-        seen, asked = fold != held_out, fold == held_out
+        seen, asked = folds != held_out, folds == held_out
         if min(labels[seen].sum(), (~labels[seen]).sum()) < least:
-            return None
+            return labels.astype(np.float64)
         model = LogisticRegression(solver="liblinear", random_state=0).fit(rows[seen], labels[seen])
         if asked.any():
             probabilities[asked] = model.predict_proba(rows[asked])[:, 1]

@@ -5,7 +5,7 @@ on from the last checkpoint after a kill, and does nothing when it has ended bef
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threa
 from text2graph_dagster.training.reporting import Reporter, points_every
 
 PROGRAM = "sft"
+IGNORED = -100  # the label of a token that is not taught
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,9 +112,10 @@ def make_trainer(
     from trl import SFTTrainer
 
     from text2graph_dagster.training.callbacks import ReportCallback
+    from text2graph_dagster.training.generation import supports
 
     sft = config.settings.sft
-    rows = [{"input_ids": [*t.prompt, *t.answer], "labels": [-100] * len(t.prompt) + t.answer} for t in course]
+    rows = [{"input_ids": [*t.prompt, *t.answer], "labels": [IGNORED] * len(t.prompt) + t.answer} for t in course]
     dataset = datasets.Dataset.from_list(rows)
     optimizer = make_optimizer(model, config.settings)
 
@@ -124,6 +126,14 @@ def make_trainer(
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """Checkpoints are nobody's model: the card is written for the finished one."""
 
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+            """Leave the output layer out where nothing is taught; for other models TRL's own loss, which is the same."""
+            if not lean:
+                return super().compute_loss(model, inputs, return_outputs, **kwargs)
+            loss = answer_loss(model, inputs, kwargs.get("num_items_in_batch"))
+            return (loss, None) if return_outputs else loss
+
+    lean = supports(model)
     trainer = Trainer(
         model=model,
         args=make_arguments(sft, config.settings.seed, output),
@@ -133,6 +143,23 @@ def make_trainer(
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
     return quiet(trainer)
+
+
+def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> Any:
+    """Return the mean negative log-likelihood of the labelled tokens, like TRL's, for about a third less time.
+
+    Three tokens of four are prompt or padding; for a small model the output layer costs as much as the rest, so it is
+    run for the labelled ones only. `tokens` is their number in the whole step, where it is more than this batch.
+    """
+    from torch.nn import functional
+
+    hidden = model.model(
+        input_ids=inputs["input_ids"], attention_mask=inputs.get("attention_mask"), use_cache=False
+    ).last_hidden_state[:, :-1]
+    labels = inputs["labels"][:, 1:]
+    taught = labels != IGNORED
+    total = functional.cross_entropy(model.lm_head(hidden[taught]), labels[taught], reduction="sum")
+    return total / (taught.sum() if tokens is None else tokens).clamp(min=1)
 
 
 def make_optimizer(model: Any, settings: Settings) -> Any:

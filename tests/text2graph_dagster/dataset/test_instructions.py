@@ -50,7 +50,7 @@ def build(rows: list[dict[str, Any]], seed: int = 7, **settings: Any) -> Built:
 
 def test_the_compact_prompt_is_three_lines() -> None:
     prompt = render("Some text.", ["person", "city"], ["born in"], ONTOLOGY, "compact", "en")
-    assert prompt == 'entities: "person""city"\nrelations: "born in"\ntext: Some text.\n'
+    assert prompt == '"person""city";"born in"\nSome text.\n'
 
 
 def test_the_extract_prompt_describes_the_types_it_asks_for_and_no_others() -> None:
@@ -119,7 +119,7 @@ def test_a_subset_request_is_answered_in_its_own_types_only() -> None:
         for name in example["relation_types"]:  # every relation asked for can be answered
             assert any(set(signature) <= asked for signature in ONTOLOGY.relation(name).signatures)
         assert example["messages"][0]["content"].startswith(
-            "entities: " + "".join(f'"{name}"' for name in example["entity_types"]) + "\n"
+            "".join(f'"{name}"' for name in example["entity_types"]) + ";"
         )
     assert kinds == {"subset", "negative"}
 
