@@ -82,5 +82,8 @@ def failures(context: dg.RunFailureSensorContext) -> None:
 
 
 conditions = dg.AutomationConditionSensorDefinition(
-    "automation", target=dg.AssetSelection.all(), default_status=dg.DefaultSensorStatus.RUNNING
+    "automation",
+    target=dg.AssetSelection.all(),
+    minimum_interval_seconds=_SETTINGS.sensor_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
 )

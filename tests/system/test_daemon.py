@@ -3,9 +3,14 @@
 import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.assets.conftest import write_corpus
 from tests.system.conftest import Site, wait_until
@@ -79,13 +84,10 @@ def test_a_closed_gate_holds_up_automation_and_backfill_until_it_is_gone(served:
 
 
 @pytest.fixture
-def browser() -> Iterator[object]:
+def browser() -> Iterator[WebDriver]:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("NO BROWSER: install Debian's chromium and chromium-driver to run this test")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (
@@ -100,35 +102,41 @@ def browser() -> Iterator[object]:
         found.quit()
 
 
-def test_a_user_sees_the_lineage_materialises_a_partition_and_reads_its_gates(served: Site, browser: object) -> None:
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
+def test_a_user_sees_the_lineage_materialises_a_partition_and_reads_its_gates(served: Site, browser: WebDriver) -> None:
     page = browser
-    wait = WebDriverWait(page, 90)  # type: ignore[arg-type]
+    wait = WebDriverWait(page, 90)
 
     def shows(*words: str) -> None:
         wait.until(lambda d: all(word in d.find_element(By.TAG_NAME, "body").text for word in words))
 
-    def press(label: str) -> None:
-        path = f"//button[normalize-space()='{label}' or .//*[normalize-space()='{label}']]"
-        wait.until(lambda d: any(b.is_displayed() and b.is_enabled() for b in d.find_elements(By.XPATH, path)))
-        buttons = [b for b in page.find_elements(By.XPATH, path) if b.is_displayed() and b.is_enabled()]  # type: ignore[attr-defined]
-        page.execute_script("arguments[0].click()", buttons[-1])  # type: ignore[attr-defined]
+    def press(beginning: str) -> None:
+        """Click the last visible button whose text begins so: a dialog's stands after the page's."""
+        path = f"//button[starts-with(normalize-space(.), '{beginning}')]"
+
+        def buttons(d: WebDriver) -> list[WebElement]:
+            return [b for b in d.find_elements(By.XPATH, path) if b.is_displayed() and b.is_enabled()]
+
+        wait.until(lambda d: buttons(d))
+        page.execute_script("arguments[0].click()", buttons(page)[-1])
 
     if "browsed" not in {folder.name for folder in (served.root / "corpora").glob("*")}:
         drop(served, "browsed")
     wait_until(lambda: "SUCCESS" in ended(served, "browsed"), 180, "the corpus was not run")
-    before = len(ended(served, "browsed"))
-    page.get(f"{served.url}/asset-groups")  # type: ignore[attr-defined]
+    before = len(materialised(served))
+    page.get(f"{served.url}/asset-groups")
     shows(*ASSETS)
-    page.save_screenshot(str(Path(served.root) / "lineage.png"))  # type: ignore[attr-defined]
-    page.get(f"{served.url}/assets/raw_corpus?view=partitions&partition=browsed")  # type: ignore[attr-defined]
+    page.save_screenshot(str(served.root / "lineage.png"))
+    page.get(f"{served.url}/assets/raw_corpus?view=partitions&partition=browsed")
     shows("browsed")
-    press("Materialize selected…" if "Materialize selected" in page.page_source else "Materialize…")  # type: ignore[attr-defined]
-    shows("Launch")
-    press("Launch 1 run")
-    wait_until(lambda: len(ended(served, "browsed")) > before, 120, "the run that was launched did not end")
-    page.get(f"{served.url}/assets/raw_corpus?view=checks")  # type: ignore[attr-defined]
+    press("Materialize")
+    press("Launch")
+    wait_until(lambda: len(materialised(served)) > before, 120, "the run that was launched did not end")
+    page.get(f"{served.url}/assets/raw_corpus?view=checks")
     shows("accounting", "quarantined", "language", "contract")
-    page.save_screenshot(str(Path(served.root) / "gates.png"))  # type: ignore[attr-defined]
+    page.save_screenshot(str(served.root / "gates.png"))
+
+
+def materialised(served: Site) -> list[str]:
+    """Return the runs that have materialised raw_corpus alone, as the UI does."""
+    wanted = [{"path": ["raw_corpus"]}]
+    return [r["runId"] for r in served.runs() if r["assetSelection"] == wanted and r["status"] == "SUCCESS"]

@@ -127,7 +127,7 @@ def make_trainer(
             """Checkpoints are nobody's model: the card is written for the finished one."""
 
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
-            """Leave the output layer out where nothing is taught; for other models TRL's own loss, which is the same."""
+            """Leave the output layer out where nothing is taught; other models take TRL's own loss, which is equal."""
             if not lean:
                 return super().compute_loss(model, inputs, return_outputs, **kwargs)
             loss = answer_loss(model, inputs, kwargs.get("num_items_in_batch"))

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from tests.text2graph_dagster.training import tiny
-from text2graph_dagster.training.sft import main
+from text2graph_dagster.training.sft import IGNORED, answer_loss, main
 
 
 def losses(folder: Path) -> list[float]:
@@ -43,6 +44,24 @@ def test_the_output_is_an_ordinary_transformers_directory(fine_tuned: Path) -> N
     assert written.shape[1] > prompt["input_ids"].shape[1]
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert model.config.model_type == "qwen2"
+
+
+def test_the_lean_loss_is_the_models_own_with_the_same_gradients(fine_tuned: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(fine_tuned)
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(5, 300, (3, 12), generator=generator)
+    labels, mask = ids.clone(), torch.ones_like(ids)
+    labels[:, :7] = IGNORED
+    labels[2, 9:], mask[2, 9:] = IGNORED, 0
+    whole = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    whole.backward()
+    wanted = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    lean = answer_loss(model, {"input_ids": ids, "attention_mask": mask, "labels": labels})
+    lean.backward()
+    torch.testing.assert_close(lean, whole)
+    for parameter, gradient in zip(model.parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_a_finished_run_is_not_run_again(fine_tuned: Path, capsys: pytest.CaptureFixture[str]) -> None:
