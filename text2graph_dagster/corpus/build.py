@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from text2graph_dagster import contracts
 from text2graph_dagster.corpus.cleaning import clean, detect_language
 from text2graph_dagster.corpus.duplicates import find_duplicates, no_progress
 from text2graph_dagster.corpus.folder import CorpusFolder
@@ -20,24 +21,10 @@ from text2graph_dagster.settings import CorpusSettings
 Progress = Callable[[int, int | None, str], None]
 
 STAGE = "raw_corpus"
-_Schema = dict[str, pl.DataType | type[pl.DataType]]
-
-# Columns and their types; `build` adds duplicate_of to raw_corpus when all passages are known.
-_PLACE = {"corpus": pl.String, "passage_id": pl.String, "doc_id": pl.String, "start": pl.Int64, "end": pl.Int64}
-RAW_CORPUS: _Schema = {**_PLACE, "text": pl.String, "language": pl.String, "split": pl.String, "tokens": pl.Int64}
-_SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
-_ENTITY = pl.Struct({"id": pl.Int64, "text": pl.String, "type": pl.String, "mentions": pl.List(_SPAN)})
-_ENDS = {"head": pl.Int64, "tail": pl.Int64, "type": pl.String}
-_RELATION = pl.Struct({**_ENDS, "evidence": _SPAN, "provenance": pl.String})
-_GRAPH = {"entities": pl.List(_ENTITY), "relations": pl.List(_RELATION)}
-GOLD_GRAPHS: _Schema = {
-    "corpus": pl.String,
-    "passage_id": pl.String,
-    "split": pl.String,
-    **_GRAPH,
-    "exhaustive": pl.Boolean,
-}
-QUARANTINE: _Schema = dict.fromkeys(("stage", "corpus", "doc_id", "passage_id", "reason", "detail"), pl.String)
+# Which passages repeat others is known when all are read: that column comes last.
+RAW_CORPUS = {name: dtype for name, dtype in contracts.RAW_CORPUS.dtypes.items() if name != "duplicate_of"}
+GOLD_GRAPHS = contracts.GOLD_GRAPHS.dtypes
+QUARANTINE = contracts.QUARANTINE.dtypes
 _PROGRESS_EVERY = 200
 
 
