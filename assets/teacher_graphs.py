@@ -1,7 +1,7 @@
 """teacher_graphs: what the teacher reads in each passage; every call is paid once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import polars as pl
@@ -107,7 +107,7 @@ def _broken_rows(corpus: str, broken: Sequence[BrokenLine]) -> pl.DataFrame:
     return _frame("quarantine", rows)
 
 
-def _frame(table: str, rows: Sequence[dict[str, object]]) -> pl.DataFrame:
+def _frame(table: str, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=CONTRACTS[table].dtypes)
 
 
