@@ -4,7 +4,6 @@ VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export TEXT2GRAPH_HOME ?= $(CURDIR)/home
 export DAGSTER_HOME ?= $(TEXT2GRAPH_HOME)/dagster
-export DAGSTER_MODULE_NAME = text2graph_dagster.definitions
 export HF_HUB_DISABLE_TELEMETRY = 1
 export TOKENIZERS_PARALLELISM = false
 

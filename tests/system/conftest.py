@@ -77,7 +77,8 @@ def make_site(root: Path, settings: Mapping[str, Any] | None = None) -> Site:
     dagster_home.mkdir(exist_ok=True)
     shutil.copy(ROOT / "deploy/dagster.yaml", dagster_home / "dagster.yaml")
     env = {
-        **os.environ,
+        # `dagster dev -w` refuses to run beside a module that the environment names.
+        **{name: value for name, value in os.environ.items() if name != "DAGSTER_MODULE_NAME"},
         "TEXT2GRAPH_HOME": str(root),
         "TEXT2GRAPH_CONFIG": str(root / "settings.yaml"),
         "DAGSTER_HOME": str(dagster_home),
@@ -105,7 +106,8 @@ def served(site: Site) -> Iterator[Site]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: _answers(url), 120, f"dagster dev did not start; see {log.name}")
+        wait_until(lambda: server.poll() is not None or _answers(url), 120, "dagster dev did not answer")
+        assert server.poll() is None, Path(log.name).read_text()[-2000:]
         yield Site(site.root, site.env, url)
     finally:
         os.killpg(server.pid, signal.SIGINT)
