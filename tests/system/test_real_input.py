@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from examples.conll04.prepare import prepare as prepare_conll04
 from examples.wikitext.prepare import prepare as prepare_wikitext
-from tests.system.conftest import make_site
+from tests.system.conftest import ROOT, make_site
 
 pytestmark = pytest.mark.slow
 
@@ -48,16 +49,15 @@ def test_conll04_goes_through_to_a_report_on_its_test_sentences(real_data: Path,
 
 
 def test_wikipedia_with_wikidata_goes_through_filtered_dataset(real_data: Path, tmp_path: Path) -> None:
-    site = make_site(tmp_path, {"corpus": {"passage_tokens": 64}})
+    site = make_site(tmp_path, yaml.safe_load((ROOT / "examples/wikitext/text2graph.yaml").read_text()))
     articles, kb = real_data / "raw" / "en_wikitext2_test", real_data / "kb" / "wikidata_en.jsonl"
     documents = prepare_wikitext(articles, kb, tmp_path / "sources" / "wikitext")
     assert site.tool("text2graph", "corpora", "add", str(tmp_path / "sources" / "wikitext")).returncode == 0
     done = site.materialise("raw_corpus,teacher_graphs,cot_traces,filtered_dataset", "wikitext")
     assert done.returncode == 0, done.stderr[-4000:]
 
-    counts = site.warehouse.read("SELECT item, count FROM accounting WHERE stage = 'raw_corpus'").rows_by_key(
-        "item", unique=True
-    )
+    items = site.warehouse.read("SELECT item, count FROM accounting WHERE stage = 'raw_corpus'")
+    counts = dict(items.iter_rows())
     assert counts["documents_in"] == documents
     assert counts["documents_with_passages"] + counts["documents_quarantined"] == documents
     triples = site.warehouse.value("SELECT sum(len(relations)) FROM filtered_dataset")
