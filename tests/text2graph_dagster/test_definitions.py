@@ -18,7 +18,7 @@ LINEAGE = [
     "grpo_checkpoint",
     "eval_report",
 ]
-HEAVY = ["torch", "trl", "transformers", "datasets", "vllm", "accelerate", "peft", "openai"]
+HEAVY = ["torch", "trl", "transformers", "datasets", "vllm", "accelerate", "peft", "openai", "sklearn"]
 
 
 @pytest.fixture(scope="module")

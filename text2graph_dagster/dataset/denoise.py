@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction import FeatureHasher
-from sklearn.linear_model import LogisticRegression
 
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import Ontology, RelationType
@@ -69,6 +67,8 @@ def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSe
     pairs = [pair for number, passage in enumerate(passages) for pair in _pairs(number, passage, ontology)]
     if not pairs:
         return Denoised([p.graph for p in passages], 0, 0)
+    from sklearn.feature_extraction import FeatureHasher  # here: it takes a second that loading the definitions has not
+
     rows = FeatureHasher(_HASHED, input_type="string", alternate_sign=False).transform(p.features for p in pairs)
     folds = np.array([int(passages[p.passage].passage_id[:8], 16) % _FOLDS for p in pairs])
     unlikely: dict[int, set[tuple[int, int, str]]] = defaultdict(set)
@@ -138,6 +138,8 @@ def _judge(
 
     `rows` is a sparse matrix (pairs, hashed features).
     """
+    from sklearn.linear_model import LogisticRegression
+
     probabilities = labels.astype(np.float64)
     for held_out in range(_FOLDS):
         seen, asked = folds != held_out, folds == held_out
