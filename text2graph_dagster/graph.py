@@ -10,7 +10,7 @@ A student trained from scratch uses the compact equivalent: no ids, and the orde
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -300,8 +300,3 @@ def _is_boundary(text: str, at: int) -> bool:
 
 def _is_ideographic(char: str) -> bool:
     return "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff"
-
-
-def evidence_texts(graph: Graph, text: str) -> Sequence[str]:
-    """Return the words of `text` that state each relation ("" where no evidence is known)."""
-    return [text[r.evidence.start : r.evidence.end] if r.evidence else "" for r in graph.relations]

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
-ProgressCallback = Callable[[int, int | None, str], None]
+Progress = Callable[[int, int | None, str], None]
 
 
-def log_progress(log: Callable[[str], object], every_seconds: float = 5.0) -> ProgressCallback:
+def log_progress(log: Callable[[str], object], every_seconds: float = 5.0) -> Progress:
     """Return a callback (done, total, what) that logs at most every few seconds, with the time left where it is known.
 
     The first and the last line of each `what` are logged only if the work takes longer than `every_seconds`.

@@ -1,7 +1,7 @@
 """From a corpus folder to the tables raw_corpus, gold_graphs and quarantine, with an account of every document."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,8 @@ from text2graph_dagster.corpus.packing import pack_counted, unfit_stretches
 from text2graph_dagster.corpus.readers import Document, Refused, read_documents
 from text2graph_dagster.graph import Span, to_rows
 from text2graph_dagster.identity import digest, normalise
+from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import CorpusSettings
-
-Progress = Callable[[int, int | None, str], None]
 
 STAGE = "raw_corpus"
 # Which passages repeat others is known when all are read: that column comes last.

@@ -7,7 +7,7 @@ similarity. The signatures are rensa's; shingles are hashed with numpy for a who
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -15,8 +15,7 @@ import polars as pl
 import rensa
 
 from text2graph_dagster.identity import normalise
-
-Progress = Callable[[int, int | None, str], None]
+from text2graph_dagster.progress import Progress
 
 SHINGLE = 5
 PERMUTATIONS = 260

@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import GraphParseError, serialise
 from text2graph_dagster.identity import digest, digest_json
+from text2graph_dagster.progress import Progress
 from text2graph_dagster.teachers.protocol import (
     Answer,
     Parameters,
@@ -23,7 +24,6 @@ from text2graph_dagster.teachers.protocol import (
 )
 
 Row = dict[str, Any]
-Progress = Callable[[int, int | None, str], None]
 A = TypeVar("A", Answer, ReasoningAnswer)
 Q = TypeVar("Q", Request, ReasoningRequest)
 
