@@ -5,6 +5,7 @@ They stand inside the report's page, and as data URIs in the metadata of assets.
 
 import base64
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ SERIES = ("#0072b2", "#d55e00", "#009e73", "#9a5b83", "#8a6d00", "#3b8fb8", "#5f
 
 Points = Sequence[tuple[float, float]]
 _MOST_POINTS = 240
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: not even escaped
 _TINY, _HUGE = 1e-100, 1e100  # beyond these nothing is drawn to scale
 
 
@@ -41,7 +43,7 @@ def element(name: str, *children: str | Markup, **attributes: str | float | None
         for key, value in attributes.items()
         if value is not None
     )
-    inside = Markup("").join(children)
+    inside = Markup("").join(c if isinstance(c, Markup) else _legal(c) for c in children)
     return Markup(f"<{name}{written}>{inside}</{name}>") if children else Markup(f"<{name}{written}/>")  # noqa: S704
 
 
@@ -253,4 +255,8 @@ def short(value: float) -> str:
 
 
 def _plain(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return _legal(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _legal(text: str) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
