@@ -19,13 +19,21 @@ _ADAM_EPSILON = 1e-8
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Return, for a stack (n, rows, columns) with rows <= columns, matrices with singular values near 1."""
+    """Return, for a stack (n, rows, columns) with rows <= columns, matrices with singular values near 1.
+
+    Every Newton-Schulz step multiplies from the left by a polynomial of the Gram matrix, so the steps are gathered in
+    that smaller square, and the matrix itself is multiplied once, at the end.
+    """
     a, b, c = _NEWTON_SCHULZ
     x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    gram = x @ x.mT
+    steps = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).expand_as(gram)
     for _ in range(_NEWTON_SCHULZ_STEPS):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x
+        step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        step.diagonal(dim1=1, dim2=2).add_(a)
+        steps = step @ steps
+        gram = step @ gram @ step
+    return steps @ x
 
 
 class MuonAdamW(torch.optim.Optimizer):

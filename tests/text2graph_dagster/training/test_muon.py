@@ -13,6 +13,15 @@ def test_singular_values_come_near_one() -> None:
     assert values.min() > 0.5 and values.max() < 1.5
 
 
+def test_steps_gathered_in_the_gram_matrix_equal_those_on_the_matrix_itself() -> None:
+    matrices = torch.randn(2, 6, 10, generator=torch.Generator().manual_seed(1))
+    plain = matrices / matrices.norm(dim=(1, 2), keepdim=True)
+    for _ in range(5):  # Jordan et al. 2024, as written there
+        gram = plain @ plain.mT
+        plain = 3.4445 * plain + (-4.7750 * gram + 2.0315 * gram @ gram) @ plain
+    torch.testing.assert_close(orthogonalise(matrices), plain, atol=1e-5, rtol=1e-5)
+
+
 def test_parameters_are_parted_into_hidden_matrices_and_the_rest() -> None:
     model = torch.nn.Sequential(torch.nn.Embedding(5, 4), torch.nn.Linear(4, 6), torch.nn.Linear(6, 4))
     groups = {group["muon"]: group["params"] for group in MuonAdamW(model, 0.1).param_groups}
