@@ -27,6 +27,7 @@ TRAINING_VERSION = 1
 EXAMPLES = """
 SELECT f.*, p.text FROM filtered_dataset f
 JOIN (SELECT corpus, passage_id, any_value(text) AS text FROM raw_corpus GROUP BY ALL) p USING (corpus, passage_id)
+WHERE f.split = $1 OR NOT EXISTS (FROM filtered_dataset WHERE split = $1)
 ORDER BY corpus, example_id
 """
 GOLD = """
@@ -130,7 +131,7 @@ def train(
         bench.context.log.info(f"{stage}: nothing has changed; {folder} is taken as it is")
         row = known[0]
     else:
-        result = bench.launcher.run(bench.context, module, _write_inputs(bench, folder, parent))
+        result = bench.launcher.run(bench.context, module, _write_inputs(bench, stage, folder, parent))
         row = {
             "checkpoint_id": checkpoint_id,
             "stage": stage,
@@ -145,11 +146,11 @@ def train(
     return current(warehouse, stage) or {}
 
 
-def _write_inputs(bench: Bench, folder: Path, parent: Mapping[str, Any] | None) -> Path:
+def _write_inputs(bench: Bench, stage: str, folder: Path, parent: Mapping[str, Any] | None) -> Path:
     """Write what the program reads beside its output, and return the path of its configuration."""
     inputs = folder.with_name(f"{folder.name}.inputs")
     inputs.mkdir(parents=True, exist_ok=True)
-    bench.warehouse.read(EXAMPLES).write_parquet(inputs / "train.parquet")
+    bench.warehouse.read(EXAMPLES, [stage]).write_parquet(inputs / "train.parquet")
     dev = bench.gold("dev")
     if dev.height:
         dev.write_parquet(inputs / "dev.parquet")

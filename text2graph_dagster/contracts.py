@@ -206,7 +206,7 @@ FILTERED_DATASET = _contract(
         "example_id": _column(pl.String, "digest of the example", pa.Check.str_length(32, 32)),
         "corpus": _CORPUS,
         "passage_id": _PASSAGE,
-        "split": _column(pl.String, "always train: gold passages are never taught", _one_of("train")),
+        "split": _column(pl.String, "the stage that trains on it; never a gold passage", _one_of("sft", "grpo")),
         "kind": _column(pl.String, "what is asked for", _one_of("full", "subset", "negative")),
         "messages": _column(MESSAGES, "the prompt and the answer"),
         "entity_types": _column(STRINGS, "entity types asked for, in the prompt's order"),

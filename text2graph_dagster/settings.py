@@ -76,6 +76,12 @@ class DatasetSettings(_Section):
     gold_ngram: int = Field(
         13, ge=4, description="a shared run of so many tokens with a gold passage removes a passage"
     )
+    held_for_grpo: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of the examples that SFT does not see; where there are none GRPO takes SFT's",
+    )
     max_examples: int | None = Field(None, ge=1, description="keep the best so many examples per corpus")
     denoise: DenoiseSettings = DenoiseSettings()
 

@@ -11,7 +11,7 @@ class GazetteSettings:
     """
 
     seed: int = 7
-    train: int = 2600
+    train: int = 7000
     dev_passages: int = 550
     test_passages: int = 1100
 

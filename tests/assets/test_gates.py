@@ -1,5 +1,6 @@
 """A corpus whose gates are closed never reaches training, whichever way the assets are run."""
 
+import polars as pl
 import pytest
 
 from assets.filtered_dataset import open_corpora
@@ -21,6 +22,19 @@ def test_the_whole_lineage_runs_and_ends_with_a_report(house: House) -> None:
     assert result.success
     assert house.launched() == ["sft", "grpo", "predict", "predict"]
     assert house.warehouse.count("eval_report") > 0
+
+
+@pytest.mark.parametrize(("share", "shared"), [(0.3, False), (0.0, True)])
+def test_grpo_is_rewarded_on_passages_that_sft_did_not_see(house: House, share: float, shared: bool) -> None:
+    house.overrides["dataset"] = {"held_for_grpo": share}
+    house.add("good")
+    assert house.run("good").success
+    sft, grpo = (
+        set(pl.read_parquet(next(house.root.glob(f"checkpoints/{stage}-*.inputs/train.parquet")))["passage_id"])
+        for stage in ("sft", "grpo")
+    )
+    assert sft and grpo
+    assert sft == grpo if shared else not sft & grpo
 
 
 def test_a_failed_gate_stops_the_run_before_the_next_asset(house: House) -> None:

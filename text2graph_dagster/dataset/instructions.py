@@ -129,7 +129,7 @@ def _example(row: Mapping[str, Any], ontology: Ontology, settings: DatasetSettin
         "example_id": digest(row["corpus"], row["passage_id"], prompt, reply),
         "corpus": row["corpus"],
         "passage_id": row["passage_id"],
-        "split": "train",
+        "split": _split(row["passage_id"], settings, seed),
         "kind": kind,
         "messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": reply}],
         "entity_types": list(wanted.entity_types),
@@ -138,6 +138,16 @@ def _example(row: Mapping[str, Any], ontology: Ontology, settings: DatasetSettin
         "relations": relations,
         "score": score(graph, row["text"], ontology, True if settings.thinking else None),
     }
+
+
+def _split(passage_id: str, settings: DatasetSettings, seed: int) -> Literal["sft", "grpo"]:
+    """Return the stage that trains on this passage.
+
+    On passages that SFT has taught, a student is surer and more often right than it will be on new ones; rewarded
+    there, it learns to say too much. So GRPO has passages of its own.
+    """
+    rng = random.Random(digest(str(seed), "split", passage_id))
+    return "grpo" if rng.random() < settings.held_for_grpo else "sft"
 
 
 def _choose(passage_id: str, ontology: Ontology, settings: DatasetSettings, seed: int) -> _Wanted:

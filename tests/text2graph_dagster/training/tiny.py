@@ -63,7 +63,7 @@ def example(rng: random.Random) -> dict[str, Any]:
         "example_id": digest(text),
         "corpus": "tiny",
         "passage_id": digest(text),
-        "split": "train",
+        "split": "sft",
         "kind": "full",
         "messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": serialise(graph)}],
         "entity_types": ENTITY_TYPES,
