@@ -60,8 +60,9 @@ class DenoiseSettings(_Section):
     """Mending distant supervision's labels (dataset/denoise.py); thresholds were chosen on the gazette's dev gold."""
 
     enabled: bool = True
-    drop_below: float = Field(0.2, ge=0, le=1, description="a labelled relation less likely than this is dropped")
+    drop_below: float = Field(0.15, ge=0, le=1, description="a labelled relation less likely than this is dropped")
     add_above: float = Field(0.6, ge=0, le=1, description="an unlabelled relation at least so likely is added")
+    rounds: int = Field(2, ge=1, description="how often labels are mended, each time with what the mended ones taught")
     least_labels: int = Field(30, ge=1, description="a relation with fewer labels is left as it is")
 
 
@@ -119,17 +120,17 @@ class StudentSettings(_Section):
 class SftSettings(_Section):
     """Supervised fine-tuning."""
 
-    max_steps: int = Field(4500, ge=1)
+    max_steps: int = Field(5500, ge=1)
     batch_size: int = Field(16, ge=1)
     learning_rate: float | None = Field(None, gt=0, description="none: 6e-3 for nano, 2e-5 for others, with LoRA 2e-4")
     optimizer: Literal["auto", "muon", "adamw"] = Field("auto", description="auto: muon for nano, adamw for others")
     warmup_steps: int = Field(30, ge=0)
     decay_share: float = Field(0.4, ge=0, le=1, description="share of the steps in which the rate falls to 5 %")
     curriculum_share: float = Field(
-        0.4, ge=0, le=1, description="share of the steps in which longer examples are let in"
+        0.3, ge=0, le=1, description="share of the steps in which longer examples are let in"
     )
     rename_share: float | None = Field(
-        None, ge=0, le=1, description="share of examples taught with invented names; none: 0.5 for nano, 0 for others"
+        None, ge=0, le=1, description="share of examples taught with invented names; none: 0.3 for nano, 0 for others"
     )
     max_length: int = Field(512, ge=16, description="longer examples (tokens) are left out and counted")
     save_steps: int = Field(200, ge=1)

@@ -4,8 +4,9 @@ Distant supervision is wrong in two ways: two names that stand together are take
 the knowledge base does not hold is passed over. Either way the *words* around the two names tell: in the corpus as a
 whole, "X was born in Y" is labelled far more often than "X visited Y" (the idea of Takamatsu et al. 2012). Per relation
 a logistic regression on the words between and around two mentions learns from the noisy labels how likely a label is;
-a relation that is unlikely is dropped, one that is likely is added. No passage is judged by a model that was fitted on
-its own label (three folds by the passage's id). A relation with too few labels to learn from is left as it is.
+a relation that is unlikely is dropped, one that is likely is added; a second round learns from the labels so mended. No
+passage is judged by a model that was fitted on its own label (three folds by the passage's id). A relation with too few
+labels to learn from is left as it is.
 """
 
 import re
@@ -76,7 +77,7 @@ def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSe
     for relation in ontology.relation_types:
         chosen = np.array([i for i, p in enumerate(pairs) if _fits(relation, p, ontology)], dtype=np.int64)
         labels = np.array([relation.name in pairs[i].labels for i in chosen], dtype=bool)
-        probabilities = _judge(rows[chosen], labels, folds[chosen], settings.least_labels)
+        probabilities = _judge(rows[chosen], labels, folds[chosen], settings)
         for i, labelled, probability in zip(chosen, labels, probabilities, strict=True):
             head, tail, number = pairs[i].head.id, pairs[i].tail.id, pairs[i].passage
             if labelled and probability < settings.drop_below:
@@ -132,12 +133,22 @@ def _first(entity: Entity) -> tuple[int, int]:
 
 
 def _judge(
+    rows: Any, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], settings: DenoiseSettings
+) -> npt.NDArray[np.float64]:
+    """Return how likely each label is, by models that did not see its passage; the label itself where there are few.
+
+    `rows` is a sparse matrix (pairs, hashed features). Each round learns from the labels that the round before mended.
+    """
+    mended = labels
+    for _ in range(settings.rounds):
+        probabilities = _cross_fit(rows, mended, folds, settings.least_labels)
+        mended = (labels & (probabilities >= settings.drop_below)) | (probabilities >= settings.add_above)
+    return probabilities
+
+
+def _cross_fit(
     rows: Any, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], least: int
 ) -> npt.NDArray[np.float64]:
-    """Return how likely each label is, by a model that did not see its passage; the label itself where there are few.
-
-    `rows` is a sparse matrix (pairs, hashed features).
-    """
     from sklearn.linear_model import LogisticRegression
 
     probabilities = labels.astype(np.float64)

@@ -23,7 +23,7 @@ def rename_share(settings: Settings) -> float:
     """Return the share of examples that are taught with invented names; a pretrained model has names enough."""
     if settings.sft.rename_share is not None:
         return settings.sft.rename_share
-    return 0.5 if settings.student.base_model == NANO else 0.0
+    return 0.3 if settings.student.base_model == NANO else 0.0
 
 
 def sft_rate(settings: Settings) -> float:
