@@ -19,6 +19,7 @@ from examples.gazette.settings import GazetteSettings
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.dataset.denoise import Passage, denoise
 from text2graph_dagster.dataset.instructions import build_examples
 from text2graph_dagster.graph import to_rows
 from text2graph_dagster.reasoning.compose import ComposedReasoner
@@ -74,12 +75,13 @@ def measure(documents: int) -> tuple[int, dict[str, float]]:
 
 def _examples(asked: list[ReasoningRequest], kept: pl.DataFrame, ontology: Any, settings: Settings) -> int:
     train = set(kept.filter(pl.col("split") == "train")["passage_id"])
+    passages = [Passage(q.passage_id, q.text, q.graph) for q in asked if q.passage_id in train]
+    mended = denoise(passages, ontology, settings.dataset.denoise)
     rows = []
-    for request in asked:
-        if request.passage_id in train:
-            entities, relations = to_rows(request.graph)
-            row = {"corpus": "gazette", "passage_id": request.passage_id, "text": request.text, "language": "en"}
-            rows.append({**row, "entities": entities, "relations": relations})
+    for passage, graph in zip(passages, mended.graphs, strict=True):
+        entities, relations = to_rows(graph)
+        row = {"corpus": "gazette", "passage_id": passage.passage_id, "text": passage.text, "language": "en"}
+        rows.append({**row, "entities": entities, "relations": relations})
     near = near_gold(pl.DataFrame(rows), kept.filter(pl.col("split") != "train"), settings.dataset.gold_ngram)
     built = build_examples([r for r in rows if r["passage_id"] not in near], ontology, settings.dataset, settings.seed)
     return built.examples.height

@@ -107,7 +107,7 @@ class StudentSettings(_Section):
         description="the JSON the student writes; auto: 'indexed' (relation ends as numbers) for nano, else public",
     )
     lora: LoraSettings | None = None
-    dev_examples: int = Field(400, ge=1, description="gold dev passages on which each stage is measured, at most")
+    dev_examples: int = Field(700, ge=1, description="gold dev passages on which each stage is measured, at most")
     hidden_size: int = Field(128, ge=8, description="nano only, like the following")
     layers: int = Field(4, ge=1)
     heads: int = Field(2, ge=1)
