@@ -21,7 +21,16 @@ from text2graph_dagster.decoding import ground
 from text2graph_dagster.graph import Graph, ParsedGraph, parse
 from text2graph_dagster.ontology import Ontology
 
-COMPONENTS = ("json_valid", "format", "entity_f1", "relation_f1", "grounding", "schema_legal", "verbosity")
+COMPONENTS = (
+    "json_valid",
+    "format",
+    "entity_f1",
+    "relation_f1",
+    "spurious",
+    "grounding",
+    "schema_legal",
+    "verbosity",
+)
 MAX_ALPHA = 0.5
 
 _OUTER = "\"'`“”„‘’‚«»‹›「」『』《》.,;: "
@@ -74,7 +83,7 @@ def score(
     `gold` is the passage's graph for the requested types. `weights` has a weight for each of `COMPONENTS`. `alpha` in
     [0, 0.5] is the credit for a partly right span (0: none). `format` is 0 and has no weight without `thinking`.
     An answer that cannot be read earns nothing and gets the full penalties, so that no answer is better than silence.
-    The total lies between minus the weights of the three penalties and the sum of the other weights.
+    The total lies between minus the weights of the four penalties and the sum of the other weights.
     """
     if not 0 <= alpha <= MAX_ALPHA:
         raise ValueError(f"alpha is {alpha}, outside [0, {MAX_ALPHA}]")
@@ -83,7 +92,7 @@ def score(
     parsed = read(completion)
     parts = dict.fromkeys(COMPONENTS, 0.0)
     if parsed is None:
-        parts |= {"grounding": -1.0, "schema_legal": -1.0, "verbosity": -1.0}
+        parts |= {"spurious": -1.0, "grounding": -1.0, "schema_legal": -1.0, "verbosity": -1.0}
     else:
         answer = answer_items(parsed, text, entity_types, relation_types, symmetric)
         size = len(wanted.entities) + wanted.relation_count
@@ -92,6 +101,7 @@ def score(
         if parts["json_valid"]:
             parts["entity_f1"] = entity_f1(answer, wanted, alpha)
             parts["relation_f1"] = relation_f1(answer, wanted, alpha, symmetric)
+        parts["spurious"] = spurious(answer, wanted, alpha, symmetric)
         parts["grounding"] = penalty(answer.ungrounded, size)
         parts["schema_legal"] = penalty(answer.unrequested, size)
         parts["verbosity"] = verbosity(answer.items, size)
@@ -176,7 +186,7 @@ def f1(right: float, predicted: int, gold: int) -> float:
     return 2 * right / (predicted + gold) if gold else 1 / (1 + predicted)
 
 
-def penalty(bad: int, gold: int) -> float:
+def penalty(bad: float, gold: int) -> float:
     """-(bad items) per gold item, at least -1.
 
     Counted per gold item and not per item of the answer: there, one more wrong item would dilute the others.
@@ -202,6 +212,21 @@ def entity_f1(answer: Answer, gold: Gold, alpha: float = 0.0) -> float:
 
 def relation_f1(answer: Answer, gold: Gold, alpha: float = 0.0, symmetric: Collection[str] = ()) -> float:
     """F1 over (head, type, tail), one to one; both ends must be emitted as entities of the gold ends' types."""
+    return f1(right_relations(answer, gold, alpha, symmetric), len(answer.relations), gold.relation_count)
+
+
+def spurious(answer: Answer, gold: Gold, alpha: float = 0.0, symmetric: Collection[str] = ()) -> float:
+    """-(relations that gold does not hold) per gold relation, at least -1.
+
+    What is reported is F1 over all passages; there a wrong relation costs everywhere. F1 by passage prices a guess at
+    nothing where silence would earn nothing: with a weight of w against v for `relation_f1`, one guess at a passage's
+    only relation pays if it is right with a probability above w / (v + w).
+    """
+    return penalty(len(answer.relations) - right_relations(answer, gold, alpha, symmetric), gold.relation_count)
+
+
+def right_relations(answer: Answer, gold: Gold, alpha: float, symmetric: Collection[str]) -> float:
+    """Return how many relations are right, one to one; at `alpha` > 0 partly right ones count in part."""
     emitted, counts = set(answer.entities), Counter(answer.relations)
     exact = {
         triple: [e for e in sorted(ends) if _emits(emitted, triple[0], triple[2], e)][: counts[triple]]
@@ -213,7 +238,7 @@ def relation_f1(answer: Answer, gold: Gold, alpha: float = 0.0, symmetric: Colle
         missed = [(t, e) for t, ends in gold.relations.items() for e in sorted(ends) if e not in exact.get(t, ())]
         inexact = sorted(counts.keys() - gold.relations.keys())
         right += best_matching([[_partial(p, *g, emitted, alpha, symmetric) for g in missed] for p in inexact])
-    return f1(right, len(answer.relations), gold.relation_count)
+    return right
 
 
 def _emits(emitted: Collection[Item], head: str, tail: str, ends: Ends) -> bool:

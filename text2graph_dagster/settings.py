@@ -144,6 +144,7 @@ class RewardWeights(_Section):
     format: float = 0.1
     entity_f1: float = 1.0
     relation_f1: float = 2.0
+    spurious: float = 0.8
     grounding: float = 0.5
     schema_legal: float = 0.25
     verbosity: float = 0.25

@@ -28,7 +28,7 @@ RELATIONS = [
     ("Ana Ruiz", "lives in", "Oslo"),
     ("Ana Ruiz", "married to", "Ben Ode"),
 ]
-WORST = -(WEIGHTS["grounding"] + WEIGHTS["schema_legal"] + WEIGHTS["verbosity"])
+WORST = -sum(WEIGHTS[name] for name in ("spurious", "grounding", "schema_legal", "verbosity"))
 
 
 def graph(entities=ENTITIES, relations=RELATIONS) -> Graph:
@@ -169,6 +169,17 @@ def test_what_the_filter_drops_is_priced_and_not_scored() -> None:
     unrequested = parts(answer([*ENTITIES, ("a_b", "planet")], [*RELATIONS, ("Oslo", "owns", "Velsoft")]))
     assert unrequested["entity_f1"] == unrequested["relation_f1"] == 1
     assert unrequested["schema_legal"] == pytest.approx(-2 / 7)
+
+
+def test_a_wrong_relation_costs_even_where_silence_earns_nothing() -> None:
+    silent, wrong = answer(relations=[]), answer(relations=[("Ben Ode", "lives in", "Oslo")])
+    assert parts(silent)["relation_f1"] == parts(wrong)["relation_f1"] == 0
+    assert parts(wrong)["spurious"] == pytest.approx(-1 / 3) and parts(silent)["spurious"] == 0
+    assert total(wrong) < total(silent)
+    one = graph(relations=RELATIONS[:1])
+    right, other = (total(answer(relations=[r]), one) for r in (RELATIONS[0], RELATIONS[1]))
+    pays_from = (total(silent, one) - other) / (right - other)
+    assert pays_from == pytest.approx(WEIGHTS["spurious"] / (WEIGHTS["relation_f1"] + WEIGHTS["spurious"]))
 
 
 def test_formulas() -> None:

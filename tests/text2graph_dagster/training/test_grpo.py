@@ -27,7 +27,7 @@ def test_three_steps_report_every_figure_and_never_hand_on_a_worse_model(fine_tu
     assert main(["--config", str(tiny.write_config(tmp_path, "grpo", base=str(fine_tuned)))]) == 0
     steps = [p for p in points(tmp_path / "grpo") if "reward" in p]
     assert [p["step"] for p in steps] == [1, 2, 3]
-    components = {"json_valid", "entity_f1", "relation_f1", "grounding", "schema_legal", "verbosity"}
+    components = {"json_valid", "entity_f1", "relation_f1", "spurious", "grounding", "schema_legal", "verbosity"}
     assert {f"reward_{name}" for name in components} <= steps[0].keys()
     assert {"loss", "entropy", "completion_length", "triple_ratio", "groups_without_variance"} <= steps[0].keys()
     measured = {p["step"]: p["dev_relation_f1"] for p in points(tmp_path / "grpo") if "dev_relation_f1" in p}
