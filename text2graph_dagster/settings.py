@@ -120,7 +120,7 @@ class StudentSettings(_Section):
 class SftSettings(_Section):
     """Supervised fine-tuning."""
 
-    max_steps: int = Field(5500, ge=1)
+    max_steps: int = Field(5000, ge=1)
     batch_size: int = Field(16, ge=1)
     learning_rate: float | None = Field(None, gt=0, description="none: 6e-3 for nano, 2e-5 for others, with LoRA 2e-4")
     optimizer: Literal["auto", "muon", "adamw"] = Field("auto", description="auto: muon for nano, adamw for others")
@@ -144,7 +144,7 @@ class RewardWeights(_Section):
     format: float = 0.1
     entity_f1: float = 1.0
     relation_f1: float = 2.0
-    spurious: float = 0.8
+    spurious: float = 0.4
     grounding: float = 0.5
     schema_legal: float = 0.25
     verbosity: float = 0.25
@@ -169,7 +169,7 @@ class GrpoSettings(_Section):
     partial_credit: float = Field(
         0.5, ge=0, le=0.5, description="credit for an overlapping span, in the first half only"
     )
-    max_empty_share: float = Field(0.2, ge=0, le=1, description="at most this share of prompts without a relation")
+    max_empty_share: float = Field(0.35, ge=0, le=1, description="at most this share of prompts without a relation")
     weights: RewardWeights = RewardWeights()
     use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")
     save_steps: int = Field(10, ge=1)

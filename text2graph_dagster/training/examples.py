@@ -89,15 +89,17 @@ def tokenise(examples: Sequence[Example], tokenizer: Any) -> list[Tokens]:
     Raises:
         UserError: the chat template does not put the answer after the prompt, or never ends it.
     """
-    prompts = render_prompts([example.prompt for example in examples], tokenizer)
-    turns = [[*example.prompt, {"role": "assistant", "content": example.answer}] for example in examples]
+    distinct = list({id(example): example for example in examples}.values())  # a course names most examples often
+    prompts = render_prompts([example.prompt for example in distinct], tokenizer)
+    turns = [[*example.prompt, {"role": "assistant", "content": example.answer}] for example in distinct]
     wholes = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
     if not all(whole.startswith(prompt) for prompt, whole in zip(prompts, wholes, strict=True)):
         raise UserError("the chat template does not put the answer after its prompt: choose another base model.")
     rests = [whole[len(prompt) :] for prompt, whole in zip(prompts, wholes, strict=True)]
     prompt_ids, answer_ids = (tokenizer(texts, add_special_tokens=False)["input_ids"] for texts in (prompts, rests))
     ended = [_end_once(ids, tokenizer.eos_token_id) for ids in answer_ids]
-    return [Tokens(i, prompt, answer) for i, (prompt, answer) in enumerate(zip(prompt_ids, ended, strict=True))]
+    ids = {id(e): (p, a) for e, p, a in zip(distinct, prompt_ids, ended, strict=True)}
+    return [Tokens(i, *ids[id(example)]) for i, example in enumerate(examples)]
 
 
 def _end_once(ids: list[int], end: int) -> list[int]:

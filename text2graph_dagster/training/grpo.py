@@ -148,7 +148,8 @@ def make_trainer(
     longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
     tokens = [t for t in tokenise(examples, tokenizer) if len(t.prompt) <= longest]
     course = [examples[i] for i in choose_prompts(tokens, examples, grpo, settings.seed)]
-    course = Renamer(examples).rename_some(course, rename_share(settings), settings)
+    if rename_share(settings):  # all of them: a reward for names that SFT taught is a reward for remembering
+        course = Renamer(examples).rename_some(course, 1.0, settings)
     prompts = render_prompts([example.prompt for example in course], tokenizer)
     rows = [{"prompt": prompt, "index": i} for i, prompt in enumerate(prompts)]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]

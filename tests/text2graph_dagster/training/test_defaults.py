@@ -11,7 +11,7 @@ from text2graph_dagster.training.defaults import grpo_rate, optimizer_of, rename
 @pytest.mark.parametrize(
     ("student", "expected"),
     [
-        ({}, ("indexed", "muon", 6e-3, 1e-4, 0.5)),
+        ({}, ("indexed", "muon", 6e-3, 1e-4, 0.3)),
         ({"base_model": "models/qwen"}, ("public", "adamw", 2e-5, 1e-6, 0.0)),
         ({"base_model": "models/qwen", "lora": {}}, ("public", "adamw", 2e-4, 2e-5, 0.0)),
     ],
