@@ -89,11 +89,19 @@ def render(data: ReportData) -> str:
         summary=_summary(figures, data.labels),
         primary={corpus: primary_picture(figures, corpus, data.labels) for corpus in figures.corpora},
         per_type={corpus: _per_type(figures, corpus, data) for corpus in data.ontologies},
-        curves={stage: [line_chart({n: p}, n) for n, p in charts.items()] for stage, charts in data.curves.items()},
+        curves={
+            stage: [line_chart({name: points}, name) for name, points in charts.items() if not _is_level(points)]
+            for stage, charts in data.curves.items()
+        },
         examples=[_example(example, data) for example in data.examples],
         system_colors=system_colors(data.systems),
         number=number,
     )
+
+
+def _is_level(points: Points) -> bool:
+    """Tell whether a figure never changed during training: such a line says nothing."""
+    return len(points) > 1 and len({value for _, value in points}) == 1
 
 
 def system_colors(systems: Sequence[str]) -> dict[str, str]:

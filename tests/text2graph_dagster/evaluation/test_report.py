@@ -34,7 +34,10 @@ def data(**changes) -> ReportData:
             "systems": ["sft", "grpo"],
             "ontologies": {"news": ONTOLOGY},
             "published": {"news": {"Somebody (2020)": 0.775}},
-            "curves": {"SFT": {"loss": [(0, 2.0), (10, 1.0)]}, "GRPO": {"reward": []}},
+            "curves": {
+                "SFT": {"loss": [(0, 2.0), (10, 1.0)], "level_line": [(0, 1.0), (10, 1.0)]},
+                "GRPO": {"reward": []},
+            },
             "funnels": {"news": [Stage("documents", 10), Stage("passages", 25, {"not text": 3, "none": 0})]},
             "gates": [
                 {
@@ -82,6 +85,7 @@ def test_everything_is_on_the_page() -> None:
     ):
         assert expected in words or expected in page.text, expected
     assert "−0 none" not in words
+    assert "level_line" not in page.text
 
 
 def test_a_difference_that_the_data_cannot_tell_is_not_claimed() -> None:
