@@ -21,16 +21,8 @@ from text2graph_dagster.decoding import ground
 from text2graph_dagster.graph import Graph, ParsedGraph, parse
 from text2graph_dagster.ontology import Ontology
 
-COMPONENTS = (
-    "json_valid",
-    "format",
-    "entity_f1",
-    "relation_f1",
-    "spurious",
-    "grounding",
-    "schema_legal",
-    "verbosity",
-)
+PENALTIES = ("spurious", "grounding", "schema_legal", "verbosity")  # from 0 to -1; the others from 0 to 1
+COMPONENTS = ("json_valid", "format", "entity_f1", "relation_f1", *PENALTIES)
 MAX_ALPHA = 0.5
 
 _OUTER = "\"'`“”„‘’‚«»‹›「」『』《》.,;: "
@@ -92,16 +84,17 @@ def score(
     parsed = read(completion)
     parts = dict.fromkeys(COMPONENTS, 0.0)
     if parsed is None:
-        parts |= {"spurious": -1.0, "grounding": -1.0, "schema_legal": -1.0, "verbosity": -1.0}
+        parts |= dict.fromkeys(PENALTIES, -1.0)
     else:
         answer = answer_items(parsed, text, entity_types, relation_types, symmetric)
         size = len(wanted.entities) + wanted.relation_count
+        right = right_relations(answer, wanted, alpha, symmetric)
         parts["json_valid"] = json_valid(completion, parsed, thinking)
         parts["format"] = format_valid(completion, parsed) if thinking else 0.0
         if parts["json_valid"]:
             parts["entity_f1"] = entity_f1(answer, wanted, alpha)
-            parts["relation_f1"] = relation_f1(answer, wanted, alpha, symmetric)
-        parts["spurious"] = spurious(answer, wanted, alpha, symmetric)
+            parts["relation_f1"] = f1(right, len(answer.relations), wanted.relation_count)
+        parts["spurious"] = spurious(right, len(answer.relations), wanted.relation_count)
         parts["grounding"] = penalty(answer.ungrounded, size)
         parts["schema_legal"] = penalty(answer.unrequested, size)
         parts["verbosity"] = verbosity(answer.items, size)
@@ -210,23 +203,21 @@ def entity_f1(answer: Answer, gold: Gold, alpha: float = 0.0) -> float:
     return f1(right, len(answer.entities), len(gold.entities))
 
 
-def relation_f1(answer: Answer, gold: Gold, alpha: float = 0.0, symmetric: Collection[str] = ()) -> float:
-    """F1 over (head, type, tail), one to one; both ends must be emitted as entities of the gold ends' types."""
-    return f1(right_relations(answer, gold, alpha, symmetric), len(answer.relations), gold.relation_count)
-
-
-def spurious(answer: Answer, gold: Gold, alpha: float = 0.0, symmetric: Collection[str] = ()) -> float:
+def spurious(right: float, predicted: int, gold: int) -> float:
     """-(relations that gold does not hold) per gold relation, at least -1.
 
     What is reported is F1 over all passages; there a wrong relation costs everywhere. F1 by passage prices a guess at
     nothing where silence would earn nothing: with a weight of w against v for `relation_f1`, one guess at a passage's
     only relation pays if it is right with a probability above w / (v + w).
     """
-    return penalty(len(answer.relations) - right_relations(answer, gold, alpha, symmetric), gold.relation_count)
+    return penalty(predicted - right, gold)
 
 
 def right_relations(answer: Answer, gold: Gold, alpha: float, symmetric: Collection[str]) -> float:
-    """Return how many relations are right, one to one; at `alpha` > 0 partly right ones count in part."""
+    """Return how many relations (head, type, tail) are right, one to one; at `alpha` > 0 partly right ones in part.
+
+    Both ends must be emitted as entities of the gold ends' types.
+    """
     emitted, counts = set(answer.entities), Counter(answer.relations)
     exact = {
         triple: [e for e in sorted(ends) if _emits(emitted, triple[0], triple[2], e)][: counts[triple]]

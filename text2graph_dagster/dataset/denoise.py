@@ -77,12 +77,12 @@ def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSe
     for relation in ontology.relation_types:
         chosen = np.array([i for i, p in enumerate(pairs) if _fits(relation, p, ontology)], dtype=np.int64)
         labels = np.array([relation.name in pairs[i].labels for i in chosen], dtype=bool)
-        probabilities = _judge(rows[chosen], labels, folds[chosen], settings)
-        for i, labelled, probability in zip(chosen, labels, probabilities, strict=True):
+        mended, probabilities = _judge(rows[chosen], labels, folds[chosen], settings)
+        for i, labelled, holds, probability in zip(chosen, labels, mended, probabilities, strict=True):
             head, tail, number = pairs[i].head.id, pairs[i].tail.id, pairs[i].passage
-            if labelled and probability < settings.drop_below:
+            if labelled and not holds:
                 unlikely[number] |= {(head, tail, relation.name), (tail, head, relation.name)}
-            elif not labelled and probability >= settings.add_above:
+            elif holds and not labelled:
                 found = Relation(head, tail, relation.name, pairs[i].evidence, f"words:{probability:.2f}")
                 likely[number].append(found)
     return _apply(passages, unlikely, likely)
@@ -134,16 +134,16 @@ def _first(entity: Entity) -> tuple[int, int]:
 
 def _judge(
     rows: Any, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], settings: DenoiseSettings
-) -> npt.NDArray[np.float64]:
-    """Return how likely each label is, by models that did not see its passage; the label itself where there are few.
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Return the mended labels, and how likely each is by models that did not see its passage; few stay as they are.
 
     `rows` is a sparse matrix (pairs, hashed features). Each round learns from the labels that the round before mended.
     """
     mended = labels
     for _ in range(settings.rounds):
         probabilities = _cross_fit(rows, mended, folds, settings.least_labels)
-        mended = (labels & (probabilities >= settings.drop_below)) | (probabilities >= settings.add_above)
-    return probabilities
+        mended = probabilities >= np.where(labels, settings.drop_below, settings.add_above)
+    return mended, probabilities
 
 
 def _cross_fit(

@@ -27,12 +27,17 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     a, b, c = _NEWTON_SCHULZ
     x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     gram = x @ x.mT
-    steps = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).expand_as(gram)
-    for _ in range(_NEWTON_SCHULZ_STEPS):
-        step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        step.diagonal(dim1=1, dim2=2).add_(a)
-        steps = step @ steps
+
+    def polynomial(gram: Tensor) -> Tensor:
+        value = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        value.diagonal(dim1=1, dim2=2).add_(a)
+        return value
+
+    step = steps = polynomial(gram)
+    for _ in range(_NEWTON_SCHULZ_STEPS - 1):
         gram = step @ gram @ step
+        step = polynomial(gram)
+        steps = step @ steps
     return steps @ x
 
 
