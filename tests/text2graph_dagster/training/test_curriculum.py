@@ -24,9 +24,18 @@ def test_batches_are_full_and_the_same_every_time(
     assert batches == lay_out(lengths, batch_size=batch_size, steps=steps, curriculum_share=share, seed=1)
 
 
-def test_without_a_curriculum_every_example_comes_equally_often() -> None:
-    batches = lay_out([5] * 50, batch_size=5, steps=40, curriculum_share=0.0, seed=1)
-    assert set(Counter(i for batch in batches for i in batch).values()) == {4}
+def test_no_example_comes_twice_into_one_draw_unless_all_came_once() -> None:
+    batches = lay_out([5] * 50, batch_size=5, steps=20, curriculum_share=0.0, seed=1)
+    assert set(Counter(i for batch in batches for i in batch).values()) == {2}
+    batches = lay_out([5] * 150, batch_size=5, steps=20, curriculum_share=0.0, seed=1)
+    assert set(Counter(i for batch in batches for i in batch).values()) == {1}
+
+
+def test_while_the_pool_grows_new_examples_do_not_crowd_out_the_short_ones() -> None:
+    lengths = list(range(1000))
+    batches = lay_out(lengths, batch_size=10, steps=200, curriculum_share=1.0, seed=1)
+    later = [lengths[i] for batch in batches[100:120] for i in batch]  # the pool: the 675 shortest to begin with
+    assert sum(length < 340 for length in later) > 0.4 * len(later)
 
 
 def test_teaching_begins_with_short_examples_and_comes_to_all() -> None:
