@@ -10,13 +10,15 @@ end-to-end relation extraction!"):
 Rules that published scores often break: a missing prediction (None) counts all of its gold and no prediction, and is
 0 in means over passages; nothing against nothing adds nothing to micro counts and is 1 in means over passages; a
 repetition in a raw answer is one more prediction; a relation whose end was not emitted as an entity is predicted and
-wrong. Symmetric and inverse relations of the ontology are compared in one direction.
+wrong. Symmetric and inverse relations of the ontology are compared in one direction; a relation and its inverse, both
+said, are one.
 
 This file shares no code with `rewards`: what trains a student must not also judge it.
 """
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +35,7 @@ Item = tuple[str, str]
 Triple = tuple[Item | None, str, Item | None]
 Keyed = Iterable[tuple[Hashable | None, str]]
 
+_LETTER = r"[^\W_぀-ヿ㐀-鿿豈-﫿]"  # of a script that is written with spaces, or a digit
 _EDGE = re.compile(r"^[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]+|[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]+$")
 
 
@@ -97,10 +100,16 @@ def output_items(parsed: ParsedGraph, directions: Directions | None = None) -> I
     emitted: dict[str, Item] = {}
     for entity in entities:
         emitted.setdefault(entity[0], entity)
-    relations = (
-        turn(emitted.get(matching_form(head)), kind, emitted.get(matching_form(tail)))
-        for head, kind, tail in parsed.relations
-    )
+    said: dict[Triple, Counter[str]] = {}
+    for head, kind, tail in parsed.relations:
+        turned = turn(emitted.get(matching_form(head)), kind, emitted.get(matching_form(tail)))
+        said.setdefault(turned, Counter())[kind] += 1
+    relations = [
+        triple
+        for triple, names in said.items()
+        # What has no entity at an end cannot be told to be the same as another.
+        for _ in range(max(names.values()) if triple[0] and triple[2] else names.total())
+    ]
     return Items(tuple(entities), tuple(relations), distinct=False)
 
 
@@ -213,7 +222,16 @@ def grounded_spans(parsed: ParsedGraph, text: str) -> tuple[int, int]:
     spans = [surface for surface, _ in parsed.entities]
     spans += [end for head, _, tail in parsed.relations for end in (head, tail)]
     passage, forms = matching_form(text), map(matching_form, spans)
-    return sum(form != "" and form in passage for form in forms), len(spans)
+    return sum(_stands_in(form, passage) for form in forms), len(spans)
+
+
+def _stands_in(form: str, passage: str) -> bool:
+    """Tell whether the form is in the passage as whole words; ideographs and kana are words of their own."""
+    if not form:
+        return False
+    before = rf"(?<!{_LETTER})" if re.match(_LETTER, form) else ""
+    after = rf"(?!{_LETTER})" if re.match(_LETTER, form[-1]) else ""
+    return re.search(before + re.escape(form) + after, passage) is not None
 
 
 def ratio(numerator: npt.NDArray[np.generic], denominator: npt.NDArray[np.generic]) -> FloatArray:

@@ -32,6 +32,7 @@ _TOKEN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿]|[^\W぀-ヿ㐀-鿿豈-﫿]+")
 Item = tuple[str, str]  # canonical text, type
 Triple = tuple[str, str, str]  # canonical head, type, canonical tail
 Ends = tuple[str, str]  # types of head and tail
+NOT_TURNED: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +80,16 @@ def score(
     """
     if not 0 <= alpha <= MAX_ALPHA:
         raise ValueError(f"alpha is {alpha}, outside [0, {MAX_ALPHA}]")
-    symmetric = _symmetric(ontology)
-    wanted = gold_items(gold, symmetric)
+    turned = turned_relations(ontology)
+    wanted = gold_items(gold, turned)
     parsed = read(completion)
     parts = dict.fromkeys(COMPONENTS, 0.0)
     if parsed is None:
         parts |= dict.fromkeys(PENALTIES, -1.0)
     else:
-        answer = answer_items(parsed, text, entity_types, relation_types, symmetric)
+        answer = answer_items(parsed, text, entity_types, relation_types, turned)
         size = len(wanted.entities) + wanted.relation_count
-        right = right_relations(answer, wanted, alpha, symmetric)
+        right = right_relations(answer, wanted, alpha, turned)
         parts["json_valid"] = json_valid(completion, parsed, thinking)
         parts["format"] = format_valid(completion, parsed) if thinking else 0.0
         if parts["json_valid"]:
@@ -123,13 +124,12 @@ def canonical(text: str) -> str:
     return folded.strip(_OUTER) or folded
 
 
-def gold_items(gold: Graph, symmetric: Collection[str] = ()) -> Gold:
-    """Return the distinct items of a graph; the ends of symmetric relations are sorted."""
+def gold_items(gold: Graph, turned: Mapping[str, str] = NOT_TURNED) -> Gold:
+    """Return the distinct items of a graph, its relations in the direction in which they are compared."""
     relations: dict[Triple, set[Ends]] = {}
-    for head, kind, tail in gold.triples():
-        h, t = (canonical(head.text), head.type), (canonical(tail.text), tail.type)
-        if kind in symmetric and t < h:
-            h, t = t, h
+    for head, name, tail in gold.triples():
+        ends = (canonical(head.text), head.type), (canonical(tail.text), tail.type)
+        h, kind, t = turn(*ends, name, turned)
         relations.setdefault((h[0], kind, t[0]), set()).add((h[1], t[1]))
     entities = frozenset((canonical(e.text), e.type) for e in gold.entities)
     return Gold(entities, {triple: frozenset(ends) for triple, ends in relations.items()})
@@ -140,11 +140,14 @@ def answer_items(
     text: str,
     entity_types: Collection[str],
     relation_types: Collection[str],
-    symmetric: Collection[str] = (),
+    turned: Mapping[str, str] = NOT_TURNED,
 ) -> Answer:
-    """Sort an answer's items into those that F1 looks at and those whose span or type the filter refuses."""
+    """Sort an answer's items into those that F1 looks at and those whose span or type the filter refuses.
+
+    A relation and its inverse, both said, are one item; one said twice by the same name is two.
+    """
     entities: list[Item] = []
-    relations: list[Triple] = []
+    said: dict[Triple, Counter[str]] = {}  # the relation as it is compared → the names it is said by
     ungrounded = unrequested = 0
     for surface, kind in parsed.entities:
         known, found = kind in entity_types, ground(surface, text) is not None
@@ -157,10 +160,30 @@ def answer_items(
         unrequested += not known
         ungrounded += not found
         if known and found:
-            h, t = canonical(head), canonical(tail)
-            relations.append((t, kind, h) if kind in symmetric and t < h else (h, kind, t))
+            first, name, second = turn((canonical(head), ""), (canonical(tail), ""), kind, turned)
+            said.setdefault((first[0], name, second[0]), Counter())[kind] += 1
     items = len(parsed.entities) + len(parsed.relations)
+    relations = [triple for triple, names in said.items() for _ in range(max(names.values()))]
     return Answer(entities, relations, items, ungrounded, unrequested)
+
+
+def turned_relations(ontology: Ontology | None) -> dict[str, str]:
+    """Return the relations that are turned: a symmetric one to itself, of two inverse ones the later to the earlier."""
+    turned: dict[str, str] = {}
+    for relation in ontology.relation_types if ontology else ():
+        if relation.symmetric or relation.inverse == relation.name:
+            turned[relation.name] = relation.name
+        elif relation.inverse:
+            turned[max(relation.name, relation.inverse)] = min(relation.name, relation.inverse)
+    return turned
+
+
+def turn(head: Item, tail: Item, kind: str, turned: Mapping[str, str]) -> tuple[Item, str, Item]:
+    """Return a relation in the direction in which it is compared; a symmetric one has its ends sorted."""
+    name = turned.get(kind, kind)
+    if name != kind or (kind in turned and tail < head):
+        head, tail = tail, head
+    return head, name, tail
 
 
 def json_valid(completion: str, parsed: ParsedGraph, thinking: bool) -> float:
@@ -213,7 +236,7 @@ def spurious(right: float, predicted: int, gold: int) -> float:
     return penalty(predicted - right, gold)
 
 
-def right_relations(answer: Answer, gold: Gold, alpha: float, symmetric: Collection[str]) -> float:
+def right_relations(answer: Answer, gold: Gold, alpha: float, turned: Mapping[str, str]) -> float:
     """Return how many relations (head, type, tail) are right, one to one; at `alpha` > 0 partly right ones in part.
 
     Both ends must be emitted as entities of the gold ends' types.
@@ -228,7 +251,7 @@ def right_relations(answer: Answer, gold: Gold, alpha: float, symmetric: Collect
     if alpha:
         missed = [(t, e) for t, ends in gold.relations.items() for e in sorted(ends) if e not in exact.get(t, ())]
         inexact = sorted(counts.keys() - gold.relations.keys())
-        right += best_matching([[_partial(p, *g, emitted, alpha, symmetric) for g in missed] for p in inexact])
+        right += best_matching([[_partial(p, *g, emitted, alpha, turned) for g in missed] for p in inexact])
     return right
 
 
@@ -237,13 +260,13 @@ def _emits(emitted: Collection[Item], head: str, tail: str, ends: Ends) -> bool:
 
 
 def _partial(
-    predicted: Triple, gold: Triple, ends: Ends, emitted: Collection[Item], alpha: float, symmetric: Collection[str]
+    predicted: Triple, gold: Triple, ends: Ends, emitted: Collection[Item], alpha: float, turned: Mapping[str, str]
 ) -> float:
     """Similarity of two relations: the product over both ends of 1 (equal) or alpha x token F1; 0 across types."""
     (first, kind, second), (head, gold_kind, tail) = predicted, gold
     if kind != gold_kind:
         return 0.0
-    ways = [(first, second), (second, first)] if kind in symmetric else [(first, second)]
+    ways = [(first, second), (second, first)] if turned.get(kind) == kind else [(first, second)]
     return max(
         _overlap((h, ends[0]), (head, ends[0]), alpha) * _overlap((t, ends[1]), (tail, ends[1]), alpha)
         if _emits(emitted, h, t, ends)
@@ -274,7 +297,3 @@ def best_matching(similarity: list[list[float]]) -> float:
 
     rows, columns = linear_sum_assignment(similarity, maximize=True)
     return float(sum(similarity[row][column] for row, column in zip(rows, columns, strict=True)))
-
-
-def _symmetric(ontology: Ontology | None) -> frozenset[str]:
-    return frozenset(r.name for r in ontology.relation_types if r.symmetric) if ontology else frozenset()

@@ -92,6 +92,31 @@ def test_repetitions_count_in_a_raw_answer_and_not_in_a_graph() -> None:
     assert counted("entity_strict", GOLD, twice) == [1, 1, 4]
 
 
+def test_a_relation_and_its_inverse_in_a_raw_answer_are_one() -> None:
+    entities = (("Ana Ruiz", "person"), ("Velsoft", "company"))
+    both = (("Ana Ruiz", "founded", "Velsoft"), ("Velsoft", "founded by", "Ana Ruiz"))
+    assert counted("relation_strict", GOLD, ParsedGraph(entities, both)) == [1, 1, 3]
+    assert counted("relation_strict", GOLD, ParsedGraph(entities, both * 2)) == [1, 2, 3]
+    dangling = (("Ana Ruiz", "founded", "Nobody"), ("Nowhere", "founded by", "Ana Ruiz"))
+    assert counted("relation_strict", GOLD, ParsedGraph(entities, dangling)) == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("span", "text", "stands"),
+    [
+        ("Adam", "Adam Smith", 1),
+        ("da", "Adam Smith", 0),
+        ("smith", "Adam Smith.", 1),
+        ("10", "in 2010", 0),
+        ("苹果", "他在苹果公司", 1),
+        ("Apple", "他在Apple公司", 1),
+        ("C++", "in C++, mostly", 1),
+    ],
+)
+def test_a_grounded_span_stands_in_the_passage_as_whole_words(span: str, text: str, stands: int) -> None:
+    assert metrics.grounded_spans(ParsedGraph(((span, "thing"),), ()), text) == (stands, 1)
+
+
 def test_a_raw_relation_without_its_entities_is_predicted_and_wrong() -> None:
     raw = ParsedGraph((("Ana Ruiz", "person"),), (("Ana Ruiz", "lives in", "Oslo"),))
     assert counted("relation_strict", GOLD, raw) == [0, 1, 3]

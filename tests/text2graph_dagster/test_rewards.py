@@ -122,6 +122,28 @@ def test_reversed_relation_is_wrong_unless_it_is_symmetric() -> None:
     assert parts(answer(ENTITIES, [*RELATIONS, turned[2]]))["relation_f1"] < 1
 
 
+def test_a_relation_may_be_said_by_its_inverse() -> None:
+    relations = (RelationType("employs", inverse="works for"), RelationType("works for", inverse="employs"))
+    ontology = Ontology("news", "en", (EntityType("person"), EntityType("company")), relations)
+    people = [("Ana Ruiz", "person"), ("Velsoft", "company")]
+    one, other = ("Ana Ruiz", "works for", "Velsoft"), ("Velsoft", "employs", "Ana Ruiz")
+
+    def relation_f1(gold: list[tuple[str, str, str]], said: list[tuple[str, str, str]]) -> float:
+        return score(
+            answer(people, said),
+            text="Ana Ruiz works for Velsoft.",
+            entity_types=ontology.entity_names,
+            relation_types=ontology.relation_names,
+            gold=graph(people, gold),
+            ontology=ontology,
+            weights=WEIGHTS,
+        )["relation_f1"]
+
+    assert relation_f1([one], [other]) == relation_f1([one, other], [one]) == relation_f1([one], [one, other]) == 1
+    assert relation_f1([one], [other, other]) == pytest.approx(2 / 3)
+    assert relation_f1([one], [("Velsoft", "works for", "Ana Ruiz")]) == 0
+
+
 def test_items_are_tuples_so_a_delimiter_in_a_name_means_nothing() -> None:
     text, gold = "a_b c and a b_c", graph([("a_b", "person"), ("c", "person")], [("a_b", "founded", "c")])
     confused = answer([("a", "person"), ("b_c", "person")], [("a", "founded", "b_c")])

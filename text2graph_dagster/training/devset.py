@@ -7,7 +7,7 @@ from typing import Any
 from text2graph_dagster.decoding import legalise
 from text2graph_dagster.graph import Graph, GraphParseError, parse
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards import canonical
+from text2graph_dagster.rewards import canonical, gold_items, turned_relations
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.answering import answer_prompts
 from text2graph_dagster.training.config import TrainingConfig
@@ -34,7 +34,7 @@ def measure(
 ) -> dict[str, float]:
     """Return strict micro-F1 of relations and entities, and how the answers are formed.
 
-    A relation is right when the texts of both ends and its type are (the report also wants the ends' types).
+    A relation is right when its type and the texts and types of both ends are, as in the report.
     """
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     answers = answer_prompts(
@@ -48,13 +48,14 @@ def measure(
     entities, relations = Counts(), Counts()
     parsed = stopped = empty = 0
     for example, answer in zip(examples, answers, strict=True):
-        graph = _legal_graph(answer.text, example, ontologies.get(example.corpus))
+        ontology = ontologies.get(example.corpus)
+        graph, turned = _legal_graph(answer.text, example, ontology), turned_relations(ontology)
         parsed += graph is not None
         stopped += answer.stopped
         graph = graph or Graph()
         empty += not graph.relations
         entities.add(_entities(graph), _entities(example.graph))
-        relations.add(_relations(graph), _relations(example.graph))
+        relations.add(_relations(graph, turned), _relations(example.graph, turned))
     n = max(1, len(examples))
     return {
         "passages": len(examples),
@@ -110,5 +111,5 @@ def _entities(graph: Graph) -> set[tuple[str, str]]:
     return {(canonical(e.text), e.type) for e in graph.entities}
 
 
-def _relations(graph: Graph) -> set[tuple[str, str, str]]:
-    return {(canonical(head.text), kind, canonical(tail.text)) for head, kind, tail in graph.triples()}
+def _relations(graph: Graph, turned: Mapping[str, str]) -> set[Any]:
+    return {(triple, types) for triple, ends in gold_items(graph, turned).relations.items() for types in ends}
