@@ -121,7 +121,7 @@ def train(
             "dev": bench.gold_version("dev"),
             "ontologies": {name: ontology.digest for name, ontology in bench.ontologies().items()},
             "parent": parent["checkpoint_id"] if parent else None,
-            "base": fingerprint(Path(base)) if Path(base).is_dir() else base,
+            "base": base_identity(base),
             "version": TRAINING_VERSION,
         }
     )
@@ -144,6 +144,11 @@ def train(
         }
     _make_current(warehouse, {**row, "current": True})
     return current(warehouse, stage) or {}
+
+
+def base_identity(base: str) -> str:
+    """Return what tells one base model from another: of a directory, what stands in it; of a hub model, its name."""
+    return fingerprint(Path(base)) if Path(base).is_dir() else base
 
 
 def _write_inputs(bench: Bench, stage: str, folder: Path, parent: Mapping[str, Any] | None) -> Path:
@@ -201,12 +206,13 @@ def checkpoint_metadata(checkpoint: Mapping[str, Any], charted: list[str]) -> di
     curves = learning_curves(checkpoint)
     pictures = {name: svg_picture(line_chart({name: curves[name]}, name), name) for name in charted if name in curves}
     dev = {f"dev_{name}": value for name, value in (checkpoint["metrics"].get("dev") or {}).items()}
-    seconds = {k: checkpoint["metrics"][k] for k in ("seconds", "cpu_seconds") if k in checkpoint["metrics"]}
+    told = ("examples", "examples_too_long", "steps", "seconds", "cpu_seconds")
+    facts = {k: checkpoint["metrics"][k] for k in told if k in checkpoint["metrics"]}
     return {
         "path": dg.MetadataValue.path(checkpoint["path"]),
         "checkpoint_id": checkpoint["checkpoint_id"],
         "sha256": checkpoint["sha256"],
         **dev,
-        **seconds,
+        **facts,
         **pictures,
     }

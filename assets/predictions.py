@@ -11,7 +11,7 @@ from resources.warehouse import Replace
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.decoding import legalise
 from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse, serialise, to_rows
-from text2graph_dagster.identity import digest
+from text2graph_dagster.identity import digest, digest_json
 from text2graph_dagster.ontology import Ontology
 
 SPLIT = "test"
@@ -41,14 +41,21 @@ def model_predictions(bench: Bench, system: str, identity: str, model: str, gold
         identity: what the model is, e.g. its checkpoint's id: equal identities are asked once.
         model: its directory or hub name.
     """
-    evaluation = bench.settings.evaluation.model_dump(mode="json", include={"max_new_tokens"})
-    run = digest(identity, bench.gold_version(SPLIT), json.dumps(evaluation, sort_keys=True))
+    ontologies = bench.ontologies()
+    run = digest_json(
+        {
+            "model": identity,
+            "asked": [message["content"] for messages in gold["messages"] for message in messages],
+            "gold": bench.gold_version(SPLIT),
+            "ontologies": {name: ontology.digest for name, ontology in ontologies.items()},
+            "max_new_tokens": bench.settings.evaluation.max_new_tokens,
+        }
+    )
     present = bench.warehouse.value("SELECT count(*) FROM predictions WHERE run = ? AND system = ?", [run, system])
     if present == gold.height:
         bench.context.log.info(f"{system}: its answers are known")
         return run
     answers = _ask(bench, run, model, gold)
-    ontologies = bench.ontologies()
     rows = []
     for row in gold.iter_rows(named=True):
         answer = answers.get(row["example_id"], {"raw_output": None, "stopped": None})

@@ -79,8 +79,22 @@ def _loss_drop(scope: Scope) -> Measured:
     return Measured((first - last) / first if last == last else -1.0, {"first": first, "last": last})
 
 
+def _too_long(scope: Scope) -> Measured:
+    """Return the share of the examples that were left out for their length."""
+    metrics = (current(scope.warehouse, "sft") or {"metrics": {}})["metrics"]
+    examples, left_out = metrics.get("examples", 0), metrics.get("examples_too_long", 0)
+    return Measured(left_out / examples if examples else None, {"examples": examples, "examples_too_long": left_out})
+
+
 SFT_CHECKPOINT_GATES = (
     Gate("loss", "fall of the training loss, as a share", "≥", lambda s: s.gates.sft_min_loss_drop, _loss_drop),
+    Gate(
+        "too_long",
+        "share of the examples that are longer than sft.max_length and were not taught",
+        "≤",
+        lambda s: s.gates.sft_max_too_long,
+        _too_long,
+    ),
     Gate(
         "parse_rate",
         "share of dev answers that parse",

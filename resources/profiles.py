@@ -26,8 +26,8 @@ _CHAT_MODEL: Mapping[str, Any] = {
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {"local": {}, "gpu": _CHAT_MODEL, "cluster": _CHAT_MODEL}
 PREFIXES: Mapping[str, list[str]] = {
     "local": [sys.executable],
-    "gpu": [sys.executable, "-m", "accelerate.commands.launch"],
-    "cluster": [sys.executable, "-m", "accelerate.commands.launch"],
+    "gpu": [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1"],
+    "cluster": [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1"],
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from text2graph_dagster.errors import UserError
 
@@ -116,6 +116,12 @@ class StudentSettings(_Section):
     context: int = Field(512, ge=64)
     vocabulary: int = Field(2048, ge=300, description="byte-level BPE, the skeleton and the type names not counted")
 
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "StudentSettings":
+        if self.hidden_size % (2 * self.heads) or self.heads % self.kv_heads:
+            raise ValueError("hidden_size must be a multiple of 2 x heads, and heads one of kv_heads")
+        return self
+
 
 class SftSettings(_Section):
     """Supervised fine-tuning."""
@@ -156,15 +162,15 @@ class GrpoSettings(_Section):
     max_steps: int = Field(50, ge=0, description="0 skips the stage: the SFT model is handed on")
     prompts_per_step: int = Field(16, ge=1)
     generations: int = Field(8, ge=2)
-    micro_batch: int = Field(64, ge=1, description="completions per forward pass")
+    micro_batch: int = Field(64, ge=1, description="completions per forward pass, at most")
     learning_rate: float | None = Field(None, gt=0, description="none: 1e-4 for nano, 1e-6 for others, with LoRA 2e-5")
     warmup_steps: int = Field(3, ge=0)
     temperature: float = Field(1.0, gt=0)
     max_completion_length: int = Field(160, ge=8)
     beta: float = Field(0.0, ge=0, description="weight of the KL to the SFT model")
-    epsilon: float = 0.2
-    epsilon_high: float = 0.28
-    loss_type: str = "dapo"
+    epsilon: float = Field(0.2, gt=0)
+    epsilon_high: float = Field(0.28, gt=0)
+    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo"] = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "batch"
     partial_credit: float = Field(
         0.5, ge=0, le=0.5, description="credit for an overlapping span, in the first half only"
@@ -182,8 +188,8 @@ class EvaluationSettings(_Section):
 
     bootstrap_samples: int = Field(10_000, ge=100)
     examples: int = Field(20, ge=0)
-    batch_size: int = 64
-    max_new_tokens: int = 256
+    batch_size: int = Field(64, ge=1)
+    max_new_tokens: int = Field(256, ge=8)
     published: dict[str, dict[str, float]] = Field(default_factory=dict, description="corpus → system → published F1")
 
 
@@ -206,6 +212,7 @@ class GateSettings(_Section):
     dataset_min_covered: float = Field(0.5, description="share of the occurring relation types that are covered")
     dataset_max_empty: float = Field(0.6, description="share of examples without a relation")
     sft_min_loss_drop: float = Field(0.2, description="fall of the loss from its first to its last tenth, as a share")
+    sft_max_too_long: float = Field(0.05, description="share of the examples that were too long to be taught")
     sft_min_parse_rate: float = Field(0.9, description="share of dev answers that parse")
     sft_min_stopped: float = Field(0.9, description="share of dev answers that end by themselves")
     grpo_max_dev_loss: float = Field(0.01, description="how far dev relation F1 may fall below SFT's")
@@ -257,7 +264,8 @@ class Settings(_Section):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise UserError(f"configuration {path or 'override'}: {where}: {first['msg']}.") from None
+            wrong = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+            raise UserError(f"configuration {path or 'override'}: {where}: {wrong}.") from None
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,10 +278,12 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"the configuration file {path} does not exist; mend TEXT2GRAPH_CONFIG or unset it.")
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): mend TEXT2GRAPH_CONFIG or the file.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not readable YAML ({str(error).splitlines()[0]}): mend the file.") from None
     if not isinstance(value, dict):

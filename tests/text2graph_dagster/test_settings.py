@@ -23,7 +23,14 @@ def test_merge_leaves_its_arguments_alone() -> None:
 
 @pytest.mark.parametrize(
     ("overrides", "says"),
-    [({"sft": {"max_step": 3}}, "sft.max_step"), ({"gates": {"nonsense": 1}}, "nonsense"), ({"seed": "x"}, "seed")],
+    [
+        ({"sft": {"max_step": 3}}, "sft.max_step: there is no such setting"),
+        ({"gates": {"nonsense": 1}}, "nonsense"),
+        ({"seed": "x"}, "seed"),
+        ({"student": {"heads": 3}}, "hidden_size must be a multiple"),
+        ({"grpo": {"loss_type": "nonsense"}}, "grpo.loss_type"),
+        ({"evaluation": {"batch_size": 0}}, "evaluation.batch_size"),
+    ],
 )
 def test_a_misspelt_or_impossible_value_is_refused(overrides: dict[str, object], says: str) -> None:
     with pytest.raises(UserError, match=says):
@@ -36,3 +43,5 @@ def test_a_missing_or_broken_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [")
     with pytest.raises(UserError, match="not readable YAML"):
         Settings.load(tmp_path / "bad.yaml")
+    with pytest.raises(UserError, match="cannot be read"):
+        Settings.load(tmp_path)

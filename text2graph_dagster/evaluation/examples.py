@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from text2graph_dagster.evaluation.drawing import Edge, Mark, Node, draw_graph
-from text2graph_dagster.evaluation.figures import directions_of
 from text2graph_dagster.graph import Entity, Graph
 from text2graph_dagster.identity import digest
 from text2graph_dagster.metrics import Directions, Triple, matching_form
@@ -55,7 +54,7 @@ def panels(
     example: Example, ontology: Ontology, labels: Mapping[str, str], colors: Mapping[str, tuple[str, str]]
 ) -> tuple[Panel, list[Panel]]:
     """Return the gold panel, its misses marked against the last system, and one panel per system."""
-    directions = directions_of(ontology)
+    directions = Directions.of(ontology)
     systems = list(example.predictions)
     last = example.predictions[systems[-1]] if systems else None
     gold = _panel("Gold", example.text, example.gold, last or Graph(), "missed", directions, colors)

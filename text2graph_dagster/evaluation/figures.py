@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from text2graph_dagster import metrics
 from text2graph_dagster.graph import ParsedGraph
-from text2graph_dagster.metrics import Directions, FloatArray, Items
+from text2graph_dagster.metrics import FloatArray, Items
 from text2graph_dagster.ontology import Ontology
 
 Blocks = dict[str, FloatArray]  # name → (passages, …), to be summed over passages
@@ -83,11 +83,6 @@ def types_of(protocol: str, ontologies: Sequence[Ontology]) -> tuple[str, ...]:
         return ()
     names = (o.entity_names if protocol == "entity_strict" else o.relation_names for o in ontologies)
     return tuple(dict.fromkeys(name for group in names for name in group))
-
-
-def directions_of(ontology: Ontology) -> Directions:
-    """Return how this ontology's relations are turned before they are compared."""
-    return Directions.of(ontology)
 
 
 def figures() -> list[Figure]:

@@ -70,7 +70,7 @@ def _judge(
     gold: pl.DataFrame, by_system: Mapping[str, Mapping[tuple[str, str], dict[str, object]]], ontology: Ontology
 ) -> tuple[list[tuple[str, str]], dict[str, list[Judged]]]:
     """Return the passages' keys, and per system every passage beside what the system made of it."""
-    directions = fig.directions_of(ontology)
+    directions = metrics.Directions.of(ontology)
     rows = gold.to_dicts()
     keys = [(row["corpus"], row["passage_id"]) for row in rows]
     wanted = [metrics.graph_items(from_rows(row["entities"], row["relations"]), directions) for row in rows]

@@ -50,7 +50,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     """Train, and write the best model to `output.finished`; return what run.json says about it.
 
     Raises:
-        UserError: no prompt is short enough, or the settings do not fit each other.
+        UserError: no prompt is short enough.
     """
     from text2graph_dagster.training import students
     from text2graph_dagster.training.devset import measure, read_dev
@@ -170,7 +170,7 @@ def make_trainer(
         processing_class=tokenizer,
         optimizers=(optimizer, LambdaLR(optimizer, factor)),
         callbacks=[ReportCallback(reporter, PROGRAM)],
-        rollout_func=make_rollout(tokenizer, grpo) if supports(model) else None,
+        rollout_func=make_rollout(tokenizer, grpo) if supports(model) and not grpo.use_vllm else None,
     )
     return quiet(trainer)
 
@@ -200,24 +200,17 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings) -> Any:
 
 
 def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> Any:
-    """Return TRL's configuration.
-
-    Raises:
-        UserError: the completions of a step cannot be parted into micro-batches.
-    """
+    """Return TRL's configuration."""
     import torch
     from trl import GRPOConfig
 
     on_gpu = torch.cuda.is_available()
     completions = grpo.prompts_per_step * grpo.generations
-    if completions % grpo.micro_batch:
-        raise UserError(
-            f"grpo.micro_batch ({grpo.micro_batch}) must divide prompts_per_step x generations ({completions})."
-        )
+    micro_batch = max(n for n in range(1, grpo.micro_batch + 1) if completions % n == 0)
     return GRPOConfig(
         output_dir=str(output.checkpoints),
-        per_device_train_batch_size=grpo.micro_batch,
-        gradient_accumulation_steps=completions // grpo.micro_batch,
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=completions // micro_batch,
         num_generations=grpo.generations,
         max_steps=grpo.max_steps,
         max_completion_length=grpo.max_completion_length,

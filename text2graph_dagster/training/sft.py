@@ -83,7 +83,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
 
 
 def lay_course(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> list[Example]:
-    """Return every example as often and in the order that it is taught, most of them with invented names."""
+    """Return every example as often and in the order that it is taught, a share of them with invented names."""
     from text2graph_dagster.training.renaming import Renamer
 
     sft = settings.sft

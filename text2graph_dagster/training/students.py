@@ -56,7 +56,9 @@ def make_student(
 
 
 def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
-    """Load a model and its tokenizer from a directory or the hub; code that comes with a model is never run.
+    """Load a model and its tokenizer from a directory or the hub, onto the GPU if there is one.
+
+    Code that comes with a model is never run.
 
     Raises:
         UserError: there is no such model, or it is not a causal language model.
@@ -64,6 +66,7 @@ def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError, KeyError) as error:
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"the model {str(path)!r} cannot be loaded ({first_line}).") from None
