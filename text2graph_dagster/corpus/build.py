@@ -90,16 +90,15 @@ def build(folder: CorpusFolder, settings: CorpusSettings, progress: Progress = n
     _add_documents(tables, progress)
     _add_gold(tables, progress)
     frame = pl.DataFrame(tables.passages, schema=RAW_CORPUS)
-    duplicates = find_duplicates(frame, settings.near_duplicate_jaccard, progress)
-    ids = tables.passages["passage_id"]
-    duplicate_of = pl.Series("duplicate_of", [duplicates.get(row) for row in range(len(ids))], dtype=pl.String)
-    exact = sum(ids[row] == kept for row, kept in duplicates.items())
-    gold = pl.DataFrame(tables.gold, schema=GOLD_GRAPHS).filter([row not in duplicates for row in tables.gold_rows])
+    duplicate_of = find_duplicates(frame, settings.near_duplicate_jaccard, progress)
+    kept = duplicate_of.is_null()
+    exact = int((duplicate_of == frame["passage_id"]).sum())
+    gold = pl.DataFrame(tables.gold, schema=GOLD_GRAPHS).filter(kept.gather(tables.gold_rows))
     tables.counts.update(
-        passages=len(ids),
-        passages_kept=len(ids) - len(duplicates),
+        passages=frame.height,
+        passages_kept=int(kept.sum()),
         passages_exact_duplicates=exact,
-        passages_near_duplicates=len(duplicates) - exact,
+        passages_near_duplicates=duplicate_of.count() - exact,
         gold_passages=len(tables.gold_rows),
         gold_passages_kept=len(gold),
     )
