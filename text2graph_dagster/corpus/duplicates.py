@@ -1,10 +1,14 @@
 """Which passages say what another one says: equal ones by their passage_id, near ones by MinHash."""
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.minhash import Array, band_keys, candidates, verified
+from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, similarity
 from text2graph_dagster.progress import Progress
+
+TextsOf = Callable[[Array], pl.Series]
 
 _SPLIT_RANK = {"test": 0, "dev": 1, "train": 2}
 _TRAIN = _SPLIT_RANK["train"]
@@ -15,14 +19,19 @@ def no_progress(done: int, total: int | None, what: str) -> None:
 
 
 def find_duplicates(
-    passages: pl.DataFrame, jaccard: float = 0.8, progress: Progress = no_progress, keys: Array | None = None
+    passages: pl.DataFrame,
+    jaccard: float = 0.8,
+    progress: Progress = no_progress,
+    keys: Array | None = None,
+    texts: TextsOf | None = None,
 ) -> pl.Series:
     """Return the column duplicate_of: for every row that repeats another one the passage_id of the one that is kept.
 
-    `passages` has the columns passage_id, doc_id, start, text and split; `keys` are their `band_keys` where they are
-    known already. Of equal or similar passages the first is kept: test before dev before train, then by passage_id,
-    doc_id and start, so that neither the order of rows nor when they came matters. A gold passage (test, dev) repeats
-    only an equal gold passage; a train passage repeats an equal one, or is near a kept one.
+    `passages` has the columns passage_id, doc_id, start, split and text; instead of text there may be their
+    `band_keys` and a function that returns the texts of some (sorted) rows. Of equal or similar passages the first is
+    kept: test before dev before train, then by passage_id, doc_id and start, so that neither the order of rows nor
+    when they came matters. A gold passage (test, dev) repeats only an equal gold passage; a train passage repeats an
+    equal one, or is near a kept one.
     """
     rank = pl.col("split").cast(pl.String).replace_strict(_SPLIT_RANK, return_dtype=pl.Int8).alias("rank")
     order = (
@@ -33,13 +42,9 @@ def find_duplicates(
         .select("row", "passage_id", "rank")
     )
     rows = order["row"].to_numpy()
-    texts = passages["text"].gather(rows)
-    found = _near(
-        band_keys(texts, jaccard, progress) if keys is None else keys[rows],
-        texts,
-        (order["rank"] == _TRAIN).to_numpy(),
-        jaccard,
-    )
+    keys = band_keys(passages["text"], jaccard, progress) if keys is None else keys
+    texts = passages["text"].gather if texts is None else texts
+    found = _near(rows, texts, candidates(keys[rows], (order["rank"] == _TRAIN).to_numpy(), progress), jaccard)
     of = order.select("passage_id").with_row_index("number")
     near = pl.DataFrame(
         {"number": list(found), "kept": list(found.values())}, schema={"number": pl.UInt32, "kept": pl.UInt32}
@@ -75,12 +80,18 @@ def find_duplicates_across(
     )
 
 
-def _near(keys: Array, texts: pl.Series, replaceable: Array, jaccard: float) -> dict[int, int]:
-    """Return for every replaceable text that is near an earlier kept one the number of the first such."""
-    pairs = verified(candidates(keys, replaceable), texts, jaccard)
+def _near(rows: Array, texts: TextsOf, pairs: Pairs, jaccard: float) -> dict[int, int]:
+    """Return for every later one that is near an earlier kept one the number of the first such."""
+    # Only what somebody may be near to is read.
+    involved = np.unique(np.concatenate([pairs.later, pairs.earlier]))
+    by_row = np.argsort(rows[involved])
+    place = np.empty(len(rows), dtype=np.int64)
+    place[involved[by_row]] = np.arange(len(involved))
+    compact = Pairs(place[pairs.later], place[pairs.earlier])
+    similar = similarity(compact, texts(rows[involved[by_row]])) >= jaccard
     near: dict[int, int] = {}
     # Sorted by the later row: what is said of an earlier one is final.
-    for later, earlier in zip(pairs.later.tolist(), pairs.earlier.tolist(), strict=True):
+    for later, earlier in zip(pairs.later[similar].tolist(), pairs.earlier[similar].tolist(), strict=True):
         if later not in near and earlier not in near:
             near[later] = earlier
     return near

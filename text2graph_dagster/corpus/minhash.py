@@ -121,7 +121,7 @@ class Pairs:
     earlier: Array
 
 
-def candidates(keys: Array, replaceable: Array) -> Pairs:
+def candidates(keys: Array, replaceable: Array, progress: Progress | None = None) -> Pairs:
     """Return the pairs that agree in a band and whose later row is replaceable (a mask).
 
     A row is paired with the first MAX_COMPARISONS rows of a bucket, so the pairs depend on the rows' order only.
@@ -129,6 +129,8 @@ def candidates(keys: Array, replaceable: Array) -> Pairs:
     found = np.empty(0, dtype=np.uint64)
     for band in range(keys.shape[1]):
         found = _sorted_set(np.concatenate([found, _pairs_of_band(keys[:, band], replaceable)]))
+        if progress:
+            progress(band + 1, keys.shape[1], "near duplicates: bands")
     return Pairs((found >> np.uint64(32)).astype(np.int64), (found & np.uint64(0xFFFFFFFF)).astype(np.int64))
 
 
@@ -168,14 +170,12 @@ def _ranges(sizes: Array) -> Array:
     return numbers
 
 
-def verified(pairs: Pairs, texts: pl.Series, jaccard: float) -> Pairs:
-    """Return the pairs whose texts have a Jaccard similarity of at least `jaccard`."""
-    similar = [
-        _similarity(pairs.later[start : start + _PAIRS], pairs.earlier[start : start + _PAIRS], texts) >= jaccard
-        for start in range(0, len(pairs.later), _PAIRS)
-    ]
-    kept = np.concatenate(similar) if similar else np.empty(0, dtype=bool)
-    return Pairs(pairs.later[kept], pairs.earlier[kept])
+def similarity(pairs: Pairs, texts: pl.Series) -> Array:
+    """Return the Jaccard similarity of every pair; its rows are those of `texts`."""
+    starts = range(0, len(pairs.later), _PAIRS)
+    return np.concatenate(
+        [np.empty(0), *(_similarity(pairs.later[i : i + _PAIRS], pairs.earlier[i : i + _PAIRS], texts) for i in starts)]
+    )
 
 
 def _similarity(a: Array, b: Array, texts: pl.Series) -> Array:
@@ -191,8 +191,8 @@ def _similarity(a: Array, b: Array, texts: pl.Series) -> Array:
     both = np.sort(np.concatenate([_members(tagged, begins, sizes, place) for place in places]))
     equal = both[1:][both[1:] == both[:-1]]
     common = np.bincount((equal >> np.uint64(48)).astype(np.int64), minlength=len(a))
-    similarity: Array = common / (sum(sizes[place] for place in places) - common)
-    return similarity
+    jaccard: Array = common / (sum(sizes[place] for place in places) - common)
+    return jaccard
 
 
 def _members(tagged: Array, begins: Array, sizes: Array, rows: Array) -> Array:

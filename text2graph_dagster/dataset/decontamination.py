@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, verified
+from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, similarity
 
 FOUND = {"passage_id": pl.String, "reason": pl.String, "gold_passage_id": pl.String}
 _SLICE = 20_000
@@ -77,9 +77,9 @@ class GoldIndex:
         keys = np.concatenate([self.keys, band_keys(train["text"], self.jaccard)])
         pairs = candidates(keys, np.arange(len(keys)) >= n)
         of_gold = pairs.earlier < n
-        texts = pl.concat([self.gold["text"], train["text"]])
-        pairs = verified(Pairs(pairs.later[of_gold], pairs.earlier[of_gold]), texts, self.jaccard)
-        return self._named(train, pairs.later - n, pairs.earlier)
+        pairs = Pairs(pairs.later[of_gold], pairs.earlier[of_gold])
+        near = similarity(pairs, pl.concat([self.gold["text"], train["text"]])) >= self.jaccard
+        return self._named(train, pairs.later[near] - n, pairs.earlier[near])
 
     def _named(self, train: pl.DataFrame, rows: Array, gold_rows: Array) -> pl.DataFrame:
         """Return the ids of the passages in `rows` of `train`, each once, with that of a gold passage."""

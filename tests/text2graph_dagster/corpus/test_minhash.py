@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from text2graph_dagster.corpus import minhash
-from text2graph_dagster.corpus.minhash import NO_BAND, Pairs, band_keys, bands_and_rows, candidates, verified
+from text2graph_dagster.corpus.minhash import NO_BAND, Pairs, band_keys, bands_and_rows, candidates, similarity
 from text2graph_dagster.identity import normalise
 
 
@@ -32,15 +32,13 @@ def test_bands_follow_the_threshold() -> None:
         assert band_keys(pl.Series(["a text"]), threshold).shape == (1, minhash.BAND_SETS * bands)
 
 
-@given(st.lists(st.text(alphabet="abc 中国\n\0é", max_size=30), min_size=2, max_size=8), st.floats(0.1, 1))
+@given(st.lists(st.text(alphabet="abc 中国\n\0é", max_size=30), min_size=2, max_size=8))
 @settings(max_examples=80, deadline=None)
-def test_the_verified_similarity_is_that_of_the_sets(texts: list[str], threshold: float) -> None:
+def test_the_similarity_is_that_of_the_sets(texts: list[str]) -> None:
     pairs = [(j, i) for j in range(len(texts)) for i in range(j)]
     later, earlier = (np.array(rows) for rows in zip(*pairs, strict=True))
-    found = verified(Pairs(later, earlier), pl.Series(texts, dtype=pl.String), threshold)
-    assert list(zip(found.later.tolist(), found.earlier.tolist(), strict=True)) == [
-        (j, i) for j, i in pairs if jaccard(texts[j], texts[i]) >= threshold
-    ]
+    found = similarity(Pairs(later, earlier), pl.Series(texts, dtype=pl.String))
+    assert found.tolist() == [jaccard(texts[j], texts[i]) for j, i in pairs]
 
 
 def test_keys_are_the_texts_whatever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
