@@ -91,7 +91,7 @@ def _shingles(text: str) -> set[bytes]:
 def compare(texts: pl.Series) -> list[dict[str, Any]]:
     """Return a row per method."""
     ways: dict[str, Callable[[pl.Series], Found]] = {"ours": ours, "datasketch": datasketch}
-    truth, rows = exact(texts), []
+    truth, rows = exact(texts), list[dict[str, Any]]()
     found: dict[str, Found] = {}
     for name, way in ways.items():
         begun = time.perf_counter()
