@@ -51,6 +51,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                 FileLock(f"{file}.lock", timeout=self.lock_timeout_seconds),
                 duckdb.connect(str(file)) as connection,
             ):
+                connection.execute("SET enable_progress_bar = false")  # it would write into the log
                 for contract in CONTRACTS.values():
                     connection.execute(contract.create_table())
                 yield connection
