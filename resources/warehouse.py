@@ -4,7 +4,8 @@ DuckDB locks its file per process, and a second process that opens it fails at o
 connection behind a file lock, and every write is one transaction that replaces what it names.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +14,25 @@ from typing import Any
 import dagster as dg
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from text2graph_dagster.contracts import CONTRACTS
+from text2graph_dagster.contracts import CONTRACTS, Contract
 from text2graph_dagster.errors import UserError
+
+SLICE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class Replace:
-    """Put `rows` where the rows stood whose columns equal `where` (an empty `where`: the whole table)."""
+    """Put `rows` where the rows stood whose columns equal `where` (an empty `where`: the whole table).
+
+    `rows` is a frame, or, where all rows at once are too many to hold, parquet files or frames that come one after the
+    other: they are inserted in the same transaction.
+    """
 
     table: str
-    rows: pl.DataFrame
+    rows: pl.DataFrame | Iterable[Path | pl.DataFrame]
     where: Mapping[str, str]
 
 
@@ -43,6 +51,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                 FileLock(f"{file}.lock", timeout=self.lock_timeout_seconds),
                 duckdb.connect(str(file)) as connection,
             ):
+                connection.execute("SET enable_progress_bar = false")  # it would write into the log
                 for contract in CONTRACTS.values():
                     connection.execute(contract.create_table())
                 yield connection
@@ -59,6 +68,26 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             result: pl.DataFrame = connection.sql(sql, params=list(params)).pl()
             return result
 
+    def slices(
+        self,
+        sql: str,
+        params: Sequence[object] = (),
+        rows: int = SLICE_ROWS,
+        order: Sequence[str] = ("passage_id",),
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the result of one query in frames of about `rows` rows, sorted by the columns `order`.
+
+        Rows that agree in the first of these columns stay together. The result is that of the moment of the first
+        frame: it is staged on disk, so the warehouse is not held while the caller works, and memory stays bounded.
+        """
+        by = ", ".join(f'"{column}"' for column in order)
+        with tempfile.TemporaryDirectory(prefix=".slices-", dir=Path(self.path).parent) as folder:
+            staged = Path(folder) / "result.parquet"
+            with self._connection() as connection:
+                result = connection.sql(f"SELECT * FROM ({sql}) ORDER BY {by}", params=list(params))  # noqa: S608
+                result.write_parquet(str(staged), row_group_size=rows)
+            yield from _whole_groups(staged, order[0], rows)
+
     def value(self, sql: str, params: Sequence[object] = ()) -> Any:
         """Return the first column of the first row of a query, None when there is no row."""
         frame = self.read(sql, params)
@@ -69,10 +98,10 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         with self._connection() as connection:
             connection.begin()
             for change in changes:
-                frame = CONTRACTS[change.table].conform(change.rows)
                 condition = " AND ".join(f'"{column}" = ?' for column in change.where) or "true"
                 connection.execute(f'DELETE FROM "{change.table}" WHERE {condition}', list(change.where.values()))  # noqa: S608
-                _insert(connection, change.table, frame)
+                for frame in _parts(CONTRACTS[change.table], change.rows):
+                    _insert(connection, change.table, frame)
             connection.commit()
 
     def record(self, table: str, rows: pl.DataFrame) -> None:
@@ -97,6 +126,27 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Return the number of rows of a table, or of one corpus in it."""
         condition, params = ("WHERE corpus = ?", [corpus]) if corpus is not None else ("", [])
         return int(self.value(f'SELECT count(*) FROM "{_known(table)}" {condition}', params))  # noqa: S608
+
+
+def _parts(contract: Contract, rows: pl.DataFrame | Iterable[Path | pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the rows as frames that keep the contract's columns."""
+    for part in [rows] if isinstance(rows, pl.DataFrame) else rows:
+        yield contract.conform(part if isinstance(part, pl.DataFrame) else pl.read_parquet(part))
+
+
+def _whole_groups(file: Path, column: str, rows: int) -> Iterator[pl.DataFrame]:
+    """Yield a parquet file that is sorted by `column` in frames; rows that agree in it are never torn apart."""
+    held: pl.DataFrame | None = None
+    with pq.ParquetFile(file) as source:
+        for batch in source.iter_batches(batch_size=rows):
+            frame = pl.DataFrame(pl.from_arrow(batch))
+            frame = frame if held is None else held.vstack(frame)
+            is_last = frame[column].eq_missing(frame[column][-1])
+            if not is_last.all():
+                yield frame.filter(~is_last)
+            held = frame.filter(is_last)
+    if held is not None:
+        yield held
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:

@@ -61,6 +61,46 @@ def test_a_failed_commit_changes_nothing(warehouse: Warehouse) -> None:
     assert warehouse.count("teacher_graphs") == 3
 
 
+def test_staged_parts_are_inserted_in_one_transaction(warehouse: Warehouse, tmp_path: Path) -> None:
+    rows = graphs("a", 7)
+    parts = [tmp_path / f"{start}.parquet" for start in (0, 3, 6)]
+    for start, part in zip((0, 3, 6), parts, strict=True):
+        rows.slice(start, 3).write_parquet(part)
+    warehouse.commit(Replace("teacher_graphs", parts, {"corpus": "a"}))
+    assert warehouse.count("teacher_graphs") == 7
+    staged = warehouse.version("teacher_graphs", "a")
+    warehouse.commit(Replace("teacher_graphs", rows, {"corpus": "a"}))
+    assert warehouse.version("teacher_graphs", "a") == staged
+    rows.drop("entities").write_parquet(parts[-1])
+    with pytest.raises(ValueError, match="missing"):
+        warehouse.commit(Replace("teacher_graphs", parts, {"corpus": "a"}))
+    assert warehouse.version("teacher_graphs", "a") == staged
+    warehouse.commit(Replace("teacher_graphs", [], {"corpus": "a"}))
+    assert warehouse.count("teacher_graphs") == 0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 100])
+def test_slices_hold_whole_passages_in_order(warehouse: Warehouse, rows: int) -> None:
+    samples = [graphs("a", 5).with_columns(sample=pl.lit(n)) for n in range(2)]
+    warehouse.commit(Replace("teacher_graphs", pl.concat(samples), {"corpus": "a"}))
+    sql = "SELECT passage_id, sample, entities FROM teacher_graphs WHERE corpus = ?"
+    frames = list(warehouse.slices(sql, ["a"], rows, ("passage_id", "sample")))
+    whole = warehouse.read(f"{sql} ORDER BY passage_id, sample", ["a"])
+    assert pl.concat(frames).equals(whole)
+    assert sum(frame["passage_id"].n_unique() for frame in frames) == 5
+    assert all(frame.height <= rows + 3 for frame in frames)
+    assert list(warehouse.slices(sql, ["b"])) == []
+
+
+def test_the_warehouse_is_free_while_slices_are_worked_on(warehouse: Warehouse) -> None:
+    warehouse.commit(Replace("teacher_graphs", graphs("a", 4), {"corpus": "a"}))
+    seen = 0
+    for frame in warehouse.slices("SELECT * FROM teacher_graphs", rows=1):
+        warehouse.commit(Replace("teacher_graphs", graphs("a", 9), {"corpus": "a"}))
+        seen += frame.height
+    assert seen == 4
+
+
 def test_the_ledger_records_a_key_once(warehouse: Warehouse) -> None:
     def call(key: str) -> dict[str, object]:
         dtypes = CONTRACTS["teacher_calls"].dtypes
