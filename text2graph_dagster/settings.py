@@ -27,6 +27,10 @@ class CorpusSettings(_Section):
         32, ge=8, description="budget of a passage, in words and punctuation marks; short ones suit a nano student"
     )
     max_document_bytes: int = Field(20_000_000, ge=1_000, description="larger files are quarantined")
+    max_page_bytes: int = Field(5_000_000, ge=1_000, description="the same for web pages, which take longer")
+    max_expansion: int = Field(200, ge=1, description="bytes that a byte of a compressed file may become")
+    max_reading_seconds: float = Field(60.0, gt=0, description="a PDF that takes longer is quarantined")
+    text_field: str = Field("text", min_length=1, description="the field or column of a row that holds its text")
     max_passage_characters: int = Field(4_000, ge=200, description="a longer sentence is split at white space")
     near_duplicate_jaccard: float = Field(0.8, gt=0, le=1, description="similarity of 5-character shingles")
 

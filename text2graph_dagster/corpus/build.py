@@ -118,7 +118,7 @@ def _add_documents(tables: _Tables, progress: Progress) -> None:
     tables.counts.update(dict.fromkeys(_COUNTED, 0))
     total = sum(path.stat().st_size for path in tables.folder.documents if path.is_file())
     done = 0
-    for number, item in enumerate(read_documents(tables.folder, tables.settings.max_document_bytes), 1):
+    for number, item in enumerate(read_documents(tables.folder, tables.settings), 1):
         done += item.size
         tables.counts["documents_in"] += 1
         if isinstance(item, Refused):

@@ -111,7 +111,7 @@ def test_documents_at_fault_go_to_quarantine_and_are_accounted_for(tmp_path: Pat
         "nul.txt": "nul_character",
         "one_line.txt": "no_sentence_end",
         "one_word.txt": "no_sentence_end",
-        "report.pdf": "unsupported_format",
+        "report.pdf": "broken_document",
     }
     assert tables.accounting["documents_in"] == 14
     assert tables.accounting["documents_quarantined"] == 12
