@@ -8,10 +8,11 @@ from typing import Any
 import polars as pl
 
 from text2graph_dagster import contracts
-from text2graph_dagster.corpus.cleaning import clean, detect_language
+from text2graph_dagster.corpus.cleaning import clean
 from text2graph_dagster.corpus.duplicates import find_duplicates, no_progress
 from text2graph_dagster.corpus.folder import CorpusFolder
 from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
+from text2graph_dagster.corpus.language import detect_language
 from text2graph_dagster.corpus.packing import pack_counted, unfit_stretches
 from text2graph_dagster.corpus.readers import Document, Refused, read_documents
 from text2graph_dagster.graph import Span, to_rows
