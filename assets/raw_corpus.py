@@ -19,7 +19,7 @@ from text2graph_dagster.progress import log_progress
     group_name="data",
     kinds={"duckdb", "polars"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
 )
 def raw_corpus(
     context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource

@@ -1,19 +1,18 @@
 """From a corpus folder to the tables raw_corpus, gold_graphs and quarantine, with an account of every document."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from text2graph_dagster import contracts
-from text2graph_dagster.corpus.cleaning import clean
 from text2graph_dagster.corpus.duplicates import find_duplicates, no_progress
 from text2graph_dagster.corpus.folder import CorpusFolder
 from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
 from text2graph_dagster.corpus.language import detect_language
-from text2graph_dagster.corpus.packing import pack_counted, unfit_stretches
+from text2graph_dagster.corpus.packing import pack_counted
+from text2graph_dagster.corpus.passages import prepare
 from text2graph_dagster.corpus.readers import Document, Refused, read_documents
 from text2graph_dagster.graph import Span, to_rows
 from text2graph_dagster.identity import digest, normalise
@@ -134,40 +133,13 @@ def _add_documents(tables: _Tables, progress: Progress) -> None:
 
 def _add_document(tables: _Tables, document: Document) -> bool:
     """Clean and pack one document; return whether it gave a passage (if not, quarantine says why)."""
-    text = clean(document.text)
-    language = detect_language(text, tables.folder.ontology.language)
-    settings = tables.settings
-    begun = len(tables.passages["text"])
-    refused = unfit_stretches(text, language, settings.max_passage_characters)
-    for start, end in _stretches_between([span for span, _ in refused], len(text)):
-        budgets = settings.passage_tokens, settings.max_passage_characters
-        for packed, tokens in pack_counted(text[start:end], language, *budgets):
-            span = Span(start + packed.start, start + packed.end)
-            if any(char.isalnum() for char in text[span.start : span.end]):
-                tables.add_passage(document.doc_id, text, span, tokens, "train", language)
-            else:
-                refused.append((span, "no_word"))
-    for reason in sorted({reason for _, reason in refused}):
-        spans = [span for span, why in refused if why == reason]
-        where = f"characters {spans[0].start} to {spans[0].end} of the cleaned text"
-        tables.refuse(document.doc_id, reason, where + (f" and {len(spans) - 1} more stretches" if spans[1:] else ""))
-    used = len(tables.passages["text"]) > begun
-    if used:
-        tables.counts["stretches_quarantined"] += len(refused)
-    elif not refused:
-        tables.refuse(document.doc_id, "empty_after_cleaning", "nothing but white space and invisible characters")
-    return used
-
-
-def _stretches_between(spans: list[Span], length: int) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of [0, length) that no span covers; spans may overlap."""
-    begin = 0
-    for span in sorted(spans, key=lambda s: (s.start, s.end)):
-        if begin < span.start:
-            yield begin, span.start
-        begin = max(begin, span.end)
-    if begin < length:
-        yield begin, length
+    made = prepare(document, tables.folder.ontology.language, tables.settings)
+    for span, tokens in made.passages:
+        tables.add_passage(document.doc_id, made.text, span, tokens, "train", made.language)
+    for reason, detail in made.refused:
+        tables.refuse(document.doc_id, reason, detail)
+    tables.counts.update(made.counts)
+    return bool(made.passages)
 
 
 def _add_gold(tables: _Tables, progress: Progress) -> None:

@@ -190,7 +190,7 @@ def test_relations_across_passages_and_repeated_gold_are_counted(tmp_path: Path)
 def test_gold_of_a_type_that_the_ontology_lacks_is_quarantined(tmp_path: Path, key: str, kind: str) -> None:
     bad = gold_line("Ana Berg lives in Oslo.", id="g")
     bad[key][0]["type"] = "planet"
-    tables = run(make(tmp_path, {"a.txt": "x"}, [bad]))
+    tables = run(make(tmp_path, {"a.txt": "Per moved to Rome."}, [bad]))
     assert tables.quarantine.select("doc_id", "reason").rows() == [("gold.jsonl#g", "unknown_type")]
     assert f"no {kind} type 'planet'" in tables.quarantine["detail"][0]
     assert tables.gold_graphs.is_empty()
