@@ -37,6 +37,9 @@ class CorpusSettings(_Section):
     passage_tokens: int = Field(
         32, ge=8, description="budget of a passage, in words and punctuation marks; short ones suit a nano student"
     )
+    overlap_sentences: int = Field(
+        0, ge=0, description="sentences of a passage that the next one repeats; never in gold, and never all of them"
+    )
     max_document_bytes: int = Field(20_000_000, ge=1_000, description="larger files are quarantined")
     max_page_bytes: int = Field(5_000_000, ge=1_000, description="the same for web pages, which take longer")
     max_expansion: int = Field(200, ge=1, description="bytes that a byte of a compressed file may become")

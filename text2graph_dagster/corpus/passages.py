@@ -61,11 +61,11 @@ def _pack(
     text: str, language: str, settings: CorpusSettings, blocked: BlockList | None
 ) -> tuple[list[tuple[Span, int]], list[_Refused]]:
     """Return the passages that may be taught, and the stretches that may not."""
-    longest = settings.max_passage_characters
+    longest, overlap = settings.max_passage_characters, settings.overlap_sentences
     refused: list[_Refused] = [(span, reason, "") for span, reason in unfit_stretches(text, language, longest)]
     passages: list[tuple[Span, int]] = []
     for start, end in _stretches_between([span for span, *_ in refused], len(text)):
-        for packed, tokens in pack_counted(text[start:end], language, settings.passage_tokens, longest):
+        for packed, tokens in pack_counted(text[start:end], language, settings.passage_tokens, longest, overlap):
             span = Span(start + packed.start, start + packed.end)
             words = text[span.start : span.end]
             hit = blocked.hit(words) if blocked else None
