@@ -39,12 +39,16 @@ def prepare(document: Document, expected_language: str, settings: CorpusSettings
     language = detect_language(text, expected_language)
     counts = Counter({f"encoding_{document.encoding}": 1, "documents_cleaned": int(text != document.text)})
     blocked = load_blocklist(settings.blocklist) if settings.blocklist else None
-    passages, refused = _pack(text, language, settings, blocked)
-    verdict = judge_document(text, settings.quality) if passages else None
-    if verdict:
-        refusals, passages = [verdict], []
+    unfit = unfit_stretches(text, language, settings.max_passage_characters)
+    stretches = list(_stretches_between([span for span, _ in unfit], len(text)))
+    refusals: list[tuple[str, str]] = []
+    passages: list[tuple[Span, int]] = []
+    if stretches and (verdict := judge_document(text, settings.quality)):
+        refusals = [verdict]
         counts[f"quarantined_{verdict[0]}"] += 1
     else:
+        passages, refused = _pack(text, stretches, language, settings, blocked)
+        refused = [(span, reason, "") for span, reason in unfit] + refused
         refusals = _summarise(refused)
         counts.update(f"quarantined_{reason}" for _, reason, _ in refused)
         counts["stretches_quarantined"] += len(refused) if passages else 0
@@ -58,14 +62,18 @@ _Refused = tuple[Span, str, str]  # where, the reason, and more about it
 
 
 def _pack(
-    text: str, language: str, settings: CorpusSettings, blocked: BlockList | None
+    text: str,
+    stretches: list[tuple[int, int]],
+    language: str,
+    settings: CorpusSettings,
+    blocked: BlockList | None,
 ) -> tuple[list[tuple[Span, int]], list[_Refused]]:
-    """Return the passages that may be taught, and the stretches that may not."""
-    longest, overlap = settings.max_passage_characters, settings.overlap_sentences
-    refused: list[_Refused] = [(span, reason, "") for span, reason in unfit_stretches(text, language, longest)]
+    """Return the passages of the stretches that may be taught, and those that may not."""
+    budgets = settings.passage_tokens, settings.max_passage_characters, settings.overlap_sentences
+    refused: list[_Refused] = []
     passages: list[tuple[Span, int]] = []
-    for start, end in _stretches_between([span for span, *_ in refused], len(text)):
-        for packed, tokens in pack_counted(text[start:end], language, settings.passage_tokens, longest, overlap):
+    for start, end in stretches:
+        for packed, tokens in pack_counted(text[start:end], language, *budgets):
             span = Span(start + packed.start, start + packed.end)
             words = text[span.start : span.end]
             hit = blocked.hit(words) if blocked else None

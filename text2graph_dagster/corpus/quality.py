@@ -18,9 +18,11 @@ RUN = 10  # tokens that a repeated run has at least
 _LEAST_LINES, _LEAST_TOKENS = 6, 100  # shares of less than so much say nothing
 _LEAST_PASSAGE_TOKENS = 16
 _ITEM = re.compile(r"\s*(?:[-*+•·▪●◦|]|\(?\d{1,3}[.)、])\s*\S")
-_SYMBOL = re.compile(r"[^\w\s]")
+# Vowel signs and accents that stand for themselves are part of words, though Python's \w does not know them.
+_SYMBOL = re.compile(
+    r"[^\w\s\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u0670\u06d6-\u06ed\u0900-\u109f\u1780-\u17ff\u200c\u200d]"
+)
 _ASCII_SYMBOL = re.compile(r"[^\w\s]", re.ASCII)  # the same on ASCII, and faster
-_WORD = re.compile(r"\w+")
 
 
 def judge_document(text: str, settings: QualitySettings) -> Verdict | None:

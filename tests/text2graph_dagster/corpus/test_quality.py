@@ -12,6 +12,7 @@ from text2graph_dagster.settings import QualitySettings
 
 PROSE = "Ana Berg lives in Oslo, where she designed the library that was opened in 2003 by the mayor."
 CHINESE = "这家公司成立于一九八五年，总部位于北京，主要生产计算机和软件，创始人是一位大学教授。"
+HINDI = "वह ओस्लो में रहती है और उसका भाई रोम में एक छोटी बेकरी चलाता है, जो बहुत प्रसिद्ध है।"
 OFF = QualitySettings(
     min_document_tokens=0,
     max_repeated_lines=1,
@@ -37,7 +38,7 @@ def test_a_document_is_refused_with_what_was_measured(reason: str, text: str) ->
     assert judge_document(text, OFF) is None
 
 
-@pytest.mark.parametrize("text", [PROSE, CHINESE, f"# Ana\n\n{PROSE}\n\n- Library\n- Bridge", "Paris AFP"])
+@pytest.mark.parametrize("text", [PROSE, CHINESE, f"# Ana\n\n{PROSE}\n\n- Library\n- Bridge", "Paris AFP", HINDI])
 def test_good_documents_pass(text: str) -> None:
     assert judge_document(text, QualitySettings()) is None
     assert judge_passage(text, count_tokens(text), QualitySettings()) is None
