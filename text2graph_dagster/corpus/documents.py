@@ -10,7 +10,7 @@ MAX_ID_CHARACTERS = 200
 class Document:
     """One text. `path` is relative to the corpus, `line` counts from 1 where a file holds many, `size` is its bytes.
 
-    `encoding` is how the file's bytes were read; formats that say so themselves have "utf-8".
+    `encoding` is how the bytes were read; empty where the format (PDF, Word) settles it.
     """
 
     doc_id: str

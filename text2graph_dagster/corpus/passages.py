@@ -37,7 +37,9 @@ def prepare(document: Document, expected_language: str, settings: CorpusSettings
     """
     text = clean(document.text)
     language = detect_language(text, expected_language)
-    counts = Counter({f"encoding_{document.encoding}": 1, "documents_cleaned": int(text != document.text)})
+    counts = Counter({"documents_cleaned": int(text != document.text)})
+    if document.encoding:
+        counts[f"encoding_{document.encoding}"] += 1
     blocked = load_blocklist(settings.blocklist) if settings.blocklist else None
     unfit = unfit_stretches(text, language, settings.max_passage_characters)
     stretches = list(_stretches_between([span for span, _ in unfit], len(text)))

@@ -72,7 +72,7 @@ def _read_whole(path: Path, name: str, suffix: str, settings: CorpusSettings) ->
         if size > limit:
             return Refused(name, "too_large", f"{size} bytes; split files of more than {limit}", size)
         if suffix in _EXTRACT:
-            text = _EXTRACT[suffix](path, settings)
+            text, encoding = _EXTRACT[suffix](path, settings), ""
         else:
             text, encoding = _read_text(path.read_bytes(), is_page=suffix in _PAGES)
     except OSError as error:
