@@ -63,13 +63,17 @@ def pack_counted(
             return [(Span(first, last), tokens)]
     packed: list[tuple[Span, int]] = []
     open_: list[_Counted] = []  # the sentences of the passage that is being filled
+    repeated = 0  # how many of them stand in the passage before, too
     for added in _pieces(text, max_tokens, max_characters, language):
         while open_ and not _fits(open_, added, max_tokens, max_characters):
+            if repeated and all(counted.sentence.heading for counted in open_[repeated:]):
+                open_, repeated = open_[repeated:], 0  # nothing new but headings: they go on alone
+                continue
             closed, headings = _close(open_, packed)
             carried = closed[1:][-overlap:] if overlap else []
             while carried and not _fits([*carried, *headings], added, max_tokens, max_characters):
                 carried = carried[1:]
-            open_ = [*carried, *headings]
+            open_, repeated = [*carried, *headings], len(carried)
         open_.append(added)
     if open_:
         packed.append(_passage(open_))

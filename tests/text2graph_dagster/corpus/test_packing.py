@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from text2graph_dagster.corpus.packing import (
@@ -106,6 +106,7 @@ def test_an_overlap_repeats_whole_sentences() -> None:
     assert texts(text, pack(text, "en", 9, overlap=5)) == ["One two. Three four. Five six.", f"Five six. {last}"]
 
 
+@example("Ana\nAna Ana Ana Ana = x =\n= x =\nAna ", 10, 1)
 @given(TEXTS, st.integers(5, 30), st.integers(1, 3))
 def test_overlapping_passages_go_on_and_leave_nothing_out(text: str, tokens: int, overlap: int) -> None:
     spans = pack(text, "en", tokens, overlap=overlap)
