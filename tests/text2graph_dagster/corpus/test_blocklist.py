@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from text2graph_dagster.corpus.blocklist import blocklist_digest, load_blocklist
@@ -57,6 +57,7 @@ def test_a_pattern_cannot_hang(tmp_path: Path) -> None:
     assert load_blocklist(tmp_path / "l.txt").hit("a" * 5_000_000 + "!") is None
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), min_size=1, max_size=12))
 def test_a_term_is_literal(tmp_path_factory: pytest.TempPathFactory, term: str) -> None:
     entry = unicodedata.normalize("NFC", " ".join(term.split()))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from text2graph_dagster.corpus.documents import Document
@@ -48,6 +48,7 @@ def test_nothing_left(text: str, reason: str) -> None:
     assert [why for why, _ in prepare(document(text), "en", CorpusSettings()).refused] == [reason]
 
 
+@settings(deadline=None)  # the first document imports its libraries
 @given(st.text(alphabet="ab .\n|-中。é\u0301\ufeff\u202e", max_size=200))
 def test_nothing_is_lost_without_a_word(text: str) -> None:
     made = prepare(document(text), "en", CorpusSettings(passage_tokens=8))
