@@ -43,7 +43,7 @@ install-test: $(VENV)/installed-test
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[documents]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml

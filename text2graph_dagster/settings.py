@@ -20,14 +20,34 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class QualitySettings(_Section):
+    """What is not worth learning from (corpus/quality.py); 1 switches a limit off, 0 a least."""
+
+    min_document_tokens: int = Field(2, ge=0, description="a shorter document is quarantined")
+    max_repeated_lines: float = Field(0.3, ge=0, le=1, description="share of characters in lines that repeat others")
+    max_repeated_runs: float = Field(0.5, ge=0, le=1, description="share of tokens in runs of ten that repeat others")
+    max_list_lines: float = Field(0.95, ge=0, le=1, description="share of lines that are list items or table rows")
+    max_symbols: float = Field(0.5, ge=0, le=1, description="share of a passage that is no letter, digit or blank")
+    min_distinct_words: float = Field(0.2, ge=0, le=1, description="share of a passage's words that are different")
+
+
 class CorpusSettings(_Section):
     """raw_corpus: from files to passages."""
 
     passage_tokens: int = Field(
         32, ge=8, description="budget of a passage, in words and punctuation marks; short ones suit a nano student"
     )
+    overlap_sentences: int = Field(
+        0, ge=0, description="sentences of a passage that the next one repeats; never in gold, and never all of them"
+    )
     max_document_bytes: int = Field(20_000_000, ge=1_000, description="larger files are quarantined")
+    max_page_bytes: int = Field(5_000_000, ge=1_000, description="the same for web pages, which take longer")
+    max_expansion: int = Field(200, ge=1, description="bytes that a byte of a compressed file may become")
+    max_reading_seconds: float = Field(60.0, gt=0, description="a PDF that takes longer is quarantined")
+    text_field: str = Field("text", min_length=1, description="the field or column of a row that holds its text")
     max_passage_characters: int = Field(4_000, ge=200, description="a longer sentence is split at white space")
+    quality: QualitySettings = QualitySettings()
+    blocklist: Path | None = Field(None, description="a file of terms; passages that hold one are quarantined")
     near_duplicate_jaccard: float = Field(0.8, gt=0, le=1, description="similarity of 5-character shingles")
 
 

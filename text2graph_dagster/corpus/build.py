@@ -2,7 +2,6 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any
 import polars as pl
 
 from text2graph_dagster import contracts
-from text2graph_dagster.corpus.cleaning import clean, detect_language
 from text2graph_dagster.corpus.duplicates import find_duplicates, no_progress
 from text2graph_dagster.corpus.folder import CorpusFolder
 from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
+from text2graph_dagster.corpus.language import detect_language
 from text2graph_dagster.corpus.minhash import Array, band_keys
-from text2graph_dagster.corpus.packing import pack_counted, unfit_stretches
+from text2graph_dagster.corpus.packing import pack_counted
+from text2graph_dagster.corpus.passages import Prepared, prepare
 from text2graph_dagster.corpus.readers import Document, Refused
 from text2graph_dagster.corpus.staging import Chunk, Outcome, Staging, work_off
 from text2graph_dagster.corpus.tables import CorpusTables, StagedPassages
@@ -131,9 +131,11 @@ def _write_part(folder: CorpusFolder, settings: CorpusSettings, chunk: Chunk) ->
     for item in chunk.items:
         if isinstance(item, Refused):
             tables.refuse(item.doc_id, item.reason, item.detail)
-        used = isinstance(item, Document) and _add_document(tables, item)
-        passages, refused = len(tables.passages["text"]), len(tables.refused["reason"])
-        outcomes.append(Outcome(used, tables.counts["stretches_quarantined"], passages, refused))
+            used, counts = False, {f"quarantined_{item.reason}": 1}
+        else:
+            made = _add_document(tables, item)
+            used, counts = bool(made.passages), dict(made.counts)
+        outcomes.append(Outcome(used, len(tables.passages["text"]), len(tables.refused["reason"]), counts))
     chunk.write(_passages(tables, settings), pl.DataFrame(tables.refused, schema=QUARANTINE), outcomes)
 
 
@@ -144,42 +146,14 @@ def _passages(tables: _Tables, settings: CorpusSettings) -> pl.DataFrame:
     return frame.with_columns(pl.Series("keys", keys, dtype=pl.Array(pl.UInt32, keys.shape[1])))
 
 
-def _add_document(tables: _Tables, document: Document) -> bool:
-    """Clean and pack one document; return whether it gave a passage (if not, quarantine says why)."""
-    text = clean(document.text)
-    language = detect_language(text, tables.folder.ontology.language)
-    settings = tables.settings
-    begun = len(tables.passages["text"])
-    refused = unfit_stretches(text, language, settings.max_passage_characters)
-    for start, end in _stretches_between([span for span, _ in refused], len(text)):
-        budgets = settings.passage_tokens, settings.max_passage_characters
-        for packed, tokens in pack_counted(text[start:end], language, *budgets):
-            span = Span(start + packed.start, start + packed.end)
-            if any(char.isalnum() for char in text[span.start : span.end]):
-                tables.add_passage(document.doc_id, text, span, tokens, "train", language)
-            else:
-                refused.append((span, "no_word"))
-    for reason in sorted({reason for _, reason in refused}):
-        spans = [span for span, why in refused if why == reason]
-        where = f"characters {spans[0].start} to {spans[0].end} of the cleaned text"
-        tables.refuse(document.doc_id, reason, where + (f" and {len(spans) - 1} more stretches" if spans[1:] else ""))
-    used = len(tables.passages["text"]) > begun
-    if used:
-        tables.counts["stretches_quarantined"] += len(refused)
-    elif not refused:
-        tables.refuse(document.doc_id, "empty_after_cleaning", "nothing but white space and invisible characters")
-    return used
-
-
-def _stretches_between(spans: list[Span], length: int) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of [0, length) that no span covers; spans may overlap."""
-    begin = 0
-    for span in sorted(spans, key=lambda s: (s.start, s.end)):
-        if begin < span.start:
-            yield begin, span.start
-        begin = max(begin, span.end)
-    if begin < length:
-        yield begin, length
+def _add_document(tables: _Tables, document: Document) -> Prepared:
+    """Clean and pack one document, and append what was made of it."""
+    made = prepare(document, tables.folder.ontology.language, tables.settings)
+    for span, tokens in made.passages:
+        tables.add_passage(document.doc_id, made.text, span, tokens, "train", made.language)
+    for reason, detail in made.refused:
+        tables.refuse(document.doc_id, reason, detail)
+    return made
 
 
 def _add_gold(tables: _Tables, progress: Progress) -> None:

@@ -58,9 +58,9 @@ def open_corpus(path: Path) -> CorpusFolder:
     _refuse_escapes(path, files)
     ontology = load_ontology(path / ONTOLOGY)
     special = {path / ONTOLOGY, path / KNOWLEDGE_BASE, path / GOLD}
-    documents = tuple(file for file in files if file not in special)
+    documents = tuple(file for file in files if file not in special and not _describes_data(file))
     if not documents:
-        raise UserError(f"{path} holds no document; add .txt, .md or .jsonl files.")
+        raise UserError(f"{path} holds no document; add files (docs/bring-your-corpus.md has the formats).")
     knowledge_base, gold = path / KNOWLEDGE_BASE, path / GOLD
     return CorpusFolder(
         name=name,
@@ -109,6 +109,12 @@ def _files(root: Path) -> Iterator[Path]:
     yield from sorted(found, key=lambda file: relative_name(root, file))
 
 
+def _describes_data(file: Path) -> bool:
+    """Tell whether a file belongs to a directory that `datasets` saved and holds no row of it."""
+    beside = {"dataset_info.json": "state.json", "state.json": "dataset_info.json"}.get(file.name)
+    return file.name == "dataset_dict.json" or (beside is not None and (file.parent / beside).is_file())
+
+
 def _refuse_escapes(root: Path, files: list[Path]) -> None:
     inside = root.resolve()
     for file in files:
@@ -117,6 +123,6 @@ def _refuse_escapes(root: Path, files: list[Path]) -> None:
         try:
             target = file.resolve()
         except (OSError, RuntimeError):
-            raise UserError(f"the link {file} leads in a circle; remove it.") from None
+            continue  # it leads in a circle: reading it fails, and the document goes to quarantine
         if not target.is_relative_to(inside):
             raise UserError(f"the link {file} leads out of the corpus; copy the file into the folder instead.")

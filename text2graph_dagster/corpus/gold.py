@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.corpus.readers import (
-    DEFAULT_MAX_BYTES,
-    Line,
-    Refused,
-    check_text,
-    line_id,
-    read_json_lines,
-)
+from text2graph_dagster.corpus.documents import Refused, check_text, row_id
+from text2graph_dagster.corpus.formats.json_lines import DEFAULT_MAX_BYTES, Line, read_json_lines
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 
@@ -73,7 +67,7 @@ def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDo
         if isinstance(line, Refused):
             yield line
             continue
-        doc_id = line_id(path.name, line, seen)
+        doc_id = row_id(path.name, line.number, line.value.get("id"), seen)
         try:
             yield _document(doc_id, line)
         except _BadAnnotationError as error:

@@ -1,7 +1,7 @@
 """Sentences, and passages: whole sentences packed one after the other up to a budget of tokens.
 
-All offsets are code points into the text that was given; spans are in order, do not overlap, and leave out nothing but
-white space.
+All offsets are code points into the text that was given; spans are in order, leave out nothing but white space, and do
+not overlap unless that is asked for.
 """
 
 import re
@@ -34,17 +34,24 @@ def sentences(text: str, language: str) -> list[Span]:
     return [Span(sentence.start, sentence.end) for sentence in split(text, language)]
 
 
-def pack(text: str, language: str, max_tokens: int, max_characters: int = DEFAULT_MAX_CHARACTERS) -> list[Span]:
+def pack(
+    text: str, language: str, max_tokens: int, max_characters: int = DEFAULT_MAX_CHARACTERS, overlap: int = 0
+) -> list[Span]:
     """Return passages: sentences packed greedily up to `max_tokens` tokens and `max_characters` characters.
 
     A heading opens a passage with what follows it. A sentence over `max_tokens` makes a passage alone, or with the
     heading before it. One over `max_characters`, or over RUN_ON_FACTOR times `max_tokens`, is taken line by line; only
     a line over `max_characters` is cut, into pieces of at most `max_tokens`, at white space where there is any.
+
+    With an `overlap` a passage begins with up to so many last sentences of the one before, never with all of them, and
+    only as far as the next sentence still fits.
     """
-    return [span for span, _ in pack_counted(text, language, max_tokens, max_characters)]
+    return [span for span, _ in pack_counted(text, language, max_tokens, max_characters, overlap)]
 
 
-def pack_counted(text: str, language: str, max_tokens: int, max_characters: int) -> list[tuple[Span, int]]:
+def pack_counted(
+    text: str, language: str, max_tokens: int, max_characters: int, overlap: int = 0
+) -> list[tuple[Span, int]]:
     """Return what `pack` returns, each passage with its number of tokens."""
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
     if first >= last:
@@ -56,9 +63,17 @@ def pack_counted(text: str, language: str, max_tokens: int, max_characters: int)
             return [(Span(first, last), tokens)]
     packed: list[tuple[Span, int]] = []
     open_: list[_Counted] = []  # the sentences of the passage that is being filled
+    repeated = 0  # how many of them stand in the passage before, too
     for added in _pieces(text, max_tokens, max_characters, language):
         while open_ and not _fits(open_, added, max_tokens, max_characters):
-            open_ = _close(open_, packed)
+            if repeated and all(counted.sentence.heading for counted in open_[repeated:]):
+                open_, repeated = open_[repeated:], 0  # nothing new but headings: they go on alone
+                continue
+            closed, headings = _close(open_, packed)
+            carried = closed[1:][-overlap:] if overlap else []
+            while carried and not _fits([*carried, *headings], added, max_tokens, max_characters):
+                carried = carried[1:]
+            open_, repeated = [*carried, *headings], len(carried)
         open_.append(added)
     if open_:
         packed.append(_passage(open_))
@@ -80,15 +95,15 @@ def _fits(open_: list[_Counted], added: _Counted, max_tokens: int, max_character
     return added.tokens + sum(counted.tokens for counted in open_) <= max_tokens
 
 
-def _close(open_: list[_Counted], packed: list[tuple[Span, int]]) -> list[_Counted]:
-    """Add the open sentences to `packed` and return the headings at their end, which belong to what follows."""
+def _close(open_: list[_Counted], packed: list[tuple[Span, int]]) -> tuple[list[_Counted], list[_Counted]]:
+    """Add the open sentences to `packed`; return them and the headings at their end, which belong to what follows."""
     end = len(open_)
     while end > 0 and open_[end - 1].sentence.heading:
         end -= 1
     if end == 0:  # nothing but headings: too much for what follows, which keeps the last of several
         end = max(1, len(open_) - 1)
     packed.append(_passage(open_[:end]))
-    return open_[end:]
+    return open_[:end], open_[end:]
 
 
 def _passage(counted: list[_Counted]) -> tuple[Span, int]:

@@ -1,4 +1,7 @@
-"""Splitting text into sentences by rules, for English and Chinese and what is punctuated like them.
+"""Splitting text into sentences by rules, for English and Chinese and, without their abbreviations, any language.
+
+What ends a sentence in Arabic, Urdu, Hindi, Armenian, Amharic, Khmer or Burmese ends one here; Thai, which has blanks
+for it, is packed by lines.
 
 Linear in the length of the text whatever is in it: every pattern matches in one go wherever it can begin.
 """
@@ -20,11 +23,11 @@ class Sentence:
 _BLANK_LINE = re.compile(r"\n[^\S\n]*(?=\n)")
 _LINE = re.compile(r"[^\n]+")
 _LIST_ITEM = re.compile(r"[-*+]\s|[•·▪●|]|\(?\d{1,3}[.)]\s|\d{1,3}、|[（(][一二三四五六七八九十\d]{1,3}[)）]")
-_ENDS = re.compile("[.!?。！？．｡…:：][\"'”’»)\\]」』）】》]*$")
-_NOT_HEADING_END = re.compile(r"[,;，；、.!?。！？．｡…][\"'”’»)\]」』）】》]*$")
+_ENDS = re.compile("[.!?。！？．｡…:：؟۔।॥։።។။][\"'”’»)\\]」』）】》]*$")
+_NOT_HEADING_END = re.compile(r"[,;，；、.!?。！？．｡…؟۔।॥։።។။][\"'”’»)\]」』）】》]*$")
 _MAX_HEADING_CHARACTERS, _MAX_HEADING_WORDS = 80, 12
 
-_TERMINATOR = re.compile("(?P<marks>[.!?。！？．｡…]+)(?P<closers>[\"'”’»)\\]」』）】》]*)")
+_TERMINATOR = re.compile("(?P<marks>[.!?。！？．｡…؟۔।॥։።។။]+)(?P<closers>[\"'”’»)\\]」』）】》]*)")
 _LAST_WORD = re.compile(r"[^\s(\[{\"'“‘«/—–]*$")
 _NEXT_WORD = re.compile(r"\s*[\"'“‘«(\[]*(\w+)(?![\w.])")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")

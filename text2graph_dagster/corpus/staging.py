@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,18 +27,19 @@ CHUNK_DOCUMENTS, CHUNK_CHARACTERS = 1_000, 1_000_000
 _ALONE, _MOST_PROCESSES = 12, 4
 _DOCUMENTS, _PASSAGES, _REFUSED = ".documents.parquet", ".passages.parquet", ".refused.parquet"
 _LEAST_ALIVE = 0.5
+_COUNTS = pl.List(pl.Struct({"item": pl.String, "count": pl.Int64}))
 
 Item = Document | Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a document gave a passage; refused stretches, passages and rows of quarantine up to and with it."""
+    """Whether a document gave a passage; passages and rows of quarantine up to and with it; what else is counted."""
 
     used: bool
-    stretches: int
     passages: int
     refused: int
+    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,14 @@ class Chunk:
 
     def write(self, passages: pl.DataFrame, refused: pl.DataFrame, outcomes: Sequence[Outcome]) -> None:
         """Write the part; it counts from the moment when its documents are there."""
-        counts = {name: np.array([getattr(outcome, name) for outcome in outcomes]) for name in Outcome.__slots__}
-        of_passage = np.repeat(self.documents, np.diff(counts["passages"], prepend=0))
-        of_refused = np.repeat(self.documents, np.diff(counts["refused"], prepend=0))
-        documents = {
-            "document": self.documents,
-            "used": counts["used"],
-            "stretches": np.diff(counts["stretches"], prepend=0),
-        }
+        of_passage = np.repeat(self.documents, np.diff([outcome.passages for outcome in outcomes], prepend=0))
+        of_refused = np.repeat(self.documents, np.diff([outcome.refused for outcome in outcomes], prepend=0))
+        counts = [[{"item": item, "count": n} for item, n in outcome.counts.items()] for outcome in outcomes]
+        documents = {"document": self.documents, "used": [outcome.used for outcome in outcomes], "counts": counts}
         for frame, suffix in (
             (passages.with_columns(pl.Series("document", of_passage, dtype=pl.UInt64)), _PASSAGES),
             (refused.with_columns(pl.Series("document", of_refused, dtype=pl.UInt64)), _REFUSED),
-            (pl.DataFrame(documents), _DOCUMENTS),
+            (pl.DataFrame(documents, schema_overrides={"counts": _COUNTS}), _DOCUMENTS),
         ):
             unfinished = _file(self.stem, ".tmp")
             frame.write_parquet(unfinished, compression_level=1)
@@ -122,7 +119,7 @@ class Staging:
                     "documents_in": documents.height,
                     "documents_with_passages": used,
                     "documents_quarantined": documents.height - used,
-                    "stretches_quarantined": int(documents["stretches"].sum()),
+                    **_summed(documents["counts"]),
                 },
                 _alive(_file(stem, _REFUSED), alive),
             )
@@ -191,6 +188,11 @@ class Staging:
     def _remove(self, stem: Path) -> None:
         for suffix in (_DOCUMENTS, _PASSAGES, _REFUSED):
             _file(stem, suffix).unlink(missing_ok=True)
+
+
+def _summed(counts: pl.Series) -> dict[str, int]:
+    rows = counts.explode().drop_nulls().struct.unnest()
+    return dict(rows.group_by("item").agg(pl.col("count").sum()).sort("item").iter_rows())
 
 
 def _digest_of(item: Item) -> int:

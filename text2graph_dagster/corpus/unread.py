@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from text2graph_dagster.corpus.blocklist import blocklist_digest
 from text2graph_dagster.corpus.folder import CorpusFolder, relative_name
 from text2graph_dagster.corpus.readers import read_documents
 from text2graph_dagster.corpus.staging import Item, Staging
@@ -20,7 +21,8 @@ def version_of(folder: CorpusFolder, settings: CorpusSettings) -> str:
     package = Path(__file__).parent
     sources = [package.parent / "identity.py", *sorted(package.rglob("*.py"))]
     programs = [path.read_text(encoding="utf-8") for path in sources]
-    return digest(folder.name, folder.ontology.language, settings.model_dump_json(), *programs)
+    blocked = blocklist_digest(settings.blocklist)
+    return digest(folder.name, folder.ontology.language, settings.model_dump_json(), blocked, *programs)
 
 
 def unread(
@@ -34,7 +36,7 @@ def unread(
         file, before = _file_digest(folder, path), done
         if not (file and staging.holds(file)):
             alone = replace(folder, documents=(path,))
-            for number, item in enumerate(read_documents(alone, settings.max_document_bytes), 1):
+            for number, item in enumerate(read_documents(alone, settings), 1):
                 done += item.size
                 if number % PROGRESS_EVERY == 0:
                     progress(done, total, "bytes read")

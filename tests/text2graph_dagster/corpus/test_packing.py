@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from text2graph_dagster.corpus.packing import (
@@ -97,6 +97,29 @@ def test_whole_sentences_are_packed_up_to_the_budget() -> None:
     assert texts(text, pack(text, "en", 4)) == ["One two three.", "Four five six.", "Seven eight nine."]
     assert texts(text, pack(text, "en", 12)) == [text]
     assert pack(" \n ", "en", 8) == []
+
+
+def test_an_overlap_repeats_whole_sentences() -> None:
+    text = "One two. Three four. Five six. Seven eight nine ten eleven."
+    last = "Seven eight nine ten eleven."
+    assert texts(text, pack(text, "en", 6, overlap=1)) == ["One two. Three four.", "Three four. Five six.", last]
+    assert texts(text, pack(text, "en", 9, overlap=5)) == ["One two. Three four. Five six.", f"Five six. {last}"]
+
+
+@example("Ana\nAna Ana Ana Ana = x =\n= x =\nAna ", 10, 1)
+@given(TEXTS, st.integers(5, 30), st.integers(1, 3))
+def test_overlapping_passages_go_on_and_leave_nothing_out(text: str, tokens: int, overlap: int) -> None:
+    spans = pack(text, "en", tokens, overlap=overlap)
+    at = 0
+    for span in spans:
+        assert text[at : span.start].strip() == ""
+        assert span.end > at
+        at = span.end
+    assert text[at:].strip() == ""
+    for first, second in itertools.pairwise(spans):
+        assert first.start < second.start
+        shared = [s for s in split(text, "en") if second.start <= s.start and s.end <= first.end]
+        assert len(shared) <= overlap
 
 
 def test_a_heading_is_packed_with_what_follows() -> None:

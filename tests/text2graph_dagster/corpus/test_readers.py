@@ -2,12 +2,18 @@
 
 import json
 import os
+import random
 from pathlib import Path
 
 import pytest
 
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.corpus.readers import Document, Refused, read_documents
+from text2graph_dagster.settings import CorpusSettings
+
+FRENCH = "Le conseil s'est réuni à Orléans, où l'hôtel de ville fut inauguré par le maire, né à Besançon en été. " * 2
+CHINESE = "这家公司成立于一九八五年，总部位于北京，主要生产计算机和软件，创始人是一位大学教授。"
+TRADITIONAL = "這家公司成立於一九八五年，總部位於臺北，主要生產電腦和軟體，創辦人是一位大學教授。"
 
 
 def read(tmp_path: Path, files: dict[str, bytes], max_bytes: int = 10_000) -> list[Document | Refused]:
@@ -16,7 +22,7 @@ def read(tmp_path: Path, files: dict[str, bytes], max_bytes: int = 10_000) -> li
     (path / "ontology.yaml").write_text("entity_types: [thing]")
     for name, data in files.items():
         (path / name).write_bytes(data)
-    return list(read_documents(open_corpus(path), max_bytes))
+    return list(read_documents(open_corpus(path), CorpusSettings(max_document_bytes=max_bytes)))
 
 
 def only(tmp_path: Path, name: str, data: bytes) -> Document | Refused:
@@ -26,16 +32,28 @@ def only(tmp_path: Path, name: str, data: bytes) -> Document | Refused:
 
 
 @pytest.mark.parametrize(
-    ("data", "text"),
+    ("data", "text", "encoding"),
     [
-        (b"caf\xc3\xa9", "café"),
-        (b"\xef\xbb\xbfcaf\xc3\xa9", "café"),
-        ("café".encode("utf-16"), "café"),
-        (b"\xfe\xff" + "café".encode("utf-16-be"), "café"),
+        (b"caf\xc3\xa9", "café", "utf-8"),
+        (b"\xef\xbb\xbfcaf\xc3\xa9", "café", "utf-8"),
+        ("café".encode("utf-16"), "café", "utf-16-le"),
+        (b"\xfe\xff" + "café".encode("utf-16-be"), "café", "utf-16-be"),
+        (b"\xff\xfe\0\0" + "café".encode("utf-32-le"), "café", "utf-32-le"),
+        ("A café in Oslo".encode("utf-16-be"), "A café in Oslo", "utf-16-be"),
+        (FRENCH.encode("latin-1"), FRENCH, "cp1252"),
+        (CHINESE.encode("gb18030"), CHINESE, "gb18030"),
+        (TRADITIONAL.encode("big5"), TRADITIONAL, "big5"),
     ],
 )
-def test_encodings_of_a_file(tmp_path: Path, data: bytes, text: str) -> None:
-    assert only(tmp_path, "a.TXT", data) == Document("a.TXT", text, "a.TXT", None, len(data))
+def test_encodings_of_a_file(tmp_path: Path, data: bytes, text: str, encoding: str) -> None:
+    assert only(tmp_path, "a.TXT", data) == Document("a.TXT", text, "a.TXT", None, len(data), encoding)
+
+
+def test_random_bytes_are_no_text(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    files = {f"{n}.txt": bytes(rng.choice(range(1, 256)) for _ in range(n)) for n in (30, 200, 3_000)}
+    items = read(tmp_path, files)
+    assert [item.reason for item in items if isinstance(item, Refused)] == ["wrong_encoding"] * 3
 
 
 @pytest.mark.parametrize(
@@ -49,7 +67,8 @@ def test_encodings_of_a_file(tmp_path: Path, data: bytes, text: str) -> None:
         ("a.txt", "café".encode("latin-1"), "wrong_encoding"),
         ("a.txt", b"\xff\xfeodd", "wrong_encoding"),
         ("a.txt", b"x" * 10_001, "too_large"),
-        ("a.pdf", b"%PDF-1.7", "unsupported_format"),
+        ("a.epub", b"PK", "unsupported_format"),
+        ("a.txt", b"PK\x03\x04 an archive", "unsupported_format"),
         ("a.jsonl", b'{"text": "cut', "broken_json"),
         ("a.jsonl", b'["a list"]', "broken_json"),
         ("a.jsonl", b"[" * 9_000, "broken_json"),

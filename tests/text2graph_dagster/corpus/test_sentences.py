@@ -103,3 +103,16 @@ def test_tokens() -> None:
 @given(st.text(alphabet="ab1_ .,'-\n\t$é中", max_size=40))
 def test_ascii_is_counted_like_everything_else(text: str) -> None:
     assert count_tokens(text) == len(TOKEN.findall(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("هل تعيش في أوسلو؟ نعم. ولدت في برغن.", 3),
+        ("वह ओस्लो में रहती है। उसका भाई रोम में है।", 2),
+        ("Նա ապրում է Օսլոյում։ Նա ծնվել է Բերգենում։", 2),
+        ("Она живёт в Осло. Её брат живёт в Риме!", 2),
+    ],
+)
+def test_sentences_of_other_scripts(text: str, count: int) -> None:
+    assert len(sentences(text, "other")) == count

@@ -1,0 +1,111 @@
+"""A user's list of terms and patterns: passages that hold one of them are not taught.
+
+Matched by RE2, all terms at once and in time linear in the text whatever the list says; Python's `re` would try one
+term after the other, and a pattern could hang it.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.identity import digest
+
+_PATTERN = "re:"
+_MEMORY = 256 << 20  # what RE2 may use; it works without, more slowly
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+@dataclass(frozen=True)
+class BlockList:
+    """Compiled terms and patterns. A term stands between word boundaries, except in scripts that have none."""
+
+    name: str
+    terms: Any
+    lines: dict[str, int]
+    patterns: tuple[tuple[int, Any], ...]
+
+    def hit(self, text: str) -> str | None:
+        """Return which line of the list the text hits, or None; the term itself is not repeated in tables."""
+        found = self.terms.search(text) if self.terms is not None else None
+        if found is not None:
+            return f"line {self.lines.get(_key(next(filter(None, found.groups()))), '?')} of {self.name}"
+        for number, pattern in self.patterns:
+            if pattern.search(text) is not None:
+                return f"line {number} of {self.name}"
+        return None
+
+
+def load_blocklist(path: Path) -> BlockList:
+    """Read a list, UTF-8: a term or, after `re:`, a pattern in RE2's syntax on each line; `#` begins a comment.
+
+    Case does not matter. A list is read once as long as its content stays.
+
+    Raises:
+        UserError: there is no such file, it is not UTF-8, it is empty, or a pattern is wrong.
+    """
+    try:
+        return _compile(path.name, path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"the block-list {path} cannot be read ({error.strerror}); mend corpus.blocklist.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"the block-list {path} is not UTF-8; save it as UTF-8.") from None
+
+
+def blocklist_digest(path: Path | None) -> str:
+    """Return a digest of the list's content: what is made with one list is not what is made with another."""
+    return digest(path.read_text(encoding="utf-8-sig", errors="replace")) if path and path.is_file() else ""
+
+
+@lru_cache(maxsize=4)
+def _compile(name: str, content: str) -> BlockList:
+    terms: list[str] = []
+    lines: dict[str, int] = {}
+    patterns: list[tuple[int, Any]] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        entry = unicodedata.normalize("NFC", line).strip()
+        if entry.startswith(_PATTERN):
+            patterns.append((number, _re2(entry.removeprefix(_PATTERN).strip(), f"line {number} of {name}")))
+        elif entry and not entry.startswith("#"):
+            terms.append(entry)
+            lines.setdefault(_key(entry), number)
+    if not terms and not patterns:
+        raise UserError(f"the block-list {name} holds neither a term nor a pattern; leave corpus.blocklist empty.")
+    return BlockList(name, _re2(_any_of(terms), name) if terms else None, lines, tuple(patterns))
+
+
+def _any_of(terms: list[str]) -> str:
+    import re2
+
+    free: list[str] = []  # terms of scripts without blanks, or with something else than a word at an end
+    bound: list[str] = []
+    for term in sorted(terms, key=len, reverse=True):
+        words = r"\s+".join(re2.escape(word) for word in term.split())
+        (free if _CJK.search(term) or not (term[0].isalnum() and term[-1].isalnum()) else bound).append(words)
+    # RE2's \b knows ASCII only; what stands around the term may be taken into the match, one hit is enough.
+    forms = [f"({'|'.join(free)})"] if free else []
+    if bound:
+        forms.append(rf"(?:^|[^\pL\pN_])({'|'.join(bound)})(?:$|[^\pL\pN_])")
+    return "|".join(forms)
+
+
+def _key(found: str) -> str:
+    """Return the form in which a term is looked up: lower case, single blanks."""
+    return " ".join(found.lower().split())
+
+
+def _re2(pattern: str, where: str) -> Any:
+    import re2
+
+    options = re2.Options()
+    options.case_sensitive = False
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise UserError(f"{where} is no pattern that RE2 understands ({reason}); mend it.") from None
