@@ -60,12 +60,12 @@ class DenoiseSettings(_Section):
     """Mending distant supervision's labels (dataset/denoise.py); figures were chosen on the gazette's dev gold."""
 
     enabled: bool = True
-    keep_above: float = Field(0.53, ge=0, le=1, description="a relation less likely than this is dropped, others added")
+    keep_above: float = Field(0.55, ge=0, le=1, description="a relation less likely than this is dropped, others added")
     least_fact_weight: float = Field(
         0.85, ge=0, description="what a fact of the knowledge base adds at least to the log-odds of its statement"
     )
     most_fact_weight: float = Field(
-        2.0, ge=0, description="what it adds at most, where each fact's names stand together in one passage only"
+        4.0, ge=0, description="what it adds at most, where each fact's names stand together in one passage only"
     )
     rounds: int = Field(2, ge=1, description="how often labels are mended, each time with what the mended ones taught")
     least_labels: int = Field(40, ge=1, description="no words are learnt for a relation with fewer labels")

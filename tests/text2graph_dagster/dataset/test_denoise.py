@@ -20,8 +20,8 @@ ONTOLOGY = Ontology(
 STATES, DOES_NOT = "was born in", "paid a short visit to"
 
 
-def passage(number: int, words: str, labelled: bool) -> Passage:
-    person, city = f"Ana{number}", f"Ulm{number}"
+def passage(number: int, words: str, labelled: bool, names: int | None = None) -> Passage:
+    person, city = (f"{name}{number if names is None else number % names}" for name in ("Ana", "Ulm"))
     text = f"{person} {words} {city} that year."
     at = text.index(city)
     entities = (
@@ -33,10 +33,10 @@ def passage(number: int, words: str, labelled: bool) -> Passage:
 
 
 def corpus(size: int = 400) -> list[Passage]:
-    """Statements labelled in seven of ten cases, visits in one of ten."""
+    """Statements labelled in seven of ten cases, visits in one of ten; the same people are spoken of several times."""
     rng = random.Random(1)
     return [
-        passage(i, words, rng.random() < share)
+        passage(i, words, rng.random() < share, names=size // 3)
         for i, (words, share) in enumerate([(STATES, 0.7), (DOES_NOT, 0.1)] * (size // 2))
     ]
 
