@@ -20,12 +20,12 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from text2graph_dagster.dataset.cues import likelihood
 from text2graph_dagster.dataset.pairs import HASHED, Asked, Bools, Floats, Ints, PairTable
+from text2graph_dagster.dataset.regression import Model, fit, matrix
 from text2graph_dagster.dataset.saying import Passage
 from text2graph_dagster.graph import Graph, Relation, Span
 from text2graph_dagster.ontology import Ontology
@@ -34,9 +34,6 @@ from text2graph_dagster.settings import DenoiseSettings
 __all__ = ["Denoised", "Mender", "Passage", "denoise"]
 
 _FOLDS = 4
-_STRENGTH = 0.5  # inverse of the regularisation; chosen, like the thresholds, on the gazette's dev gold
-_TOLERANCE = 1e-2
-_LEAST_SEEN = 2  # a word seen once in a relation's pairs tells nothing
 _UNSEEN_REPETITIONS = 2.5  # so many are assumed beside those seen: a few labels are no proof that facts never repeat
 _OPTIMISM = 0.65  # of the assumption that each fact is stated at all
 _BATCH = 20_000  # passages whose pairs are held at one time
@@ -58,22 +55,6 @@ def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSe
     order.
     """
     return Mender.learn(passages, ontology, settings).mend(passages)
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """A fitted logistic regression: the columns it uses (hashed words, then cues), their weights, the intercept."""
-
-    columns: Ints
-    weights: Floats
-    intercept: float
-
-    def probabilities(self, words: Any, cues: Any) -> Floats:
-        """Return how likely each row is: (pairs, hashed words), (pairs, cues) to (pairs,)."""
-        dense = np.zeros(HASHED + cues.shape[1])
-        dense[self.columns] = self.weights
-        logits = words @ dense[:HASHED] + cues @ dense[HASHED:] + self.intercept
-        return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +136,7 @@ def _apply(
 class _Learnt:
     """A model per fold, that did not see it (none: cues). `mends`: labels are dropped and added; else they are left."""
 
-    models: Sequence[_Model]
+    models: Sequence[Model]
     mends: bool
 
 
@@ -176,7 +157,7 @@ def _fact_weight(asked: Asked, settings: DenoiseSettings) -> float:
     return min(max(0.0, float(np.log(odds)) - _OPTIMISM), settings.most_fact_weight)
 
 
-def _cross_judged(models: Sequence[_Model], table: PairTable, asked: Asked) -> Floats:
+def _cross_judged(models: Sequence[Model], table: PairTable, asked: Asked) -> Floats:
     """Return how likely each pair's statement is, by the model that did not see its passage."""
     folds, probabilities = table.keys[asked.rows] % _FOLDS, np.zeros(len(asked.rows))
     for fold, model in enumerate(models):
@@ -190,11 +171,11 @@ def _learn(table: PairTable, asked: Asked, settings: DenoiseSettings) -> _Learnt
     folds, labels = table.keys[asked.rows] % _FOLDS, asked.labels
     if any(min(seen.sum(), (~seen).sum()) < settings.least_labels for seen in _seen(labels, folds)):
         return None
-    matrix, columns = _matrix(table.words[asked.rows], asked.cues)
+    rows, columns = matrix(table.words[asked.rows], asked.cues)
     weight = max(_fact_weight(asked, settings), settings.least_fact_weight)
-    mended, models = labels, list[_Model]()
+    mended, models = labels, list[Model]()
     for number in range(settings.rounds):
-        fitted = [_fit(matrix[folds != fold], mended[folds != fold], columns) for fold in range(_FOLDS)]
+        fitted = [fit(rows[folds != fold], mended[folds != fold], columns) for fold in range(_FOLDS)]
         if any(model is None for model in fitted):
             break
         models = [model for model in fitted if model is not None]
@@ -211,17 +192,17 @@ def _learn_together(table: PairTable, thin: Mapping[str, Asked], settings: Denoi
         return {}
     cues = np.vstack([asked.cues for asked in thin.values()]).astype(np.float64)
     which = np.repeat(np.arange(len(thin)), [len(asked.rows) for asked in thin.values()])
-    matrix = np.hstack([cues, np.eye(len(thin))[which]])
+    joined = np.hstack([cues, np.eye(len(thin))[which]])
     labels = np.concatenate([asked.labels for asked in thin.values()])
     folds = table.keys[np.concatenate([asked.rows for asked in thin.values()])] % _FOLDS
-    columns = np.arange(matrix.shape[1])
-    fitted = [_fit(matrix[folds != fold], labels[folds != fold], columns) for fold in range(_FOLDS)]
+    columns = np.arange(joined.shape[1])
+    fitted = [fit(joined[folds != fold], labels[folds != fold], columns) for fold in range(_FOLDS)]
     if any(model is None for model in fitted):  # every pair is labelled: there is nothing to compare with
         return {name: _Learnt([], mends=False) for name in thin}
     models = [model for model in fitted if model is not None]
     logits = np.zeros(len(labels))
     for fold, model in enumerate(models):
-        logits[folds == fold] = matrix[folds == fold] @ model.weights + model.intercept
+        logits[folds == fold] = joined[folds == fold] @ model.weights + model.intercept
     probabilities = 1 / (1 + np.exp(-logits))
     explained = probabilities[labels].mean() - probabilities[~labels].mean()
     if labels.sum() >= settings.least_doubted and explained < settings.least_explained_by_cues:
@@ -229,7 +210,7 @@ def _learn_together(table: PairTable, thin: Mapping[str, Asked], settings: Denoi
     width = cues.shape[1]
     return {
         name: _Learnt(
-            [_Model(HASHED + columns[:width], m.weights[:width], m.intercept + m.weights[width + i]) for m in models],
+            [Model(HASHED + columns[:width], m.weights[:width], m.intercept + m.weights[width + i]) for m in models],
             mends=False,
         )
         for i, name in enumerate(thin)
@@ -238,23 +219,3 @@ def _learn_together(table: PairTable, thin: Mapping[str, Asked], settings: Denoi
 
 def _seen(labels: Bools, folds: Ints) -> Iterator[Bools]:
     return (labels[folds != fold] for fold in range(_FOLDS))
-
-
-def _matrix(words: Any, cues: Any) -> tuple[Any, Ints]:
-    """Return words and cues side by side without the columns that are hardly ever used, and the columns' numbers."""
-    from scipy.sparse import csr_matrix, hstack
-
-    used = np.flatnonzero(np.bincount(words.indices, minlength=HASHED) >= _LEAST_SEEN)
-    columns = np.concatenate([used, HASHED + np.arange(cues.shape[1])])
-    return hstack([words[:, used], csr_matrix(cues)], format="csr", dtype=np.float64), columns
-
-
-def _fit(matrix: Any, labels: Bools, columns: Ints) -> _Model | None:
-    """Return the regression, or None where all labels are the same."""
-    from sklearn.linear_model import LogisticRegression
-
-    if labels.all() or not labels.any():
-        return None
-    regression = LogisticRegression(solver="liblinear", C=_STRENGTH, tol=_TOLERANCE, random_state=0)
-    regression.fit(matrix, labels)
-    return _Model(columns, regression.coef_[0], float(regression.intercept_[0]))
