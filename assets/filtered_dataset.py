@@ -88,7 +88,7 @@ class Part:
     group_name="data",
     kinds={"duckdb", "polars"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     automation_condition=when_data_changed,
 )
 def filtered_dataset(

@@ -15,6 +15,8 @@ _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+|\n|[^\s]")
 _JOINED_BEFORE = re.compile(r"\w-$")
 _JOINED_AFTER = re.compile(r"-[^\W\d_a-z]")
+_NUMBER_BEFORE = re.compile(r"\d[.,]\d$")
+_NUMBER_AFTER = re.compile(r"\d[.,]\d")
 _SENTENCE_START = re.compile(r"(?:^|[.!?。！？\n]['\"”’)\]]*)\s*$")
 
 # Two capitals are a code (country, state, element) unless running text is known to write them.
@@ -82,7 +84,8 @@ class AliasIndex:
         """Let `alias` name `entity`; unusable aliases are ignored.
 
         The case of the alias counts. Beside it, a lower-case name is found at the beginning of a sentence with a
-        capital, and a longer name in capitals throughout, as headings write it.
+        capital, an English one of several words in title case and in the plural, and a longer name in capitals
+        throughout, as headings write it. (A possessive needs nothing: it ends a token.)
         """
         alias = unicodedata.normalize("NFC", alias)
         if not is_usable(alias):
@@ -93,9 +96,17 @@ class AliasIndex:
         if capitalised != alias:
             node = self._node(capitalised)
             node.initial = _with(node.initial, entity)
+        for form in _inflected(alias):
+            node = self._node(form)
+            node.exact = _with(node.exact, entity)
         if len(alias) >= _SHORTEST_SHOUTED and alias.upper() != alias and alias != alias.lower():
             node = self._node(alias.upper())
             node.exact = _with(node.exact, entity)
+
+    def add_literal(self, written: str, entity: int) -> None:
+        """Let a date or a number, just as it is written, name `entity`."""
+        node = self._node(written)
+        node.exact = _with(node.exact, entity)
 
     def block(self, alias: str) -> None:
         """Let `alias` name something that is of no interest: shorter names inside it are then not found."""
@@ -144,12 +155,28 @@ class AliasIndex:
         return best
 
 
+def _inflected(alias: str) -> tuple[str, ...]:
+    """Return the title case and the regular plural of a lower-case English name of several words."""
+    if not (alias.isascii() and " " in alias and alias == alias.lower() and alias[-1].isalpha()):
+        return ()
+    if alias.endswith(("s", "x", "z", "ch", "sh")):
+        plural = alias if alias.endswith("s") else f"{alias}es"
+    elif alias.endswith("y") and alias[-2] not in "aeiou":
+        plural = f"{alias[:-1]}ies"
+    else:
+        plural = f"{alias}s"
+    titles = (" ".join(word if word in _STOP_WORDS else word.capitalize() for word in alias.split()),)
+    return tuple(form for form in dict.fromkeys((*titles, plural)) if form != alias)
+
+
 def _begins_sentence(text: str, start: int) -> bool:
     return _SENTENCE_START.search(text, max(0, start - 8), start) is not None if start else True
 
 
 def _is_joined(text: str, start: int, end: int) -> bool:
-    """Tell whether a hyphen makes the span a part of a longer word."""
+    """Tell whether a hyphen makes the span a part of a longer word, or a comma or point one of a longer number."""
+    if _NUMBER_BEFORE.search(text, max(0, start - 2), start + 1) or _NUMBER_AFTER.match(text, end - 1):
+        return True
     return bool(
         (start >= 2 and text[start - 1] == "-" and _JOINED_BEFORE.search(text, start - 2, start))
         or (end < len(text) and text[end] == "-" and _JOINED_AFTER.match(text, end))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.teachers.aliases import AliasIndex, Match
 from text2graph_dagster.teachers.knowledge import Knowledge, KnownEntity
+from text2graph_dagster.teachers.literals import renderings
 
 _RARE = 5
 
@@ -14,7 +15,8 @@ def index_names(entities: Sequence[KnownEntity]) -> AliasIndex:
     """Return the index of every distinctive name; entities without a type of the ontology only block shorter names.
 
     A single word is not distinctive when it is a part of the names of more other entities than there are lines about
-    its bearer ("John", "City", "Battle"), nor a lower-case one that is only an alias ("house" for house music).
+    its bearer ("John", "City", "Battle"), nor a lower-case one that is only an alias ("house" for house music). Dates
+    and numbers are looked for in all their usual renderings.
     """
     parts = _name_parts(entities)
     built = AliasIndex()
@@ -26,6 +28,10 @@ def index_names(entities: Sequence[KnownEntity]) -> AliasIndex:
                 parts[alias] <= max(_RARE, entity.prior) and (alias != alias.lower() or alias == entity.name)
             ):
                 built.add(alias, number)
+            for written in renderings(alias) if entity.types else ():
+                built.add_literal(written, number)
+            if entity.types and renderings(alias):
+                built.add_literal(alias, number)
     return built
 
 

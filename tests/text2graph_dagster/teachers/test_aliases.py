@@ -116,3 +116,21 @@ def test_matches_are_ordered_disjoint_and_read_as_a_name(words: list[str], names
         surface = "".join(text[match.start : match.end].split()).casefold()
         assert match.candidates
         assert all("".join(aliases[c].split()).casefold() == surface for c in match.candidates)
+
+
+def test_an_english_common_name_is_found_in_title_case_and_in_the_plural() -> None:
+    text = "The Prime Minister met other prime ministers. A city council, two city councils."
+    assert found(text, "prime minister", "city council") == [
+        "Prime Minister",
+        "prime ministers",
+        "city council",
+        "city councils",
+    ]
+
+
+def test_a_number_inside_a_longer_one_is_no_name() -> None:
+    index = AliasIndex()
+    index.add_literal("1,200", 0)
+    index.add_literal("1865", 1)
+    text = "1,200 of 1,200,000 in 1865, not 11,200 nor 1865.5 nor 3.1865"
+    assert [(m.start, text[m.start : m.end]) for m in index.find(text)] == [(0, "1,200"), (22, "1865")]

@@ -109,6 +109,58 @@ def test_a_passage_without_names_is_an_empty_graph(tmp_path: Path) -> None:
     assert teacher(tmp_path, WORLD).annotate("", "en") == Graph()
 
 
+PLACES = Ontology(
+    "places",
+    "en",
+    (EntityType("place"),),
+    (RelationType("located in", signatures=(("place", "place"),), transitive=True),),
+)
+NESTED: list[dict[str, Any] | str] = [
+    line("Oslo", "located in", "Norway", "place", "place"),
+    line("Norway", "located in", "Europe", "place", "place"),
+    line("Oslo", "located in", "Europe", "place", "place"),
+]
+
+
+def test_what_follows_from_two_steps_is_left_out_of_a_transitive_relation(tmp_path: Path) -> None:
+    guide = teacher(tmp_path, NESTED, PLACES)
+    assert triples(guide.annotate("Oslo is a city of Norway in Europe.", "en")) == {
+        ("Oslo", "located in", "Norway"),
+        ("Norway", "located in", "Europe"),
+    }
+    assert triples(guide.annotate("Oslo is a city in Europe.", "en")) == {("Oslo", "located in", "Europe")}
+
+
+def test_in_a_circle_of_a_transitive_relation_nothing_follows(tmp_path: Path) -> None:
+    circle = [*NESTED[:2], line("Europe", "located in", "Oslo", "place", "place")]
+    guide = teacher(tmp_path, circle, PLACES)
+    assert len(guide.annotate("Oslo is a city of Norway in Europe.", "en").relations) == 3
+
+
+LIVES = Ontology(
+    "lives",
+    "en",
+    (EntityType("person"), EntityType("date"), EntityType("number")),
+    (
+        RelationType("born on", signatures=(("person", "date"),)),
+        RelationType("fortune", signatures=(("person", "number"),)),
+    ),
+)
+
+
+@pytest.mark.parametrize("day", ["1865-09-03", "September 3, 1865", "3 Sept. 1865", "1865年9月3日"])
+def test_a_date_of_the_knowledge_base_is_read_as_texts_write_it(tmp_path: Path, day: str) -> None:
+    guide = teacher(tmp_path, [line("Ana Berg", "born on", "1865-09-03", "person", "date")], LIVES)
+    assert triples(guide.annotate(f"Ana Berg was born on {day} at home.", "en")) == {("Ana Berg", "born on", day)}
+
+
+def test_a_number_is_read_as_texts_write_it(tmp_path: Path) -> None:
+    guide = teacher(tmp_path, [line("Ana Berg", "fortune", "1200000", "person", "number")], LIVES)
+    for written in ("1,200,000", "1.2 million", "120万"):
+        assert triples(guide.annotate(f"Ana Berg left {written} to all.", "en")) == {("Ana Berg", "fortune", written)}
+    assert not guide.annotate("Ana Berg left 11,200,000 to all.", "en").relations
+
+
 AMBIGUOUS: list[dict[str, Any] | str] = [
     line("Paris", "capital of", "France", "city", "country", head_id="city"),
     line("Paris", "employer", "Velsoft", "person", "business", head_id="person"),
