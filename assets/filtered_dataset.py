@@ -22,7 +22,7 @@ from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.decontamination import near_gold
 from text2graph_dagster.dataset.denoise import Passage, denoise
-from text2graph_dagster.dataset.instructions import build_examples
+from text2graph_dagster.dataset.examples import build_examples
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import from_rows, to_rows
 from text2graph_dagster.ontology import Ontology
@@ -148,7 +148,7 @@ def build_part(warehouse: Warehouse, corpus: str, ontology: Ontology, gold: pl.D
     kept = traced.filter(~pl.col("passage_id").is_in(list(left_out))).to_dicts()
     mended, dropped, added = _mend(kept, ontology, settings, left_out)
     built = build_examples(mended, ontology, settings.dataset, settings.seed)
-    return Part(corpus, traced.height, built.examples, {**left_out, **built.left_out}, dropped, added)
+    return Part(corpus, traced.height, built.examples, {**left_out, **dict(built.left_out.iter_rows())}, dropped, added)
 
 
 def _mend(

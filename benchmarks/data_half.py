@@ -20,7 +20,7 @@ from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.decontamination import near_gold
 from text2graph_dagster.dataset.denoise import Passage, denoise
-from text2graph_dagster.dataset.instructions import build_examples
+from text2graph_dagster.dataset.examples import build_examples
 from text2graph_dagster.graph import to_rows
 from text2graph_dagster.reasoning.compose import ComposedReasoner
 from text2graph_dagster.reasoning.verify import verify
