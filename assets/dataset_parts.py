@@ -1,0 +1,219 @@
+"""The work of filtered_dataset: one corpus's traces become examples, slice by slice, on disk.
+
+At no time does a whole corpus stand in memory as Python objects. What needs all rows (contamination, shares, choosing,
+mixing) looks at light columns of them; the examples themselves wait in parquet files until it is decided which stay.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from resources.warehouse import Warehouse
+from text2graph_dagster.contracts import CONTRACTS, frame_of
+from text2graph_dagster.dataset import quality
+from text2graph_dagster.dataset.asking import Asking
+from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
+from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.dataset.denoise import Passage, denoise
+from text2graph_dagster.dataset.examples import ExampleBuilder
+from text2graph_dagster.dataset.selection import LEFT_OUT, LIGHT, choose, take, without
+from text2graph_dagster.graph import Graph, from_rows, to_rows
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.settings import Settings
+
+STAGE = "filtered_dataset"
+TRACED = """
+SELECT p.passage_id, any_value(p.text) AS text, any_value(t.verified) AS verified
+FROM cot_traces t
+JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id AND g.sample = 0
+JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
+WHERE t.corpus = ? AND p.split = 'train'
+GROUP BY p.passage_id
+"""
+WITH_GRAPHS = """
+SELECT t.corpus, t.passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
+       any_value(g.entities) FILTER (g.sample = 0) AS entities,
+       any_value(g.relations) FILTER (g.sample = 0) AS relations,
+       list({'entities': g.entities, 'relations': g.relations} ORDER BY g.sample) FILTER (g.sample > 0) AS samples,
+       any_value(t.rationale) AS rationale
+FROM cot_traces t
+JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id
+JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
+WHERE t.corpus = ? AND p.split = 'train'
+GROUP BY t.corpus, t.passage_id HAVING bool_or(g.sample = 0)
+"""
+GOLD_TEXTS = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train' ORDER BY passage_id"
+NAMES_GOLD_ENTITY = """
+WITH gold AS (SELECT DISTINCT lower(e.text) AS name FROM (SELECT unnest(entities) AS e FROM gold_graphs))
+SELECT DISTINCT passage_id FROM (
+    SELECT passage_id, unnest(entities) AS e FROM teacher_graphs WHERE corpus = ? AND sample = 0
+) WHERE lower(e.text) IN (SELECT name FROM gold)
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One corpus's examples, its traces that became none, each with its reason, and the relations that were mended.
+
+    `files` hold all examples; `chosen` are those that stay, by their light columns.
+    """
+
+    corpus: str
+    traces: int
+    files: tuple[Path, ...]
+    chosen: pl.DataFrame
+    left_out: pl.DataFrame
+    relations_dropped: int = 0
+    relations_added: int = 0
+
+    def keep(self, chosen: pl.DataFrame, reason: str) -> "Part":
+        """Return the part with only these of its chosen examples."""
+        kept = self.chosen.join(chosen, on="example_id", how="semi", maintain_order="left")
+        return replace(
+            self, chosen=kept, left_out=pl.concat([self.left_out, without(self.chosen, kept, reason)], how="diagonal")
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Return traces in, examples out, what was left out by reason, and how many labels were mended."""
+        reasons = dict(self.left_out.group_by("reason").len().sort("reason").iter_rows())
+        return {
+            "traces_in": self.traces,
+            "examples": self.chosen.height,
+            **{f"left_out: {reason}": n for reason, n in reasons.items()},
+            "relations_dropped": self.relations_dropped,
+            "relations_added": self.relations_added,
+        }
+
+    def quarantine(self) -> pl.DataFrame:
+        """Return a row per trace that was left out."""
+        rows = self.left_out.sort("passage_id").with_columns(stage=pl.lit(STAGE), corpus=pl.lit(self.corpus))
+        return CONTRACTS["quarantine"].conform(rows)
+
+    def accounting(self) -> pl.DataFrame:
+        """Return the counts as rows."""
+        rows = [{"stage": STAGE, "corpus": self.corpus, "item": i, "count": n} for i, n in self.counts().items()]
+        return pl.DataFrame(rows, schema=CONTRACTS["accounting"].dtypes)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the chosen examples, file by file, and return the files."""
+        written = []
+        for file in self.files:
+            written.append(folder / f"chosen-{file.name}")
+            take(pl.read_parquet(file), self.chosen).write_parquet(written[-1])
+        return written
+
+
+def build_part(
+    warehouse: Warehouse, corpus: str, ontology: Ontology, gold: pl.DataFrame, settings: Settings, folder: Path
+) -> Part:
+    """Return one corpus's examples: verified, far from every gold passage, mended, and as the settings ask for.
+
+    Args:
+        gold: passage_id and text of every gold passage, of all corpora.
+        folder: where the examples may be written.
+    """
+    traced = warehouse.read(TRACED, [corpus])
+    excluded = _excluded(warehouse, corpus, traced, gold, settings)
+    staged = _stage(warehouse, corpus, excluded, folder)
+    mended = _mend(staged, ontology, settings)
+    asking = Asking(ontology, settings.dataset, settings.seed, _confusions(staged, ontology, mended))
+    builder = ExampleBuilder(ontology, settings.dataset, settings.seed, asking)
+    files, light, lost = [], [frame_of([], LIGHT)], [excluded]
+    for file in staged:
+        rows = [_prepared(row, mended) for row in _rows(file)]
+        if settings.dataset.thinking:  # its rationale argues for the graph as it was
+            lost.append(frame_of([_lost(row, "relations_mended") for row in rows if row["mended"]], LEFT_OUT))
+            rows = [row for row in rows if not row["mended"]]
+        built = builder.build(rows)
+        files.append(file.with_name(f"examples-{file.name}"))
+        built.examples.write_parquet(files[-1])
+        light.append(built.light)
+        lost.append(built.left_out)
+    chosen, left_out = choose(pl.concat(light), settings.dataset)
+    every_loss = pl.concat([*lost, left_out], how="diagonal")
+    return Part(corpus, traced.height, tuple(files), chosen, every_loss, mended.dropped, mended.added)
+
+
+def _excluded(
+    warehouse: Warehouse, corpus: str, traced: pl.DataFrame, gold: pl.DataFrame, settings: Settings
+) -> pl.DataFrame:
+    """Return the passages that are no material for examples, each with one reason."""
+    near = near_gold(traced.select("passage_id", "text"), gold, settings.dataset.gold_ngram)
+    found = [frame_of([{"passage_id": i, "reason": why} for i, why in sorted(near.items())], LEFT_OUT)]
+    found.append(_reason(traced.filter(~pl.col("verified")), "not_verified"))
+    if settings.dataset.disjoint_entities:
+        named = warehouse.read(NAMES_GOLD_ENTITY, [corpus])
+        found.append(_reason(traced.join(named, on="passage_id", how="semi"), "names_gold_entity"))
+    return pl.concat(found, how="diagonal").unique("passage_id", keep="first", maintain_order=True)
+
+
+def _reason(passages: pl.DataFrame, reason: str) -> pl.DataFrame:
+    return passages.sort("passage_id").select("passage_id", pl.lit(reason).alias("reason"))
+
+
+def _lost(row: Mapping[str, Any], reason: str) -> dict[str, str]:
+    return {"passage_id": row["passage_id"], "reason": reason}
+
+
+def _stage(warehouse: Warehouse, corpus: str, excluded: pl.DataFrame, folder: Path) -> list[Path]:
+    """Write the passages that are not excluded, with their graphs, in files of a slice each."""
+    files = []
+    for number, rows in enumerate(warehouse.slices(WITH_GRAPHS, [corpus])):
+        files.append(folder / f"{corpus}-{number}.parquet")
+        rows.join(excluded, on="passage_id", how="anti", maintain_order="left").write_parquet(files[-1])
+    return files
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return rows
+
+
+def _graph(row: Mapping[str, Any]) -> Graph:
+    return from_rows(row["entities"], row["relations"])
+
+
+@dataclass(frozen=True)
+class _Mended:
+    """The graphs that mending changed, by passage, and how many relations it dropped and added."""
+
+    graphs: Mapping[str, Graph]
+    dropped: int = 0
+    added: int = 0
+
+
+def _mend(staged: Sequence[Path], ontology: Ontology, settings: Settings) -> _Mended:
+    """Return what mending the labels changes. It learns from the whole corpus, so all pairs of names are looked at."""
+    if not settings.dataset.denoise.enabled:
+        return _Mended({})
+    rows = (row for file in staged for row in _rows(file) if len(row["entities"]) > 1)  # others hold no relation
+    passages = [Passage(row["passage_id"], row["text"], _graph(row)) for row in rows]
+    result = denoise(passages, ontology, settings.dataset.denoise)
+    pairs = zip(passages, result.graphs, strict=True)
+    changed = {passage.passage_id: graph for passage, graph in pairs if graph != passage.graph}
+    return _Mended(changed, result.dropped, result.added)
+
+
+def _confusions(staged: Sequence[Path], ontology: Ontology, mended: _Mended) -> Confusions:
+    """Return which types this corpus confuses, by its graphs, by what mending changed, and by the teacher's samples."""
+    counter = ConfusionCounter(ontology)
+    for row in (row for file in staged for row in _rows(file)):
+        graph, better = _graph(row), mended.graphs.get(row["passage_id"])
+        counter.add(better or graph)
+        for other in (*([better] if better else []), *map(_graph, row["samples"] or ())):
+            counter.add_disagreement(graph, other)
+    return counter.confusions()
+
+
+def _prepared(row: Mapping[str, Any], mended: _Mended) -> dict[str, Any]:
+    """Return the row with its mended graph, whether it was mended, and how far the teacher's samples agree."""
+    agreement = quality.agreement(_graph(row), [_graph(sample) for sample in row["samples"] or ()])
+    better = mended.graphs.get(row["passage_id"])
+    prepared = {**row, "agreement": agreement, "mended": better is not None}
+    if better is not None:
+        prepared["entities"], prepared["relations"] = to_rows(better)
+    return prepared
