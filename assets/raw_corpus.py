@@ -19,7 +19,7 @@ from text2graph_dagster.progress import log_progress
     group_name="data",
     kinds={"duckdb", "polars"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
 )
 def raw_corpus(
     context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource
@@ -28,9 +28,9 @@ def raw_corpus(
     corpus = context.partition_key
     with plain_errors():
         folder = open_corpus(home.corpora / corpus)
-        tables = build(folder, settings.load().corpus, log_progress(context.log.info))
+        tables = build(folder, settings.load().corpus, log_progress(context.log.info), home.staged / corpus)
         warehouse.commit(
-            Replace("raw_corpus", tables.raw_corpus, {"corpus": corpus}),
+            Replace("raw_corpus", tables.parts(), {"corpus": corpus}),
             Replace("gold_graphs", tables.gold_graphs, {"corpus": corpus}),
             Replace("quarantine", tables.quarantine, {"corpus": corpus, "stage": "raw_corpus"}),
             accounting("raw_corpus", corpus, tables.accounting),

@@ -21,6 +21,11 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self.root_path / "corpora"
 
     @property
+    def staged(self) -> Path:
+        """Folder of what was made of each document, one sub-folder per corpus; it may be deleted at any time."""
+        return self.root_path / "staged"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the trained models, one sub-folder each, named after the checkpoint's id."""
         return self.root_path / "checkpoints"

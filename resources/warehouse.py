@@ -5,7 +5,7 @@ connection behind a file lock, and every write is one transaction that replaces 
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,12 @@ SLICE_ROWS = 20_000
 class Replace:
     """Put `rows` where the rows stood whose columns equal `where` (an empty `where`: the whole table).
 
-    `rows` is a frame, or parquet files that were written part by part because all rows at once are too many to hold:
-    they are inserted one after the other, in the same transaction.
+    `rows` is a frame, or, where all rows at once are too many to hold, parquet files or frames that come one after the
+    other: they are inserted in the same transaction.
     """
 
     table: str
-    rows: pl.DataFrame | Sequence[Path]
+    rows: pl.DataFrame | Iterable[Path | pl.DataFrame]
     where: Mapping[str, str]
 
 
@@ -127,7 +127,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         return int(self.value(f'SELECT count(*) FROM "{_known(table)}" {condition}', params))  # noqa: S608
 
 
-def _parts(contract: Contract, rows: pl.DataFrame | Sequence[Path]) -> Iterator[pl.DataFrame]:
+def _parts(contract: Contract, rows: pl.DataFrame | Iterable[Path | pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Yield the rows as frames that keep the contract's columns."""
     for part in [rows] if isinstance(rows, pl.DataFrame) else rows:
         yield contract.conform(part if isinstance(part, pl.DataFrame) else pl.read_parquet(part))

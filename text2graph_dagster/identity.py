@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-_WHITE_SPACE = re.compile(r"\s+")
-
 
 def normalise(text: str) -> str:
     """Return `text` in NFC, stripped, with every run of white space as one blank."""
-    return _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def digest(*parts: str) -> str:

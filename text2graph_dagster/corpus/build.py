@@ -1,8 +1,11 @@
 """From a corpus folder to the tables raw_corpus, gold_graphs and quarantine, with an account of every document."""
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,8 +15,12 @@ from text2graph_dagster.corpus.cleaning import clean, detect_language
 from text2graph_dagster.corpus.duplicates import find_duplicates, no_progress
 from text2graph_dagster.corpus.folder import CorpusFolder
 from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
+from text2graph_dagster.corpus.minhash import Array, band_keys
 from text2graph_dagster.corpus.packing import pack_counted, unfit_stretches
-from text2graph_dagster.corpus.readers import Document, Refused, read_documents
+from text2graph_dagster.corpus.readers import Document, Refused
+from text2graph_dagster.corpus.staging import Chunk, Outcome, Staging, work_off
+from text2graph_dagster.corpus.tables import CorpusTables, StagedPassages
+from text2graph_dagster.corpus.unread import PROGRESS_EVERY, unread, version_of
 from text2graph_dagster.graph import Span, to_rows
 from text2graph_dagster.identity import digest, normalise
 from text2graph_dagster.progress import Progress
@@ -24,23 +31,6 @@ STAGE = "raw_corpus"
 RAW_CORPUS = {name: dtype for name, dtype in contracts.RAW_CORPUS.dtypes.items() if name != "duplicate_of"}
 GOLD_GRAPHS = contracts.GOLD_GRAPHS.dtypes
 QUARANTINE = contracts.QUARANTINE.dtypes
-_PROGRESS_EVERY = 200
-
-
-@dataclass(frozen=True)
-class CorpusTables:
-    """What `build` makes. `accounting` holds, among others:
-
-    documents_in = documents_with_passages + documents_quarantined, the same for gold_documents_*;
-    passages = passages_kept + passages_exact_duplicates + passages_near_duplicates (documents and gold together);
-    gold_relations = gold_relations_kept + gold_relations_lost; stretches_quarantined counts parts of documents that
-    were refused while the rest of the document went on.
-    """
-
-    raw_corpus: pl.DataFrame
-    gold_graphs: pl.DataFrame
-    quarantine: pl.DataFrame
-    accounting: dict[str, int]
 
 
 @dataclass
@@ -80,31 +70,37 @@ class _Tables:
             self.refused[name].append(value)
 
 
-def build(folder: CorpusFolder, settings: CorpusSettings, progress: Progress = no_progress) -> CorpusTables:
+def build(
+    folder: CorpusFolder, settings: CorpusSettings, progress: Progress = no_progress, staged: Path | None = None
+) -> CorpusTables:
     """Read, clean, pack and compare every document of the corpus; nothing is lost without a row in quarantine.
 
     `progress(done, total, what)` is called every few hundred documents. The tables depend on the folder's content and
-    the settings only.
+    the settings only. What was made of a document is kept in the folder `staged` and found there the next time, as
+    long as neither the document, the settings nor this package changed; without it everything is made anew.
     """
+    root = tempfile.TemporaryDirectory(prefix="text2graph-") if staged is None else None
+    staging = Staging.open(staged or Path(str(root and root.name)), version_of(folder, settings))
     tables = _Tables(folder, settings)
-    _add_documents(tables, progress)
+    alive = _stage_documents(tables, staging, progress)
     _add_gold(tables, progress)
-    frame = pl.DataFrame(tables.passages, schema=RAW_CORPUS)
-    duplicates = find_duplicates(frame, settings.near_duplicate_jaccard, progress)
-    ids = tables.passages["passage_id"]
-    duplicate_of = pl.Series("duplicate_of", [duplicates.get(row) for row in range(len(ids))], dtype=pl.String)
-    exact = sum(ids[row] == kept for row, kept in duplicates.items())
-    gold = pl.DataFrame(tables.gold, schema=GOLD_GRAPHS).filter([row not in duplicates for row in tables.gold_rows])
+    passages = StagedPassages(staging, alive, _passages(tables, settings), root)
+    index, keys = passages.index()
+    duplicate_of = find_duplicates(index, settings.near_duplicate_jaccard, progress, keys, passages.texts)
+    kept = duplicate_of.is_null()
+    exact = int((duplicate_of == index["passage_id"]).sum())
+    first_gold = index.height - len(tables.passages["text"])
+    gold = pl.DataFrame(tables.gold, schema=GOLD_GRAPHS).filter(kept.gather([first_gold + n for n in tables.gold_rows]))
     tables.counts.update(
-        passages=len(ids),
-        passages_kept=len(ids) - len(duplicates),
+        passages=index.height,
+        passages_kept=int(kept.sum()),
         passages_exact_duplicates=exact,
-        passages_near_duplicates=len(duplicates) - exact,
+        passages_near_duplicates=duplicate_of.count() - exact,
         gold_passages=len(tables.gold_rows),
         gold_passages_kept=len(gold),
     )
-    quarantine = pl.DataFrame(tables.refused, schema=QUARANTINE)
-    return CorpusTables(frame.with_columns(duplicate_of), gold, quarantine, dict(sorted(tables.counts.items())))
+    quarantine = pl.DataFrame(tables.refused, schema=QUARANTINE).sort("doc_id", maintain_order=True)
+    return CorpusTables(passages, duplicate_of, gold, quarantine, dict(sorted(tables.counts.items())))
 
 
 _COUNTED = (
@@ -114,21 +110,38 @@ _COUNTED = (
 )
 
 
-def _add_documents(tables: _Tables, progress: Progress) -> None:
+def _stage_documents(tables: _Tables, staging: Staging, progress: Progress) -> Array:
+    """Turn the documents that no part holds into parts, and count them all; return the digests of all, sorted."""
+    folder = replace(tables.folder, documents=())  # what the processes do not need does not travel to them
+    items = unread(tables.folder, tables.settings, staging, progress)
+    work_off(partial(_write_part, folder, tables.settings), staging.chunks(items))
+    alive = staging.finish()
     tables.counts.update(dict.fromkeys(_COUNTED, 0))
-    total = sum(path.stat().st_size for path in tables.folder.documents if path.is_file())
-    done = 0
-    for number, item in enumerate(read_documents(tables.folder, tables.settings.max_document_bytes), 1):
-        done += item.size
-        tables.counts["documents_in"] += 1
+    for counts, refused in staging.outcomes(alive):
+        tables.counts.update(counts)
+        for name, column in tables.refused.items():
+            column.extend(refused[name].to_list())
+    return alive
+
+
+def _write_part(folder: CorpusFolder, settings: CorpusSettings, chunk: Chunk) -> None:
+    """Clean and pack the documents of one chunk."""
+    tables = _Tables(folder, settings)
+    outcomes = []
+    for item in chunk.items:
         if isinstance(item, Refused):
             tables.refuse(item.doc_id, item.reason, item.detail)
-            used = False
-        else:
-            used = _add_document(tables, item)
-        tables.counts["documents_with_passages" if used else "documents_quarantined"] += 1
-        if number % _PROGRESS_EVERY == 0 or done == total:
-            progress(done, total, f"bytes read, {number} documents")
+        used = isinstance(item, Document) and _add_document(tables, item)
+        passages, refused = len(tables.passages["text"]), len(tables.refused["reason"])
+        outcomes.append(Outcome(used, tables.counts["stretches_quarantined"], passages, refused))
+    chunk.write(_passages(tables, settings), pl.DataFrame(tables.refused, schema=QUARANTINE), outcomes)
+
+
+def _passages(tables: _Tables, settings: CorpusSettings) -> pl.DataFrame:
+    """Return the passages with their band keys."""
+    frame = pl.DataFrame(tables.passages, schema=RAW_CORPUS)
+    keys = band_keys(frame["text"], settings.near_duplicate_jaccard)
+    return frame.with_columns(pl.Series("keys", keys, dtype=pl.Array(pl.UInt32, keys.shape[1])))
 
 
 def _add_document(tables: _Tables, document: Document) -> bool:
@@ -183,7 +196,7 @@ def _add_gold(tables: _Tables, progress: Progress) -> None:
         elif refused is not None:
             tables.refuse(refused.doc_id, refused.reason, refused.detail)
         tables.counts["gold_documents_quarantined" if refused else "gold_documents_with_passages"] += 1
-        if number % _PROGRESS_EVERY == 0 or done == total:
+        if number % PROGRESS_EVERY == 0 or done == total:
             progress(done, total, f"bytes of gold read, {number} documents")
 
 

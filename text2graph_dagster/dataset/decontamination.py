@@ -1,61 +1,112 @@
-"""No training passage repeats a gold one: whole, in a long run of words, or nearly (Brown et al. 2020, appendix C)."""
+"""No training passage repeats a gold one: whole, in a long run of words, or nearly (Brown et al. 2020, appendix C).
 
-from collections.abc import Iterator, Sequence
+Gold is indexed once; training passages pass by in slices, so that memory does not grow with their number.
+"""
 
+from dataclasses import dataclass
+
+import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.duplicates import find_duplicates
-from text2graph_dagster.corpus.packing import TOKEN
-from text2graph_dagster.identity import normalise
+from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, similarity
+
+FOUND = {"passage_id": pl.String, "reason": pl.String, "gold_passage_id": pl.String}
+_SLICE = 20_000
+# As corpus/packing.py has it: a word, a Chinese or Japanese character, a punctuation mark.
+_CJK = r"\x{3040}-\x{30ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{f900}-\x{faff}\x{20000}-\x{3ffff}"
+_TOKEN = rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]"
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def near_gold(train: pl.DataFrame, gold: pl.DataFrame, ngram: int = 13, jaccard: float = 0.8) -> dict[str, str]:
-    """Return passage_id → reason for the training passages that must go.
-
-    Both frames have the columns passage_id and text. Reasons: `equal` (the same words, whatever their case, spacing and
-    punctuation), `shared_ngram` (a run of `ngram` tokens stands in a gold passage too), `near_duplicate` (Jaccard of
-    5-character shingles at least `jaccard`).
-    """
-    whole: set[str] = set()
-    runs: set[int] = set()
-    for text in gold["text"]:
-        tokens = _tokens(text)
-        whole.add(_words(tokens))
-        runs.update(_ngrams(tokens, ngram))
-    found: dict[str, str] = {}
-    for passage_id, text in zip(train["passage_id"], train["text"], strict=True):
-        tokens = _tokens(text)
-        if _words(tokens) in whole:
-            found[passage_id] = "equal"
-        elif any(run in runs for run in _ngrams(tokens, ngram)):
-            found[passage_id] = "shared_ngram"
-    rest = train.filter(~pl.col("passage_id").is_in(list(found)))
-    found.update(dict.fromkeys(_near_duplicates(rest, gold, jaccard), "near_duplicate"))
-    return found
+    """Return passage_id → reason for the training passages that must go; see `GoldIndex.find`."""
+    index = GoldIndex.of(gold, ngram, jaccard)
+    found = pl.concat([pl.DataFrame(schema=FOUND), *(index.find(part) for part in train.iter_slices(_SLICE))])
+    return dict(found.select("passage_id", "reason").iter_rows())
 
 
-def _tokens(text: str) -> list[str]:
-    return TOKEN.findall(normalise(text).casefold())
+@dataclass(frozen=True)
+class GoldIndex:
+    """What training passages are compared with. `runs` are sorted hashes of runs of `ngram` tokens."""
+
+    gold: pl.DataFrame
+    ngram: int
+    jaccard: float
+    runs: Array
+    run_rows: Array
+    keys: Array
+
+    @classmethod
+    def of(cls, gold: pl.DataFrame, ngram: int = 13, jaccard: float = 0.8) -> "GoldIndex":
+        """Index gold passages (columns passage_id and text) of all corpora together."""
+        gold = gold.select("passage_id", "text", _letters()).unique("passage_id", keep="first").sort("passage_id")
+        runs, rows = _runs(gold["text"], ngram)
+        order = np.argsort(runs, kind="stable")
+        return cls(gold, ngram, jaccard, runs[order], rows[order], band_keys(gold["text"], jaccard))
+
+    def find(self, train: pl.DataFrame) -> pl.DataFrame:
+        """Return those of some training passages that must go: passage_id, reason, gold_passage_id; sorted.
+
+        `train` has the columns passage_id and text. Reasons: `equal` (the same letters and digits, whatever their
+        case, spacing and punctuation), `shared_ngram` (a run of `ngram` tokens stands in a gold passage too),
+        `near_duplicate` (Jaccard of 5-character shingles at least `jaccard`).
+        """
+        rest = train.select("passage_id", "text", _letters()).unique("passage_id", keep="first", maintain_order=True)
+        if self.gold.is_empty() or rest.is_empty():
+            return pl.DataFrame(schema=FOUND)
+        found = []
+        for reason, look in (("equal", self._equal), ("shared_ngram", self._shared), ("near_duplicate", self._near)):
+            hits = look(rest).select("passage_id", pl.lit(reason).alias("reason"), "gold_passage_id")
+            rest = rest.join(hits, on="passage_id", how="anti", maintain_order="left")
+            found.append(hits)
+        return pl.concat(found).sort("passage_id")
+
+    def _equal(self, train: pl.DataFrame) -> pl.DataFrame:
+        gold = self.gold.select(pl.col("passage_id").alias("gold_passage_id"), "letters")
+        return train.join(gold.unique("letters", keep="first", maintain_order=True), on="letters")
+
+    def _shared(self, train: pl.DataFrame) -> pl.DataFrame:
+        runs, rows = _runs(train["text"], self.ngram)
+        place = np.searchsorted(self.runs, runs)
+        hit = np.flatnonzero(place < len(self.runs))
+        hit = hit[self.runs[place[hit]] == runs[hit]]
+        return self._named(train, rows[hit], self.run_rows[place[hit]])
+
+    def _near(self, train: pl.DataFrame) -> pl.DataFrame:
+        n = self.gold.height
+        keys = np.concatenate([self.keys, band_keys(train["text"], self.jaccard)])
+        pairs = candidates(keys, np.arange(len(keys)) >= n)
+        of_gold = pairs.earlier < n
+        pairs = Pairs(pairs.later[of_gold], pairs.earlier[of_gold])
+        near = similarity(pairs, pl.concat([self.gold["text"], train["text"]])) >= self.jaccard
+        return self._named(train, pairs.later[near] - n, pairs.earlier[near])
+
+    def _named(self, train: pl.DataFrame, rows: Array, gold_rows: Array) -> pl.DataFrame:
+        """Return the ids of the passages in `rows` of `train`, each once, with that of a gold passage."""
+        ids = {
+            "passage_id": train["passage_id"].gather(rows),
+            "gold_passage_id": self.gold["passage_id"].gather(gold_rows),
+        }
+        return pl.DataFrame(ids).sort("passage_id", "gold_passage_id").unique("passage_id", keep="first")
 
 
-def _words(tokens: Sequence[str]) -> str:
-    return " ".join(token for token in tokens if token[0].isalnum()) or " ".join(tokens)
+def _letters() -> pl.Expr:
+    """Return the column `letters`: letters and digits in lower case, or everything but blanks where there are none."""
+    low = pl.col("text").str.normalize("NFC").str.to_lowercase()
+    letters = low.str.replace_all(r"[\W_]+", "")
+    return pl.when(letters == "").then(low.str.replace_all(r"\s+", "")).otherwise(letters).alias("letters")
 
 
-def _ngrams(tokens: Sequence[str], size: int) -> Iterator[int]:
-    """Yield a hash of every run of `size` tokens (within one process: Python's string hashes are seeded)."""
-    for start in range(len(tokens) - size + 1):
-        yield hash(tuple(tokens[start : start + size]))
-
-
-def _near_duplicates(train: pl.DataFrame, gold: pl.DataFrame, jaccard: float) -> list[str]:
-    """Return the ids of the training passages that are near a gold one."""
-    both = pl.concat(
-        frame.select("passage_id", "text").with_columns(
-            pl.col("passage_id").alias("doc_id"), pl.lit(0).alias("start"), pl.lit(split).alias("split")
-        )
-        for frame, split in ((gold, "test"), (train, "train"))
-    )
-    gold_ids = set(gold["passage_id"])
-    kept = find_duplicates(both, jaccard)
-    return [both["passage_id"][row] for row, of in kept.items() if row >= gold.height and of in gold_ids]
+def _runs(texts: pl.Series, size: int) -> tuple[Array, Array]:
+    """Return a hash of every run of `size` tokens of every text, and the text's row (hashes hold in one process)."""
+    tokens = texts.str.normalize("NFC").str.to_lowercase().str.extract_all(_TOKEN)
+    lengths = tokens.list.len().to_numpy().astype(np.int64)
+    flat = tokens.explode(empty_as_null=False).hash(seed=0).to_numpy()
+    windows = max(0, len(flat) - size + 1)
+    hashes = flat[:windows].copy()
+    for at in range(1, size):
+        hashes *= _MULTIPLIER
+        hashes += flat[at : at + windows]
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    inside = rows[:windows] == rows[size - 1 :] if windows else np.empty(0, dtype=bool)
+    return hashes[inside], rows[:windows][inside]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text2graph_dagster.corpus import duplicates
-from text2graph_dagster.corpus.duplicates import find_duplicates
+from text2graph_dagster.corpus.duplicates import find_duplicates as duplicate_of
+from text2graph_dagster.corpus.duplicates import find_duplicates_across
 from text2graph_dagster.identity import digest, normalise
 
 BASE = (
@@ -32,6 +32,14 @@ def frame(rows: list[tuple[str, str]]) -> pl.DataFrame:
             "split": [split for _, split in rows],
         }
     )
+
+
+def find_duplicates(table: pl.DataFrame) -> dict[int, str]:
+    """Return the rows that repeat another one, each with the passage_id that is kept."""
+    marked = duplicate_of(table)
+    assert marked.dtype == pl.String
+    assert len(marked) == table.height
+    return {row: kept for row, kept in enumerate(marked.to_list()) if kept is not None}
 
 
 def pid(text: str) -> str:
@@ -119,24 +127,29 @@ def test_near_duplicates_are_found_among_many() -> None:
     assert all(row >= 600 or row < 200 for row in found)
 
 
-def test_the_number_of_comparisons_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand passages that agree in most bands and are all just not similar enough."""
-    compared = []
-    original = duplicates._similarity
-
-    def counting(a: frozenset[str], b: frozenset[str]) -> float:
-        compared.append(1)
-        return min(original(a, b), 0.5)
-
-    monkeypatch.setattr(duplicates, "_similarity", counting)
-    rows = [(f"{BASE} Note {i}.", "train") for i in range(1_000)]
-    assert find_duplicates(frame(rows)) == {}
-    assert 0 < len(compared) <= 1_000 * duplicates.MAX_COMPARISONS
+def test_who_repeats_a_near_duplicate_names_the_passage_that_is_kept() -> None:
+    kept = min(pid(BASE), pid(VARIANT))
+    near = VARIANT if kept == pid(BASE) else BASE
+    found = find_duplicates(frame([(BASE, "train"), (VARIANT, "train"), (near, "train")]))
+    assert len(found) == 2
+    assert set(found.values()) == {kept}
 
 
-def test_bands_follow_the_threshold() -> None:
-    assert duplicates._bands(0.8) == (20, 13)
-    for threshold in (0.3, 0.5, 0.7, 0.9, 1.0):
-        bands, rows = duplicates._bands(threshold)
-        assert bands * rows == duplicates.PERMUTATIONS
-        assert (1 / bands) ** (1 / rows) <= threshold
+def across(corpora: dict[str, list[str]]) -> set[tuple[str, str, str, str]]:
+    rows = [(corpus, pid(text), text) for corpus, texts in corpora.items() for text in texts]
+    table = pl.DataFrame(rows, schema=["corpus", "passage_id", "text"], orient="row")
+    return set(find_duplicates_across(table).iter_rows())
+
+
+def test_across_corpora_one_is_kept_whichever_came_first() -> None:
+    corpora = {"b": [BASE, OTHER], "a": [VARIANT, BASE], "c": ["Nothing of the kind was ever written elsewhere."]}
+    kept = min(pid(BASE), pid(VARIANT))
+    near = pid(VARIANT) if kept == pid(BASE) else pid(BASE)
+    expected = {("a", near, "a", kept)} | {("b", pid(BASE), "a", kept)}
+    assert across(corpora) == expected
+    assert across(dict(reversed(corpora.items()))) == expected
+
+
+def test_of_equal_passages_the_first_corpus_keeps_its_own() -> None:
+    assert across({"b": [OTHER], "a": [OTHER]}) == {("b", pid(OTHER), "a", pid(OTHER))}
+    assert across({"a": [OTHER]}) == set()

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.dataset.decontamination import GoldIndex, near_gold
 from text2graph_dagster.identity import digest
 
 GOLD = "The council of the old harbour town voted on Monday to give the empty customs house to its young fishermen."
@@ -59,6 +59,34 @@ def test_chinese_is_compared_character_by_character() -> None:
     )
 
 
+def test_the_gold_passage_is_named_and_slices_do_not_matter() -> None:
+    near = GOLD.replace("Monday", "Munday")
+    train = frame("Quite another text.", near, GOLD.upper(), "New York (AP)", "new york / ap")
+    index = GoldIndex.of(frame("Nothing of the kind.", GOLD, "NEW YORK AP"))
+    found = index.find(train)
+    assert dict(found.select("passage_id", "reason").iter_rows()) == near_gold(train, index.gold)
+    assert set(found.select("passage_id", "gold_passage_id").iter_rows()) == {
+        (digest(near), digest(GOLD)),
+        (digest(GOLD.upper()), digest(GOLD)),
+        (digest("New York (AP)"), digest("NEW YORK AP")),
+        (digest("new york / ap"), digest("NEW YORK AP")),
+    }
+    parts = pl.concat([index.find(part) for part in train.iter_slices(1)])
+    assert parts.sort("passage_id").equals(found)
+
+
+def test_a_passage_of_marks_only_is_compared_by_its_marks() -> None:
+    assert reason("* * *", "***") == "equal"
+    assert reason("* * *", "---") is None
+
+
+def test_a_run_does_not_reach_from_one_passage_into_the_next() -> None:
+    words = GOLD.split()
+    halves = frame(" ".join(words[:9]), " ".join(words[9:]))
+    assert near_gold(halves, frame(GOLD)) == {}
+    assert near_gold(frame(GOLD), halves) == {}
+
+
 def test_without_gold_nothing_goes() -> None:
     assert near_gold(frame(GOLD), frame()) == {}
     assert near_gold(frame(), frame(GOLD)) == {}
@@ -72,5 +100,8 @@ def test_the_sentences_that_stand_in_both_halves_of_conll04_are_found(real_data:
     train, test = texts("train"), texts("test")
     repeated = {" ".join(t.split()) for t in train} & {" ".join(t.split()) for t in test}
     found = near_gold(frame(*dict.fromkeys(train)), frame(*dict.fromkeys(test)))
-    assert len(repeated) > 0
     assert {digest(t) for t in train if " ".join(t.split()) in repeated} <= set(found)
+    # The other way round: test sentences that stand in train, datelines among them.
+    leaked = near_gold(frame(*dict.fromkeys(test)), frame(*dict.fromkeys(train)))
+    assert sum(leaked.get(digest(text)) == "equal" for text in test) >= 21
+    assert leaked[digest("NEW ORLEANS (AP)")] == "equal"
