@@ -17,7 +17,7 @@ from text2graph_dagster.contracts import CONTRACTS, frame_of
 from text2graph_dagster.dataset import quality
 from text2graph_dagster.dataset.asking import Asking
 from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
-from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.dataset.decontamination import GoldIndex
 from text2graph_dagster.dataset.denoise import Passage, denoise
 from text2graph_dagster.dataset.examples import ExampleBuilder
 from text2graph_dagster.dataset.selection import LEFT_OUT, LIGHT, choose, take, without
@@ -27,19 +27,11 @@ from text2graph_dagster.settings import Settings
 
 STAGE = "filtered_dataset"
 TRACED = """
-SELECT p.passage_id, any_value(p.text) AS text, any_value(t.verified) AS verified
-FROM cot_traces t
-JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id AND g.sample = 0
-JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
-WHERE t.corpus = ? AND p.split = 'train'
-GROUP BY p.passage_id
-"""
-WITH_GRAPHS = """
 SELECT t.corpus, t.passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
        any_value(g.entities) FILTER (g.sample = 0) AS entities,
        any_value(g.relations) FILTER (g.sample = 0) AS relations,
        list({'entities': g.entities, 'relations': g.relations} ORDER BY g.sample) FILTER (g.sample > 0) AS samples,
-       any_value(t.rationale) AS rationale
+       any_value(t.rationale) AS rationale, any_value(t.verified) AS verified
 FROM cot_traces t
 JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id
 JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
@@ -108,17 +100,15 @@ class Part:
 
 
 def build_part(
-    warehouse: Warehouse, corpus: str, ontology: Ontology, gold: pl.DataFrame, settings: Settings, folder: Path
+    warehouse: Warehouse, corpus: str, ontology: Ontology, gold: GoldIndex, settings: Settings, folder: Path
 ) -> Part:
     """Return one corpus's examples: verified, far from every gold passage, mended, and as the settings ask for.
 
     Args:
-        gold: passage_id and text of every gold passage, of all corpora.
+        gold: the gold passages of all corpora.
         folder: where the examples may be written.
     """
-    traced = warehouse.read(TRACED, [corpus])
-    excluded = _excluded(warehouse, corpus, traced, gold, settings)
-    staged = _stage(warehouse, corpus, excluded, folder)
+    staged, traces, excluded = _stage(warehouse, corpus, gold, settings, folder)
     mended = _mend(staged, ontology, settings)
     asking = Asking(ontology, settings.dataset, settings.seed, _confusions(staged, ontology, mended))
     builder = ExampleBuilder(ontology, settings.dataset, settings.seed, asking)
@@ -135,37 +125,44 @@ def build_part(
         lost.append(built.left_out)
     chosen, left_out = choose(pl.concat(light), settings.dataset)
     every_loss = pl.concat([*lost, left_out], how="diagonal")
-    return Part(corpus, traced.height, tuple(files), chosen, every_loss, mended.dropped, mended.added)
+    return Part(corpus, traces, tuple(files), chosen, every_loss, mended.dropped, mended.added)
 
 
-def _excluded(
-    warehouse: Warehouse, corpus: str, traced: pl.DataFrame, gold: pl.DataFrame, settings: Settings
-) -> pl.DataFrame:
-    """Return the passages that are no material for examples, each with one reason."""
-    near = near_gold(traced.select("passage_id", "text"), gold, settings.dataset.gold_ngram)
-    found = [frame_of([{"passage_id": i, "reason": why} for i, why in sorted(near.items())], LEFT_OUT)]
-    found.append(_reason(traced.filter(~pl.col("verified")), "not_verified"))
-    if settings.dataset.disjoint_entities:
-        named = warehouse.read(NAMES_GOLD_ENTITY, [corpus])
-        found.append(_reason(traced.join(named, on="passage_id", how="semi"), "names_gold_entity"))
-    return pl.concat(found, how="diagonal").unique("passage_id", keep="first", maintain_order=True)
+def _stage(
+    warehouse: Warehouse, corpus: str, gold: GoldIndex, settings: Settings, folder: Path
+) -> tuple[list[Path], int, pl.DataFrame]:
+    """Write a corpus's traces with their graphs, a slice a file; return the files, the number of traces, and losses.
+
+    Those that are no material for examples are left out, each with its reason.
+    """
+    named = warehouse.read(NAMES_GOLD_ENTITY, [corpus]) if settings.dataset.disjoint_entities else None
+    files, traces, lost = [], 0, [frame_of([], LEFT_OUT)]
+    for number, rows in enumerate(warehouse.slices(TRACED, [corpus])):
+        excluded = _excluded(rows, gold, named)
+        files.append(folder / f"{corpus}-{number}.parquet")
+        rows.join(excluded, on="passage_id", how="anti", maintain_order="left").write_parquet(files[-1])
+        traces += rows.height
+        lost.append(excluded)
+    return files, traces, pl.concat(lost, how="diagonal")
 
 
-def _reason(passages: pl.DataFrame, reason: str) -> pl.DataFrame:
-    return passages.sort("passage_id").select("passage_id", pl.lit(reason).alias("reason"))
+def _excluded(rows: pl.DataFrame, gold: GoldIndex, named: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the passages that are no material for examples: near a gold one, not verified, or naming a gold entity."""
+    near = gold.find(rows.select("passage_id", "text"))
+    found = [near.select("passage_id", "reason", (pl.lit("gold passage ") + pl.col("gold_passage_id")).alias("detail"))]
+    found.append(_because("not_verified", rows.filter(~pl.col("verified"))))
+    if named is not None:
+        found.append(_because("names_gold_entity", rows.join(named, on="passage_id", how="semi")))
+    every = pl.concat(found, how="diagonal")
+    return every.unique("passage_id", keep="first", maintain_order=True).sort("passage_id")
+
+
+def _because(reason: str, passages: pl.DataFrame) -> pl.DataFrame:
+    return passages.select("passage_id", pl.lit(reason).alias("reason"))
 
 
 def _lost(row: Mapping[str, Any], reason: str) -> dict[str, str]:
     return {"passage_id": row["passage_id"], "reason": reason}
-
-
-def _stage(warehouse: Warehouse, corpus: str, excluded: pl.DataFrame, folder: Path) -> list[Path]:
-    """Write the passages that are not excluded, with their graphs, in files of a slice each."""
-    files = []
-    for number, rows in enumerate(warehouse.slices(WITH_GRAPHS, [corpus])):
-        files.append(folder / f"{corpus}-{number}.parquet")
-        rows.join(excluded, on="passage_id", how="anti", maintain_order="left").write_parquet(files[-1])
-    return files
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.decontamination import near_gold
+from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex
 from text2graph_dagster.dataset.selection import mixed
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings
@@ -92,7 +92,7 @@ def build_parts(
     warehouse: Warehouse, home: Home, corpora: Sequence[str], settings: Settings, folder: Path
 ) -> list[Part]:
     """Return every corpus's examples, as many of each as their mixture asks for; they are written to `folder`."""
-    gold = warehouse.read(GOLD_TEXTS)
+    gold = GoldIndex.of(warehouse.read(GOLD_TEXTS), settings.dataset.gold_ngram)
     parts = [
         build_part(warehouse, name, open_corpus(home.corpora / name).ontology, gold, settings, folder)
         for name in corpora
@@ -105,11 +105,12 @@ def _near_gold(scope: Scope) -> Measured:
     """Look for gold passages among the examples, whatever the asset may have done."""
     sql = """
     SELECT DISTINCT passage_id, text FROM raw_corpus
-    WHERE passage_id IN (SELECT passage_id FROM filtered_dataset) AND split = 'train' ORDER BY passage_id
+    WHERE passage_id IN (SELECT passage_id FROM filtered_dataset) AND split = 'train'
     """
-    found = near_gold(scope.warehouse.read(sql), scope.warehouse.read(GOLD_TEXTS), scope.settings.dataset.gold_ngram)
-    sample = [dg.TableRecord({"passage_id": i, "reason": why}) for i, why in sorted(found.items())[:10]]
-    return Measured(len(found), {"sample": dg.MetadataValue.table(sample)} if sample else {})
+    gold = GoldIndex.of(scope.warehouse.read(GOLD_TEXTS), scope.settings.dataset.gold_ngram)
+    found = pl.concat([pl.DataFrame(schema=FOUND), *map(gold.find, scope.warehouse.slices(sql))])
+    sample = [dg.TableRecord(row) for row in found.sort("passage_id").head(10).to_dicts()]
+    return Measured(found.height, {"sample": dg.MetadataValue.table(sample)} if sample else {})
 
 
 def _covered(scope: Scope) -> Measured:
