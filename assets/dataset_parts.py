@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from resources.warehouse import Warehouse
 from text2graph_dagster.contracts import CONTRACTS, frame_of
+from text2graph_dagster.corpus.duplicates import find_duplicates_across
 from text2graph_dagster.dataset import quality
 from text2graph_dagster.dataset.asking import Asking
 from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
@@ -37,6 +38,10 @@ JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id
 JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
 WHERE t.corpus = ? AND p.split = 'train'
 GROUP BY t.corpus, t.passage_id HAVING bool_or(g.sample = 0)
+"""
+TRACED_TEXTS = """
+SELECT DISTINCT p.corpus, p.passage_id, p.text FROM raw_corpus p SEMI JOIN cot_traces t USING (corpus, passage_id)
+WHERE p.split = 'train' AND p.duplicate_of IS NULL AND list_contains(?, p.corpus)
 """
 GOLD_TEXTS = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train' ORDER BY passage_id"
 NAMES_GOLD_ENTITY = """
@@ -100,15 +105,22 @@ class Part:
 
 
 def build_part(
-    warehouse: Warehouse, corpus: str, ontology: Ontology, gold: GoldIndex, settings: Settings, folder: Path
+    warehouse: Warehouse,
+    corpus: str,
+    ontology: Ontology,
+    gold: GoldIndex,
+    repeated: pl.DataFrame,
+    settings: Settings,
+    folder: Path,
 ) -> Part:
     """Return one corpus's examples: verified, far from every gold passage, mended, and as the settings ask for.
 
     Args:
         gold: the gold passages of all corpora.
+        repeated: what `repeated_elsewhere` found.
         folder: where the examples may be written.
     """
-    staged, traces, excluded = _stage(warehouse, corpus, gold, settings, folder)
+    staged, traces, excluded = _stage(warehouse, corpus, gold, repeated, settings, folder)
     mended = _mend(staged, ontology, settings)
     asking = Asking(ontology, settings.dataset, settings.seed, _confusions(staged, ontology, mended))
     builder = ExampleBuilder(ontology, settings.dataset, settings.seed, asking)
@@ -129,16 +141,17 @@ def build_part(
 
 
 def _stage(
-    warehouse: Warehouse, corpus: str, gold: GoldIndex, settings: Settings, folder: Path
+    warehouse: Warehouse, corpus: str, gold: GoldIndex, repeated: pl.DataFrame, settings: Settings, folder: Path
 ) -> tuple[list[Path], int, pl.DataFrame]:
     """Write a corpus's traces with their graphs, a slice a file; return the files, the number of traces, and losses.
 
     Those that are no material for examples are left out, each with its reason.
     """
     named = warehouse.read(NAMES_GOLD_ENTITY, [corpus]) if settings.dataset.disjoint_entities else None
+    repeated = repeated.filter(pl.col("corpus") == corpus).select("passage_id", "reason", "detail")
     files, traces, lost = [], 0, [frame_of([], LEFT_OUT)]
     for number, rows in enumerate(warehouse.slices(TRACED, [corpus])):
-        excluded = _excluded(rows, gold, named)
+        excluded = _excluded(rows, gold, repeated, named)
         files.append(folder / f"{corpus}-{number}.parquet")
         rows.join(excluded, on="passage_id", how="anti", maintain_order="left").write_parquet(files[-1])
         traces += rows.height
@@ -146,11 +159,29 @@ def _stage(
     return files, traces, pl.concat(lost, how="diagonal")
 
 
-def _excluded(rows: pl.DataFrame, gold: GoldIndex, named: pl.DataFrame | None) -> pl.DataFrame:
-    """Return the passages that are no material for examples: near a gold one, not verified, or naming a gold entity."""
+def repeated_elsewhere(warehouse: Warehouse, ontologies: Mapping[str, Ontology], jaccard: float) -> pl.DataFrame:
+    """Return passages that another corpus of the same ontology keeps: corpus, passage_id, reason, detail.
+
+    The same text asked about another ontology is another task, and stays.
+    """
+    found = [pl.DataFrame(schema=dict.fromkeys(("corpus", "passage_id", "reason", "detail"), pl.String))]
+    by_digest: dict[str, list[str]] = {}
+    for corpus, ontology in sorted(ontologies.items()):
+        by_digest.setdefault(ontology.digest, []).append(corpus)
+    for corpora in by_digest.values():
+        if len(corpora) > 1:
+            marked = find_duplicates_across(warehouse.read(TRACED_TEXTS, [corpora]), jaccard)
+            kept = pl.format("kept as {} in {}", "kept_passage_id", "kept_corpus").alias("detail")
+            found.append(marked.select("corpus", "passage_id", pl.lit("repeated_elsewhere").alias("reason"), kept))
+    return pl.concat(found)
+
+
+def _excluded(rows: pl.DataFrame, gold: GoldIndex, repeated: pl.DataFrame, named: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the passages that are no material for examples, each with its first reason of those below."""
     near = gold.find(rows.select("passage_id", "text"))
     found = [near.select("passage_id", "reason", (pl.lit("gold passage ") + pl.col("gold_passage_id")).alias("detail"))]
     found.append(_because("not_verified", rows.filter(~pl.col("verified"))))
+    found.append(repeated.join(rows, on="passage_id", how="semi"))
     if named is not None:
         found.append(_because("names_gold_entity", rows.join(named, on="passage_id", how="semi")))
     every = pl.concat(found, how="diagonal")

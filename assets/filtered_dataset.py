@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.conditions import when_data_changed
 from assets.cot_traces import COT_TRACES_GATES, cot_traces
-from assets.dataset_parts import GOLD_TEXTS, STAGE, Part, build_part
+from assets.dataset_parts import GOLD_TEXTS, STAGE, Part, build_part, repeated_elsewhere
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, failed_gates, sql_gate
 from assets.partitions import all_corpora
 from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
@@ -93,9 +93,10 @@ def build_parts(
 ) -> list[Part]:
     """Return every corpus's examples, as many of each as their mixture asks for; they are written to `folder`."""
     gold = GoldIndex.of(warehouse.read(GOLD_TEXTS), settings.dataset.gold_ngram)
+    ontologies = {name: open_corpus(home.corpora / name).ontology for name in corpora}
+    repeated = repeated_elsewhere(warehouse, ontologies, settings.corpus.near_duplicate_jaccard)
     parts = [
-        build_part(warehouse, name, open_corpus(home.corpora / name).ontology, gold, settings, folder)
-        for name in corpora
+        build_part(warehouse, name, ontology, gold, repeated, settings, folder) for name, ontology in ontologies.items()
     ]
     kept = mixed(pl.concat([part.chosen for part in parts]), settings.dataset)
     return [part.keep(kept, "mixed_out") for part in parts]
