@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -13,7 +14,7 @@ from assets.cot_traces import COT_TRACES_GATES, cot_traces
 from assets.dataset_parts import GOLD_TEXTS, STAGE, Part, build_part, repeated_elsewhere
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, failed_gates, sql_gate
 from assets.partitions import all_corpora
-from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
+from assets.plain import OWNERS, counts_table, log_counts, plain_errors, svg_picture, table_metadata
 from assets.raw_corpus import RAW_CORPUS_GATES, raw_corpus
 from assets.teacher_graphs import TEACHER_GRAPHS_GATES, teacher_graphs
 from resources.home import Home
@@ -23,6 +24,7 @@ from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex
 from text2graph_dagster.dataset.selection import mixed
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.evaluation.funnel import LOST, draw_funnel, funnels
 from text2graph_dagster.settings import Settings
 
 UPSTREAM_GATES: Mapping[str, tuple[Gate, ...]] = {
@@ -69,9 +71,27 @@ def filtered_dataset(
                 "corpora": ", ".join(names),
                 "corpora_not_trained_on": ", ".join(closed) or "none",
                 "accounting": counts_table(totals),
+                **_funnel(warehouse, names),
             },
             data_version=dg.DataVersion(warehouse.version(STAGE)),
         )
+
+
+def _funnel(warehouse: Warehouse, corpora: Sequence[str]) -> dict[str, Any]:
+    """Return what became of every document as a table and a picture per corpus, and some of what was lost."""
+    rows = warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts()
+    shown: dict[str, Any] = {}
+    for corpus, stages in funnels(rows, corpora).items():
+        losses = [", ".join(f"{n:,} {why}" for why, n in stage.losses.items() if n) for stage in stages]
+        table = [
+            dg.TableRecord({"stage": s.name, "count": s.count, "lost": lost})
+            for s, lost in zip(stages, losses, strict=True)
+        ]
+        shown[f"funnel of {corpus}"] = svg_picture(draw_funnel(stages, f"From documents to examples: {corpus}"), corpus)
+        shown[f"stages of {corpus}"] = dg.MetadataValue.table(table)
+    lost = [{k: str(v or "") for k, v in row.items()} for row in warehouse.read(LOST).to_dicts()]
+    lost = [row for row in lost if row["corpus"] in corpora]
+    return shown | ({"lost, for example": dg.MetadataValue.table([dg.TableRecord(r) for r in lost])} if lost else {})
 
 
 def open_corpora(warehouse: Warehouse, settings: Settings) -> tuple[list[str], dict[str, list[str]]]:
