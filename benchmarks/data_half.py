@@ -1,107 +1,191 @@
-"""How the data half grows: `python -m benchmarks.data_half [--quick] [--json]`.
+"""The data half without a teacher, up to 1,000,000 passages: `python -m benchmarks.data_half [--quick] [--json]`.
 
-Documents per second of each stage at 1, 4 and 16 times the gazette (`--quick`: a sixteenth, a quarter and one), in one
-run. Growth is linear when the rates stay level; `ratio` is a size's seconds per document over those of the smallest.
+A corpus is made of real sentences with changed words (benchmarks/corpora.py), at three sizes: about 10,000, 100,000 and
+1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in a process of its own, as an asset does, and
+its memory is the most that it and its processes ever hold together (pages that they share count for each).
+
+- raw_corpus: read, clean, pack, sign; find near duplicates; store
+- gates: the gates' contract and the version of the table
+- decontamination: every training passage against gold
+- examples: instructions, about a graph of two names per passage
+- plus 1 %: raw_corpus again, after one document in a hundred was added; `share` is its part of the first time
+
+`growth` is a size's seconds per passage over those of the smallest: 1 is linear. Then the search for near duplicates
+beside datasketch's (benchmarks/near_duplicates.py). Needs the extra `bench`.
 """
 
+import multiprocessing
+import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import polars as pl
+import psutil
 
+from benchmarks import near_duplicates
+from benchmarks.corpora import add_documents, gazette_texts, pool, real_texts, write_corpus
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
-from text2graph_dagster.corpus.build import build
-from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.decontamination import near_gold
-from text2graph_dagster.dataset.denoise import Passage, denoise
-from text2graph_dagster.dataset.examples import build_examples
-from text2graph_dagster.graph import to_rows
-from text2graph_dagster.reasoning.compose import ComposedReasoner
-from text2graph_dagster.reasoning.verify import verify
+from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
-from text2graph_dagster.teachers.protocol import ReasoningRequest, Request
 
-T = TypeVar("T")
+PASSAGES_PER_DOCUMENT = 3.4
+SETTINGS = Settings()
+TRAIN = "SELECT DISTINCT passage_id, text, language FROM raw_corpus WHERE split = 'train' AND duplicate_of IS NULL"
+GOLD = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train'"
 
 
-def clocked(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:
-    """Do the work and note how long it took."""
+def raw_corpus(root: Path) -> dict[str, float]:
+    """Build the corpus and store it."""
+    from text2graph_dagster.corpus.build import build
+    from text2graph_dagster.corpus.folder import open_corpus
+
     begun = time.perf_counter()
-    result = work()
-    seconds[stage] = time.perf_counter() - begun
-    return result
+    tables = build(open_corpus(root / "corpus"), SETTINGS.corpus, staged=root / "staged")
+    built = time.perf_counter()
+    Warehouse(path=str(root / "w.duckdb")).commit(Replace("raw_corpus", tables.parts(), {"corpus": "corpus"}))
+    return {"build": built - begun, "store": time.perf_counter() - built, "passages": tables.accounting["passages"]}
 
 
-def measure(documents: int) -> tuple[int, dict[str, float]]:
-    """Return the number of documents and the seconds of each stage."""
-    settings, seconds = Settings(), dict[str, float]()
-    with tempfile.TemporaryDirectory() as root:
-        generate(Path(root) / "gazette", replace(GazetteSettings(), train=documents))
-        folder = open_corpus(Path(root) / "gazette")
-        tables = clocked(seconds, "raw_corpus", lambda: build(folder, settings.corpus))
-        kept = tables.raw_corpus.filter(pl.col("duplicate_of").is_null())
-        requests = [
-            Request(row["passage_id"], row["text"], row["language"], folder.ontology)
-            for row in kept.iter_rows(named=True)
-        ]
-        if folder.knowledge_base is None:
-            raise SystemExit("the gazette has lost its knowledge base")
-        teacher = KnowledgeBaseTeacher(folder.knowledge_base, folder.ontology)
-        answers = clocked(seconds, "teacher_graphs", lambda: list(teacher.answer(requests)))
-        asked = [
-            ReasoningRequest(r.passage_id, r.text, r.language, r.ontology, a.graph)
-            for r, a in zip(requests, answers, strict=True)
-            if a.graph
-        ]
-        reasoner = ComposedReasoner()
+def gates(root: Path) -> dict[str, float]:
+    """Judge the contract of raw_corpus."""
+    from assets.gates import Scope
+    from assets.raw_corpus import RAW_CORPUS_GATES
+    from resources.home import Home
 
-        def reason() -> list[bool]:
-            traces = reasoner.answer(asked)
-            return [
-                verify(t.rationale, q.text, q.ontology, q.graph).verified for t, q in zip(traces, asked, strict=True)
-            ]
-
-        clocked(seconds, "cot_traces", reason)
-        clocked(seconds, "filtered_dataset", lambda: _examples(asked, kept, folder.ontology, settings))
-    return tables.accounting["documents_in"], seconds
+    warehouse = Warehouse(path=str(root / "w.duckdb"))
+    scope = Scope(warehouse, SETTINGS, Home(root=str(root)), "corpus")
+    for gate in RAW_CORPUS_GATES:
+        gate.measure(scope)
+        warehouse.version("raw_corpus", "corpus")
+    return {}
 
 
-def _examples(asked: list[ReasoningRequest], kept: pl.DataFrame, ontology: Any, settings: Settings) -> int:
-    train = set(kept.filter(pl.col("split") == "train")["passage_id"])
-    passages = [Passage(q.passage_id, q.text, q.graph) for q in asked if q.passage_id in train]
-    mended = denoise(passages, ontology, settings.dataset.denoise)
-    rows = []
-    for passage, graph in zip(passages, mended.graphs, strict=True):
-        entities, relations = to_rows(graph)
-        row = {"corpus": "gazette", "passage_id": passage.passage_id, "text": passage.text, "language": "en"}
-        rows.append({**row, "entities": entities, "relations": relations})
-    near = near_gold(pl.DataFrame(rows), kept.filter(pl.col("split") != "train"), settings.dataset.gold_ngram)
-    built = build_examples([r for r in rows if r["passage_id"] not in near], ontology, settings.dataset, settings.seed)
-    return built.examples.height
+def decontamination(root: Path) -> dict[str, float]:
+    """Compare every training passage with gold."""
+    from text2graph_dagster.dataset.decontamination import GoldIndex
+
+    warehouse = Warehouse(path=str(root / "w.duckdb"))
+    index = GoldIndex.of(warehouse.read(GOLD), SETTINGS.dataset.gold_ngram)
+    return {"found": sum(index.find(part).height for part in warehouse.slices(TRAIN))}
+
+
+def examples(root: Path) -> dict[str, float]:
+    """Write the instructions of every training passage."""
+    from text2graph_dagster.corpus.folder import open_corpus
+    from text2graph_dagster.dataset.examples import build_examples
+
+    ontology = open_corpus(root / "corpus").ontology
+    made = 0
+    for part in Warehouse(path=str(root / "w.duckdb")).slices(TRAIN):
+        rows = [{**row, "corpus": "corpus", **_graph(row["text"])} for row in part.iter_rows(named=True)]
+        made += build_examples(rows, ontology, SETTINGS.dataset, SETTINGS.seed).examples.height
+    return {"examples": made}
+
+
+def _graph(text: str) -> dict[str, Any]:
+    """Return a graph that relates the first two words of a passage."""
+    first, _, rest = text.partition(" ")
+    second = rest.partition(" ")[0] or first
+    spans = [
+        {"start": 0, "end": len(first)},
+        {"start": len(text) - len(rest), "end": len(text) - len(rest) + len(second)},
+    ]
+    if first == second or not rest:
+        return {"entities": [], "relations": []}
+    names = [
+        {"id": i, "text": name, "type": "thing", "mentions": [span]}
+        for i, (name, span) in enumerate(zip((first, second), spans, strict=True))
+    ]
+    evidence = {"start": 0, "end": spans[1]["end"]}
+    relation = {"head": 0, "tail": 1, "type": "is about", "evidence": evidence, "provenance": ""}
+    return {"entities": names, "relations": [relation]}
+
+
+STAGES = (raw_corpus, gates, decontamination, examples)
+
+
+def watched(stage: Callable[[Path], dict[str, float]], root: Path) -> dict[str, float]:
+    """Run a stage, in a process of its own, and return what it tells with its seconds and the most memory it held."""
+    peak, over = [0.0], threading.Event()
+
+    def watch() -> None:
+        me = psutil.Process()
+        while not over.wait(0.05):
+            held = 0
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    held += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            peak[0] = max(peak[0], held / 2**20)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    begun = time.perf_counter()
+    told = stage(root)
+    seconds = time.perf_counter() - begun
+    over.set()
+    watcher.join()
+    return {**told, "seconds": seconds, "peak_mib": peak[0]}
+
+
+def alone(stage: Callable[[Path], dict[str, float]], root: Path) -> dict[str, float]:
+    """Run a stage in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as one:
+        return one.submit(watched, stage, root).result()
+
+
+def measure(sources: list[str], passages: int) -> list[dict[str, Any]]:
+    """Return a row per stage."""
+    documents = round(passages / PASSAGES_PER_DOCUMENT)
+    with tempfile.TemporaryDirectory(prefix="data-half-") as folder:
+        root = Path(folder)
+        write_corpus(root / "corpus", sources, documents)
+        told = {stage.__name__: alone(stage, root) for stage in STAGES}
+        add_documents(root / "corpus", sources, documents // 100, documents)
+        told["plus 1 %"] = alone(raw_corpus, root)
+    made, first = int(told["raw_corpus"]["passages"]), told["raw_corpus"]
+    rows: list[dict[str, Any]] = [
+        {"passages": made, "stage": name, "seconds": seen["seconds"], "peak_mib": seen["peak_mib"]}
+        for name, seen in told.items()
+    ]
+    rows[1:1] = [
+        {"passages": made, "stage": f"of it {part}", "seconds": first[part], "peak_mib": None}
+        for part in ("build", "store")
+    ]
+    whole, peak = sum(told[stage.__name__]["seconds"] for stage in STAGES), max(t["peak_mib"] for t in told.values())
+    rows.append({"passages": made, "stage": "whole", "seconds": whole, "peak_mib": peak})
+    for row in rows:
+        row["passages_per_second"] = made / row["seconds"]
+        row["share"] = row["seconds"] / whole
+    return rows
 
 
 def main() -> None:
     """Run from the command line."""
     arguments = flags(str(__doc__))
-    one = GazetteSettings().train
-    sizes = [one // 16, one // 4, one] if arguments.quick else [one, 4 * one, 16 * one]
+    data = Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data"))
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder) / "gazette", replace(GazetteSettings(), train=1_000))
+        sources = pool(real_texts(data)) + pool(gazette_texts(Path(folder) / "gazette"))
     rows: list[dict[str, Any]] = []
-    for size in sizes:
-        documents, seconds = measure(size)
-        total = sum(seconds.values())
-        row: dict[str, Any] = {"documents": documents, "seconds": total, "documents_per_second": documents / total}
-        row |= {f"{stage}/s": documents / spent for stage, spent in seconds.items()}
-        first = rows[0] if rows else row
-        row["ratio"] = (total / documents) / (first["seconds"] / first["documents"])
-        rows.append(row)
-    show(rows, as_json=arguments.json)
+    for size in (1_000, 3_000, 10_000) if arguments.quick else (10_000, 100_000, 1_000_000):
+        for row in measure(sources, size):
+            first = next((earlier for earlier in rows if earlier["stage"] == row["stage"]), row)
+            row["growth"] = first["passages_per_second"] / row["passages_per_second"]
+            rows.append(row)
+        if not arguments.json:
+            show([row for row in rows if row["passages"] == rows[-1]["passages"]], as_json=False)
+    if arguments.json:
+        show(rows, as_json=True)
+    show(near_duplicates.compare(near_duplicates.sample(1_000 if arguments.quick else 5_000)), as_json=arguments.json)
 
 
 if __name__ == "__main__":

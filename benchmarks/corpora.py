@@ -1,0 +1,92 @@
+"""Large corpora for benchmarks, out of small ones: the words of real text, in sentences that nobody wrote."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from text2graph_dagster.corpus.cleaning import clean
+from text2graph_dagster.corpus.packing import sentences
+
+ONTOLOGY = "entity_types: [thing]\nrelation_types:\n  is about: {}\n"
+NEAR_SHARE, EQUAL_SHARE = 0.03, 0.01
+_WORD = re.compile(r"[A-Za-z]{4,}")
+_SEED = 7
+
+
+def pool(texts: Iterator[str]) -> list[str]:
+    """Return the sentences of some texts, each once."""
+    found: dict[str, None] = {}
+    for text in texts:
+        cleaned = clean(text)
+        found.update(dict.fromkeys(cleaned[span.start : span.end] for span in sentences(cleaned, "en")))
+    return [sentence for sentence in found if 40 <= len(sentence) <= 400]
+
+
+def real_texts(data: Path) -> Iterator[str]:
+    """Yield the English raw texts of the folder that TEXT2GRAPH_DATA names."""
+    for path in sorted((data / "raw").glob("en_*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)["text"]
+    for path in sorted((data / "raw" / "en_wikitext2_test").iterdir()):
+        yield path.read_text(encoding="utf-8")
+
+
+def gazette_texts(folder: Path) -> Iterator[str]:
+    """Yield the documents of the gazette."""
+    for line in (folder / "documents.jsonl").read_text(encoding="utf-8").splitlines():
+        try:
+            text = json.loads(line).get("text")
+        except (ValueError, AttributeError):
+            continue
+        if isinstance(text, str):
+            yield text
+
+
+def documents(sources: list[str], count: int, begin: int = 0) -> Iterator[str]:
+    """Yield documents of three to five sentences whose words are changed so that they repeat nothing.
+
+    Every third longer word is replaced by one from elsewhere. A share NEAR_SHARE repeats an earlier document but for
+    a word, EQUAL_SHARE repeats it whole. Document n is the same in every corpus.
+    """
+    words = sorted({word for sentence in sources[:5_000] for word in _WORD.findall(sentence)})
+    earlier: list[str] = []
+    for number in range(begin, begin + count):
+        rng = random.Random(f"{_SEED}:{number}")
+        lot = rng.random()
+        if earlier and lot < NEAR_SHARE + EQUAL_SHARE:
+            text = rng.choice(earlier)
+            yield text if lot < EQUAL_SHARE else _WORD.sub(lambda m: rng.choice(words), text, count=1)  # noqa: B023
+            continue
+        chosen = rng.sample(sources, rng.randint(3, 5))
+        text = " ".join(_WORD.sub(lambda m: _other(m[0], words, rng), sentence) for sentence in chosen)  # noqa: B023
+        earlier.append(text)
+        del earlier[:-1_000]
+        yield text
+
+
+def _other(word: str, words: list[str], rng: random.Random) -> str:
+    return rng.choice(words) if rng.random() < 0.34 else word
+
+
+def write_corpus(folder: Path, sources: list[str], count: int) -> Path:
+    """Write a corpus of `count` documents as one file of JSON Lines, and 1 document in 2,000 as gold."""
+    folder.mkdir(parents=True)
+    (folder / "ontology.yaml").write_text(ONTOLOGY)
+    gold = max(20, count // 2_000)
+    with (folder / "documents.jsonl").open("w", encoding="utf-8") as file:
+        for number, text in enumerate(documents(sources, count)):
+            file.write(json.dumps({"id": number, "text": text}) + "\n")
+    with (folder / "gold.jsonl").open("w", encoding="utf-8") as file:
+        for number, text in enumerate(documents(sources, gold, count + 10**6)):
+            line = {"id": number, "text": text, "split": "test", "entities": [], "relations": []}
+            file.write(json.dumps(line) + "\n")
+    return folder
+
+
+def add_documents(folder: Path, sources: list[str], count: int, begin: int) -> None:
+    """Append documents to the corpus."""
+    with (folder / "documents.jsonl").open("a", encoding="utf-8") as file:
+        for number, text in enumerate(documents(sources, count, begin)):
+            file.write(json.dumps({"id": begin + number, "text": text}) + "\n")
