@@ -35,7 +35,7 @@ FROM raw_corpus WHERE corpus = ? AND duplicate_of IS NULL GROUP BY passage_id OR
     group_name="data",
     kinds={"duckdb"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     pool="gpu",
 )
 def teacher_graphs(

@@ -15,7 +15,16 @@ import pyarrow
 SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
 ENTITIES = pl.List(pl.Struct({"id": pl.Int64, "text": pl.String, "type": pl.String, "mentions": pl.List(SPAN)}))
 RELATIONS = pl.List(
-    pl.Struct({"head": pl.Int64, "tail": pl.Int64, "type": pl.String, "evidence": SPAN, "provenance": pl.String})
+    pl.Struct(
+        {
+            "head": pl.Int64,
+            "tail": pl.Int64,
+            "type": pl.String,
+            "evidence": SPAN,
+            "provenance": pl.String,
+            "confidence": pl.Float64,
+        }
+    )
 )
 MESSAGES = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 STRINGS = pl.List(pl.String)
@@ -113,7 +122,8 @@ _CORPUS = _column(pl.String, "name of the corpus, the partition key")
 _PASSAGE = _column(pl.String, "digest of the normalised text", pa.Check.str_length(32, 32))
 _ENTITIES = _column(ENTITIES, "entities with every place where the passage names them")
 _RELATIONS = _column(
-    RELATIONS, "relations between these entities, with the words that state them and where they come from"
+    RELATIONS,
+    "relations between these entities, with the words that state them, where they come from, how likely they are",
 )
 
 RAW_CORPUS = _contract(

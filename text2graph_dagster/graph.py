@@ -42,13 +42,17 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A typed, directed edge; `head` and `tail` are ids of entities of the same graph."""
+    """A typed, directed edge; `head` and `tail` are ids of entities of the same graph.
+
+    `confidence` is a probability, None where nobody has estimated it; it does not make two relations differ.
+    """
 
     head: int
     tail: int
     type: str
     evidence: Span | None = None
     provenance: str = ""
+    confidence: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,7 @@ def to_rows(graph: Graph) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             "type": r.type,
             "evidence": {"start": r.evidence.start, "end": r.evidence.end} if r.evidence else None,
             "provenance": r.provenance,
+            "confidence": r.confidence,
         }
         for r in graph.relations
     ]
@@ -266,6 +271,7 @@ def from_rows(entities: Iterable[Mapping[str, Any]], relations: Iterable[Mapping
                 r["type"],
                 Span(r["evidence"]["start"], r["evidence"]["end"]) if r.get("evidence") else None,
                 r.get("provenance") or "",
+                r.get("confidence"),
             )
             for r in relations
         ),

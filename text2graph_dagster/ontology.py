@@ -1,7 +1,7 @@
 """The types a corpus is about, read from its `ontology.yaml`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest_json
 
 _TOP_LEVEL = {"name", "language", "entity_types", "relation_types"}
-_ENTITY_KEYS = {"description", "kb_types"}
-_RELATION_KEYS = {"description", "signatures", "symmetric", "inverse", "kb_relations"}
+_ENTITY_KEYS = {"description", "kb_types", "parent"}
+_RELATION_KEYS = {"description", "signatures", "symmetric", "transitive", "inverse", "kb_relations", "aliases"}
 # A type's name is shown to models inside JSON and in lists separated by commas and line ends.
 _BAD_IN_NAME = re.compile(r'[\x00-\x1f\x7f,"\\<>{}|]')
 MAX_NAME_CHARACTERS = 80
@@ -22,19 +22,25 @@ MAX_NAME_CHARACTERS = 80
 
 @dataclass(frozen=True)
 class EntityType:
-    """A kind of thing. `kb_types` are the knowledge base's own names for it."""
+    """A kind of thing. `kb_types` are the knowledge base's own names for it.
+
+    `parent` names the wider type. A signature of the file that names a parent is read as one for each of its children
+    as well, so that nothing else needs to know of parents.
+    """
 
     name: str
     description: str = ""
     kb_types: tuple[str, ...] = ()
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
 class RelationType:
     """A kind of relation. `signatures` are its allowed (head type, tail type); none declared means any.
 
-    `kb_relations` are the knowledge base's own names for it. A symmetric relation holds in both directions and is
-    stored once; `inverse` names the relation that holds from tail to head.
+    `kb_relations` are the knowledge base's own names for it, `aliases` are phrases by which texts say it. A symmetric
+    relation holds in both directions and is stored once; `inverse` names the relation that holds from tail to head. Of
+    a transitive one, what follows from two others of the same passage is left out.
     """
 
     name: str
@@ -43,6 +49,8 @@ class RelationType:
     symmetric: bool = False
     inverse: str | None = None
     kb_relations: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    transitive: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,14 @@ class Ontology:
         """Return the relation type of that name; KeyError when there is none."""
         return self._relations[name]
 
+    @cached_property
+    def _pairs(self) -> frozenset[tuple[str, str]] | None:
+        """Every pair of types that a signature names, in both orders for a symmetric relation; None when any may be."""
+        if any(not r.signatures for r in self.relation_types):
+            return None
+        named = {pair for r in self.relation_types for pair in r.signatures}
+        return frozenset(named | {pair[::-1] for r in self.relation_types if r.symmetric for pair in r.signatures})
+
     def allows(self, head_type: str, relation: str, tail_type: str) -> bool:
         """Tell whether the relation is known and may hold from an entity of `head_type` to one of `tail_type`."""
         known = self._relations.get(relation)
@@ -79,6 +95,10 @@ class Ontology:
             return False
         pair = (head_type, tail_type)
         return not known.signatures or pair in known.signatures or (known.symmetric and pair[::-1] in known.signatures)
+
+    def may_relate(self, head_type: str, tail_type: str) -> bool:
+        """Tell whether any relation may hold from an entity of `head_type` to one of `tail_type`."""
+        return bool(self.relation_types) and (self._pairs is None or (head_type, tail_type) in self._pairs)
 
     @cached_property
     def digest(self) -> str:
@@ -115,7 +135,8 @@ class _Reader:
         if unknown := sorted(set(map(str, raw)) - _TOP_LEVEL):
             raise self.fail(f"unknown key {unknown[0]!r}; known keys are {', '.join(sorted(_TOP_LEVEL))}.")
         entities = tuple(self.entity(n, b) for n, b in self.types(raw, "entity_types").items())
-        relations = tuple(self.relation(n, b) for n, b in self.types(raw, "relation_types").items())
+        below = self.descendants(entities)
+        relations = tuple(self.relation(n, b, below) for n, b in self.types(raw, "relation_types").items())
         if not entities:
             raise self.fail("entity_types is empty; list at least one entity type.")
         ontology = Ontology(
@@ -154,9 +175,27 @@ class _Reader:
 
     def entity(self, name: str, body: Mapping[str, Any]) -> EntityType:
         self.known_keys(name, body, _ENTITY_KEYS)
-        return EntityType(name, str(body.get("description") or ""), self.strings(name, body, "kb_types"))
+        parent = str(body["parent"]) if body.get("parent") else None
+        return EntityType(name, str(body.get("description") or ""), self.strings(name, body, "kb_types"), parent)
 
-    def relation(self, name: str, body: Mapping[str, Any]) -> RelationType:
+    def descendants(self, types: tuple[EntityType, ...]) -> dict[str, list[str]]:
+        """Return type → itself and every type below it, in the order of the file."""
+        parents = {t.name: t.parent for t in types}
+        below: dict[str, list[str]] = {t.name: [] for t in types}
+        for name in parents:
+            line, at = [name], parents[name]
+            while at:
+                if at not in parents:
+                    raise self.fail(f"type {line[-1]!r}: its parent {at!r} is not an entity type.")
+                if at in line:
+                    raise self.fail(f"type {name!r}: its parents lead in a circle; one of them must have none.")
+                line.append(at)
+                at = parents[at]
+            for ancestor in line:
+                below[ancestor].append(name)
+        return below
+
+    def relation(self, name: str, body: Mapping[str, Any], below: Mapping[str, list[str]]) -> RelationType:
         self.known_keys(name, body, _RELATION_KEYS)
         signatures = body.get("signatures") or []
         if not isinstance(signatures, list) or not all(isinstance(s, list) and len(s) == 2 for s in signatures):
@@ -165,10 +204,12 @@ class _Reader:
         return RelationType(
             name,
             str(body.get("description") or ""),
-            tuple((str(head), str(tail)) for head, tail in signatures),
+            tuple(dict.fromkeys(pair for head, tail in signatures for pair in _expanded(str(head), str(tail), below))),
             bool(body.get("symmetric", False)),
             str(inverse) if inverse else None,
             self.strings(name, body, "kb_relations"),
+            self.strings(name, body, "aliases"),
+            bool(body.get("transitive", False)),
         )
 
     def known_keys(self, name: str, body: Mapping[str, Any], known: set[str]) -> None:
@@ -192,3 +233,11 @@ class _Reader:
                     )
             if relation.inverse and relation.inverse not in relations:
                 raise self.fail(f"relation {relation.name!r}: its inverse {relation.inverse!r} is not a relation type.")
+
+
+def _expanded(head: str, tail: str, below: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the signature itself, then those of the types below its ends."""
+    yield head, tail
+    for first in below.get(head, [head]):
+        for second in below.get(tail, [tail]):
+            yield first, second

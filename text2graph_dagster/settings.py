@@ -57,13 +57,29 @@ class ReasonerSettings(_Section):
 
 
 class DenoiseSettings(_Section):
-    """Mending distant supervision's labels (dataset/denoise.py); thresholds were chosen on the gazette's dev gold."""
+    """Mending distant supervision's labels (dataset/denoise.py); figures were chosen on the gazette's dev gold."""
 
     enabled: bool = True
-    drop_below: float = Field(0.15, ge=0, le=1, description="a labelled relation less likely than this is dropped")
-    add_above: float = Field(0.6, ge=0, le=1, description="an unlabelled relation at least so likely is added")
+    keep_above: float = Field(0.53, ge=0, le=1, description="a relation less likely than this is dropped, others added")
+    least_fact_weight: float = Field(
+        0.85, ge=0, description="what a fact of the knowledge base adds at least to the log-odds of its statement"
+    )
+    most_fact_weight: float = Field(
+        2.0, ge=0, description="what it adds at most, where each fact's names stand together in one passage only"
+    )
     rounds: int = Field(2, ge=1, description="how often labels are mended, each time with what the mended ones taught")
-    least_labels: int = Field(30, ge=1, description="a relation with fewer labels is left as it is")
+    least_labels: int = Field(40, ge=1, description="no words are learnt for a relation with fewer labels")
+    least_explained: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="so is one where labelled pairs are not more likely than others by this, judged by their words",
+    )
+    least_explained_by_cues: float = Field(
+        0.07, ge=0, le=1, description="below this, such relations' labels are dropped where no cue speaks for them"
+    )
+    least_doubted: int = Field(120, ge=1, description="fewer such labels in all are no ground for doubt, and left")
+    learn_from: int = Field(60_000, ge=1, description="most passages that are learnt from; the others are judged only")
 
 
 class TaskShares(_Section):

@@ -1,6 +1,6 @@
 """Make a corpus folder from articles and a knowledge base.
 
-`python -m examples.wikitext.prepare --articles DIR --kb FILE --out DIR`
+`python -m examples.wikitext.prepare --articles DIR --kb FILE --out DIR [--ontology FILE]`
 
 Articles are text or Markdown files; the knowledge base is JSON Lines (docs/corpus.md). There is no gold: the lineage is
 run up to filtered_dataset.
@@ -10,11 +10,13 @@ import argparse
 import shutil
 from pathlib import Path
 
+ONTOLOGY = Path(__file__).with_name("ontology.yaml")
 
-def prepare(articles: Path, knowledge_base: Path, out: Path) -> int:
+
+def prepare(articles: Path, knowledge_base: Path, out: Path, ontology: Path = ONTOLOGY) -> int:
     """Write the corpus folder and return its number of documents."""
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(Path(__file__).with_name("ontology.yaml"), out / "ontology.yaml")
+    shutil.copyfile(ontology, out / "ontology.yaml")
     shutil.copyfile(knowledge_base, out / "knowledge_base.jsonl")
     documents = sorted(path for path in articles.iterdir() if path.suffix in {".txt", ".md"})
     for path in documents:
@@ -28,8 +30,9 @@ def main() -> None:
     parser.add_argument("--articles", type=Path, required=True, help="folder with .txt or .md files")
     parser.add_argument("--kb", type=Path, required=True, help="knowledge base, JSON Lines")
     parser.add_argument("--out", type=Path, required=True, help="the corpus folder to be made")
+    parser.add_argument("--ontology", type=Path, default=ONTOLOGY, help="types; examples/zh_wikipedia has Chinese ones")
     arguments = parser.parse_args()
-    print(f"{prepare(arguments.articles, arguments.kb, arguments.out)} documents")
+    print(f"{prepare(arguments.articles, arguments.kb, arguments.out, arguments.ontology)} documents")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,40 @@ def test_a_good_one_is_read(tmp_path: Path) -> None:
     assert not ontology.allows("person", "eats", "company")
 
 
+FAMILY = """
+entity_types:
+  place:
+  city: {parent: place}
+  port: {parent: city}
+relation_types:
+  located in: {signatures: [[place, place]], transitive: true, aliases: [in, "lies in"]}
+  twinned with: {signatures: [[city, city]], symmetric: true}
+"""
+
+
+def test_a_signature_of_a_parent_admits_its_children(tmp_path: Path) -> None:
+    ontology = load_ontology(write(tmp_path, FAMILY))
+    assert ontology.allows("port", "located in", "place")
+    assert ontology.allows("place", "located in", "city")
+    assert ontology.allows("port", "twinned with", "city")
+    assert not ontology.allows("place", "twinned with", "city")
+    assert ontology.may_relate("place", "port")
+    assert ontology.relation("located in").transitive
+    assert ontology.relation("located in").aliases == ("in", "lies in")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("city: {parent: place}", "city: {parent: lake}", "its parent 'lake' is not an entity type"),
+        ("  place:\n", "  place: {parent: port}\n", "lead in a circle"),
+    ],
+)
+def test_parents_that_cannot_be_are_one_clear_sentence(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        load_ontology(write(tmp_path, FAMILY.replace(old, new)))
+
+
 def test_the_digest_follows_the_content(tmp_path: Path) -> None:
     one = load_ontology(write(tmp_path, GOOD)).digest
     assert load_ontology(write(tmp_path, GOOD + "\n# a remark")).digest == one

@@ -3,39 +3,43 @@
 Distant supervision is wrong in two ways: two names that stand together are taken for a statement, and a statement that
 the knowledge base does not hold is passed over. Either way the *words* around the two names tell: in the corpus as a
 whole, "X was born in Y" is labelled far more often than "X visited Y" (the idea of Takamatsu et al. 2012). Per relation
-a logistic regression on the words between and around two mentions learns from the noisy labels how likely a label is;
-a relation that is unlikely is dropped, one that is likely is added; a second round learns from the labels so mended. No
-passage is judged by a model that was fitted on its own label (three folds by the passage's id). A relation with too few
-labels to learn from is left as it is.
+a logistic regression on the words between and around two mentions learns from the noisy labels how likely a statement
+is; a label that is unlikely is dropped, a relation that is likely is added; a second round learns from the labels so
+mended. No passage is judged by a model that was fitted on its own label (folds by the passage's id).
+
+Where labels are few, or the words do not explain them (two names stand together whatever is said of them), no words
+can be learnt. Such relations are looked at together: if labels go with cues that speak of every relation alike
+(`cues.py`), labels mean something in this corpus and are left as they are. If not, the cues alone judge, and what they
+do not speak for is dropped: no label is better than a wrong one.
+
+Every relation that is kept bears its confidence: a cross-fitted probability. It is calibrated against the mended
+labels; how much a fact of the knowledge base adds was chosen on annotated text (`settings.DenoiseSettings`).
 """
 
-import re
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
-from text2graph_dagster.ontology import Ontology, RelationType
+from text2graph_dagster.dataset.cues import likelihood
+from text2graph_dagster.dataset.pairs import HASHED, Asked, Bools, Floats, Ints, PairTable
+from text2graph_dagster.dataset.saying import Passage
+from text2graph_dagster.graph import Graph, Relation, Span
+from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import DenoiseSettings
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
-_FOLDS = 3
-_HASHED = 1 << 18  # columns of the hashed feature matrix
-_AROUND = 3  # tokens before the first and after the second mention
+__all__ = ["Denoised", "Mender", "Passage", "denoise"]
 
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A passage with its noisy graph."""
-
-    passage_id: str
-    text: str
-    graph: Graph
+_FOLDS = 4
+_STRENGTH = 0.5  # inverse of the regularisation; chosen, like the thresholds, on the gazette's dev gold
+_TOLERANCE = 1e-2
+_LEAST_SEEN = 2  # a word seen once in a relation's pairs tells nothing
+_UNSEEN_REPETITIONS = 2.5  # so many are assumed beside those seen: a few labels are no proof that facts never repeat
+_OPTIMISM = 0.65  # of the assumption that each fact is stated at all
+_BATCH = 20_000  # passages whose pairs are held at one time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,175 +51,210 @@ class Denoised:
     added: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """Two entities of a passage, the words about them, and the relations that they are labelled with."""
-
-    passage: int
-    head: Entity
-    tail: Entity
-    evidence: Span
-    features: tuple[str, ...]
-    labels: frozenset[str]
-
-
 def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSettings) -> Denoised:
     """Return the passages' graphs with unlikely relations dropped and likely ones added; entities stay.
 
     An added relation's provenance is `words:` and its probability. The result depends on the passages, not on their
     order.
     """
-    pairs = [pair for number, passage in enumerate(passages) for pair in _pairs(number, passage, ontology)]
-    if not pairs:
-        return Denoised([p.graph for p in passages], 0, 0)
-    from sklearn.feature_extraction import FeatureHasher  # here: it takes a second that loading the definitions has not
-
-    rows = FeatureHasher(_HASHED, input_type="string", alternate_sign=False).transform(p.features for p in pairs)
-    folds = np.array([int(passages[p.passage].passage_id[:8], 16) % _FOLDS for p in pairs])
-    unlikely: dict[int, set[tuple[int, int, str]]] = defaultdict(set)
-    likely: dict[int, list[Relation]] = defaultdict(list)
-    for relation in ontology.relation_types:
-        chosen = np.array([i for i, p in enumerate(pairs) if _fits(relation, p, ontology)], dtype=np.int64)
-        labels = np.array([relation.name in pairs[i].labels for i in chosen], dtype=bool)
-        mended, probabilities = _judge(rows[chosen], labels, folds[chosen], settings)
-        for i, labelled, holds, probability in zip(chosen, labels, mended, probabilities, strict=True):
-            head, tail, number = pairs[i].head.id, pairs[i].tail.id, pairs[i].passage
-            if labelled and not holds:
-                unlikely[number] |= {(head, tail, relation.name), (tail, head, relation.name)}
-            elif holds and not labelled:
-                found = Relation(head, tail, relation.name, pairs[i].evidence, f"words:{probability:.2f}")
-                likely[number].append(found)
-    return _apply(passages, unlikely, likely)
-
-
-def _apply(
-    passages: Sequence[Passage],
-    unlikely: Mapping[int, set[tuple[int, int, str]]],
-    likely: Mapping[int, list[Relation]],
-) -> Denoised:
-    graphs, dropped, added = [], 0, 0
-    for number, passage in enumerate(passages):
-        old, new = passage.graph.relations, likely.get(number, [])
-        kept = tuple(r for r in old if (r.head, r.tail, r.type) not in unlikely.get(number, ()))
-        graphs.append(replace(passage.graph, relations=(*kept, *new)))
-        dropped, added = dropped + len(old) - len(kept), added + len(new)
-    return Denoised(graphs, dropped, added)
-
-
-def _pairs(number: int, passage: Passage, ontology: Ontology) -> Iterator[_Pair]:
-    """Yield every ordered pair of entities that some relation may hold between."""
-    tokens = _Masked.read(passage)
-    symmetric = {r.name for r in ontology.relation_types if r.symmetric}
-    labels: dict[tuple[int, int], set[str]] = defaultdict(set)
-    for relation in passage.graph.relations:
-        labels[relation.head, relation.tail].add(relation.type)
-        if relation.type in symmetric:
-            labels[relation.tail, relation.head].add(relation.type)
-    for head in passage.graph.entities:
-        for tail in passage.graph.entities:
-            if head.id == tail.id:
-                continue
-            if any(ontology.allows(head.type, name, tail.type) for name in ontology.relation_names):
-                seen = tokens.between(head.id, tail.id)
-                if seen is not None:
-                    yield _Pair(number, head, tail, *seen, frozenset(labels.get((head.id, tail.id), ())))
-
-
-def _fits(relation: RelationType, pair: _Pair, ontology: Ontology) -> bool:
-    """Tell whether the relation may hold; a symmetric one is asked of the entity mentioned first."""
-    if not ontology.allows(pair.head.type, relation.name, pair.tail.type):
-        return False
-    return not relation.symmetric or _first(pair.head) < _first(pair.tail)
-
-
-def _first(entity: Entity) -> tuple[int, int]:
-    return (entity.mentions[0].start if entity.mentions else 0), entity.id
-
-
-def _judge(
-    rows: Any, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], settings: DenoiseSettings
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Return the mended labels, and how likely each is by models that did not see its passage; few stay as they are.
-
-    `rows` is a sparse matrix (pairs, hashed features). Each round learns from the labels that the round before mended.
-    """
-    mended = labels
-    for _ in range(settings.rounds):
-        probabilities = _cross_fit(rows, mended, folds, settings.least_labels)
-        mended = probabilities >= np.where(labels, settings.drop_below, settings.add_above)
-    return mended, probabilities
-
-
-def _cross_fit(
-    rows: Any, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], least: int
-) -> npt.NDArray[np.float64]:
-    from sklearn.linear_model import LogisticRegression
-
-    probabilities = labels.astype(np.float64)
-    for held_out in range(_FOLDS):
-        seen, asked = folds != held_out, folds == held_out
-        if min(labels[seen].sum(), (~labels[seen]).sum()) < least:
-            return labels.astype(np.float64)
-        model = LogisticRegression(solver="liblinear", random_state=0).fit(rows[seen], labels[seen])
-        if asked.any():
-            probabilities[asked] = model.predict_proba(rows[asked])[:, 1]
-    return probabilities
+    return Mender.learn(passages, ontology, settings).mend(passages)
 
 
 @dataclass(frozen=True, slots=True)
-class _Masked:
-    """A passage's tokens, every mention replaced by its type, with the places of the mentions."""
+class _Model:
+    """A fitted logistic regression: the columns it uses (hashed words, then cues), their weights, the intercept."""
 
-    tokens: list[str]
-    places: list[tuple[int, int, Span]]  # token number, entity id, span
+    columns: Ints
+    weights: Floats
+    intercept: float
+
+    def probabilities(self, words: Any, cues: Any) -> Floats:
+        """Return how likely each row is: (pairs, hashed words), (pairs, cues) to (pairs,)."""
+        dense = np.zeros(HASHED + cues.shape[1])
+        dense[self.columns] = self.weights
+        logits = words @ dense[:HASHED] + cues @ dense[HASHED:] + self.intercept
+        return np.asarray(1 / (1 + np.exp(-logits)))
+
+
+@dataclass(frozen=True, slots=True)
+class Mender:
+    """What was learnt of each relation; one of which nothing is known is judged by cues alone."""
+
+    ontology: Ontology
+    settings: DenoiseSettings
+    learnt: Mapping[str, "_Learnt"]
+    fact_weights: Mapping[str, float]
 
     @classmethod
-    def read(cls, passage: Passage) -> "_Masked":
-        spans = sorted(
-            ((m, e) for e in passage.graph.entities for m in e.mentions), key=lambda pair: (pair[0].start, -pair[0].end)
-        )
-        tokens: list[str] = []
-        places: list[tuple[int, int, Span]] = []
-        at = 0
-        for span, entity in spans:
-            if span.start < at:
-                continue
-            tokens += _words(passage.text[at : span.start])
-            places.append((len(tokens), entity.id, span))
-            tokens.append(f"<{entity.type}>")
-            at = span.end
-        return cls(tokens + _words(passage.text[at:]), places)
+    def learn(cls, passages: Iterable[Passage], ontology: Ontology, settings: DenoiseSettings) -> "Mender":
+        """Learn from at most `settings.learn_from` passages, drawn by their ids; `passages` is gone through once."""
+        sample = heapq.nsmallest(settings.learn_from, passages, key=lambda p: p.passage_id)
+        table = PairTable.read(sample, ontology)
+        learnt = {name: found for name, asked in table.asked.items() if (found := _learn(table, asked, settings))}
+        thin = {name: asked for name, asked in table.asked.items() if name not in learnt and asked.labels.any()}
+        weights = {name: _fact_weight(asked, settings) for name, asked in table.asked.items()}
+        return cls(ontology, settings, {**_learn_together(table, thin, settings), **learnt}, weights)
 
-    def between(self, head: int, tail: int) -> tuple[Span, tuple[str, ...]] | None:
-        """Return the stretch from the one entity to the other where they are nearest, and what describes it."""
-        heads = [(n, span) for n, entity, span in self.places if entity == head]
-        tails = [(n, span) for n, entity, span in self.places if entity == tail]
-        if not heads or not tails:
+    def mend(self, passages: Sequence[Passage]) -> Denoised:
+        """Return the passages' graphs with their relations judged."""
+        graphs: list[Graph] = []
+        dropped = added = 0
+        for start in range(0, len(passages), _BATCH):
+            batch = passages[start : start + _BATCH]
+            verdicts = self._verdicts(PairTable.read(batch, self.ontology))
+            for number, passage in enumerate(batch):
+                kept, new = _apply(passage.graph, verdicts.get(number, {}))
+                dropped, added = dropped + len(passage.graph.relations) - len(kept), added + len(new)
+                graphs.append(replace(passage.graph, relations=(*kept, *new)))
+        return Denoised(graphs, dropped, added)
+
+    def _verdicts(self, table: PairTable) -> dict[int, dict[tuple[int, int, str], tuple[float, Span]]]:
+        """Return passage number → relation → (confidence, stretch); a confidence of 0 says that it is to go."""
+        verdicts: dict[int, dict[tuple[int, int, str], tuple[float, Span]]] = defaultdict(dict)
+        for name, asked in table.asked.items():
+            confidence, holds = self._judge(name, asked, table)
+            for i in np.flatnonzero(holds | asked.labels):
+                number, head, tail, start, end = map(int, table.ends[asked.rows[i]])
+                value = float(confidence[i]) if holds[i] else 0.0
+                verdicts[number][head, tail, name] = value, Span(start, end)
+        return verdicts
+
+    def _judge(self, name: str, asked: Asked, table: PairTable) -> tuple[Floats, Bools]:
+        """Return how likely each pair's statement is, and which are taken to hold."""
+        learnt, weight = self.learnt.get(name), self.fact_weights.get(name, 0.0)
+        if learnt is None or not learnt.models:
+            confidence = _with_fact(likelihood(asked.cues), asked.labels, weight)
+            return confidence, asked.labels & ((confidence >= self.settings.keep_above) | (learnt is not None))
+        weight = max(weight, self.settings.least_fact_weight)
+        confidence = _with_fact(_cross_judged(learnt.models, table, asked), asked.labels, weight)
+        return confidence, (confidence >= self.settings.keep_above if learnt.mends else asked.labels)
+
+
+def _apply(
+    graph: Graph, verdicts: Mapping[tuple[int, int, str], tuple[float, Span]]
+) -> tuple[list[Relation], list[Relation]]:
+    """Return the graph's relations that hold, with their confidence, and those that are new."""
+    kept, met = [], set()
+    for relation in graph.relations:
+        key = relation.head, relation.tail, relation.type
+        turned = relation.tail, relation.head, relation.type
+        key = key if key in verdicts else turned
+        met.add(key)
+        confidence = verdicts[key][0] if key in verdicts else None
+        if confidence != 0.0:
+            kept.append(replace(relation, confidence=confidence))
+    new = [
+        Relation(*key, span, f"words:{confidence:.2f}", confidence)
+        for key, (confidence, span) in verdicts.items()
+        if confidence and key not in met
+    ]
+    return kept, new
+
+
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """A model per fold, that did not see it (none: cues). `mends`: labels are dropped and added; else they are left."""
+
+    models: Sequence[_Model]
+    mends: bool
+
+
+def _with_fact(probabilities: Floats, labels: Bools, weight: float) -> Floats:
+    """Return the probabilities with `weight` added to the log-odds where the knowledge base holds the fact."""
+    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    return np.asarray(1 / (1 + (1 - clipped) / clipped * np.exp(-weight * labels)))
+
+
+def _fact_weight(asked: Asked, settings: DenoiseSettings) -> float:
+    """Return what a label adds to the log-odds: those of being right if every fact is stated just once, bounded.
+
+    A pair of names that stands together in many passages is hardly spoken of as related in each of them (compare the
+    "expressed at least once" assumption of Riedel et al. 2010).
+    """
+    labels = int(asked.labels.sum())
+    odds = (asked.facts + 0.5) / (labels - asked.facts + _UNSEEN_REPETITIONS)
+    return min(max(0.0, float(np.log(odds)) - _OPTIMISM), settings.most_fact_weight)
+
+
+def _cross_judged(models: Sequence[_Model], table: PairTable, asked: Asked) -> Floats:
+    """Return how likely each pair's statement is, by the model that did not see its passage."""
+    folds, probabilities = table.keys[asked.rows] % _FOLDS, np.zeros(len(asked.rows))
+    for fold, model in enumerate(models):
+        mine = np.flatnonzero(folds == fold)
+        probabilities[mine] = model.probabilities(table.words[asked.rows[mine]], asked.cues[mine])
+    return probabilities
+
+
+def _learn(table: PairTable, asked: Asked, settings: DenoiseSettings) -> _Learnt | None:
+    """Return a model per fold, or nothing when the labels are too few or the words do not explain them."""
+    folds, labels = table.keys[asked.rows] % _FOLDS, asked.labels
+    if any(min(seen.sum(), (~seen).sum()) < settings.least_labels for seen in _seen(labels, folds)):
+        return None
+    matrix, columns = _matrix(table.words[asked.rows], asked.cues)
+    weight = max(_fact_weight(asked, settings), settings.least_fact_weight)
+    mended, models = labels, list[_Model]()
+    for number in range(settings.rounds):
+        fitted = [_fit(matrix[folds != fold], mended[folds != fold], columns) for fold in range(_FOLDS)]
+        if any(model is None for model in fitted):
+            break
+        models = [model for model in fitted if model is not None]
+        probabilities = _cross_judged(models, table, asked)
+        if number == 0 and probabilities[labels].mean() - probabilities[~labels].mean() < settings.least_explained:
             return None
-        (i, one), (j, other) = min(
-            ((h, t) for h in heads for t in tails), key=lambda pair: (abs(pair[0][0] - pair[1][0]), pair[0][0])
+        mended = _with_fact(probabilities, labels, weight) >= settings.keep_above
+    return _Learnt(models, mends=True)
+
+
+def _learn_together(table: PairTable, thin: Mapping[str, Asked], settings: DenoiseSettings) -> dict[str, _Learnt]:
+    """Learn from the cues of all these relations at once; return nothing when they do not explain the labels."""
+    if not thin:
+        return {}
+    cues = np.vstack([asked.cues for asked in thin.values()]).astype(np.float64)
+    which = np.repeat(np.arange(len(thin)), [len(asked.rows) for asked in thin.values()])
+    matrix = np.hstack([cues, np.eye(len(thin))[which]])
+    labels = np.concatenate([asked.labels for asked in thin.values()])
+    folds = table.keys[np.concatenate([asked.rows for asked in thin.values()])] % _FOLDS
+    columns = np.arange(matrix.shape[1])
+    fitted = [_fit(matrix[folds != fold], labels[folds != fold], columns) for fold in range(_FOLDS)]
+    if any(model is None for model in fitted):  # every pair is labelled: there is nothing to compare with
+        return {name: _Learnt([], mends=False) for name in thin}
+    models = [model for model in fitted if model is not None]
+    logits = np.zeros(len(labels))
+    for fold, model in enumerate(models):
+        logits[folds == fold] = matrix[folds == fold] @ model.weights + model.intercept
+    probabilities = 1 / (1 + np.exp(-logits))
+    explained = probabilities[labels].mean() - probabilities[~labels].mean()
+    if labels.sum() >= settings.least_doubted and explained < settings.least_explained_by_cues:
+        return {}
+    width = cues.shape[1]
+    return {
+        name: _Learnt(
+            [_Model(HASHED + columns[:width], m.weights[:width], m.intercept + m.weights[width + i]) for m in models],
+            mends=False,
         )
-        evidence = Span(min(one.start, other.start), max(one.end, other.end))
-        return evidence, tuple(self._features(min(i, j), max(i, j), "→" if i < j else "←"))
-
-    def _features(self, first: int, second: int, way: str) -> Iterable[str]:
-        """Yield the words between and around two mentions, alone and in runs, with the way from head to tail."""
-        between = self.tokens[first + 1 : second]
-        before = ["^"] * _AROUND + self.tokens[:first]
-        before = before[-_AROUND:]
-        after = (self.tokens[second + 1 :] + ["$"] * _AROUND)[:_AROUND]
-        yield way
-        yield f"{way}far{min(len(between) // 3, 5)}"
-        yield from (f"{way}in:{word}" for word in between)
-        yield from (f"{way}in:{a} {b}" for a, b in pairwise(between))
-        yield f"{way}all:{' '.join(between[:8])}"
-        yield from (f"{way}before{n}:{word}" for n, word in enumerate(before))
-        yield from (f"{way}after{n}:{word}" for n, word in enumerate(after))
-        yield f"{way}before:{' '.join(before[-2:])}"
-        yield f"{way}after:{' '.join(after[:2])}"
-        yield f"{way}from:{before[-1]} {' '.join(between[:6])}"
-        yield f"{way}to:{' '.join(between[-6:])} {' '.join(after[:2])}"
+        for i, name in enumerate(thin)
+    }
 
 
-def _words(text: str) -> list[str]:
-    return [token.lower() for token in _TOKEN.findall(text)]
+def _seen(labels: Bools, folds: Ints) -> Iterator[Bools]:
+    return (labels[folds != fold] for fold in range(_FOLDS))
+
+
+def _matrix(words: Any, cues: Any) -> tuple[Any, Ints]:
+    """Return words and cues side by side without the columns that are hardly ever used, and the columns' numbers."""
+    from scipy.sparse import csr_matrix, hstack
+
+    used = np.flatnonzero(np.bincount(words.indices, minlength=HASHED) >= _LEAST_SEEN)
+    columns = np.concatenate([used, HASHED + np.arange(cues.shape[1])])
+    return hstack([words[:, used], csr_matrix(cues)], format="csr", dtype=np.float64), columns
+
+
+def _fit(matrix: Any, labels: Bools, columns: Ints) -> _Model | None:
+    """Return the regression, or None where all labels are the same."""
+    from sklearn.linear_model import LogisticRegression
+
+    if labels.all() or not labels.any():
+        return None
+    regression = LogisticRegression(solver="liblinear", C=_STRENGTH, tol=_TOLERANCE, random_state=0)
+    regression.fit(matrix, labels)
+    return _Model(columns, regression.coef_[0], float(regression.intercept_[0]))

@@ -5,7 +5,8 @@ knowledge base does not hold. Every relation therefore carries its evidence and 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from text2graph_dagster.graph import Entity, Graph, GraphParseError, Relation, Span, from_rows, to_rows
@@ -17,7 +18,7 @@ from text2graph_dagster.teachers.linking import choose_types, index_names, resol
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
 # Raise it when the same knowledge base would give another graph: recorded answers are then stale.
-MATCHING_VERSION = "2"
+MATCHING_VERSION = "3"
 
 
 class KnowledgeBaseTeacher:
@@ -36,6 +37,7 @@ class KnowledgeBaseTeacher:
         self.ontology, self.window = ontology, window
         self.knowledge = load_knowledge(path, ontology)
         self.index = index_names(self.knowledge.entities)
+        self.transitive = tuple(relation.name for relation in ontology.relation_types if relation.transitive)
 
     @property
     def broken(self) -> list[BrokenLine]:
@@ -93,10 +95,29 @@ class KnowledgeBaseTeacher:
                 if self.ontology.allows(entities[first].type, fact.relation, entities[last].type):
                     key = (first, last, fact.relation)
                     relations.setdefault(key, Relation(*key, evidence, f"kb:{fact.line}"))
-        return tuple(relations[key] for key in sorted(relations))
+        implied = {key for name in self.transitive for key in _implied(name, relations)}
+        return tuple(relations[key] for key in sorted(relations) if key not in implied)
 
     def _is_symmetric(self, relation: str) -> bool:
         return self.ontology.relation(relation).symmetric
+
+
+def _implied(name: str, relations: Collection[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """Yield the edges of a transitive relation that follow from two others of it (Oslo, Norway, Europe).
+
+    Among entities that lie in each other in a circle nothing is implied.
+    """
+    tails: dict[int, set[int]] = defaultdict(set)
+    for head, tail, kind in relations:
+        if kind == name:
+            tails[head].add(tail)
+    steps = {(head, tail) for head, own in tails.items() for tail in own}
+    for head, tail in steps:
+        if any(
+            (middle, tail) in steps and (middle, head) not in steps and (tail, middle) not in steps
+            for middle in tails[head] - {tail}
+        ):
+            yield head, tail, name
 
 
 def _entity(number: int, text: str, entity_type: str, found: Sequence[Match]) -> Entity:

@@ -2,7 +2,7 @@
 
 import random
 
-from text2graph_dagster.dataset.denoise import Passage, denoise
+from text2graph_dagster.dataset.denoise import Mender, Passage, denoise
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -79,6 +79,54 @@ def test_a_relation_with_few_labels_is_left_as_it_is() -> None:
     mended = denoise(passages, ONTOLOGY, DenoiseSettings(least_labels=100))
     assert mended.graphs == [p.graph for p in passages]
     assert (mended.dropped, mended.added) == (0, 0)
+
+
+def names_together(size: int = 1200) -> list[Passage]:
+    """Two names stand together for many reasons, labelled whatever is said; one passage in ten states the relation."""
+    rng = random.Random(3)
+    ways = ["was born in", *["met friends in", "wrote about", "flew to", "sang of", "left for", "saw", "liked"] * 2]
+    return [passage(i, rng.choice(ways), rng.random() < 0.15) for i in range(size)]
+
+
+def test_where_labels_say_nothing_only_what_the_ontology_speaks_of_is_kept() -> None:
+    passages = names_together()
+    mended = denoise(passages, ONTOLOGY, DenoiseSettings(most_fact_weight=0.5))
+    kept = [p for p, g in zip(passages, mended.graphs, strict=True) if g.relations]
+    assert kept
+    assert mended.dropped > len(kept)
+    assert mended.added == 0
+    assert all("was born in" in p.text for p in kept)
+
+
+def test_every_kept_relation_bears_its_confidence() -> None:
+    mended = denoise(corpus(), ONTOLOGY, DenoiseSettings())
+    confidences = [r.confidence for g in mended.graphs for r in g.relations]
+    assert confidences
+    assert all(c is not None and 0.5 <= c <= 1 for c in confidences)
+
+
+def test_a_fact_makes_its_statement_more_likely() -> None:
+    passages = [*corpus(), passage(1000, STATES, True), passage(1001, STATES, False)]
+    mended = denoise(passages, ONTOLOGY, DenoiseSettings()).graphs
+    known, unknown = (g.relations[0].confidence for g in mended[-2:])
+    assert known is not None
+    assert unknown is not None
+    assert known > unknown
+
+
+def test_what_was_learnt_judges_passages_piece_by_piece() -> None:
+    passages = corpus()
+    whole = denoise(passages, ONTOLOGY, DenoiseSettings())
+    mender = Mender.learn(iter(passages), ONTOLOGY, DenoiseSettings())
+    pieces = [mender.mend(passages[i : i + 90]) for i in range(0, len(passages), 90)]
+    assert [g for piece in pieces for g in piece.graphs] == whole.graphs
+    assert sum(piece.added for piece in pieces) == whole.added
+
+
+def test_more_passages_than_are_learnt_from_are_still_judged() -> None:
+    passages = corpus(800)
+    mended = denoise(passages, ONTOLOGY, DenoiseSettings(learn_from=400))
+    assert all(bool(g.relations) == (STATES in p.text) for p, g in zip(passages, mended.graphs, strict=True))
 
 
 def test_nothing_in_gives_nothing_out() -> None:

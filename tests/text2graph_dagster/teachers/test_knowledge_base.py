@@ -109,6 +109,34 @@ def test_a_passage_without_names_is_an_empty_graph(tmp_path: Path) -> None:
     assert teacher(tmp_path, WORLD).annotate("", "en") == Graph()
 
 
+PLACES = Ontology(
+    "places",
+    "en",
+    (EntityType("place"),),
+    (RelationType("located in", signatures=(("place", "place"),), transitive=True),),
+)
+NESTED: list[dict[str, Any] | str] = [
+    line("Oslo", "located in", "Norway", "place", "place"),
+    line("Norway", "located in", "Europe", "place", "place"),
+    line("Oslo", "located in", "Europe", "place", "place"),
+]
+
+
+def test_what_follows_from_two_steps_is_left_out_of_a_transitive_relation(tmp_path: Path) -> None:
+    guide = teacher(tmp_path, NESTED, PLACES)
+    assert triples(guide.annotate("Oslo is a city of Norway in Europe.", "en")) == {
+        ("Oslo", "located in", "Norway"),
+        ("Norway", "located in", "Europe"),
+    }
+    assert triples(guide.annotate("Oslo is a city in Europe.", "en")) == {("Oslo", "located in", "Europe")}
+
+
+def test_in_a_circle_of_a_transitive_relation_nothing_follows(tmp_path: Path) -> None:
+    circle = [*NESTED[:2], line("Europe", "located in", "Oslo", "place", "place")]
+    guide = teacher(tmp_path, circle, PLACES)
+    assert len(guide.annotate("Oslo is a city of Norway in Europe.", "en").relations) == 3
+
+
 AMBIGUOUS: list[dict[str, Any] | str] = [
     line("Paris", "capital of", "France", "city", "country", head_id="city"),
     line("Paris", "employer", "Velsoft", "person", "business", head_id="person"),
