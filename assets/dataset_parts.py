@@ -13,13 +13,13 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from resources.warehouse import Warehouse
-from text2graph_dagster.contracts import CONTRACTS, frame_of
+from text2graph_dagster.contracts import CONTRACTS, RELATIONS, frame_of
 from text2graph_dagster.corpus.duplicates import find_duplicates_across
 from text2graph_dagster.dataset import quality
 from text2graph_dagster.dataset.asking import Asking
 from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
 from text2graph_dagster.dataset.decontamination import GoldIndex
-from text2graph_dagster.dataset.denoise import Passage, denoise
+from text2graph_dagster.dataset.denoise import Denoised, Mender, Passage
 from text2graph_dagster.dataset.examples import ExampleBuilder
 from text2graph_dagster.dataset.selection import LEFT_OUT, LIGHT, choose, take, without
 from text2graph_dagster.graph import Graph, from_rows, to_rows
@@ -27,6 +27,7 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
 
 STAGE = "filtered_dataset"
+_MENDED = {"relations": RELATIONS, "mended": pl.Boolean(), "agreement": pl.Float64()}
 TRACED = """
 SELECT t.corpus, t.passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
        any_value(g.entities) FILTER (g.sample = 0) AS entities,
@@ -122,11 +123,12 @@ def build_part(
     """
     staged, traces, excluded = _stage(warehouse, corpus, gold, repeated, settings, folder)
     mended = _mend(staged, ontology, settings)
-    asking = Asking(ontology, settings.dataset, settings.seed, _confusions(staged, ontology, mended))
-    builder = ExampleBuilder(ontology, settings.dataset, settings.seed, asking)
+    builder = ExampleBuilder(
+        ontology, settings.dataset, settings.seed, Asking(ontology, settings.dataset, settings.seed, mended.confusions)
+    )
     files, light, lost = [], [frame_of([], LIGHT)], [excluded]
     for file in staged:
-        rows = [_prepared(row, mended) for row in _rows(file)]
+        rows = _rows(file)
         if settings.dataset.thinking:  # its rationale argues for the graph as it was
             lost.append(frame_of([_lost(row, "relations_mended") for row in rows if row["mended"]], LEFT_OUT))
             rows = [row for row in rows if not row["mended"]]
@@ -207,41 +209,35 @@ def _graph(row: Mapping[str, Any]) -> Graph:
 
 @dataclass(frozen=True)
 class _Mended:
-    """The graphs that mending changed, by passage, and how many relations it dropped and added."""
+    """What mending counted: which types the corpus confuses, and how many relations were dropped and added."""
 
-    graphs: Mapping[str, Graph]
-    dropped: int = 0
-    added: int = 0
+    confusions: Confusions
+    dropped: int
+    added: int
 
 
 def _mend(staged: Sequence[Path], ontology: Ontology, settings: Settings) -> _Mended:
-    """Return what mending the labels changes. It learns from the whole corpus, so all pairs of names are looked at."""
-    if not settings.dataset.denoise.enabled:
-        return _Mended({})
-    rows = (row for file in staged for row in _rows(file) if len(row["entities"]) > 1)  # others hold no relation
-    passages = [Passage(row["passage_id"], row["text"], _graph(row)) for row in rows]
-    result = denoise(passages, ontology, settings.dataset.denoise)
-    pairs = zip(passages, result.graphs, strict=True)
-    changed = {passage.passage_id: graph for passage, graph in pairs if graph != passage.graph}
-    return _Mended(changed, result.dropped, result.added)
-
-
-def _confusions(staged: Sequence[Path], ontology: Ontology, mended: _Mended) -> Confusions:
-    """Return which types this corpus confuses, by its graphs, by what mending changed, and by the teacher's samples."""
+    """Put mended relations into the files, and say of each passage whether it was mended and how far samples agree."""
+    denoise = settings.dataset.denoise
+    passages = (passage for file in staged for passage in _passages(_rows(file)))
+    mender = Mender.learn(passages, ontology, denoise) if denoise.enabled else None
     counter = ConfusionCounter(ontology)
-    for row in (row for file in staged for row in _rows(file)):
-        graph, better = _graph(row), mended.graphs.get(row["passage_id"])
-        counter.add(better or graph)
-        for other in (*([better] if better else []), *map(_graph, row["samples"] or ())):
-            counter.add_disagreement(graph, other)
-    return counter.confusions()
+    dropped = added = 0
+    for file in staged:
+        rows, news = _rows(file), []
+        before = _passages(rows)
+        after = mender.mend(before) if mender else Denoised([passage.graph for passage in before], 0, 0)
+        dropped, added = dropped + after.dropped, added + after.added
+        for row, passage, graph in zip(rows, before, after.graphs, strict=True):
+            samples = [_graph(sample) for sample in row["samples"] or ()]
+            counter.add(graph)
+            for other in (graph, *samples):
+                counter.add_disagreement(passage.graph, other)
+            agreement = quality.agreement(passage.graph, samples)
+            news.append({"relations": to_rows(graph)[1], "mended": graph != passage.graph, "agreement": agreement})
+        pl.read_parquet(file).with_columns(frame_of(news, _MENDED)).write_parquet(file)
+    return _Mended(counter.confusions(), dropped, added)
 
 
-def _prepared(row: Mapping[str, Any], mended: _Mended) -> dict[str, Any]:
-    """Return the row with its mended graph, whether it was mended, and how far the teacher's samples agree."""
-    agreement = quality.agreement(_graph(row), [_graph(sample) for sample in row["samples"] or ()])
-    better = mended.graphs.get(row["passage_id"])
-    prepared = {**row, "agreement": agreement, "mended": better is not None}
-    if better is not None:
-        prepared["entities"], prepared["relations"] = to_rows(better)
-    return prepared
+def _passages(rows: Sequence[Mapping[str, Any]]) -> list[Passage]:
+    return [Passage(row["passage_id"], row["text"], _graph(row)) for row in rows]

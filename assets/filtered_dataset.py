@@ -39,7 +39,7 @@ UPSTREAM_GATES: Mapping[str, tuple[Gate, ...]] = {
     group_name="data",
     kinds={"duckdb", "polars"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     automation_condition=when_data_changed,
 )
 def filtered_dataset(
