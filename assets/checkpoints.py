@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
+import pyarrow.parquet as pq
 
 from assets.plain import svg_picture
 from resources.home import Home
@@ -16,6 +17,7 @@ from resources.launcher import Launcher
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.corpus.folder import ONTOLOGY, fingerprint
 from text2graph_dagster.dataset.instructions import render
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.svg import line_chart
 from text2graph_dagster.identity import digest, digest_json
 from text2graph_dagster.ontology import Ontology, load_ontology
@@ -28,7 +30,6 @@ EXAMPLES = """
 SELECT f.*, p.text FROM filtered_dataset f
 JOIN (SELECT corpus, passage_id, any_value(text) AS text FROM raw_corpus GROUP BY ALL) p USING (corpus, passage_id)
 WHERE f.split = $1 OR NOT EXISTS (FROM filtered_dataset WHERE split = $1)
-ORDER BY corpus, example_id
 """
 GOLD = """
 SELECT g.corpus, g.passage_id, g.split, min(p.doc_id) AS doc_id, any_value(p.text) AS text,
@@ -155,7 +156,7 @@ def _write_inputs(bench: Bench, stage: str, folder: Path, parent: Mapping[str, A
     """Write what the program reads beside its output, and return the path of its configuration."""
     inputs = folder.with_name(f"{folder.name}.inputs")
     inputs.mkdir(parents=True, exist_ok=True)
-    bench.warehouse.read(EXAMPLES, [stage]).write_parquet(inputs / "train.parquet")
+    _write_slices(bench.warehouse.slices(EXAMPLES, [stage], order=("example_id",)), inputs / "train.parquet")
     dev = bench.gold("dev")
     if dev.height:
         dev.write_parquet(inputs / "dev.parquet")
@@ -170,6 +171,22 @@ def _write_inputs(bench: Bench, stage: str, folder: Path, parent: Mapping[str, A
     path = inputs / "run.json"
     path.write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf-8")
     return path
+
+
+def _write_slices(slices: Iterator[pl.DataFrame], path: Path) -> None:
+    """Write frames to one parquet file, one at a time.
+
+    Raises:
+        UserError: there are none.
+    """
+    first = next(slices, None)
+    if first is None:
+        raise UserError("filtered_dataset holds no examples: materialise it again.")
+    table = first.to_arrow()
+    with pq.ParquetWriter(path, table.schema) as writer:
+        writer.write_table(table)
+        for rows in slices:
+            writer.write_table(rows.to_arrow().cast(table.schema))
 
 
 def _make_current(warehouse: Warehouse, row: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.examples import Example, draw_lots
-from text2graph_dagster.evaluation.funnel import funnels
+from text2graph_dagster.evaluation.funnel import LOST, funnels
 from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, Figures, headline_markdown
 from text2graph_dagster.evaluation.report import ReportData, primary_picture, render
 from text2graph_dagster.evaluation.score import read, score_run
@@ -127,6 +127,7 @@ def _make(bench: Bench, run: str, runs: Mapping[str, str], gold: pl.DataFrame, p
         published=evaluation.published,
         curves={SYSTEM_LABELS[stage]: learning_curves(row) for stage, row in stages.items() if row},
         funnels=funnels(bench.warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts(), list(ontologies)),
+        lost=bench.warehouse.read(LOST).to_dicts(),
         gates=bench.warehouse.read(LATEST_GATES).to_dicts(),
         examples=_examples(gold, predictions, list(runs), evaluation.examples, seed),
         configuration=bench.settings.model_dump(mode="json"),

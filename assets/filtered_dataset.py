@@ -1,8 +1,9 @@
 """filtered_dataset: the training examples of all corpora whose gates are open. Bad data ends here."""
 
+import tempfile
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,77 +11,27 @@ import polars as pl
 
 from assets.conditions import when_data_changed
 from assets.cot_traces import COT_TRACES_GATES, cot_traces
+from assets.dataset_parts import GOLD_TEXTS, STAGE, Part, build_part, repeated_elsewhere
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, failed_gates, sql_gate
 from assets.partitions import all_corpora
-from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
+from assets.plain import OWNERS, counts_table, log_counts, plain_errors, svg_picture, table_metadata
 from assets.raw_corpus import RAW_CORPUS_GATES, raw_corpus
 from assets.teacher_graphs import TEACHER_GRAPHS_GATES, teacher_graphs
 from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
-from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.decontamination import near_gold
-from text2graph_dagster.dataset.denoise import Passage, denoise
-from text2graph_dagster.dataset.instructions import build_examples
+from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex
+from text2graph_dagster.dataset.selection import mixed
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.graph import from_rows, to_rows
-from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.evaluation.funnel import LOST, draw_funnel, funnels
 from text2graph_dagster.settings import Settings
 
-STAGE = "filtered_dataset"
 UPSTREAM_GATES: Mapping[str, tuple[Gate, ...]] = {
     "raw_corpus": RAW_CORPUS_GATES,
     "teacher_graphs": TEACHER_GRAPHS_GATES,
     "cot_traces": COT_TRACES_GATES,
 }
-TRACED = """
-SELECT t.corpus, t.passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
-       any_value(g.entities) AS entities, any_value(g.relations) AS relations,
-       any_value(t.rationale) AS rationale, any_value(t.verified) AS verified
-FROM cot_traces t
-JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id AND g.sample = 0
-JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
-WHERE t.corpus = ? AND p.split = 'train'
-GROUP BY t.corpus, t.passage_id ORDER BY t.passage_id
-"""
-GOLD_TEXTS = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train' ORDER BY passage_id"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One corpus's examples, its traces that became none, each with its reason, and the relations that were mended."""
-
-    corpus: str
-    traces: int
-    examples: pl.DataFrame
-    left_out: Mapping[str, str]
-    relations_dropped: int
-    relations_added: int
-
-    def counts(self) -> dict[str, int]:
-        """Return traces in, examples out, what was left out by reason, and how many labels were mended."""
-        reasons = Counter(self.left_out.values())
-        return {
-            "traces_in": self.traces,
-            "examples": self.examples.height,
-            **{f"left_out: {reason}": reasons[reason] for reason in sorted(reasons)},
-            "relations_dropped": self.relations_dropped,
-            "relations_added": self.relations_added,
-        }
-
-    def quarantine(self) -> pl.DataFrame:
-        """Return a row per trace that was left out."""
-        rows = [
-            {"stage": STAGE, "corpus": self.corpus, "doc_id": None, "passage_id": i, "reason": why, "detail": None}
-            for i, why in sorted(self.left_out.items())
-        ]
-        return pl.DataFrame(rows, schema=CONTRACTS["quarantine"].dtypes)
-
-    def accounting(self) -> pl.DataFrame:
-        """Return the counts as rows."""
-        rows = [{"stage": STAGE, "corpus": self.corpus, "item": i, "count": n} for i, n in self.counts().items()]
-        return pl.DataFrame(rows, schema=CONTRACTS["accounting"].dtypes)
 
 
 @dg.asset(
@@ -88,7 +39,7 @@ class Part:
     group_name="data",
     kinds={"duckdb", "polars"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     automation_condition=when_data_changed,
 )
 def filtered_dataset(
@@ -103,13 +54,13 @@ def filtered_dataset(
         if not names:
             why = "; ".join(o for objections in closed.values() for o in objections) or "there is no corpus yet"
             raise UserError(f"no corpus may be trained on: {why}.")
-        gold = warehouse.read(GOLD_TEXTS)
-        parts = [build_part(warehouse, name, open_corpus(home.corpora / name).ontology, gold, config) for name in names]
-        warehouse.commit(
-            Replace(STAGE, pl.concat([part.examples for part in parts]), {}),
-            Replace("quarantine", pl.concat([part.quarantine() for part in parts]), {"stage": STAGE}),
-            Replace("accounting", pl.concat([part.accounting() for part in parts]), {"stage": STAGE}),
-        )
+        with tempfile.TemporaryDirectory(prefix=".dataset-", dir=home.root) as folder:
+            parts = build_parts(warehouse, home, names, config, Path(folder))
+            warehouse.commit(
+                Replace(STAGE, [file for part in parts for file in part.write(Path(folder))], {}),
+                Replace("quarantine", pl.concat([part.quarantine() for part in parts]), {"stage": STAGE}),
+                Replace("accounting", pl.concat([part.accounting() for part in parts]), {"stage": STAGE}),
+            )
         totals: Counter[str] = Counter()
         for part in parts:
             totals.update(part.counts())
@@ -120,9 +71,27 @@ def filtered_dataset(
                 "corpora": ", ".join(names),
                 "corpora_not_trained_on": ", ".join(closed) or "none",
                 "accounting": counts_table(totals),
+                **_funnel(warehouse, names),
             },
             data_version=dg.DataVersion(warehouse.version(STAGE)),
         )
+
+
+def _funnel(warehouse: Warehouse, corpora: Sequence[str]) -> dict[str, Any]:
+    """Return what became of every document as a table and a picture per corpus, and some of what was lost."""
+    rows = warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts()
+    shown: dict[str, Any] = {}
+    for corpus, stages in funnels(rows, corpora).items():
+        losses = [", ".join(f"{n:,} {why}" for why, n in stage.losses.items() if n) for stage in stages]
+        table = [
+            dg.TableRecord({"stage": s.name, "count": s.count, "lost": lost})
+            for s, lost in zip(stages, losses, strict=True)
+        ]
+        shown[f"funnel of {corpus}"] = svg_picture(draw_funnel(stages, f"From documents to examples: {corpus}"), corpus)
+        shown[f"stages of {corpus}"] = dg.MetadataValue.table(table)
+    lost = [{k: str(v or "") for k, v in row.items()} for row in warehouse.read(LOST).to_dicts()]
+    lost = [row for row in lost if row["corpus"] in corpora]
+    return shown | ({"lost, for example": dg.MetadataValue.table([dg.TableRecord(r) for r in lost])} if lost else {})
 
 
 def open_corpora(warehouse: Warehouse, settings: Settings) -> tuple[list[str], dict[str, list[str]]]:
@@ -139,45 +108,30 @@ def open_corpora(warehouse: Warehouse, settings: Settings) -> tuple[list[str], d
     return [c for c in corpora if not against[c]], {c: why for c, why in against.items() if why}
 
 
-def build_part(warehouse: Warehouse, corpus: str, ontology: Ontology, gold: pl.DataFrame, settings: Settings) -> Part:
-    """Return one corpus's examples: verified, far from every gold passage, mended, and as the settings ask for."""
-    traced = warehouse.read(TRACED, [corpus])
-    left_out = near_gold(traced, gold, settings.dataset.gold_ngram)
-    for passage_id in traced.filter(~pl.col("verified"))["passage_id"]:
-        left_out.setdefault(passage_id, "not_verified")
-    kept = traced.filter(~pl.col("passage_id").is_in(list(left_out))).to_dicts()
-    mended, dropped, added = _mend(kept, ontology, settings, left_out)
-    built = build_examples(mended, ontology, settings.dataset, settings.seed)
-    return Part(corpus, traced.height, built.examples, {**left_out, **built.left_out}, dropped, added)
-
-
-def _mend(
-    rows: list[dict[str, Any]], ontology: Ontology, settings: Settings, left_out: dict[str, str]
-) -> tuple[list[dict[str, Any]], int, int]:
-    """Return the rows with denoised graphs; a rationale that no longer fits its graph leaves its passage out."""
-    if not settings.dataset.denoise.enabled:
-        return rows, 0, 0
-    passages = [Passage(r["passage_id"], r["text"], from_rows(r["entities"], r["relations"])) for r in rows]
-    denoised = denoise(passages, ontology, settings.dataset.denoise)
-    mended = []
-    for row, passage, graph in zip(rows, passages, denoised.graphs, strict=True):
-        if settings.dataset.thinking and graph != passage.graph:
-            left_out[row["passage_id"]] = "relations_mended"
-            continue
-        entities, relations = to_rows(graph)
-        mended.append({**row, "entities": entities, "relations": relations})
-    return mended, denoised.dropped, denoised.added
+def build_parts(
+    warehouse: Warehouse, home: Home, corpora: Sequence[str], settings: Settings, folder: Path
+) -> list[Part]:
+    """Return every corpus's examples, as many of each as their mixture asks for; they are written to `folder`."""
+    gold = GoldIndex.of(warehouse.read(GOLD_TEXTS), settings.dataset.gold_ngram)
+    ontologies = {name: open_corpus(home.corpora / name).ontology for name in corpora}
+    repeated = repeated_elsewhere(warehouse, ontologies, settings.corpus.near_duplicate_jaccard)
+    parts = [
+        build_part(warehouse, name, ontology, gold, repeated, settings, folder) for name, ontology in ontologies.items()
+    ]
+    kept = mixed(pl.concat([part.chosen for part in parts]), settings.dataset)
+    return [part.keep(kept, "mixed_out") for part in parts]
 
 
 def _near_gold(scope: Scope) -> Measured:
     """Look for gold passages among the examples, whatever the asset may have done."""
     sql = """
     SELECT DISTINCT passage_id, text FROM raw_corpus
-    WHERE passage_id IN (SELECT passage_id FROM filtered_dataset) AND split = 'train' ORDER BY passage_id
+    WHERE passage_id IN (SELECT passage_id FROM filtered_dataset) AND split = 'train'
     """
-    found = near_gold(scope.warehouse.read(sql), scope.warehouse.read(GOLD_TEXTS), scope.settings.dataset.gold_ngram)
-    sample = [dg.TableRecord({"passage_id": i, "reason": why}) for i, why in sorted(found.items())[:10]]
-    return Measured(len(found), {"sample": dg.MetadataValue.table(sample)} if sample else {})
+    gold = GoldIndex.of(scope.warehouse.read(GOLD_TEXTS), scope.settings.dataset.gold_ngram)
+    found = pl.concat([pl.DataFrame(schema=FOUND), *map(gold.find, scope.warehouse.slices(sql))])
+    sample = [dg.TableRecord(row) for row in found.sort("passage_id").head(10).to_dicts()]
+    return Measured(found.height, {"sample": dg.MetadataValue.table(sample)} if sample else {})
 
 
 def _covered(scope: Scope) -> Measured:

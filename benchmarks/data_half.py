@@ -79,7 +79,7 @@ def decontamination(root: Path) -> dict[str, float]:
 def examples(root: Path) -> dict[str, float]:
     """Write the instructions of every training passage."""
     from text2graph_dagster.corpus.folder import open_corpus
-    from text2graph_dagster.dataset.instructions import build_examples
+    from text2graph_dagster.dataset.examples import build_examples
 
     ontology = open_corpus(root / "corpus").ontology
     made = 0

@@ -16,7 +16,10 @@ from text2graph_dagster.errors import UserError
 # What a profile changes of the defaults in text2graph_dagster/settings.py (those are the local profile's).
 _CHAT_MODEL: Mapping[str, Any] = {
     "teacher": {"kind": "chat"},
-    "dataset": {"template": "extract", "full_ontology_share": 0.5},
+    "dataset": {
+        **{"template": "extract", "full_ontology_share": 0.5, "shuffle_types": True, "hard_negatives": 2},
+        **{"absent_share": 0.1, "tasks": {"both": 0.8, "entities": 0.1, "relations": 0.1}},
+    },
     "corpus": {"passage_tokens": 256},
     "student": {"base_model": "Qwen/Qwen2.5-0.5B-Instruct", "wire": "public"},
     "sft": {"optimizer": "adamw", "learning_rate": 2e-5, "max_length": 2048},

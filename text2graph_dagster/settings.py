@@ -83,7 +83,7 @@ class DenoiseSettings(_Section):
     """
 
     enabled: bool = True
-    keep_above: float = Field(0.55, ge=0, le=1, description="a relation less likely than this is dropped, others added")
+    keep_above: float = Field(0.53, ge=0, le=1, description="a relation less likely than this is dropped, others added")
     least_fact_weight: float = Field(
         0.85, ge=0, description="what a fact of the knowledge base adds at least to the log-odds of its statement"
     )
@@ -105,6 +105,20 @@ class DenoiseSettings(_Section):
     learn_from: int = Field(60_000, ge=1, description="most passages that are learnt from; the others are judged only")
 
 
+class TaskShares(_Section):
+    """What examples ask for, in proportion; each is a share of the passages."""
+
+    both: float = Field(1.0, ge=0, description="entities and the relations between them")
+    entities: float = Field(0.0, ge=0, description="entities only")
+    relations: float = Field(0.0, ge=0, description="relations only: the entities are given")
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "TaskShares":
+        if self.both + self.entities + self.relations <= 0:
+            raise ValueError("give at least one task a share above 0")
+        return self
+
+
 class DatasetSettings(_Section):
     """filtered_dataset: from graphs to training examples."""
 
@@ -112,7 +126,19 @@ class DatasetSettings(_Section):
     template: Literal["compact", "extract"] = Field("compact", description="the prompt; 'extract' suits chat models")
     full_ontology_share: float = Field(0.7, ge=0, le=1, description="examples that ask for every type")
     shuffle_types: bool = Field(False, description="list the types in a new order per example, not the ontology's")
+    phrasings: bool = Field(True, description="word instructions in several ways, where a template has several")
+    hard_negatives: int = Field(
+        1, ge=0, description="a list of some types holds so many that the corpus confuses with each stated one"
+    )
+    absent_share: float = Field(0.0, ge=0, le=1, description="passages that are asked only for what they do not state")
     empty_share: float = Field(0.25, ge=0, le=1, description="at most this share of examples with an empty answer")
+    tasks: TaskShares = TaskShares()
+    rarity_weight: float = Field(0.2, ge=0, le=1, description="how much of an example's score is its labels' rarity")
+    disjoint_entities: bool = Field(False, description="leave out passages that name an entity of a gold passage")
+    mix: dict[str, float] = Field({}, description="weights of corpora in training; one that is not named weighs 1")
+    mix_temperature: float | None = Field(
+        None, gt=0, description="weigh corpora by their size to the power of 1/this: 1 as they are, large: all alike"
+    )
     gold_ngram: int = Field(
         13, ge=4, description="a shared run of so many tokens with a gold passage removes a passage"
     )
@@ -122,7 +148,9 @@ class DatasetSettings(_Section):
         lt=1,
         description="share of the examples that SFT does not see; where there are none GRPO takes SFT's",
     )
-    max_examples: int | None = Field(None, ge=1, description="keep the best so many examples per corpus")
+    max_examples: int | None = Field(
+        None, ge=1, description="keep so many examples per corpus, good ones and unlike each other"
+    )
     denoise: DenoiseSettings = DenoiseSettings()
 
 

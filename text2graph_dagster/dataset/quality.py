@@ -1,23 +1,23 @@
 """How good is a training example? A score in [0, 1] from what can be checked without a model."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from text2graph_dagster.graph import Graph
 from text2graph_dagster.ontology import Ontology
 
 
-def score(graph: Graph, text: str, ontology: Ontology, verified: bool | None = None) -> float:
-    """Return the mean of: share of grounded mentions, share of legal relations, whether the rationale is verified.
+def score(graph: Graph, text: str, ontology: Ontology, *others: float | None) -> float:
+    """Return the mean of: share of grounded mentions, share of legal relations, and `others`.
 
-    What does not apply (no entity, no relation, no rationale: None) does not count; an empty graph scores 1.
+    What does not apply (no entity, no relation, no second sample: None) does not count; an empty graph scores 1.
     """
-    parts = []
+    parts = [part for part in others if part is not None]
     if graph.entities:
         parts.append(grounded(graph, text))
     if graph.relations:
         parts.append(legal(graph, ontology))
-    if verified is not None:
-        parts.append(float(verified))
     return fmean(parts) if parts else 1.0
 
 
@@ -35,3 +35,25 @@ def legal(graph: Graph, ontology: Ontology) -> float:
     """Return the share of relations that respect a signature of the ontology."""
     triples = graph.triples()
     return sum(ontology.allows(h.type, kind, t.type) for h, kind, t in triples) / len(triples) if triples else 1.0
+
+
+def confidence(relations: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the mean confidence of relations (rows of the warehouse); None where none carries one."""
+    known = [c for c in (relation.get("confidence") for relation in relations) if c is not None]
+    return fmean(known) if known else None
+
+
+def agreement(graph: Graph, samples: Sequence[Graph]) -> float | None:
+    """Return the mean F1 of a graph's triples with those of the other samples; None where there are none."""
+    if not samples:
+        return None
+    mine = _triples(graph)
+    return fmean(_f1(mine, _triples(other)) for other in samples)
+
+
+def _triples(graph: Graph) -> set[tuple[str, str, str]]:
+    return {(head.text, kind, tail.text) for head, kind, tail in graph.triples()}
+
+
+def _f1(one: set[tuple[str, str, str]], other: set[tuple[str, str, str]]) -> float:
+    return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0

@@ -3,9 +3,23 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from text2graph_dagster.evaluation.report import Stage
+from text2graph_dagster.evaluation.svg import FAINT, SERIES, clip, element, label, picture
 
 LEFT_OUT = "left_out: "
+# Of every reason the first few passages or documents that were lost for it: corpus, stage, reason, what, detail.
+LOST = """
+SELECT q.corpus, q.stage, replace(q.reason, '_', ' ') AS reason,
+       coalesce(left(p.text, 160), q.doc_id, q.passage_id) AS what, q.detail
+FROM (SELECT *, row_number() OVER (PARTITION BY corpus, stage, reason ORDER BY passage_id, doc_id, detail) AS n
+      FROM quarantine QUALIFY n <= 3) q
+LEFT JOIN (SELECT corpus, passage_id, any_value(text ORDER BY doc_id, start) AS text FROM raw_corpus
+           SEMI JOIN quarantine USING (corpus, passage_id) GROUP BY ALL) p USING (corpus, passage_id)
+ORDER BY q.corpus, q.stage, q.reason, q.n
+"""
+_NAMES, _BARS, _COUNT, _LOSSES, _LINE = 118.0, 250.0, 66.0, 270.0, 15.0
 
 
 def funnels(rows: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> dict[str, list[Stage]]:
@@ -50,3 +64,26 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[Stage]:
         ),
         Stage("examples", n("filtered_dataset", "examples"), left_out),
     ]
+
+
+def draw_funnel(stages: Sequence[Stage], title: str) -> Markup:
+    """Draw the stages as bars of their counts, and beside each what was lost on the way to it."""
+    most = max((stage.count for stage in stages), default=0) or 1
+    children, y = [label(0, 14, title, font_weight="600", font_size="12")], 26.0
+    for stage in stages:
+        losses = [f"−{count:,} {reason}" for reason, count in stage.losses.items() if count]
+        height = max(26.0, _LINE * len(losses) + 8)
+        middle = y + height / 2
+        wide = max(1.0, _BARS * stage.count / most)
+        children += [
+            label(_NAMES - 8, middle + 4, stage.name, text_anchor="end"),
+            element("rect", x=_NAMES, y=middle - 9, width=wide, height=18, rx=2, fill=SERIES[0], fill_opacity=0.55),
+            label(_NAMES + wide + 6, middle + 4, f"{stage.count:,}", font_weight="600"),
+        ]
+        first = middle + 4 - _LINE * (len(losses) - 1) / 2
+        children += [
+            label(_NAMES + _BARS + _COUNT, first + _LINE * i, clip(words, 44), fill=FAINT, font_size="10.5")
+            for i, words in enumerate(losses)
+        ]
+        y += height
+    return picture(_NAMES + _BARS + _COUNT + _LOSSES, y + 4, title, *children)

@@ -41,7 +41,8 @@ class ReportData:
         ontologies: by corpus.
         published: corpus → system → relation F1 (strict) as published, shown beside and never compared by interval.
         curves: stage → figure → (step, value).
-        funnels: corpus → the stages from documents to examples.
+        funnels: corpus → the stages from documents to examples; `lost`: some of what was lost on the way, by reason
+            (rows with corpus, stage, reason, what, detail).
         gates: rows of the table gates.
         examples: gold passages with predictions, drawn by lot.
         configuration: the settings, section by section.
@@ -58,6 +59,7 @@ class ReportData:
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     curves: Mapping[str, Mapping[str, Points]] = field(default_factory=dict)
     funnels: Mapping[str, Sequence[Stage]] = field(default_factory=dict)
+    lost: Sequence[Row] = ()
     gates: Sequence[Row] = ()
     examples: Sequence[Example] = ()
     configuration: Mapping[str, Any] = field(default_factory=dict)

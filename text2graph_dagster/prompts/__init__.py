@@ -41,6 +41,19 @@ def fill(language: str, name: str, **values: Any) -> str:
 
 
 @cache
+def phrasings(name: str, language: str) -> tuple[str, ...]:
+    """Return the names of a prompt's phrasings in a language, the plain name first, then `name.2`, `name.3`, …"""
+    listed = set(_environment().list_templates())
+    folder = language if f"{language}/{name}.jinja" in listed else DEFAULT_LANGUAGE
+    others = [
+        path.removeprefix(f"{folder}/").removesuffix(".jinja")
+        for path in listed
+        if path.startswith(f"{folder}/{name}.")
+    ]
+    return (name, *sorted((other for other in others if other != name), key=lambda other: (len(other), other)))
+
+
+@cache
 def version(name: str) -> str:
     """Return the version of a prompt: a digest of its text in every language, so that no change goes unnoticed."""
     environment = _environment()

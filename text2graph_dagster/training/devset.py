@@ -21,7 +21,7 @@ def read_dev(config: TrainingConfig) -> list[Example]:
         return []
     examples = read_examples(config.dev, config.settings)
     count = min(len(examples), config.settings.student.dev_examples)
-    return random.Random(config.settings.seed).sample(examples, count)
+    return [examples[i] for i in random.Random(config.settings.seed).sample(range(len(examples)), count)]
 
 
 def measure(

@@ -29,6 +29,7 @@ class OutputDirectory:
         self.checkpoints = self.partial / CHECKPOINTS
         self.finished = self.partial / FINISHED
         self.metrics = self.partial / METRICS
+        self.arrow = self.partial / "arrow"
 
     def recorded(self) -> dict[str, Any] | None:
         """Return run.json if this very run has ended before."""

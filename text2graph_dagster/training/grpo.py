@@ -11,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.examples import Example, Tokens
+from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
 from text2graph_dagster.training.reporting import Reporter, points_every
 
 PROGRAM = "grpo"
+_ROW = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +62,8 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
 
     settings, watch = config.settings, Stopwatch()
     grpo, threads = settings.grpo, set_threads(settings.grpo.threads)
-    examples, dev, ontologies = read_examples(config.train, settings), read_dev(config), config.load_ontologies()
+    examples = read_examples(config.train, settings, output.arrow)
+    dev, ontologies = read_dev(config), config.load_ontologies()
     model, tokenizer = students.load_student(config.base or "")
     reporter.record_to(output.metrics, output.last_step())
 
@@ -97,17 +101,19 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     }
 
 
-def choose_prompts(
-    tokens: Sequence[Tokens], examples: Sequence[Example], settings: GrpoSettings, seed: int
-) -> list[int]:
+def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
     """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
+
+    `short` are the numbers of the examples that are short enough.
 
     Raises:
         UserError: there are no prompts.
     """
     rng = random.Random(seed)
-    stated = [t.index for t in tokens if examples[t.index].graph.relations]
-    empty = [t.index for t in tokens if not examples[t.index].graph.relations]
+    stated: list[int] = []
+    empty: list[int] = []
+    for i in short:
+        (stated if examples[i].graph.relations else empty).append(i)
     rng.shuffle(stated)
     rng.shuffle(empty)
     share = settings.max_empty_share
@@ -131,11 +137,11 @@ def make_trainer(
     reporter: Reporter,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
-    import datasets
     import torch
     from torch.optim.lr_scheduler import LambdaLR
     from trl import GRPOTrainer
 
+    from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.curriculum import rate_factor
     from text2graph_dagster.training.defaults import grpo_rate, rename_share
@@ -146,12 +152,12 @@ def make_trainer(
 
     settings, grpo = config.settings, config.settings.grpo
     longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
-    tokens = [t for t in tokenise(examples, tokenizer) if len(t.prompt) <= longest]
-    course = [examples[i] for i in choose_prompts(tokens, examples, grpo, settings.seed)]
+    short = [t.index for t in tokenise(examples, tokenizer) if len(t.prompt) <= longest]
+    course = [examples[i] for i in choose_prompts(short, examples, grpo, settings.seed)]
     if rename_share(settings):  # all of them: a reward for names that SFT taught is a reward for remembering
-        course = Renamer(examples).rename_some(course, 1.0, settings)
+        course = list(Renamer(examples).rename_some(course, 1.0, settings))
     prompts = render_prompts([example.prompt for example in course], tokenizer)
-    rows = [{"prompt": prompt, "index": i} for i, prompt in enumerate(prompts)]
+    rows = ({"prompt": prompt, "index": i} for i, prompt in enumerate(prompts))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, grpo_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
 
@@ -166,7 +172,7 @@ def make_trainer(
         model=model,
         reward_funcs=[Rewarder(course, ontologies, grpo, settings.dataset.thinking)],
         args=make_arguments(grpo, settings.seed, output),
-        train_dataset=datasets.Dataset.from_list(rows),
+        train_dataset=from_rows(rows, output.arrow / "prompts.arrow", _ROW),
         processing_class=tokenizer,
         optimizers=(optimizer, LambdaLR(optimizer, factor)),
         callbacks=[ReportCallback(reporter, PROGRAM)],

@@ -9,14 +9,18 @@ joined to the end of another of the same type. Words that many names share ("Uni
 import random
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
+from text2graph_dagster.dataset.instructions import Template, given_block
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
 from text2graph_dagster.settings import Settings, StudentWire
 from text2graph_dagster.training.defaults import wire_of
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.wire import encode
+
+T = TypeVar("T")
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SHARED_BY = 8  # a word in so many names of a type is no name of its own
@@ -26,12 +30,13 @@ _SHORTEST = 3  # letters of a word that is replaced
 class Renamer:
     """Invents names from those of the training examples."""
 
-    def __init__(self, examples: Sequence[Example]) -> None:
+    def __init__(self, examples: Iterable[Example]) -> None:
         names: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for example in examples:
             for entity in example.graph.entities:
                 for word in _WORD.findall(entity.text):
-                    names[entity.type][word].add(entity.text)
+                    if len(bearers := names[entity.type][word]) < _SHARED_BY:
+                        bearers.add(entity.text)
         shared = {word for words in names.values() for word, bearers in words.items() if len(bearers) >= _SHARED_BY}
         self._pools = {
             kind: sorted(word for word in words if _is_name(word) and word not in shared)
@@ -39,10 +44,18 @@ class Renamer:
         }
         self._own = {kind: frozenset(words) for kind, words in self._pools.items()}
 
-    def rename_some(self, course: Sequence[Example], share: float, settings: Settings) -> list[Example]:
-        """Return the course with that share of its examples renamed, each time otherwise."""
+    def rename_some(self, course: Iterable[Example], share: float, settings: Settings) -> Iterator[Example]:
+        """Yield the course with that share of its examples renamed, each time otherwise."""
+        for example, new in self.draw(course, lambda example: example, share, settings):
+            yield new or example
+
+    def draw(
+        self, course: Iterable[T], read: Callable[[T], Example], share: float, settings: Settings
+    ) -> Iterator[tuple[T, Example | None]]:
+        """Yield every item of the course, that share of them with its example renamed: only these are `read`."""
         rng, form = random.Random(settings.seed), wire_of(settings.student)
-        return [self.rename(example, rng, form) if rng.random() < share else example for example in course]
+        for item in course:
+            yield item, self.rename(read(item), rng, form) if rng.random() < share else None
 
     def rename(self, example: Example, rng: random.Random, form: StudentWire) -> Example:
         """Return the example with other names; unchanged where it holds no word that is a name of its own."""
@@ -54,8 +67,9 @@ class Renamer:
         if not new:
             return example
         text, moved = _replace_words(example.text, new)
-        prompt = tuple({**turn, "content": turn["content"].replace(example.text, text)} for turn in example.prompt)
         graph = _rename_graph(example.graph, new, moved)
+        changes = [(example.text, text), *_given(example, graph)]
+        prompt = tuple({**turn, "content": _changed(turn["content"], changes)} for turn in example.prompt)
         thinking = example.answer.removesuffix(encode(example.graph, form))
         answer = _replace_words(thinking, new)[0] + encode(graph, form)
         return replace(example, text=text, prompt=prompt, graph=graph, answer=answer)
@@ -64,6 +78,20 @@ class Renamer:
         pool = self._pools[kind]
         first, last = rng.choice(pool), rng.choice(pool)
         return first[: rng.randint(2, len(first) - 1)] + last[rng.randint(1, len(last) - 2) :].lower()
+
+
+def _given(example: Example, renamed: Graph) -> list[tuple[str, str]]:
+    """Return how a prompt that gives the entities lists them, and how it lists the renamed ones, for each template."""
+    if example.task != "relations":
+        return []
+    templates: tuple[Template, ...] = ("compact", "extract")
+    return [(given_block(example.graph.entities, t), given_block(renamed.entities, t)) for t in templates]
+
+
+def _changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
+    for old, new in changes:
+        text = text.replace(old, new)
+    return text
 
 
 def _is_name(word: str) -> bool:

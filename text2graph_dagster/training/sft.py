@@ -12,15 +12,14 @@ from typing import Any
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings, SftSettings
 from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.curriculum import lay_out, rate_factor
-from text2graph_dagster.training.defaults import optimizer_of, rename_share, sft_rate
-from text2graph_dagster.training.examples import Example, Tokens
+from text2graph_dagster.training.course import IGNORED
+from text2graph_dagster.training.curriculum import rate_factor
+from text2graph_dagster.training.defaults import optimizer_of, sft_rate
 from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
 from text2graph_dagster.training.reporting import Reporter, points_every
 
 PROGRAM = "sft"
-IGNORED = -100  # the label of a token that is not taught
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,20 +50,27 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
         UserError: no example is short enough, or the model cannot be used.
     """
     from text2graph_dagster.training import students
+    from text2graph_dagster.training.arrow import from_rows
+    from text2graph_dagster.training.course import ROW, lay_course, measure_lengths, rows_of_course, store_tokens
     from text2graph_dagster.training.devset import measure, read_dev
-    from text2graph_dagster.training.examples import read_examples, tokenise
+    from text2graph_dagster.training.examples import read_examples
 
     settings, watch = config.settings, Stopwatch()
     threads = set_threads(settings.sft.threads)
-    examples, ontologies = read_examples(config.train, settings), config.load_ontologies()
+    examples, ontologies = read_examples(config.train, settings, output.arrow), config.load_ontologies()
     model, tokenizer = students.make_student(config, examples, list(ontologies.values()))
     description = students.describe(model)
     reporter.say(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
-    tokens = [t for t in tokenise(examples, tokenizer) if len(t) <= settings.sft.max_length]
-    if not tokens:
+    store = store_tokens(examples, tokenizer, output.arrow / "tokens.arrow")
+    lengths = measure_lengths(store)
+    short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
+    if not short:
         raise UserError("every example is longer than sft.max_length: raise it, or cut the passages shorter.")
-    course = lay_course([examples[t.index] for t in tokens], [len(t) for t in tokens], settings)
-    trainer = make_trainer(config, model, tokenizer, tokenise(course, tokenizer), output, reporter)
+    course = lay_course(examples.select(short), [lengths[i] for i in short], settings)
+    rows = rows_of_course(course, store.select(short), tokenizer)
+    trainer = make_trainer(
+        config, model, tokenizer, from_rows(rows, output.arrow / "course.arrow", ROW), output, reporter
+    )
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -72,7 +78,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     result = {
         "model": description,
         "examples": len(examples),
-        "examples_too_long": len(examples) - len(tokens),
+        "examples_too_long": len(examples) - len(short),
         "steps": settings.sft.max_steps,
         "threads": threads,
     }
@@ -82,32 +88,15 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     return {**result, **watch.read()}
 
 
-def lay_course(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> list[Example]:
-    """Return every example as often and in the order that it is taught, a share of them with invented names."""
-    from text2graph_dagster.training.renaming import Renamer
-
-    sft = settings.sft
-    batches = lay_out(
-        lengths,
-        batch_size=sft.batch_size,
-        steps=sft.max_steps,
-        curriculum_share=sft.curriculum_share,
-        seed=settings.seed,
-    )
-    course = [examples[i] for batch in batches for i in batch]
-    return Renamer(examples).rename_some(course, rename_share(settings), settings)
-
-
 def make_trainer(
     config: TrainingConfig,
     model: Any,
     tokenizer: Any,
-    course: Sequence[Tokens],
+    course: Any,
     output: OutputDirectory,
     reporter: Reporter,
 ) -> Any:
-    """Return a TRL trainer over the tokenised course, in its order."""
-    import datasets
+    """Return a TRL trainer over the tokenised course, a `datasets.Dataset`, in its order."""
     from torch.optim.lr_scheduler import LambdaLR
     from trl import SFTTrainer
 
@@ -115,8 +104,6 @@ def make_trainer(
     from text2graph_dagster.training.generation import supports
 
     sft = config.settings.sft
-    rows = [{"input_ids": [*t.prompt, *t.answer], "labels": [IGNORED] * len(t.prompt) + t.answer} for t in course]
-    dataset = datasets.Dataset.from_list(rows)
     optimizer = make_optimizer(model, config.settings)
 
     def factor(step: int) -> float:
@@ -137,7 +124,7 @@ def make_trainer(
     trainer = Trainer(
         model=model,
         args=make_arguments(sft, config.settings.seed, output),
-        train_dataset=dataset,
+        train_dataset=course,
         processing_class=tokenizer,
         optimizers=(optimizer, LambdaLR(optimizer, factor)),
         callbacks=[ReportCallback(reporter, PROGRAM)],

@@ -7,13 +7,27 @@ from jinja2 import UndefinedError
 
 from text2graph_dagster import prompts
 
-NAMES = ("compact", "extract", "rationale", "reason")
+NAMES = ("compact", "compact_relate", "extract", "rationale", "reason", "relate")
+PHRASINGS = ("extract.2", "extract.3", "relate.2")
+EVERYWHERE = ("compact_given", "given")  # a list of entities, the same in every language
 
 
 def test_every_prompt_exists_in_english_and_chinese() -> None:
     root = resources.files("text2graph_dagster") / "prompts"
-    for language in ("en", "zh"):
-        assert sorted(p.name for p in (root / language).iterdir()) == [f"{name}.jinja" for name in NAMES]
+    for language, more in (("en", EVERYWHERE), ("zh", ())):
+        found = sorted(p.name.removesuffix(".jinja") for p in (root / language).iterdir())
+        assert found == sorted((*NAMES, *PHRASINGS, *more))
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "no"])
+def test_phrasings_are_listed_with_the_plain_one_first(language: str) -> None:
+    assert prompts.phrasings("extract", language) == ("extract", "extract.2", "extract.3")
+    assert prompts.phrasings("relate", language) == ("relate", "relate.2")
+    assert prompts.phrasings("compact", language) == ("compact",)
+
+
+def test_another_phrasing_does_not_change_the_version_that_teachers_are_asked_with() -> None:
+    assert prompts.version("extract") != prompts.version("extract.2")
 
 
 @pytest.mark.parametrize("name", NAMES)

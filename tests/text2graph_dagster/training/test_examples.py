@@ -1,6 +1,7 @@
 """What is taught: the answer and its end token, nothing else."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,17 @@ import polars as pl
 import pytest
 
 from tests.text2graph_dagster.training import tiny
+from text2graph_dagster.dataset.instructions import given_block
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import parse
+from text2graph_dagster.training.arrow import from_rows
 from text2graph_dagster.training.config import TrainingConfig, read_config
+from text2graph_dagster.training.course import ROW, lay_course, measure_lengths, rows_of_course, store_tokens
+from text2graph_dagster.training.curriculum import lay_out
+from text2graph_dagster.training.defaults import rename_share
 from text2graph_dagster.training.examples import read_examples, tokenise
 from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.renaming import Renamer
 from text2graph_dagster.training.reporting import Reporter
 from text2graph_dagster.training.wire import without_blanks
 
@@ -20,13 +27,15 @@ from text2graph_dagster.training.wire import without_blanks
 def test_the_labels_of_a_real_batch_are_the_answers_and_their_end_token(
     workplace: Path, examples: Any, nano: Any, tmp_path: Path
 ) -> None:
-    from text2graph_dagster.training.sft import lay_course, make_trainer
+    from text2graph_dagster.training.sft import make_trainer
 
     model, tokenizer = nano
     config = read_config(TrainingConfig, workplace / "sft.json")
-    tokens = tokenise(lay_course(examples, [len(e.text) for e in examples], config.settings), tokenizer)
+    store = store_tokens(examples, tokenizer, tmp_path / "tokens.arrow")
+    course = lay_course(examples, measure_lengths(store), config.settings)
+    rows = from_rows(rows_of_course(course, store, tokenizer), tmp_path / "course.arrow", ROW)
     output = OutputDirectory(tmp_path / "out", "")
-    trainer = make_trainer(config, copy.deepcopy(model), tokenizer, tokens, output, Reporter(None))
+    trainer = make_trainer(config, copy.deepcopy(model), tokenizer, rows, output, Reporter(None))
     padded = 0
     for batch in trainer.get_train_dataloader():
         assert batch["labels"].shape[0] == 4
@@ -41,6 +50,48 @@ def test_the_labels_of_a_real_batch_are_the_answers_and_their_end_token(
             assert prompt.startswith('<|begin|>"person"') and prompt.endswith("<|answer|>")
             padded += int((mask == 0).sum())
     assert padded > 0
+
+
+def test_the_course_on_disk_is_the_one_that_lists_would_give(
+    workplace: Path, examples: Any, nano: Any, tmp_path: Path
+) -> None:
+    """What the trainer reads is laid down by seeds; that it lies on disk changes nothing."""
+    settings, (_, tokenizer) = tiny.settings({"sft": {**tiny.SMALL["sft"], "rename_share": 0.5}}), nano
+    everything = list(examples)
+    tokens = list(tokenise(everything, tokenizer))
+    sft = settings.sft
+    batches = lay_out(
+        [len(t) for t in tokens],
+        batch_size=sft.batch_size,
+        steps=sft.max_steps,
+        curriculum_share=sft.curriculum_share,
+        seed=settings.seed,
+    )
+    course = [everything[i] for batch in batches for i in batch]
+    wanted = list(tokenise(Renamer(everything).rename_some(course, rename_share(settings), settings), tokenizer))
+    store = store_tokens(examples, tokenizer, tmp_path / "tokens.arrow")
+    laid = lay_course(examples, measure_lengths(store), settings)
+    found = from_rows(rows_of_course(laid, store, tokenizer), tmp_path / "course.arrow", ROW)
+    assert found["input_ids"][:] == [[*t.prompt, *t.answer] for t in wanted]
+    assert found["labels"][:] == [[-100] * len(t.prompt) + t.answer for t in wanted]
+    assert found.cache_files == [{"filename": str(tmp_path / "course.arrow")}]  # mapped, not loaded
+
+
+def test_examples_are_read_as_they_are_asked_for(examples: Any) -> None:
+    assert list(examples) == [examples[i] for i in range(len(examples))] == examples[:]
+    assert list(examples.select([3, 1])) == [examples[3], examples[1]]
+
+
+def test_given_entities_are_renamed_with_the_text(examples: Any) -> None:
+    example = examples[0]
+    given = given_block(example.graph.entities, "compact")
+    prompt = ({"role": "user", "content": f'"person";"works for"\n{given}\n{example.text}\n'},)
+    renamed = next(
+        Renamer(examples).rename_some([replace(example, task="relations", prompt=prompt)], 1.0, tiny.settings())
+    )
+    given = given_block(renamed.graph.entities, "compact")
+    assert renamed.prompt[0]["content"] == f'"person";"works for"\n{given}\n{renamed.text}\n'
+    assert renamed.text != example.text
 
 
 def test_thinking_stands_before_the_json_when_it_is_asked_for(workplace: Path, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 
 from tests.text2graph_dagster.training import tiny
-from text2graph_dagster.training.examples import Tokens
 from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.grpo import choose_prompts, main, make_arguments
 from text2graph_dagster.training.selection import Best
@@ -78,10 +77,10 @@ def test_prompts_without_a_relation_are_kept_few(examples: Any) -> None:
     from text2graph_dagster.graph import Graph
 
     mixed = [replace(e, graph=Graph()) if i % 2 else e for i, e in enumerate(examples)]
-    tokens = [Tokens(i, [1], [2]) for i in range(len(mixed))]
+    short = range(len(mixed))
     grpo = tiny.settings({"grpo": {"max_steps": 10, "prompts_per_step": 4, "max_empty_share": 0.2}}).grpo
-    order = choose_prompts(tokens, mixed, grpo, seed=0)
-    assert len(order) == 40 and order == choose_prompts(tokens, mixed, grpo, seed=0)
+    order = choose_prompts(short, mixed, grpo, seed=0)
+    assert len(order) == 40 and order == choose_prompts(short, mixed, grpo, seed=0)
     assert sum(not mixed[i].graph.relations for i in order[:38]) in range(6, 10)
     assert len(set(order[:38])) == 38
 

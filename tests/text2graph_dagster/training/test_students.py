@@ -78,7 +78,7 @@ def test_the_template_of_the_model_is_kept_to_and_its_end_token_is_taught(chat_m
     from text2graph_dagster.training.examples import tokenise
 
     _, tokenizer = load_student(chat_model)
-    tokens = tokenise(examples[:3], tokenizer)
+    tokens = list(tokenise(examples[:3], tokenizer))
     for example, ids in zip(examples, tokens, strict=False):
         expected = f"<|im_start|>user\n{example.prompt[0]['content']}<|im_end|>\n<|im_start|>assistant\n"
         assert tokenizer.decode(ids.prompt) == expected

@@ -1,0 +1,34 @@
+"""What became of every document, in numbers and drawn."""
+
+from xml.etree import ElementTree
+
+from text2graph_dagster.evaluation.funnel import draw_funnel, funnels
+from text2graph_dagster.evaluation.report import Stage
+
+ROWS = [
+    ("raw_corpus", "documents_in", 10),
+    ("raw_corpus", "gold_documents_in", 2),
+    ("raw_corpus", "documents_quarantined", 1),
+    ("raw_corpus", "passages", 40),
+    ("raw_corpus", "passages_kept", 38),
+    ("teacher_graphs", "graphs", 38),
+    ("cot_traces", "traces", 30),
+    ("filtered_dataset", "examples", 20),
+    ("filtered_dataset", "left_out: beyond_max_examples", 10),
+]
+
+
+def test_the_stages_tell_every_loss() -> None:
+    rows = [{"stage": s, "item": i, "count": n, "corpus": "news"} for s, i, n in ROWS]
+    stages = funnels([*rows, {**rows[0], "corpus": "other"}], ["news"])["news"]
+    assert [(s.name, s.count) for s in stages][:2] == [("documents", 12), ("documents read", 11)]
+    assert stages[-1] == Stage("examples", 20, {"beyond max examples": 10})
+
+
+def test_the_picture_shows_names_counts_and_losses_and_lets_nothing_through() -> None:
+    stages = [Stage("documents", 1200), Stage("examples", 3, {"<b>odd</b>": 7, "none": 0}), Stage("nothing", 0)]
+    svg = draw_funnel(stages, "a & b")
+    words = [element.text for element in ElementTree.fromstring(svg).iter() if element.text]
+    assert {"documents", "1,200", "examples", "3", "−7 <b>odd</b>", "0"} <= set(words)
+    assert not any("none" in word for word in words)
+    assert draw_funnel([], "nothing yet")
