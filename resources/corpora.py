@@ -3,19 +3,21 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from sqlalchemy.exc import SQLAlchemyError
 
 from resources.home import Home
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.corpus.folder import check_name, open_corpus
+from text2graph_dagster.corpus.folder import ONTOLOGY, CorpusFolder, check_name, open_corpus, relative_name
 from text2graph_dagster.errors import UserError
 
 PARTITIONS = "corpora"
+INSTANCE_CONFIGURATION = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
 _CORPUS_TABLES = ("raw_corpus", "gold_graphs", "quarantine", "accounting", "teacher_graphs", "cot_traces", "gates")
 
 
@@ -24,44 +26,104 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
     """Open the instance that DAGSTER_HOME names.
 
     Raises:
-        UserError: DAGSTER_HOME is not set: without it, what is registered here would be unknown to the next command.
+        UserError: DAGSTER_HOME is not set (what is registered here would be unknown to the next command), is no
+            absolute path, or cannot be used.
     """
     folder = os.environ.get("DAGSTER_HOME")
     if not folder:
         raise UserError('DAGSTER_HOME is not set; run: export DAGSTER_HOME="$PWD/home/dagster"')
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with dg.DagsterInstance.get() as instance:
+    if not Path(folder).is_absolute():
+        raise UserError(f'DAGSTER_HOME is not an absolute path; run: export DAGSTER_HOME="$PWD/{folder}"')
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        _lay_configuration(Path(folder))
+        instance = dg.DagsterInstance.get()
+    except (OSError, SQLAlchemyError, dg.DagsterError) as error:
+        raise UserError(
+            f"DAGSTER_HOME={folder} cannot be used ({_first_line(error)}); mend it, or name another."
+        ) from None
+    with instance:
         yield instance
 
 
-def add(source: Path, name: str | None, home: Home, instance: dg.DagsterInstance, *, link: bool, replace: bool) -> str:
-    """Check the folder, copy or link it into the home folder, and register its name; return the name.
+def _lay_configuration(folder: Path) -> None:
+    """Put the project's dagster.yaml into a DAGSTER_HOME that has none: Dagster complains about that at every call."""
+    if INSTANCE_CONFIGURATION.is_file() and not (folder / INSTANCE_CONFIGURATION.name).exists():
+        shutil.copyfile(INSTANCE_CONFIGURATION, folder / INSTANCE_CONFIGURATION.name)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def add(
+    source: Path, name: str | None, home: Home, instance: dg.DagsterInstance, *, link: bool, replace: bool
+) -> tuple[str, list[str]]:
+    """Check the folder, copy or link it into the home folder, and register its name.
+
+    Returns:
+        The name, and the documents that could not be copied: they stand in the copy as what cannot be read either, so
+        that raw_corpus counts and quarantines them.
 
     Raises:
-        UserError: the folder is no corpus, its name is not usable, or it is there already and `replace` is not set.
+        UserError: the folder is no corpus, its name is not usable, it holds the home folder, it is there already and
+            `replace` is not set, or it cannot be copied.
     """
     source = source.expanduser().resolve()
     key = check_name(name or source.name)
-    open_corpus(source)
+    if home.root_path.resolve().is_relative_to(source):
+        raise UserError(
+            f"the home folder {home.root_path} lies inside {source} and would become part of the corpus: set "
+            "TEXT2GRAPH_HOME to a folder outside it."
+        )
+    folder = open_corpus(source)
     target = home.corpora / key
+    unread: list[str] = []
     if target.resolve() != source:
         if (target.exists() or target.is_symlink()) and not replace:
             raise UserError(f"there is a corpus {key!r} already; pass --replace to put this one in its place.")
-        _put(source, target, link=link)
+        unread = _put(folder, target, link=link)
     instance.add_dynamic_partitions(PARTITIONS, [key])
-    return key
+    return key, unread
 
 
-def _put(source: Path, target: Path, *, link: bool) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _put(folder: CorpusFolder, target: Path, *, link: bool) -> list[str]:
+    """Put the corpus at `target`, whole or not at all; return the documents that could not be read."""
     fresh = target.with_name(f".{target.name}.new")
-    _delete(fresh)
-    if link:
-        fresh.symlink_to(source, target_is_directory=True)
-    else:
-        shutil.copytree(source, fresh, symlinks=True)
-    _delete(target)
-    fresh.rename(target)
+    unread: list[str] = []
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _delete(fresh)
+        if link:
+            fresh.symlink_to(folder.path, target_is_directory=True)
+        else:
+            unread = _copy(folder, fresh)
+        _delete(target)
+        fresh.rename(target)
+    except OSError as error:
+        with suppress(OSError):
+            _delete(fresh)
+        raise UserError(f"the corpus cannot be put at {target}: {error.filename}: {_first_line(error)}.") from None
+    return unread
+
+
+def _copy(folder: CorpusFolder, fresh: Path) -> list[str]:
+    """Copy what the lineage reads, file by file; return the documents that could not be read."""
+    unread: list[str] = []
+    special = [folder.path / ONTOLOGY, *(path for path in (folder.knowledge_base, folder.gold) if path)]
+    for file in [*special, *folder.documents]:
+        copy = fresh / file.relative_to(folder.path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_symlink():
+            copy.symlink_to(file.readlink())
+        elif file in special or (file.is_file() and os.access(file, os.R_OK)):
+            shutil.copy2(file, copy)
+        else:
+            unread.append(relative_name(folder.path, file))
+            copy.symlink_to(f"{copy.name}.unreadable")  # leads nowhere, so that raw_corpus quarantines it
+    return unread
 
 
 def _delete(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import polars as pl
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from resources import corpora as corpora_on_disk
 from resources.home import Home
@@ -48,7 +49,12 @@ def add(
 ) -> None:
     """Check a folder, bring it in, and register it as a partition."""
     with corpora_on_disk.dagster_instance() as instance:
-        key = corpora_on_disk.add(path, name, Home(root=str(home_folder())), instance, link=link, replace=replace)
+        key, unread = corpora_on_disk.add(
+            path, name, Home(root=str(home_folder())), instance, link=link, replace=replace
+        )
+    if unread:
+        shown = ", ".join(unread[:10]) + (", …" if len(unread) > 10 else "")
+        typer.echo(f"{len(unread)} documents cannot be read and will stand in quarantine: {shown}", err=True)
     typer.echo(f"corpus {key!r} is registered; run it with: dagster asset materialize --select '*' --partition {key}")
 
 
@@ -101,9 +107,15 @@ def export(
 
 
 def main() -> None:
-    """Run the command line; a UserError is one sentence on standard error and exit code 2."""
+    """Run the command line; what the user or the machine did wrong is one sentence on standard error, exit code 2."""
     try:
         app()
     except UserError as error:
         typer.echo(f"text2graph: {error}", err=True)
+        sys.exit(USER_ERROR)
+    except OSError as error:
+        typer.echo(f"text2graph: {error.filename or 'the output'} cannot be used ({error.strerror}).", err=True)
+        sys.exit(USER_ERROR)
+    except SQLAlchemyError as error:
+        typer.echo(f"text2graph: Dagster's own storage cannot be used ({str(error).splitlines()[0]}).", err=True)
         sys.exit(USER_ERROR)
