@@ -18,7 +18,8 @@ from text2graph_dagster.errors import UserError
 
 PARTITIONS = "corpora"
 INSTANCE_CONFIGURATION = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
-_CORPUS_TABLES = ("raw_corpus", "gold_graphs", "quarantine", "accounting", "teacher_graphs", "cot_traces", "gates")
+# Every table with a column `corpus`.
+_CORPUS_TABLES = tuple(name for name, contract in CONTRACTS.items() if "corpus" in contract.dtypes)
 
 
 @contextmanager
@@ -133,8 +134,13 @@ def _delete(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
+def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> list[Path]:
     """Forget a corpus: its folder here (or the link to it), its rows, its name. The ledger keeps its calls.
+
+    A report that covered it is forgotten too; its figures of other corpora stay, for later reports to be compared with.
+
+    Returns:
+        What still holds its text, or was trained on it: pages of reports, and folders of checkpoints and predictions.
 
     Raises:
         UserError: there is no such corpus.
@@ -142,11 +148,29 @@ def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInst
     target = home.corpora / check_name(name)
     if not (target.exists() or target.is_symlink()) and name not in registered(instance):
         raise UserError(f"there is no corpus {name!r}; `text2graph corpora list` shows which there are.")
-    empty = {table: CONTRACTS[table].empty() for table in _CORPUS_TABLES}
-    warehouse.commit(*(Replace(table, rows, {"corpus": name}) for table, rows in empty.items()))
+    reports = warehouse.read(
+        "SELECT run, path FROM report_runs WHERE run IN (SELECT run FROM eval_report WHERE corpus = ?) ORDER BY run",
+        [name],
+    )
+    remains = _remains(name, home, [Path(path) for path in reports["path"]])
+    changes = [Replace(table, CONTRACTS[table].empty(), {"corpus": name}) for table in _CORPUS_TABLES]
+    changes += [Replace("report_runs", CONTRACTS["report_runs"].empty(), {"run": run}) for run in reports["run"]]
+    warehouse.commit(*changes)
     _delete(target)
     if name in registered(instance):
         instance.delete_dynamic_partition(PARTITIONS, name)
+    return remains
+
+
+def _remains(name: str, home: Home, pages: list[Path]) -> list[Path]:
+    """Return what exists of the pages, and the folders of checkpoints and predictions that hold the corpus's text."""
+    found = [page for page in pages if page.is_file()]
+    for inputs in sorted(home.checkpoints.glob("*.inputs")):
+        tables = sorted(inputs.glob("*.parquet"))
+        if any(name in pl.read_parquet(table, columns=["corpus"])["corpus"] for table in tables):
+            found += [path for path in (inputs, inputs.with_suffix("")) if path.is_dir()]
+    answers = home.root_path / "predictions"
+    return found + ([answers] if answers.is_dir() else [])
 
 
 def registered(instance: dg.DagsterInstance) -> list[str]:

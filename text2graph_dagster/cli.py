@@ -69,10 +69,14 @@ def list_() -> None:
 
 @corpora.command("remove")
 def remove(name: Annotated[str, typer.Argument(help="name of the corpus")]) -> None:
-    """Forget a corpus and its rows; the ledger of teacher calls stays."""
+    """Forget a corpus and its rows; the ledger of teacher calls stays, and what was trained on it is named."""
     with corpora_on_disk.dagster_instance() as instance:
-        corpora_on_disk.remove(name, Home(root=str(home_folder())), warehouse(), instance)
-    typer.echo(f"corpus {name!r} is removed")
+        remains = corpora_on_disk.remove(name, Home(root=str(home_folder())), warehouse(), instance)
+    typer.echo(f"corpus {name!r} is removed; the ledger keeps its teacher calls, so that they need not be paid again")
+    if remains:
+        typer.echo("its text, or a model that was taught it, remains in (delete these, and materialise again):")
+        for path in remains:
+            typer.echo(f"  {path}")
 
 
 @app.command("report")
