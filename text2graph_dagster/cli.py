@@ -54,7 +54,7 @@ def add(
         )
     if unread:
         shown = ", ".join(unread[:10]) + (", …" if len(unread) > 10 else "")
-        typer.echo(f"{len(unread)} documents cannot be read and will stand in quarantine: {shown}", err=True)
+        typer.echo(f"documents that cannot be read, and will stand in quarantine: {len(unread)} ({shown})", err=True)
     typer.echo(f"corpus {key!r} is registered; run it with: dagster asset materialize --select '*' --partition {key}")
 
 
