@@ -40,7 +40,7 @@ GROUP BY g.corpus, g.passage_id, g.split ORDER BY g.corpus, g.passage_id
 """
 GOLD_VERSION = """
 SELECT count(*) || '-' || coalesce(sum(hash(g)::HUGEINT), 0) FROM gold_graphs g
-WHERE split = ? AND corpus IN (SELECT DISTINCT corpus FROM filtered_dataset)
+WHERE split = $1 AND corpus IN (SELECT DISTINCT corpus FROM filtered_dataset) AND corpus = coalesce($2, corpus)
 """
 _GOLD_COLUMNS = ("corpus", "passage_id", "doc_id", "split", "text", "entities", "relations")
 
@@ -64,9 +64,9 @@ class Bench:
         """Return the ontology of every corpus in filtered_dataset."""
         return {corpus: load_ontology(path) for corpus, path in self.ontology_files().items()}
 
-    def gold_version(self, split: str) -> str:
-        """Return the version of a split's gold graphs, of the corpora in filtered_dataset."""
-        return str(self.warehouse.value(GOLD_VERSION, [split]))
+    def gold_version(self, split: str, corpus: str | None = None) -> str:
+        """Return the version of a split's gold graphs, of the corpora in filtered_dataset or of one of them."""
+        return str(self.warehouse.value(GOLD_VERSION, [split, corpus]))
 
     def gold(self, split: str) -> pl.DataFrame:
         """Return the gold passages of a split as examples that ask for their corpus's whole ontology.

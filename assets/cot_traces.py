@@ -109,9 +109,12 @@ COT_TRACES_GATES = (
         "≤",
         lambda _: 0,
         """
-        SELECT abs(sum(count) FILTER (item = 'graphs_in')
-                 - sum(count) FILTER (item IN ('traces', 'passages_quarantined')))
-        FROM accounting WHERE stage = 'cot_traces' AND corpus = ?
+        SELECT count(*) FROM (
+            SELECT passage_id FROM teacher_graphs g JOIN raw_corpus p USING (corpus, passage_id)
+            WHERE corpus = $1 AND g.sample = 0 AND p.split = 'train' AND p.duplicate_of IS NULL
+            EXCEPT SELECT passage_id FROM cot_traces WHERE corpus = $1
+            EXCEPT SELECT passage_id FROM quarantine WHERE corpus = $1 AND stage = 'cot_traces'
+        )
         """,
     ),
     sql_gate(

@@ -14,6 +14,7 @@ import dagster as dg
 import pandera.errors
 import polars as pl
 
+from assets.plain import plain_errors
 from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
@@ -124,10 +125,13 @@ def build_gates(
         context: dg.AssetCheckExecutionContext, warehouse: Warehouse, settings: SettingsResource, home: Home
     ) -> Iterator[dg.AssetCheckResult]:
         corpus = context.partition_key if partitions_def else None
-        scope = Scope(warehouse, settings.load(), home, corpus)
-        version = present_version(warehouse, asset.key.to_user_string(), corpus)
+        with plain_errors():
+            scope = Scope(warehouse, settings.load(), home, corpus)
+            version = present_version(warehouse, asset.key.to_user_string(), corpus)
         for key in sorted(context.selected_asset_check_keys, key=lambda k: list(by_name).index(k.name)):
-            yield _judge(asset.key, by_name[key.name], scope, version)
+            with plain_errors():
+                verdict = _judge(asset.key, by_name[key.name], scope, version)
+            yield verdict
 
     return check
 

@@ -34,7 +34,7 @@ def grpo_checkpoint(
     settings: SettingsResource,
     launcher: Launcher,
 ) -> dg.MaterializeResult[None]:
-    """A model directory, never worse on dev than the SFT student it starts from."""
+    """A model directory, never worse on dev gold than the SFT student it starts from; without dev gold, unmeasured."""
     with plain_errors():
         bench = Bench(context, home, warehouse, launcher, settings.load())
         refuse_bad_data(warehouse, bench.settings)

@@ -73,6 +73,17 @@ RAW_CORPUS_GATES = (
         """,
     ),
     sql_gate(
+        "gold_quarantined",
+        "share of gold documents in quarantine",
+        "≤",
+        lambda s: s.gates.raw_corpus_max_gold_quarantined,
+        """
+        SELECT sum(count) FILTER (item = 'gold_documents_quarantined')
+               / nullif(sum(count) FILTER (item = 'gold_documents_in'), 0)
+        FROM accounting WHERE stage = 'raw_corpus' AND corpus = ?
+        """,
+    ),
+    sql_gate(
         "passages",
         "passages to learn from",
         "≥",

@@ -58,10 +58,14 @@ def teacher_graphs(
         asked = ask_teacher(guide, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
         graphs, refused = _tables(corpus, asked)
         broken = broken_facts(guide)
+        # What is asked more than once is counted by passage: the first sample is the one that is taught.
+        passages, graphed = len({r.passage_id for r in requests}), graphs.filter(sample=0).height
         counts = {
-            "passages_in": len(requests),
-            "graphs": graphs.height,
-            "passages_quarantined": refused.height,
+            "passages_in": passages,
+            "graphs": graphed,
+            "passages_quarantined": passages - graphed,
+            "samples_asked": len(requests),
+            "samples_quarantined": refused.height,
             "facts_quarantined": len(broken),
             "calls_made": asked.made,
             "calls_from_ledger": len(requests) - asked.made,
@@ -186,9 +190,12 @@ TEACHER_GRAPHS_GATES = (
         "≤",
         lambda _: 0,
         """
-        SELECT abs(sum(count) FILTER (item = 'passages_in')
-                 - sum(count) FILTER (item IN ('graphs', 'passages_quarantined')))
-        FROM accounting WHERE stage = 'teacher_graphs' AND corpus = ?
+        SELECT count(*) FROM (
+            SELECT passage_id FROM raw_corpus WHERE corpus = $1 AND duplicate_of IS NULL
+            EXCEPT SELECT passage_id FROM teacher_graphs WHERE corpus = $1 AND sample = 0
+            EXCEPT SELECT passage_id FROM quarantine
+                   WHERE corpus = $1 AND stage = 'teacher_graphs' AND starts_with(detail, 'sample 0: ')
+        )
         """,
     ),
     sql_gate(

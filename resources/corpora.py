@@ -3,20 +3,23 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from sqlalchemy.exc import SQLAlchemyError
 
 from resources.home import Home
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.corpus.folder import check_name, open_corpus
+from text2graph_dagster.corpus.folder import ONTOLOGY, CorpusFolder, check_name, open_corpus, relative_name
 from text2graph_dagster.errors import UserError
 
 PARTITIONS = "corpora"
-_CORPUS_TABLES = ("raw_corpus", "gold_graphs", "quarantine", "accounting", "teacher_graphs", "cot_traces", "gates")
+INSTANCE_CONFIGURATION = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
+# Every table with a column `corpus`.
+_CORPUS_TABLES = tuple(name for name, contract in CONTRACTS.items() if "corpus" in contract.dtypes)
 
 
 @contextmanager
@@ -24,44 +27,104 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
     """Open the instance that DAGSTER_HOME names.
 
     Raises:
-        UserError: DAGSTER_HOME is not set: without it, what is registered here would be unknown to the next command.
+        UserError: DAGSTER_HOME is not set (what is registered here would be unknown to the next command), is no
+            absolute path, or cannot be used.
     """
     folder = os.environ.get("DAGSTER_HOME")
     if not folder:
         raise UserError('DAGSTER_HOME is not set; run: export DAGSTER_HOME="$PWD/home/dagster"')
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with dg.DagsterInstance.get() as instance:
+    if not Path(folder).is_absolute():
+        raise UserError(f'DAGSTER_HOME is not an absolute path; run: export DAGSTER_HOME="$PWD/{folder}"')
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        _lay_configuration(Path(folder))
+        instance = dg.DagsterInstance.get()
+    except (OSError, SQLAlchemyError, dg.DagsterError) as error:
+        raise UserError(
+            f"DAGSTER_HOME={folder} cannot be used ({_first_line(error)}); mend it, or name another."
+        ) from None
+    with instance:
         yield instance
 
 
-def add(source: Path, name: str | None, home: Home, instance: dg.DagsterInstance, *, link: bool, replace: bool) -> str:
-    """Check the folder, copy or link it into the home folder, and register its name; return the name.
+def _lay_configuration(folder: Path) -> None:
+    """Put the project's dagster.yaml into a DAGSTER_HOME that has none: Dagster complains about that at every call."""
+    if INSTANCE_CONFIGURATION.is_file() and not (folder / INSTANCE_CONFIGURATION.name).exists():
+        shutil.copyfile(INSTANCE_CONFIGURATION, folder / INSTANCE_CONFIGURATION.name)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def add(
+    source: Path, name: str | None, home: Home, instance: dg.DagsterInstance, *, link: bool, replace: bool
+) -> tuple[str, list[str]]:
+    """Check the folder, copy or link it into the home folder, and register its name.
+
+    Returns:
+        The name, and the documents that could not be copied: they stand in the copy as what cannot be read either, so
+        that raw_corpus counts and quarantines them.
 
     Raises:
-        UserError: the folder is no corpus, its name is not usable, or it is there already and `replace` is not set.
+        UserError: the folder is no corpus, its name is not usable, it holds the home folder, it is there already and
+            `replace` is not set, or it cannot be copied.
     """
     source = source.expanduser().resolve()
     key = check_name(name or source.name)
-    open_corpus(source)
+    if home.root_path.resolve().is_relative_to(source):
+        raise UserError(
+            f"the home folder {home.root_path} lies inside {source} and would become part of the corpus: set "
+            "TEXT2GRAPH_HOME to a folder outside it."
+        )
+    folder = open_corpus(source)
     target = home.corpora / key
+    unread: list[str] = []
     if target.resolve() != source:
         if (target.exists() or target.is_symlink()) and not replace:
             raise UserError(f"there is a corpus {key!r} already; pass --replace to put this one in its place.")
-        _put(source, target, link=link)
+        unread = _put(folder, target, link=link)
     instance.add_dynamic_partitions(PARTITIONS, [key])
-    return key
+    return key, unread
 
 
-def _put(source: Path, target: Path, *, link: bool) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _put(folder: CorpusFolder, target: Path, *, link: bool) -> list[str]:
+    """Put the corpus at `target`, whole or not at all; return the documents that could not be read."""
     fresh = target.with_name(f".{target.name}.new")
-    _delete(fresh)
-    if link:
-        fresh.symlink_to(source, target_is_directory=True)
-    else:
-        shutil.copytree(source, fresh, symlinks=True)
-    _delete(target)
-    fresh.rename(target)
+    unread: list[str] = []
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _delete(fresh)
+        if link:
+            fresh.symlink_to(folder.path, target_is_directory=True)
+        else:
+            unread = _copy(folder, fresh)
+        _delete(target)
+        fresh.rename(target)
+    except OSError as error:
+        with suppress(OSError):
+            _delete(fresh)
+        raise UserError(f"the corpus cannot be put at {target}: {error.filename}: {_first_line(error)}.") from None
+    return unread
+
+
+def _copy(folder: CorpusFolder, fresh: Path) -> list[str]:
+    """Copy what the lineage reads, file by file; return the documents that could not be read."""
+    unread: list[str] = []
+    special = [folder.path / ONTOLOGY, *(path for path in (folder.knowledge_base, folder.gold) if path)]
+    for file in [*special, *folder.documents]:
+        copy = fresh / file.relative_to(folder.path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_symlink():
+            copy.symlink_to(file.readlink())
+        elif file in special or (file.is_file() and os.access(file, os.R_OK)):
+            shutil.copy2(file, copy)
+        else:
+            unread.append(relative_name(folder.path, file))
+            copy.symlink_to(f"{copy.name}.unreadable")  # leads nowhere, so that raw_corpus quarantines it
+    return unread
 
 
 def _delete(folder: Path) -> None:
@@ -71,8 +134,13 @@ def _delete(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
+def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> list[Path]:
     """Forget a corpus: its folder here (or the link to it), its rows, its name. The ledger keeps its calls.
+
+    A report that covered it is forgotten too; its figures of other corpora stay, for later reports to be compared with.
+
+    Returns:
+        What still holds its text, or was trained on it: pages of reports, and folders of checkpoints and predictions.
 
     Raises:
         UserError: there is no such corpus.
@@ -80,11 +148,29 @@ def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInst
     target = home.corpora / check_name(name)
     if not (target.exists() or target.is_symlink()) and name not in registered(instance):
         raise UserError(f"there is no corpus {name!r}; `text2graph corpora list` shows which there are.")
-    empty = {table: CONTRACTS[table].empty() for table in _CORPUS_TABLES}
-    warehouse.commit(*(Replace(table, rows, {"corpus": name}) for table, rows in empty.items()))
+    reports = warehouse.read(
+        "SELECT run, path FROM report_runs WHERE run IN (SELECT run FROM eval_report WHERE corpus = ?) ORDER BY run",
+        [name],
+    )
+    remains = _remains(name, home, [Path(path) for path in reports["path"]])
+    changes = [Replace(table, CONTRACTS[table].empty(), {"corpus": name}) for table in _CORPUS_TABLES]
+    changes += [Replace("report_runs", CONTRACTS["report_runs"].empty(), {"run": run}) for run in reports["run"]]
+    warehouse.commit(*changes)
     _delete(target)
     if name in registered(instance):
         instance.delete_dynamic_partition(PARTITIONS, name)
+    return remains
+
+
+def _remains(name: str, home: Home, pages: list[Path]) -> list[Path]:
+    """Return what exists of the pages, and the folders of checkpoints and predictions that hold the corpus's text."""
+    found = [page for page in pages if page.is_file()]
+    for inputs in sorted(home.checkpoints.glob("*.inputs")):
+        tables = sorted(inputs.glob("*.parquet"))
+        if any(name in pl.read_parquet(table, columns=["corpus"])["corpus"] for table in tables):
+            found += [path for path in (inputs, inputs.with_suffix("")) if path.is_dir()]
+    answers = home.root_path / "predictions"
+    return found + ([answers] if answers.is_dir() else [])
 
 
 def registered(instance: dg.DagsterInstance) -> list[str]:

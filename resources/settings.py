@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings
 
 
@@ -22,6 +23,11 @@ class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Return the settings in force.
 
         Raises:
-            UserError: a key is unknown or a value is out of range.
+            UserError: a key is unknown, a value is out of range, or the file cannot be read.
         """
-        return Settings.load(Path(self.path) if self.path else None, self.overrides, self.profile_defaults)
+        try:
+            return Settings.load(Path(self.path) if self.path else None, self.overrides, self.profile_defaults)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be read ({error.strerror}): mend its permissions.") from None
+        except RecursionError:
+            raise UserError(f"{self.path} is nested too deeply: mend the file.") from None

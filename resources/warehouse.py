@@ -59,7 +59,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise UserError(
                 f"another process has held {file}.lock for {self.lock_timeout_seconds:.0f} s; end it, then run again."
             ) from None
-        except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+        except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, OSError) as error:
             raise UserError(_explain(file, error)) from error
 
     def read(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:

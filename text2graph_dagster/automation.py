@@ -30,19 +30,30 @@ lineage = dg.define_asset_job(
     minimum_interval_seconds=_SETTINGS.sensor_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def corpora_folder(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult | dg.SkipReason:
-    """Register a corpus that appears in the corpora folder, and run a new or changed one."""
+def corpora_folder(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
+    """Register a corpus that appears in the corpora folder, and run a new or changed one.
+
+    The cursor says what was seen, and the runs bear no run key: Dagster would pass over one that a corpus has had
+    before, and a corpus that is put back as it was, or added again, has changed too.
+    """
     seen: dict[str, str] = json.loads(context.cursor or "{}")
-    present = {folder.name: fingerprint(folder) for folder in _folders(context, home.corpora)}
+    present: dict[str, str] = {}
+    for folder in _folders(context, home.corpora):
+        try:
+            present[folder.name] = fingerprint(folder)
+        except UserError as error:  # one folder that cannot be listed must not hold up the others
+            context.log.warning(str(error))
+            present |= {name: stamp for name, stamp in seen.items() if name == folder.name}
     changed = [name for name, stamp in present.items() if seen.get(name) != stamp]
+    cursor = json.dumps(present)
     if not changed:
-        return dg.SkipReason(f"{len(present)} corpora, none new or changed")
+        return dg.SensorResult(skip_reason=f"{len(present)} corpora, none new or changed", cursor=cursor)
     known = set(context.instance.get_dynamic_partitions(str(corpora.name)))
     new = [name for name in changed if name not in known]
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(partition_key=name, run_key=f"{name}:{present[name]}") for name in changed],
+        run_requests=[dg.RunRequest(partition_key=name) for name in changed],
         dynamic_partitions_requests=[corpora.build_add_request(new)] if new else [],
-        cursor=json.dumps(present),
+        cursor=cursor,
     )
 
 
@@ -65,7 +76,7 @@ def _folders(context: dg.SensorEvaluationContext, root: Path) -> Iterator[Path]:
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Run every registered corpus again; what has not changed costs nothing, what has is carried on to the model."""
+    """Run every registered corpus again; automation then runs the model half. What has not changed costs nothing."""
     for name in sorted(context.instance.get_dynamic_partitions(str(corpora.name))):
         yield dg.RunRequest(partition_key=name, run_key=None)
 

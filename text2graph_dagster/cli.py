@@ -7,6 +7,7 @@ from typing import Annotated
 
 import polars as pl
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from resources import corpora as corpora_on_disk
 from resources.home import Home
@@ -48,7 +49,12 @@ def add(
 ) -> None:
     """Check a folder, bring it in, and register it as a partition."""
     with corpora_on_disk.dagster_instance() as instance:
-        key = corpora_on_disk.add(path, name, Home(root=str(home_folder())), instance, link=link, replace=replace)
+        key, unread = corpora_on_disk.add(
+            path, name, Home(root=str(home_folder())), instance, link=link, replace=replace
+        )
+    if unread:
+        shown = ", ".join(unread[:10]) + (", …" if len(unread) > 10 else "")
+        typer.echo(f"documents that cannot be read, and will stand in quarantine: {len(unread)} ({shown})", err=True)
     typer.echo(f"corpus {key!r} is registered; run it with: dagster asset materialize --select '*' --partition {key}")
 
 
@@ -63,10 +69,14 @@ def list_() -> None:
 
 @corpora.command("remove")
 def remove(name: Annotated[str, typer.Argument(help="name of the corpus")]) -> None:
-    """Forget a corpus and its rows; the ledger of teacher calls stays."""
+    """Forget a corpus and its rows; the ledger of teacher calls stays, and what was trained on it is named."""
     with corpora_on_disk.dagster_instance() as instance:
-        corpora_on_disk.remove(name, Home(root=str(home_folder())), warehouse(), instance)
-    typer.echo(f"corpus {name!r} is removed")
+        remains = corpora_on_disk.remove(name, Home(root=str(home_folder())), warehouse(), instance)
+    typer.echo(f"corpus {name!r} is removed; the ledger keeps its teacher calls, so that they need not be paid again")
+    if remains:
+        typer.echo("its text, or a model that was taught it, remains in (delete these, and materialise again):")
+        for path in remains:
+            typer.echo(f"  {path}")
 
 
 @app.command("report")
@@ -101,9 +111,15 @@ def export(
 
 
 def main() -> None:
-    """Run the command line; a UserError is one sentence on standard error and exit code 2."""
+    """Run the command line; what the user or the machine did wrong is one sentence on standard error, exit code 2."""
     try:
         app()
     except UserError as error:
         typer.echo(f"text2graph: {error}", err=True)
+        sys.exit(USER_ERROR)
+    except OSError as error:
+        typer.echo(f"text2graph: {error.filename or 'the output'} cannot be used ({error.strerror}).", err=True)
+        sys.exit(USER_ERROR)
+    except SQLAlchemyError as error:
+        typer.echo(f"text2graph: Dagster's own storage cannot be used ({str(error).splitlines()[0]}).", err=True)
         sys.exit(USER_ERROR)

@@ -297,6 +297,15 @@ EVAL_REPORT = _contract(
         "n": _column(pl.Int64, "what it was counted over", pa.Check.ge(0)),
     },
 )
+REPORT_GOLD = _contract(
+    "report_gold",
+    ("run", "corpus"),
+    {
+        "run": _column(pl.String, "digest of the evaluation"),
+        "corpus": _CORPUS,
+        "gold_version": _column(pl.String, "version of the corpus's gold that the figures were taken on"),
+    },
+)
 REPORT_RUNS = _contract(
     "report_runs",
     ("run",),
@@ -322,6 +331,7 @@ CONTRACTS: Mapping[str, Contract] = {
         CHECKPOINTS,
         PREDICTIONS,
         EVAL_REPORT,
+        REPORT_GOLD,
         REPORT_RUNS,
     )
 }

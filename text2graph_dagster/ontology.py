@@ -116,6 +116,10 @@ def load_ontology(path: Path) -> Ontology:
         raise UserError(f"{path} is missing: a corpus needs an ontology.yaml that lists its entity and relation types.")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): mend its permissions.") from None
+    except RecursionError:
+        raise UserError(f"{path} is nested too deeply: mend the file.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         first_line = str(error).splitlines()[0]
         raise UserError(f"{path} is not readable YAML ({first_line}): mend the file.") from None

@@ -264,6 +264,7 @@ class GateSettings(_Section):
     """The threshold of every gate (design: section 5)."""
 
     raw_corpus_max_quarantined: float = Field(0.2, description="share of documents")
+    raw_corpus_max_gold_quarantined: float = Field(0.1, description="share of gold documents")
     raw_corpus_min_language: float = Field(0.8, description="share of passages in the ontology's language")
     raw_corpus_max_duplicates: float = Field(0.5, description="share of passages")
     teacher_min_answered: float = Field(0.95, description="share of passages with a graph")

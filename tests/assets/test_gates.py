@@ -4,8 +4,6 @@ import polars as pl
 import pytest
 
 from assets.filtered_dataset import open_corpora
-from assets.gates import Scope
-from assets.teacher_graphs import TEACHER_GRAPHS_GATES
 from resources.warehouse import Replace
 from tests.assets.conftest import DATA, House
 from text2graph_dagster.contracts import CONTRACTS
@@ -106,34 +104,6 @@ def test_gates_that_were_never_evaluated_are_closed(house: House) -> None:
     house.warehouse.commit(Replace("gates", empty, {"gate": "types"}))
     _, closed = open_corpora(house.warehouse, Settings.load(None, house.overrides))
     assert closed == {"c": ["teacher_graphs/types of c was never evaluated"]}
-
-
-ENTITY = "{'id': 0, 'text': 'Zz', 'type': 'person', 'mentions': [{'start': 0, 'end': 2}]}"
-SPOILED = {
-    "grounded": f"entities = [{ENTITY}], relations = []",
-    "types": "entities = list_transform(entities, lambda e: struct_update(e, type := 'robot'))",
-    "signatures": "relations = list_transform(relations, lambda r: struct_update(r, head := r.tail, tail := r.head))",
-    "label_entropy": "relations = list_filter(relations, lambda r: r.type = 'founded')",
-}
-
-
-@pytest.mark.parametrize(
-    ("gate", "spoil"),
-    [
-        *((gate, f"UPDATE teacher_graphs SET {how}") for gate, how in SPOILED.items()),
-        ("contract", "INSERT INTO teacher_graphs SELECT * FROM teacher_graphs LIMIT 1"),
-    ],
-)
-def test_every_teacher_gate_can_fail(house: House, gate: str, spoil: str) -> None:
-    house.add("c")
-    house.run("c", *DATA)
-    settings = Settings.load(None, house.overrides)
-    scope = Scope(house.warehouse, settings, house.home, "c")
-    judge = next(g for g in TEACHER_GRAPHS_GATES if g.name == gate)
-    assert judge.passes(judge.measure(scope), settings)
-    with house.warehouse._connection() as connection:
-        connection.execute(spoil)
-    assert not judge.passes(judge.measure(scope), settings)
 
 
 def test_nothing_new_costs_nothing(house: House) -> None:

@@ -149,3 +149,19 @@ def test_every_contract_makes_its_table_and_takes_no_rows(warehouse: Warehouse) 
     for name, contract in CONTRACTS.items():
         warehouse.commit(Replace(name, contract.empty(), {}))
         assert contract.schema.validate(warehouse.read(f"SELECT * FROM {name}"), lazy=True).height == 0
+
+
+def test_a_disk_that_fills_up_is_one_sentence(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: the commit fails, not the statement."""
+    program = (
+        "import resource, sys; from tests.resources.test_warehouse import graphs; from resources.warehouse import *\n"
+        "w = Warehouse(path=sys.argv[1]); w.count('gates')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "try: w.commit(Replace('teacher_graphs', graphs('a', 2000), {}))\n"
+        "except UserError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "w.duckdb")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(done.stdout.splitlines()) == 1

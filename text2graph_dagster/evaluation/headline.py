@@ -91,7 +91,7 @@ def headline_table(
         for metric in figures.metrics():
             found = figures.row_of(corpus, metric)
             lines.append([METRIC_LABELS[metric][0], *map(number, found), _n(found)])
-        text = f"{corpus}: figures with 95 % intervals (paired bootstrap)\n{_columns(lines)}"
+        text = f"{corpus}: figures with 95 % intervals (paired bootstrap over documents)\n{_columns(lines)}"
         if deltas := _deltas(figures, corpus, labels):
             text += f"\n\n{corpus}: differences\n{_columns(deltas)}"
         blocks.append(text)

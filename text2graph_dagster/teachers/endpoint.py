@@ -30,6 +30,7 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    reached: bool = True  # false where nobody answered at all
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,21 @@ class Endpoint:
         """Yield (item, its prompt, its completion) as they come, `concurrency` at a time.
 
         Raises:
-            UserError: the endpoint refuses the key or does not know the model; nothing else would fare better.
+            UserError: the endpoint refuses the key, does not know the model, or cannot be reached by any of the first
+                `concurrency` calls; nothing else would fare better.
         """
+        unreached = 0
         pool = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="endpoint")
         try:
             asked = [(item, prompt(item)) for item in items]
             futures = {pool.submit(self.complete, p, schema(item), seed(item)): (item, p) for item, p in asked}
-            for future in as_completed(futures):
-                yield (*futures[future], future.result())
+            for number, future in enumerate(as_completed(futures), 1):
+                completion = future.result()
+                unreached += not completion.reached
+                if unreached == number == min(self.settings.concurrency, len(items)):
+                    address = f"{self.settings.base_url} ({completion.reason})"
+                    raise UserError(f"Nobody answers at {address}: start the endpoint, or mend base_url.")
+                yield (*futures[future], completion)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -123,7 +131,8 @@ class Endpoint:
                 f"The endpoint {self.settings.base_url} does not serve {self.settings.model!r}: mend model or base_url."
             ) from None
         except openai.OpenAIError as error:
-            return Completion("", "failed", _describe(error), seconds=time.monotonic() - started)
+            reached = not isinstance(error, openai.APIConnectionError)
+            return Completion("", "failed", _describe(error), seconds=time.monotonic() - started, reached=reached)
         return _read(response, time.monotonic() - started)
 
 

@@ -111,10 +111,19 @@ def test_what_is_no_answer_is_a_status_with_a_reason(reply: Any, status: str, re
     assert reason in answer.reason
 
 
-def test_nobody_there_is_a_failed_answer() -> None:
-    teacher = ChatTeacher(fast("http://127.0.0.1:9/v1"))
-    (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
-    assert (answer.status, answer.reason) == ("failed", "APIConnectionError")
+@pytest.mark.parametrize("count", [1, 100])
+def test_nobody_there_stops_at_once_and_names_the_address(count: int) -> None:
+    teacher, answers = ChatTeacher(fast("http://127.0.0.1:9/v1", concurrency=4)), []
+    with pytest.raises(UserError, match="Nobody answers at http://127"):
+        for answer in teacher.answer([Request(f"p{i}", TEXT, "en", NEWS) for i in range(count)]):
+            answers.append(answer)  # noqa: PERF402
+    assert len(answers) < 4
+    assert {(a.status, a.reason) for a in answers} <= {("failed", "APIConnectionError")}
+
+
+def test_an_endpoint_that_answers_with_errors_is_not_taken_for_absent() -> None:
+    answers, _ = ask(lambda _: 500, count=8)
+    assert {answer.status for answer in answers} == {"failed"}
 
 
 @pytest.mark.parametrize(

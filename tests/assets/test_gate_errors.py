@@ -1,0 +1,35 @@
+"""What stops a gate is one sentence, not a traceback."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from assets.gates import Gate, Measured, Scope, build_gates
+from resources.home import Home
+from resources.settings import SettingsResource
+from resources.warehouse import Warehouse
+from text2graph_dagster.errors import UserError
+
+
+def full(scope: Scope) -> Measured:
+    raise UserError("there is no space left.")
+
+
+def test_a_gate_that_cannot_be_evaluated_says_why_and_is_not_retried(tmp_path: Path) -> None:
+    @dg.asset
+    def gates() -> None:
+        """Named like a table."""
+
+    check = build_gates(gates, [Gate("g", "a gate", "≤", lambda _: 0, full)])
+    resources = {
+        "home": Home(root=str(tmp_path)),
+        "warehouse": Warehouse(path=str(tmp_path / "w.duckdb")),
+        "settings": SettingsResource(),
+    }
+    result = dg.materialize([gates, check], resources=resources, raise_on_error=False)
+    failure = next(e for e in result.all_events if e.is_step_failure)
+    assert failure.step_failure_data.error
+    assert (
+        failure.step_failure_data.error.message.strip()
+        == "dagster._core.definitions.events.Failure: there is no space left."
+    )

@@ -1,0 +1,111 @@
+"""What the daemon does by itself, tick by tick."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from resources.home import Home
+from tests.assets.conftest import write_corpus
+from text2graph_dagster.automation import corpora_folder
+from text2graph_dagster.errors import UserError
+
+
+class Watch:
+    """The sensor with its cursor, on a home folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = Home(root=str(root))
+        self.home.corpora.mkdir()
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.cursor: str | None = None
+
+    def tick(self) -> list[tuple[str | None, str | None]]:
+        """Return partition and run key of what the sensor asks for."""
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"home": self.home})
+        result = corpora_folder(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return [(r.partition_key, r.run_key) for r in result.run_requests or []]
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Watch:
+    return Watch(tmp_path)
+
+
+def test_a_corpus_runs_once_per_change_also_when_it_is_put_back(watch: Watch) -> None:
+    corpus = write_corpus(watch.home.corpora / "c", documents=2)
+    file = corpus / "documents.jsonl"
+    shutil.copy2(file, watch.home.root_path / "before")
+    assert watch.tick() == [("c", None)]
+    assert watch.tick() == []
+    file.write_text('{"text": "Changed."}\n')
+    assert watch.tick() == [("c", None)]
+    shutil.copy2(watch.home.root_path / "before", file)
+    assert watch.tick() == [("c", None)]
+
+
+def test_a_corpus_that_is_removed_and_added_again_runs_again(watch: Watch) -> None:
+    source = write_corpus(watch.home.root_path / "source", documents=2)
+    target = watch.home.corpora / "c"
+    shutil.copytree(source, target)
+    assert watch.tick() == [("c", None)]
+    shutil.rmtree(target)
+    assert watch.tick() == []
+    shutil.copytree(source, target)
+    assert watch.tick() == [("c", None)]
+
+
+def test_a_folder_that_cannot_be_listed_does_not_hold_up_the_others(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "bad", "c"):
+        write_corpus(watch.home.corpora / name, documents=2)
+
+    def listing(folder: Path) -> str:
+        if folder.name == "bad":
+            raise UserError("the folder bad cannot be listed.")
+        return folder.name
+
+    monkeypatch.setattr("text2graph_dagster.automation.fingerprint", listing)
+    assert watch.tick() == [("a", None), ("c", None)]
+    assert watch.tick() == []
+
+
+DATA = ("raw_corpus", "teacher_graphs", "cot_traces")
+MODEL = ("filtered_dataset", "sft_checkpoint", "grpo_checkpoint", "eval_report")
+
+
+def materialised(instance: dg.DagsterInstance, names: tuple[str, ...], partition: str | None = None) -> None:
+    for name in names:
+        event = dg.AssetMaterialization(name, partition=partition, tags={"dagster/data_version": "same"})
+        instance.report_runless_asset_event(event)
+
+
+def test_a_night_carries_unchanged_data_on_to_the_model_once() -> None:
+    """Training that failed yesterday is tried again although no data has changed."""
+    from text2graph_dagster.definitions import defs
+
+    instance = dg.DagsterInstance.ephemeral()
+    instance.add_dynamic_partitions("corpora", ["c"])
+    materialised(instance, DATA, "c")
+    materialised(instance, MODEL)
+    cursor = None
+
+    def asked_for(hour: int, minute: int = 0) -> set[str]:
+        nonlocal cursor
+        at = datetime(2026, 1, 2, hour, minute, tzinfo=UTC)
+        result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor, evaluation_time=at)
+        cursor = result.cursor
+        return {name for name in MODEL if result.get_num_requested(dg.AssetKey(name))}
+
+    asked_for(1)
+    assert asked_for(2) == set()
+    assert asked_for(3, 1) == set()  # the cron has ticked; the data half is still to run
+    materialised(instance, DATA, "c")
+    assert asked_for(3, 2) == set(MODEL)
+    materialised(instance, MODEL)
+    assert asked_for(3, 3) == set()
