@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from examples.conll04.prepare import prepare as prepare_conll04
+from examples.annotated.prepare import prepare as prepare_annotated
 from examples.wikitext.prepare import prepare as prepare_wikitext
 from tests.system.conftest import ROOT, make_site
 
@@ -24,7 +24,9 @@ def test_conll04_goes_through_to_a_report_on_its_test_sentences(real_data: Path,
             "evaluation": {"published": {"conll04": {"SpERT": 0.715}}},
         },
     )
-    prepare_conll04(real_data / "conll04", tmp_path / "sources" / "conll04")
+    prepare_annotated(
+        real_data / "conll04", tmp_path / "sources" / "conll04", ROOT / "examples" / "conll04" / "ontology.yaml"
+    )
     assert site.tool("text2graph", "corpora", "add", str(tmp_path / "sources" / "conll04")).returncode == 0
     done = site.materialise("*", "conll04")
     assert done.returncode == 0, done.stderr[-4000:]

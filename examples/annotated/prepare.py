@@ -1,0 +1,104 @@
+"""Make a corpus folder from an annotated set: `python -m examples.annotated.prepare --data DIR --out DIR`.
+
+`--data` holds train.jsonl and perhaps dev.jsonl and test.jsonl, in the form of `gold.jsonl` (docs/corpus.md). The train
+split gives the documents; its annotations, as facts about names, become the teacher's knowledge base. Dev and test are
+gold. `--only KEY=VALUE` takes the documents of one part (a domain, a fold), `--gold KEY=VALUE` makes
+gold of a part of train. Without `--ontology` the types are those that occur, with the signatures that train shows.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+UNTYPED = "entity"  # the type of entities in sets that have none
+Part = tuple[str, str] | None  # a key and the value that it must have
+
+
+def read(path: Path, only: Part = None) -> Iterator[dict[str, Any]]:
+    """Yield the documents of one split, of the part that is wanted; a split that is not there has none."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        for document in map(json.loads, file):
+            if only is None or str(document.get(only[0])) == only[1]:
+                entities = [{**entity, "type": entity["type"] or UNTYPED} for entity in document["entities"]]
+                yield {**document, "entities": entities}
+
+
+def facts(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return every annotated relation once, as a fact about two names."""
+    found: dict[tuple[str, ...], None] = {}
+    for document in documents:
+        types = {entity["id"]: entity["type"] for entity in document["entities"]}
+        for r in document["relations"]:
+            found[r["head"], r["type"], r["tail"], types[r["head_id"]], types[r["tail_id"]]] = None
+    names = ("head", "relation", "tail", "head_type", "tail_type")
+    return [dict(zip(names, fact, strict=True)) for fact in sorted(found)]
+
+
+def ontology_of(name: str, documents: Sequence[Mapping[str, Any]], gold: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return an ontology of the types that occur; a relation that train never shows may hold between any two."""
+    everything = [*documents, *gold]
+    entity_types = sorted({entity["type"] for document in everything for entity in document["entities"]})
+    signatures: dict[str, set[tuple[str, str]]] = {r["type"]: set() for d in everything for r in d["relations"]}
+    for fact in facts(documents):
+        signatures[fact["relation"]].add((fact["head_type"], fact["tail_type"]))
+    return {
+        "name": name,
+        "language": documents[0]["language"],
+        "entity_types": {entity_type: {} for entity_type in entity_types},
+        "relation_types": {
+            relation: {"signatures": [list(s) for s in sorted(signatures[relation])]} if signatures[relation] else {}
+            for relation in sorted(signatures)
+        },
+    }
+
+
+def prepare(
+    data: Path, out: Path, ontology: Path | None = None, only: Part = None, gold_part: Part = None
+) -> dict[str, int]:
+    """Write the corpus folder and return how many documents, facts and gold documents it holds."""
+    out.mkdir(parents=True, exist_ok=True)
+    train = list(read(data / "train.jsonl", only))
+    held = [d for d in train if gold_part and str(d.get(gold_part[0])) == gold_part[1]]
+    taught = [d for d in train if not (gold_part and str(d.get(gold_part[0])) == gold_part[1])]
+    gold = [{**d, "split": split} for split in ("dev", "test") for d in read(data / f"{split}.jsonl", only)] + held
+    if ontology:
+        shutil.copyfile(ontology, out / "ontology.yaml")
+    else:
+        types = yaml.safe_dump(ontology_of(out.name, taught, gold), allow_unicode=True, sort_keys=False)
+        (out / "ontology.yaml").write_text(types, encoding="utf-8")
+    documents, known = [{"id": d["id"], "text": d["text"]} for d in taught], facts(taught)
+    for name, rows in (("documents", documents), ("knowledge_base", known), ("gold", gold)):
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    return {"documents": len(documents), "facts": len(known), "gold": len(gold)}
+
+
+def part(text: str) -> tuple[str, str]:
+    """Read KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
+    return key, value
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl, dev.jsonl, test.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="the corpus folder to be made")
+    parser.add_argument("--ontology", type=Path, help="e.g. examples/conll04/ontology.yaml")
+    parser.add_argument("--only", type=part, metavar="KEY=VALUE", help="take these documents only, e.g. domain=music")
+    parser.add_argument("--gold", type=part, metavar="KEY=VALUE", help="make gold of these, e.g. fold=3")
+    arguments = parser.parse_args()
+    print(prepare(arguments.data, arguments.out, arguments.ontology, arguments.only, arguments.gold))
+
+
+if __name__ == "__main__":
+    main()
