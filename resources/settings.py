@@ -6,7 +6,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings
 
 
@@ -25,9 +24,4 @@ class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             UserError: a key is unknown, a value is out of range, or the file cannot be read.
         """
-        try:
-            return Settings.load(Path(self.path) if self.path else None, self.overrides, self.profile_defaults)
-        except OSError as error:
-            raise UserError(f"{self.path} cannot be read ({error.strerror}): mend its permissions.") from None
-        except RecursionError:
-            raise UserError(f"{self.path} is nested too deeply: mend the file.") from None
+        return Settings.load(Path(self.path) if self.path else None, self.overrides, self.profile_defaults)

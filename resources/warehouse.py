@@ -6,7 +6,7 @@ connection behind a file lock, and every write is one transaction that replaces 
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,15 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                 connection.execute("SET enable_progress_bar = false")  # it would write into the log
                 for contract in CONTRACTS.values():
                     connection.execute(contract.create_table())
-                yield connection
+                try:
+                    yield connection
+                except duckdb.Error:
+                    if table := _outdated(file, connection):
+                        raise UserError(
+                            f"{file} was made by another version (its table {table} has other columns): move it away, "
+                            "or point TEXT2GRAPH_HOME to a new folder, then run again."
+                        ) from None
+                    raise
         except Timeout:
             raise UserError(
                 f"another process has held {file}.lock for {self.lock_timeout_seconds:.0f} s; end it, then run again."
@@ -158,6 +166,21 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFra
 def _known(table: str) -> str:
     """Return the name if it is a table's: names cannot travel as parameters."""
     return CONTRACTS[table].name
+
+
+def _outdated(file: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
+    """Return a table that lacks a column of its contract, or has it in another type; None where there is none."""
+    sql = """
+    SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal AND database_name = ?
+    """
+    with suppress(duckdb.Error):  # there may be no transaction to end
+        connection.rollback()
+    with duckdb.connect() as fresh:
+        for contract in CONTRACTS.values():
+            fresh.execute(contract.create_table())
+        expected = set(fresh.execute(sql, ["memory"]).fetchall())
+    missing = expected - set(connection.execute(sql, [file.stem]).fetchall())
+    return min(missing)[0] if missing else None
 
 
 def _explain(file: Path, error: Exception) -> str:

@@ -352,6 +352,8 @@ def _read(path: Path) -> dict[str, Any]:
         value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): mend TEXT2GRAPH_CONFIG or the file.") from None
+    except RecursionError:
+        raise UserError(f"{path} is nested too deeply: mend the file.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not readable YAML ({str(error).splitlines()[0]}): mend the file.") from None
     if not isinstance(value, dict):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -149,6 +150,16 @@ def test_every_contract_makes_its_table_and_takes_no_rows(warehouse: Warehouse) 
     for name, contract in CONTRACTS.items():
         warehouse.commit(Replace(name, contract.empty(), {}))
         assert contract.schema.validate(warehouse.read(f"SELECT * FROM {name}"), lazy=True).height == 0
+
+
+def test_a_warehouse_of_another_version_is_one_sentence(warehouse: Warehouse) -> None:
+    warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {}))
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("ALTER TABLE teacher_graphs DROP COLUMN call_key")
+    with pytest.raises(UserError, match=r"another version \(its table teacher_graphs"):
+        warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {}))
+    with pytest.raises(duckdb.Error):  # a mistake in a query is no matter of versions
+        Warehouse(path=str(Path(warehouse.path).with_name("new.duckdb"))).read("SELECT nonsense")
 
 
 def test_a_disk_that_fills_up_is_one_sentence(tmp_path: Path) -> None:
