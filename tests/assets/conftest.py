@@ -100,7 +100,8 @@ class FakeLauncher(Launcher):
         points = [{"step": i, "loss": 1.0 / (i + 1), "reward": i / 10} for i in range(20)]
         (output / "metrics.jsonl").write_text("".join(json.dumps(p) + "\n" for p in points))
         dev = {"relation_f1": 0.5, "parse_rate": 1.0, "stopped": 1.0, "empty_share": 0.1, "answer_tokens": 20.0}
-        return {"type": "result", "dev": {**dev, "triple_ratio": 1.0}, "seconds": 1.0, "cpu_seconds": 1.0}
+        told = {"examples": 10, "examples_too_long": 0, "seconds": 1.0, "cpu_seconds": 1.0}
+        return {"type": "result", "dev": {**dev, "triple_ratio": 1.0}, **told}
 
 
 @dataclass

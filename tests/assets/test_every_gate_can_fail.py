@@ -93,6 +93,7 @@ SPOILED = {
     """,
     ("filtered_dataset", "empty"): "UPDATE filtered_dataset SET relations = []",
     ("sft_checkpoint", "loss"): diverged("sft"),
+    ("sft_checkpoint", "too_long"): measured("sft", "examples_too_long", 0, 9),
     ("sft_checkpoint", "parse_rate"): measured("sft", "parse_rate", 1.0, 0.2),
     ("sft_checkpoint", "stops"): measured("sft", "stopped", 1.0, 0.2),
     ("grpo_checkpoint", "dev_f1"): measured("grpo", "relation_f1", 0.5, 0.4),

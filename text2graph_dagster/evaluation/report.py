@@ -128,6 +128,8 @@ def _verdict(delta: Row | None) -> str:
     """Say what an interval allows to say."""
     if delta is None:
         return ""
+    if delta["low"] == delta["high"] == 0:
+        return "the same"
     if delta["low"] > 0:
         return "better"
     return "worse" if delta["high"] < 0 else "not distinguishable"

@@ -91,6 +91,8 @@ def test_everything_is_on_the_page() -> None:
 def test_a_difference_that_the_data_cannot_tell_is_not_claimed() -> None:
     rows = [*ROWS[:2], {**ROWS[2], "low": -0.01}]
     assert "not distinguishable" in render(data(rows=rows))
+    alike = [*ROWS[:2], {**ROWS[2], "value": 0.0, "low": 0.0, "high": 0.0}]
+    assert "both give the same answers" in render(data(rows=alike))
     worse = [*ROWS[:2], {**ROWS[2], "value": -0.1, "low": -0.2, "high": -0.05}]
     assert "worse, with the whole" in render(data(rows=worse))
 
