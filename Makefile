@@ -28,8 +28,9 @@ smoke: install  ## the same lineage on a few dozen documents, in about three min
 dev: install $(DAGSTER_HOME)/dagster.yaml  ## the Dagster UI with the daemon on http://127.0.0.1:3000
 	$(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port 3000
 
+test: export OMP_NUM_THREADS = 1  # a core for each worker
 test: install-test lint  ## linters, type checker, import rules, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: install-test
 	$(BIN)/ruff check .

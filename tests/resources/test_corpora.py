@@ -44,7 +44,7 @@ def test_a_document_that_cannot_be_read_is_named_and_stands_in_quarantine(
     (source / "sub" / "locked.txt").write_text("Nobody may read this.")
     monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "locked.txt")
     assert bring(source, tmp_path / "home", instance) == ["pipe.txt", "sub/locked.txt"]
-    items = list(read_documents(open_corpus(tmp_path / "home" / "corpora" / "c"), 1_000_000))
+    items = list(read_documents(open_corpus(tmp_path / "home" / "corpora" / "c")))
     refused = [(item.doc_id, item.reason) for item in items if isinstance(item, Refused)]
     assert refused == [("pipe.txt", "unreadable"), ("sub/locked.txt", "unreadable")]
 
