@@ -4,14 +4,14 @@ import dagster as dg
 
 from resources.profiles import settings
 
-_AUTOMATION = settings().load().automation
+AUTOMATION = settings().load().automation
 
 # New content upstream (not merely a new run), nothing missing or under way.
 _changed = dg.AutomationCondition.eager().replace("newly_updated", dg.AutomationCondition.data_version_changed())
 # After the nightly schedule has run the data half again, changed or not: what failed last night is tried again, and
 # what was made costs nothing.
 _nightly = (
-    dg.AutomationCondition.on_cron(_AUTOMATION.cron, _AUTOMATION.timezone)
+    dg.AutomationCondition.on_cron(AUTOMATION.cron, AUTOMATION.timezone)
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 )

@@ -130,7 +130,8 @@ def build_part(
     for file in staged:
         rows = _rows(file)
         if settings.dataset.thinking:  # its rationale argues for the graph as it was
-            lost.append(frame_of([_lost(row, "relations_mended") for row in rows if row["mended"]], LEFT_OUT))
+            mended_ids = [row["passage_id"] for row in rows if row["mended"]]
+            lost.append(frame_of([{"passage_id": i, "reason": "relations_mended"} for i in mended_ids], LEFT_OUT))
             rows = [row for row in rows if not row["mended"]]
         built = builder.build(rows)
         files.append(file.with_name(f"examples-{file.name}"))
@@ -192,10 +193,6 @@ def _excluded(rows: pl.DataFrame, gold: GoldIndex, repeated: pl.DataFrame, named
 
 def _because(reason: str, passages: pl.DataFrame) -> pl.DataFrame:
     return passages.select("passage_id", pl.lit(reason).alias("reason"))
-
-
-def _lost(row: Mapping[str, Any], reason: str) -> dict[str, str]:
-    return {"passage_id": row["passage_id"], "reason": reason}
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

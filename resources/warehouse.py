@@ -56,7 +56,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                     connection.execute(contract.create_table())
                 try:
                     yield connection
-                except duckdb.Error:
+                except (duckdb.ProgrammingError, duckdb.DataError):
                     if table := _outdated(file, connection):
                         raise UserError(
                             f"{file} was made by another version (its table {table} has other columns): move it away, "

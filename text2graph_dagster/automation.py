@@ -10,14 +10,13 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.conditions import AUTOMATION
 from assets.partitions import corpora
 from resources.home import Home
-from resources.profiles import settings
 from text2graph_dagster.corpus.folder import check_name, fingerprint
 from text2graph_dagster.errors import UserError
 
 DATA_HALF = dg.AssetSelection.assets("raw_corpus", "teacher_graphs", "cot_traces")
-_SETTINGS = settings().load().automation
 
 data_half = dg.define_asset_job("data_half", selection=DATA_HALF, description="One corpus, from documents to traces.")
 lineage = dg.define_asset_job(
@@ -27,7 +26,7 @@ lineage = dg.define_asset_job(
 
 @dg.sensor(
     job=data_half,
-    minimum_interval_seconds=_SETTINGS.sensor_seconds,
+    minimum_interval_seconds=AUTOMATION.sensor_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def corpora_folder(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
@@ -71,8 +70,8 @@ def _folders(context: dg.SensorEvaluationContext, root: Path) -> Iterator[Path]:
 
 @dg.schedule(
     job=data_half,
-    cron_schedule=_SETTINGS.cron,
-    execution_timezone=_SETTINGS.timezone,
+    cron_schedule=AUTOMATION.cron,
+    execution_timezone=AUTOMATION.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
@@ -95,6 +94,6 @@ def failures(context: dg.RunFailureSensorContext) -> None:
 conditions = dg.AutomationConditionSensorDefinition(
     "automation",
     target=dg.AssetSelection.all(),
-    minimum_interval_seconds=_SETTINGS.sensor_seconds,
+    minimum_interval_seconds=AUTOMATION.sensor_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )

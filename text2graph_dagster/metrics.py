@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from text2graph_dagster.graph import Graph, ParsedGraph
+from text2graph_dagster.graph import Graph, ParsedGraph, occurrences
 from text2graph_dagster.ontology import Ontology
 
 IntArray = npt.NDArray[np.int64]
@@ -35,7 +35,6 @@ Item = tuple[str, str]
 Triple = tuple[Item | None, str, Item | None]
 Keyed = Iterable[tuple[Hashable | None, str]]
 
-_LETTER = r"[^\W_぀-ヿ㐀-鿿豈-﫿]"  # of a script that is written with spaces, or a digit
 _EDGE = re.compile(r"^[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]+|[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]+$")
 
 
@@ -222,16 +221,7 @@ def grounded_spans(parsed: ParsedGraph, text: str) -> tuple[int, int]:
     spans = [surface for surface, _ in parsed.entities]
     spans += [end for head, _, tail in parsed.relations for end in (head, tail)]
     passage, forms = matching_form(text), map(matching_form, spans)
-    return sum(_stands_in(form, passage) for form in forms), len(spans)
-
-
-def _stands_in(form: str, passage: str) -> bool:
-    """Tell whether the form is in the passage as whole words; ideographs and kana are words of their own."""
-    if not form:
-        return False
-    before = rf"(?<!{_LETTER})" if re.match(_LETTER, form) else ""
-    after = rf"(?!{_LETTER})" if re.match(_LETTER, form[-1]) else ""
-    return re.search(before + re.escape(form) + after, passage) is not None
+    return sum(bool(occurrences(form, passage)) for form in forms), len(spans)
 
 
 def ratio(numerator: npt.NDArray[np.generic], denominator: npt.NDArray[np.generic]) -> FloatArray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_ID_CHARACTERS = 200
+_FREE_BYTES = 10_000_000  # what a small archive may unpack to, whatever its rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Refused:
     reason: str
     detail: str
     size: int = 0
+
+
+def unpacked_limit(size: int, max_expansion: int) -> int:
+    """Return how many bytes an archive of `size` bytes may unpack to."""
+    return max(_FREE_BYTES, max_expansion * size)
 
 
 def check_text(doc_id: str, text: str, size: int = 0) -> Refused | None:

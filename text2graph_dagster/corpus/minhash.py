@@ -65,15 +65,21 @@ def shingle_hashes(texts: Sequence[str]) -> tuple[Array, Array]:
     padded = [normalise(text).ljust(SHINGLE, "\0") for text in texts]
     lengths = np.fromiter(map(len, padded), np.int64, len(padded))
     points = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
-    windows = max(0, len(points) - SHINGLE + 1)
-    hashes = points[:windows].copy()
-    for at in range(1, SHINGLE):
-        hashes *= _MULTIPLIER
-        hashes += points[at : at + windows]
+    hashes = window_hashes(points, SHINGLE)
     # A window may not reach from one text into the next.
     inside = np.ones(len(points), dtype=bool)
     inside[(np.cumsum(lengths)[:, None] - np.arange(1, SHINGLE)).ravel()] = False
-    return _mix(hashes[inside[:windows]]), lengths - SHINGLE + 1
+    return _mix(hashes[inside[: len(hashes)]]), lengths - SHINGLE + 1
+
+
+def window_hashes(values: Array, size: int) -> Array:
+    """Return a 64-bit hash of every run of `size` of the values (uint64): a polynomial of them."""
+    windows = max(0, len(values) - size + 1)
+    hashes = values[:windows].copy()
+    for at in range(1, size):
+        hashes *= _MULTIPLIER
+        hashes += values[at : at + windows]
+    return hashes
 
 
 def _least_of_bins(hashes: Array, counts: Array, factors: Array, bins: int) -> Array:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from text2graph_dagster.corpus.minhash import window_hashes
 from text2graph_dagster.corpus.packing import TOKEN
 from text2graph_dagster.settings import QualitySettings
 
@@ -68,14 +69,11 @@ def repeated_runs(tokens: Sequence[str]) -> float:
     """Return the share of tokens that stand in runs of RUN tokens which stood before."""
     numbers: dict[str, int] = {}
     ids = np.array([numbers.setdefault(token, len(numbers)) for token in tokens], dtype=np.uint64)
-    windows = len(ids) - RUN + 1
-    if windows < 2:
+    hashes = window_hashes(ids, RUN)
+    if len(hashes) < 2:
         return 0.0
-    hashes = np.zeros(windows, dtype=np.uint64)
-    for at in range(RUN):
-        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + ids[at : at + windows]
     _, first = np.unique(hashes, return_index=True)
-    again = np.ones(windows, dtype=bool)
+    again = np.ones(len(hashes), dtype=bool)
     again[first] = False
     covered = np.convolve(again, np.ones(RUN, dtype=np.int8)) > 0
     return float(covered.mean())

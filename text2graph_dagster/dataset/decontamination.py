@@ -8,21 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, similarity
+from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, similarity, window_hashes
+from text2graph_dagster.corpus.packing import TOKEN
 
 FOUND = {"passage_id": pl.String, "reason": pl.String, "gold_passage_id": pl.String}
-_SLICE = 20_000
-# As corpus/packing.py has it: a word, a Chinese or Japanese character, a punctuation mark.
-_CJK = r"\x{3040}-\x{30ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{f900}-\x{faff}\x{20000}-\x{3ffff}"
-_TOKEN = rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]"
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
-
-def near_gold(train: pl.DataFrame, gold: pl.DataFrame, ngram: int = 13, jaccard: float = 0.8) -> dict[str, str]:
-    """Return passage_id → reason for the training passages that must go; see `GoldIndex.find`."""
-    index = GoldIndex.of(gold, ngram, jaccard)
-    found = pl.concat([pl.DataFrame(schema=FOUND), *(index.find(part) for part in train.iter_slices(_SLICE))])
-    return dict(found.select("passage_id", "reason").iter_rows())
 
 
 @dataclass(frozen=True)
@@ -99,14 +88,11 @@ def _letters() -> pl.Expr:
 
 def _runs(texts: pl.Series, size: int) -> tuple[Array, Array]:
     """Return a hash of every run of `size` tokens of every text, and the text's row (hashes hold in one process)."""
-    tokens = texts.str.normalize("NFC").str.to_lowercase().str.extract_all(_TOKEN)
+    tokens = texts.str.normalize("NFC").str.to_lowercase().str.extract_all(TOKEN.pattern)
     lengths = tokens.list.len().to_numpy().astype(np.int64)
     flat = tokens.explode(empty_as_null=False).hash(seed=0).to_numpy()
-    windows = max(0, len(flat) - size + 1)
-    hashes = flat[:windows].copy()
-    for at in range(1, size):
-        hashes *= _MULTIPLIER
-        hashes += flat[at : at + windows]
+    hashes = window_hashes(flat, size)
     rows = np.repeat(np.arange(len(lengths)), lengths)
-    inside = rows[:windows] == rows[size - 1 :] if windows else np.empty(0, dtype=bool)
-    return hashes[inside], rows[:windows][inside]
+    first = rows[: len(hashes)]
+    inside = first == rows[size - 1 :] if len(hashes) else np.empty(0, dtype=bool)
+    return hashes[inside], first[inside]

@@ -7,7 +7,7 @@ from typing import Any
 from text2graph_dagster.decoding import legalise
 from text2graph_dagster.graph import Graph, GraphParseError, parse
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards import canonical, gold_items, turned_relations
+from text2graph_dagster.rewards import NOT_TURNED, canonical, gold_items, turned_relations
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.answering import answer_prompts
 from text2graph_dagster.training.config import TrainingConfig
@@ -45,11 +45,12 @@ def measure(
         batch_size=settings.evaluation.batch_size,
         progress=lambda done: reporter.progress("dev passages", done, len(prompts)),
     )
+    turned_in = {corpus: turned_relations(ontology) for corpus, ontology in ontologies.items()}
     entities, relations = Counts(), Counts()
     parsed = stopped = empty = 0
     for example, answer in zip(examples, answers, strict=True):
-        ontology = ontologies.get(example.corpus)
-        graph, turned = _legal_graph(answer.text, example, ontology), turned_relations(ontology)
+        graph = _legal_graph(answer.text, example, ontologies.get(example.corpus))
+        turned = turned_in.get(example.corpus, NOT_TURNED)
         parsed += graph is not None
         stopped += answer.stopped
         graph = graph or Graph()

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from text2graph_dagster.dataset.decontamination import GoldIndex, near_gold
+from text2graph_dagster.dataset.decontamination import GoldIndex
 from text2graph_dagster.identity import digest
 
 GOLD = "The council of the old harbour town voted on Monday to give the empty customs house to its young fishermen."
@@ -16,6 +16,13 @@ def frame(*texts: str) -> pl.DataFrame:
     return pl.DataFrame(
         {"passage_id": [digest(t) for t in texts], "text": texts}, schema={"passage_id": pl.String, "text": pl.String}
     )
+
+
+def near_gold(train: pl.DataFrame, gold: pl.DataFrame, ngram: int = 13) -> dict[str, str]:
+    """Return passage_id → reason, the training passages looked at in slices as the asset does."""
+    index = GoldIndex.of(gold, ngram)
+    found = (index.find(part).select("passage_id", "reason") for part in train.iter_slices(500))
+    return {passage: why for part in found for passage, why in part.iter_rows()}
 
 
 def reason(train: str, gold: str = GOLD, ngram: int = 13) -> str | None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from text2graph_dagster.corpus.documents import Document, Refused, row_document
+from text2graph_dagster.corpus.documents import Document, Refused, row_document, unpacked_limit
 from text2graph_dagster.corpus.encodings import decode
 from text2graph_dagster.settings import CorpusSettings
 
 DEFAULT_MAX_BYTES = 20_000_000
 _UTF8_BOM = b"\xef\xbb\xbf"
-_FREE_BYTES = 10_000_000  # what a small archive may unpack to, whatever its rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def read_json_lines(
             file: IO[bytes] = stack.enter_context(path.open("rb"))
             allowed = None
             if path.suffix.lower() == ".gz":
-                allowed = max(_FREE_BYTES, max_expansion * path.stat().st_size)
+                allowed = unpacked_limit(path.stat().st_size, max_expansion)
                 file = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
             yield from _lines(file, name, max_bytes, allowed)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.corpus.documents import Refused
+from text2graph_dagster.corpus.documents import Refused, unpacked_limit
 from text2graph_dagster.settings import CorpusSettings
 
-_FREE_BYTES = 10_000_000  # what a small file may unpack to, whatever its rate
 _OLE = b"\xd0\xcf\x11\xe0"  # how an encrypted .docx begins, and an old .doc
 
 
@@ -21,7 +20,7 @@ def extract(path: Path, settings: CorpusSettings) -> str | Refused:
             return Refused("", "encrypted", "it is encrypted, or an old .doc; save it as .docx without a password")
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(info.file_size for info in archive.infolist())
-    allowed = max(_FREE_BYTES, settings.max_expansion * path.stat().st_size)
+    allowed = unpacked_limit(path.stat().st_size, settings.max_expansion)
     if unpacked > min(allowed, 10 * settings.max_document_bytes):
         return Refused("", "too_large", f"unpacks to {unpacked} bytes; see corpus.max_expansion")
     blocks = list(_blocks(docx.Document(str(path))))
