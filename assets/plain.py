@@ -1,8 +1,10 @@
 """What assets share besides gates: errors in plain words, and metadata."""
 
 import base64
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import dagster as dg
@@ -21,6 +23,22 @@ def plain_errors() -> Iterator[None]:
         yield
     except UserError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def end_plainly() -> None:
+    """Let the `dagster` command end with one sentence, and no traceback, where a setting or a partition is wrong."""
+    usual = sys.excepthook
+
+    def end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if isinstance(error, UserError):
+            print(error, file=sys.stderr)
+        elif isinstance(error, dg.DagsterInvalidSubsetError):
+            hint = " Corpora are partitions: see `text2graph corpora list`." if "partition key" in str(error) else ""
+            print(f"{error}{hint}", file=sys.stderr)
+        else:
+            usual(kind, error, traceback)
+
+    sys.excepthook = end
 
 
 def table_metadata(warehouse: Warehouse, table: str, corpus: str | None = None) -> dict[str, Any]:

@@ -10,6 +10,10 @@ import dagster as dg
 # Checks with partitions are a preview feature; without them a gate would judge one corpus by another's data.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
+from assets.plain import end_plainly  # noqa: E402
+
+end_plainly()  # before settings are read: they may be wrong
+
 from assets import (  # noqa: E402
     cot_traces,
     eval_report,

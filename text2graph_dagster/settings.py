@@ -4,7 +4,8 @@ A YAML file named by `TEXT2GRAPH_CONFIG` overrides what it mentions; a run's con
 overrides both. Unknown keys are refused, so that a misspelt threshold cannot pass unnoticed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -332,8 +333,17 @@ class Settings(_Section):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            wrong = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+            wrong = _no_such(first["loc"]) if first["type"] == "extra_forbidden" else first["msg"]
             raise UserError(f"configuration {path or 'override'}: {where}: {wrong}.") from None
+
+
+def _no_such(where: Sequence[int | str]) -> str:
+    """Return what to say of a name that is none, with the nearest one that is."""
+    section: Any = Settings
+    for part in where[:-1]:
+        section = section.model_fields[str(part)].annotation if hasattr(section, "model_fields") else None
+    near = get_close_matches(str(where[-1]), getattr(section, "model_fields", ()), n=1)
+    return f"there is no such setting{f'; perhaps {near[0]}' if near else ''}"
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,18 @@ def test_a_corpus_without_ontology_is_refused(trained: Site, tmp_path: Path) -> 
 def test_a_partition_that_nobody_registered_is_refused(trained: Site) -> None:
     done = trained.materialise("raw_corpus", "unheard_of")
     assert done.returncode != 0
-    assert "unheard_of" in done.stderr + done.stdout
+    assert "unheard_of" in done.stderr
+    assert "text2graph corpora list" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_that_does_not_exist_is_one_sentence(trained: Site, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("sft: {max_step: 3}")
+    site = Site(trained.root, {**trained.env, "TEXT2GRAPH_CONFIG": str(tmp_path / "wrong.yaml")})
+    done = site.materialise("raw_corpus", "tiny")
+    assert done.returncode != 0
+    assert "perhaps max_steps" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_disk_that_cannot_be_written_is_one_sentence(trained: Site) -> None:
