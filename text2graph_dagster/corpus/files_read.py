@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.minhash import Array
+from text2graph_dagster.corpus.arrays import Array, contains
 
 
 @dataclass
@@ -74,12 +74,3 @@ class FilesRead:
         unfinished.write_text(json.dumps(self._sizes_now))
         unfinished.rename(self._sizes_path)
         return np.sort(documents)
-
-
-def contains(ordered: Array, values: Array) -> Array:
-    """Return for every value whether it stands in the sorted array."""
-    place = np.searchsorted(ordered, values)
-    found: Array = np.zeros(len(values), dtype=bool)
-    inside = place < len(ordered)
-    found[inside] = ordered[place[inside]] == values[inside]
-    return found

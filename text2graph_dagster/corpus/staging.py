@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.files_read import FilesRead, contains
-from text2graph_dagster.corpus.minhash import Array
+from text2graph_dagster.corpus.arrays import Array, contains
+from text2graph_dagster.corpus.files_read import FilesRead
 from text2graph_dagster.corpus.readers import Document, Refused
 from text2graph_dagster.identity import digest
 

@@ -11,10 +11,11 @@ import pytest
 
 from tests.text2graph_dagster.corpus.test_build import STORY, assert_accounts, gold_line, make
 from text2graph_dagster.corpus import build as module
-from text2graph_dagster.corpus import staging, unread
+from text2graph_dagster.corpus import duplicates, staging, unread
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import CorpusFolder, open_corpus
 from text2graph_dagster.corpus.formats import json_lines
+from text2graph_dagster.corpus.minhash import Pairs
 from text2graph_dagster.corpus.readers import Document, Refused
 from text2graph_dagster.corpus.tables import CorpusTables
 from text2graph_dagster.settings import CorpusSettings
@@ -194,3 +195,26 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, monk
     with (path / "a.jsonl").open("a") as file:
         file.write(lines([3, 4]))
     assert_same(again(path, staged), again(path, None))
+
+
+def test_a_pair_is_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, staged = make(tmp_path, {"a.jsonl": lines([1, 2, 3])}), tmp_path / "staged"
+    again(path, staged)
+    compared: list[int] = []
+    original = duplicates.similarity
+
+    def noting(pairs: Pairs, texts: pl.Series) -> Any:
+        compared.append(len(pairs.later))
+        return original(pairs, texts)
+
+    monkeypatch.setattr(duplicates, "similarity", noting)
+    again(path, staged)
+    assert compared == [0]
+    make(tmp_path, {"a.jsonl": lines([0, 1, 2, 3])})
+    grown = again(path, staged)
+    assert compared[1] > 0
+    again(path, None)
+    assert compared[1] < compared[2]
+    for file in staged.glob("*/similar.parquet"):
+        file.unlink()
+    assert_same(grown, again(path, staged))
