@@ -18,10 +18,11 @@ from text2graph_dagster.corpus.duplicates import find_duplicates_across
 from text2graph_dagster.dataset import quality
 from text2graph_dagster.dataset.asking import Asking
 from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
-from text2graph_dagster.dataset.decontamination import GoldIndex
+from text2graph_dagster.dataset.decontamination import GoldSearch
 from text2graph_dagster.dataset.denoise import Denoised, Mender, Passage
 from text2graph_dagster.dataset.examples import ExampleBuilder
-from text2graph_dagster.dataset.selection import LEFT_OUT, LIGHT, choose, take, without
+from text2graph_dagster.dataset.kept import KeptExamples
+from text2graph_dagster.dataset.selection import LEFT_OUT, choose, take, without
 from text2graph_dagster.graph import Graph, from_rows, to_rows
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
@@ -57,7 +58,7 @@ SELECT DISTINCT passage_id FROM (
 class Part:
     """One corpus's examples, its traces that became none, each with its reason, and the relations that were mended.
 
-    `files` hold all examples; `chosen` are those that stay, by their light columns.
+    `files` hold all examples, and perhaps others; `chosen` are those that stay, by their light columns.
     """
 
     corpus: str
@@ -100,7 +101,7 @@ class Part:
         """Write the chosen examples, file by file, and return the files."""
         written = []
         for file in self.files:
-            written.append(folder / f"chosen-{file.name}")
+            written.append(folder / f"{self.corpus}-chosen-{file.name}")
             take(pl.read_parquet(file), self.chosen).write_parquet(written[-1])
         return written
 
@@ -109,42 +110,40 @@ def build_part(
     warehouse: Warehouse,
     corpus: str,
     ontology: Ontology,
-    gold: GoldIndex,
+    gold: GoldSearch,
     repeated: pl.DataFrame,
     settings: Settings,
     folder: Path,
+    kept: Path,
 ) -> Part:
     """Return one corpus's examples: verified, far from every gold passage, mended, and as the settings ask for.
 
     Args:
         gold: the gold passages of all corpora.
         repeated: what `repeated_elsewhere` found.
-        folder: where the examples may be written.
+        folder: where slices of the traces may be written.
+        kept: where the examples stay for the next time.
     """
     staged, traces, excluded = _stage(warehouse, corpus, gold, repeated, settings, folder)
     mended = _mend(staged, ontology, settings)
     builder = ExampleBuilder(
         ontology, settings.dataset, settings.seed, Asking(ontology, settings.dataset, settings.seed, mended.confusions)
     )
-    files, light, lost = [], [frame_of([], LIGHT)], [excluded]
+    examples, lost = KeptExamples(kept, builder), [excluded]
     for file in staged:
-        rows = _rows(file)
+        rows = pl.read_parquet(file)
         if settings.dataset.thinking:  # its rationale argues for the graph as it was
-            mended_ids = [row["passage_id"] for row in rows if row["mended"]]
-            lost.append(frame_of([{"passage_id": i, "reason": "relations_mended"} for i in mended_ids], LEFT_OUT))
-            rows = [row for row in rows if not row["mended"]]
-        built = builder.build(rows)
-        files.append(file.with_name(f"examples-{file.name}"))
-        built.examples.write_parquet(files[-1])
-        light.append(built.light)
-        lost.append(built.left_out)
-    chosen, left_out = choose(pl.concat(light), settings.dataset)
-    every_loss = pl.concat([*lost, left_out], how="diagonal")
+            lost.append(_because("relations_mended", rows.filter("mended")))
+            rows = rows.filter(~pl.col("mended"))
+        examples.add(rows)
+    files, light, without_example = examples.finish()
+    chosen, left_out = choose(light, settings.dataset)
+    every_loss = pl.concat([*lost, without_example, left_out], how="diagonal")
     return Part(corpus, traces, tuple(files), chosen, every_loss, mended.dropped, mended.added)
 
 
 def _stage(
-    warehouse: Warehouse, corpus: str, gold: GoldIndex, repeated: pl.DataFrame, settings: Settings, folder: Path
+    warehouse: Warehouse, corpus: str, gold: GoldSearch, repeated: pl.DataFrame, settings: Settings, folder: Path
 ) -> tuple[list[Path], int, pl.DataFrame]:
     """Write a corpus's traces with their graphs, a slice a file; return the files, the number of traces, and losses.
 
@@ -179,7 +178,7 @@ def repeated_elsewhere(warehouse: Warehouse, ontologies: Mapping[str, Ontology],
     return pl.concat(found)
 
 
-def _excluded(rows: pl.DataFrame, gold: GoldIndex, repeated: pl.DataFrame, named: pl.DataFrame | None) -> pl.DataFrame:
+def _excluded(rows: pl.DataFrame, gold: GoldSearch, repeated: pl.DataFrame, named: pl.DataFrame | None) -> pl.DataFrame:
     """Return the passages that are no material for examples, each with its first reason of those below."""
     near = gold.find(rows.select("passage_id", "text"))
     found = [near.select("passage_id", "reason", (pl.lit("gold passage ") + pl.col("gold_passage_id")).alias("detail"))]

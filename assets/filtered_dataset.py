@@ -21,7 +21,7 @@ from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex
+from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex, GoldSearch
 from text2graph_dagster.dataset.selection import mixed
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.funnel import LOST, draw_funnel, funnels
@@ -112,12 +112,14 @@ def build_parts(
     warehouse: Warehouse, home: Home, corpora: Sequence[str], settings: Settings, folder: Path
 ) -> list[Part]:
     """Return every corpus's examples, as many of each as their mixture asks for; they are written to `folder`."""
-    gold = GoldIndex.of(warehouse.read(GOLD_TEXTS), settings.dataset.gold_ngram)
+    gold = GoldSearch(warehouse.read(GOLD_TEXTS), home.gold, settings.dataset.gold_ngram)
     ontologies = {name: open_corpus(home.corpora / name).ontology for name in corpora}
     repeated = repeated_elsewhere(warehouse, ontologies, settings.corpus.near_duplicate_jaccard)
     parts = [
-        build_part(warehouse, name, ontology, gold, repeated, settings, folder) for name, ontology in ontologies.items()
+        build_part(warehouse, name, ontology, gold, repeated, settings, folder, home.examples / name)
+        for name, ontology in ontologies.items()
     ]
+    gold.save()
     kept = mixed(pl.concat([part.chosen for part in parts]), settings.dataset)
     return [part.keep(kept, "mixed_out") for part in parts]
 

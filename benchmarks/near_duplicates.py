@@ -19,11 +19,11 @@ import polars as pl
 
 from benchmarks.corpora import pool, real_texts, write_corpus
 from benchmarks.table import flags, show
+from text2graph_dagster.corpus.arrays import Array
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.corpus.minhash import (
     SHINGLE,
-    Array,
     Pairs,
     band_keys,
     bands_and_rows,

@@ -135,7 +135,7 @@ def _delete(folder: Path) -> None:
 
 
 def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> list[Path]:
-    """Forget a corpus: its folder here (or the link to it), its rows, its name. The ledger keeps its calls.
+    """Forget a corpus: its folder here (or the link to it), what was made of it, its name. The ledger keeps its calls.
 
     A report that covered it is forgotten too; its figures of other corpora stay, for later reports to be compared with.
 
@@ -156,7 +156,8 @@ def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInst
     changes = [Replace(table, CONTRACTS[table].empty(), {"corpus": name}) for table in _CORPUS_TABLES]
     changes += [Replace("report_runs", CONTRACTS["report_runs"].empty(), {"run": run}) for run in reports["run"]]
     warehouse.commit(*changes)
-    _delete(target)
+    for folder in (target, home.staged / name, home.examples / name):
+        _delete(folder)
     if name in registered(instance):
         instance.delete_dynamic_partition(PARTITIONS, name)
     return remains

@@ -26,6 +26,16 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self.root_path / "staged"
 
     @property
+    def examples(self) -> Path:
+        """Folder of the examples that were built, one sub-folder per corpus; it may be deleted at any time."""
+        return self.staged / ".examples"
+
+    @property
+    def gold(self) -> Path:
+        """Folder of what was found beside gold; it may be deleted at any time."""
+        return self.staged / ".gold"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the trained models, one sub-folder each, named after the checkpoint's id."""
         return self.root_path / "checkpoints"

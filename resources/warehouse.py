@@ -1,7 +1,8 @@
 """The warehouse: one DuckDB file, one writer at a time, never held while something is generated or trained.
 
 DuckDB locks its file per process, and a second process that opens it fails at once. So every access is a short
-connection behind a file lock, and every write is one transaction that replaces what it names.
+connection behind a file lock, and every write is one transaction that replaces what it names. Rows that stand there
+already stay where they are: only the difference is written.
 """
 
 import tempfile
@@ -17,6 +18,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from resources.standing import Standing
 from text2graph_dagster.contracts import CONTRACTS, Contract
 from text2graph_dagster.errors import UserError
 
@@ -106,10 +108,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         with self._connection() as connection:
             connection.begin()
             for change in changes:
-                condition = " AND ".join(f'"{column}" = ?' for column in change.where) or "true"
-                connection.execute(f'DELETE FROM "{change.table}" WHERE {condition}', list(change.where.values()))  # noqa: S608
-                for frame in _parts(CONTRACTS[change.table], change.rows):
-                    _insert(connection, change.table, frame)
+                _replace(connection, change)
             connection.commit()
 
     def record(self, table: str, rows: pl.DataFrame) -> None:
@@ -155,6 +154,26 @@ def _whole_groups(file: Path, column: str, rows: int) -> Iterator[pl.DataFrame]:
             held = frame.filter(is_last)
     if held is not None:
         yield held
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, change: Replace) -> None:
+    """Insert the rows that are not there yet, and delete those that are there and should not be."""
+    condition = " AND ".join(f'"{column}" = ?' for column in change.where) or "true"
+    sql = f'SELECT rowid, hash(t) AS hash FROM "{_known(change.table)}" t WHERE {condition}'  # noqa: S608
+    there = connection.execute(sql, list(change.where.values())).fetchnumpy()
+    standing = Standing.of(there["rowid"], there["hash"])
+    for frame in _parts(CONTRACTS[change.table], change.rows):
+        connection.register("frame", frame.to_arrow())
+        hashes = connection.execute("SELECT hash(t) AS hash FROM frame t").fetchnumpy()["hash"]
+        connection.unregister("frame")
+        new = frame.filter(~standing.take(hashes))
+        if new.height:
+            _insert(connection, change.table, new)
+    gone = standing.left()
+    if len(gone):
+        connection.register("gone", pl.DataFrame({"gone": gone}).to_arrow())
+        connection.execute(f'DELETE FROM "{change.table}" WHERE rowid IN (SELECT gone FROM gone)')  # noqa: S608
+        connection.unregister("gone")
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:

@@ -19,6 +19,7 @@ def test_what_is_removed_is_gone_from_every_table_and_what_remains_is_named(hous
     assert house.run("gone").success
     holding = [t for t, contract in CONTRACTS.items() if "corpus" in contract.dtypes]
     assert [t for t in holding if not house.warehouse.count(t, "gone")] == []
+    assert len(list(house.home.staged.rglob("gone"))) == 2
     remains = corpora.remove("gone", house.home, house.warehouse, house.instance)
     assert {t: n for t in holding if (n := house.warehouse.count(t, "gone"))} == {}
     assert [t for t in holding if not house.warehouse.count(t, "kept")] == []
@@ -26,6 +27,7 @@ def test_what_is_removed_is_gone_from_every_table_and_what_remains_is_named(hous
     assert named >= {"sft.inputs", "sft", "grpo.inputs", "grpo", "predictions"}
     assert any(p.suffix == ".html" for p in remains)
     assert all(p.exists() for p in remains)
+    assert list(house.home.staged.rglob("gone")) == []
     add_gone(house)
     assert house.run("gone").success
     assert all(house.warehouse.count(t, "gone") for t in ("eval_report", "predictions"))

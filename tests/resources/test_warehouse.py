@@ -3,10 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
@@ -52,6 +55,36 @@ def test_the_version_is_that_of_the_content(warehouse: Warehouse) -> None:
     assert version(graphs("a", 2)) != one
     assert version(graphs("a", 3, "y")) != one
     assert version(graphs("a", 3)) == one
+
+
+def test_only_the_difference_is_written(warehouse: Warehouse) -> None:
+    """Rows that stay keep their place before those that came later."""
+    warehouse.commit(Replace("teacher_graphs", graphs("a", 5), {"corpus": "a"}))
+    changed = pl.concat([graphs("a", 2, "y"), graphs("a", 7)[2:]])
+    warehouse.commit(Replace("teacher_graphs", changed.reverse().iter_slices(2), {"corpus": "a"}))
+    sql = "SELECT passage_id, entities[1].type AS type FROM teacher_graphs ORDER BY rowid"
+    rows = [(int(passage), type_) for passage, type_ in warehouse.read(sql).iter_rows()]
+    assert rows == [(2, "x"), (3, "x"), (4, "x"), (6, "x"), (5, "x"), (1, "y"), (0, "y")]
+
+
+@given(
+    st.lists(st.integers(0, 4), max_size=8),
+    st.lists(st.lists(st.integers(0, 6), max_size=5), max_size=4),
+)
+@settings(max_examples=12, deadline=None)
+def test_a_replaced_table_holds_exactly_its_rows_whatever_stood_there(there: list[int], parts: list[list[int]]) -> None:
+    """Equal rows too, of which a table may hold several."""
+
+    def rows(numbers: list[int]) -> pl.DataFrame:
+        return pl.concat([graphs("a", 0), *(graphs("a", n + 1)[n:] for n in numbers)])
+
+    with TemporaryDirectory() as folder:
+        warehouse = Warehouse(path=f"{folder}/w.duckdb")
+        warehouse.commit(Replace("teacher_graphs", rows(there), {}), Replace("teacher_graphs", rows([1, 2]), {}))
+        warehouse.commit(Replace("teacher_graphs", rows(there), {}))
+        warehouse.commit(Replace("teacher_graphs", [rows(part) for part in parts], {"corpus": "a"}))
+        found = warehouse.read("SELECT passage_id FROM teacher_graphs")["passage_id"].to_list()
+    assert sorted(map(int, found)) == sorted(n for part in parts for n in part)
 
 
 def test_a_failed_commit_changes_nothing(warehouse: Warehouse) -> None:

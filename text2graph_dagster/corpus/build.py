@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 
 from text2graph_dagster import contracts
-from text2graph_dagster.corpus.duplicates import find_duplicates, no_progress
+from text2graph_dagster.corpus.arrays import Array
+from text2graph_dagster.corpus.duplicates import Beforehand, find_duplicates, no_progress
 from text2graph_dagster.corpus.folder import CorpusFolder
 from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
 from text2graph_dagster.corpus.language import detect_language
-from text2graph_dagster.corpus.minhash import Array, band_keys
+from text2graph_dagster.corpus.minhash import band_keys
 from text2graph_dagster.corpus.packing import pack_counted
 from text2graph_dagster.corpus.passages import Prepared, prepare
 from text2graph_dagster.corpus.readers import Document, Refused
@@ -86,7 +87,8 @@ def build(
     _add_gold(tables, progress)
     passages = StagedPassages(staging, alive, _passages(tables, settings), root)
     index, keys = passages.index()
-    duplicate_of = find_duplicates(index, settings.near_duplicate_jaccard, progress, keys, passages.texts)
+    beforehand = Beforehand(keys, passages.texts, staging.folder / "similar.parquet")
+    duplicate_of = find_duplicates(index, settings.near_duplicate_jaccard, progress, beforehand)
     kept = duplicate_of.is_null()
     exact = int((duplicate_of == index["passage_id"]).sum())
     first_gold = index.height - len(tables.passages["text"])

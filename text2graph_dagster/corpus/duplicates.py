@@ -1,11 +1,14 @@
 """Which passages say what another one says: equal ones by their passage_id, near ones by MinHash."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, similarity
+from text2graph_dagster.corpus.arrays import Array, contains, numbers_of
+from text2graph_dagster.corpus.minhash import Pairs, band_keys, candidates, mix, similarity
 from text2graph_dagster.progress import Progress
 
 TextsOf = Callable[[Array], pl.Series]
@@ -18,20 +21,30 @@ def no_progress(done: int, total: int | None, what: str) -> None:
     """Report nothing."""
 
 
+@dataclass(frozen=True)
+class Beforehand:
+    """What is known of passages before they are compared: their `band_keys`, and how to get some (sorted) rows' texts.
+
+    `verdicts` is a file that remembers of pairs whether they are similar; it may be deleted at any time.
+    """
+
+    keys: Array
+    texts: TextsOf
+    verdicts: Path
+
+
 def find_duplicates(
     passages: pl.DataFrame,
     jaccard: float = 0.8,
     progress: Progress = no_progress,
-    keys: Array | None = None,
-    texts: TextsOf | None = None,
+    beforehand: Beforehand | None = None,
 ) -> pl.Series:
     """Return the column duplicate_of: for every row that repeats another one the passage_id of the one that is kept.
 
-    `passages` has the columns passage_id, doc_id, start, split and text; instead of text there may be their
-    `band_keys` and a function that returns the texts of some (sorted) rows. Of equal or similar passages the first is
-    kept: test before dev before train, then by passage_id, doc_id and start, so that neither the order of rows nor
-    when they came matters. A gold passage (test, dev) repeats only an equal gold passage; a train passage repeats an
-    equal one, or is near a kept one.
+    `passages` has the columns passage_id, doc_id, start, split and, unless `beforehand` is given, text. Of equal or
+    similar passages the first is kept: test before dev before train, then by passage_id, doc_id and start, so that
+    neither the order of rows nor when they came matters. A gold passage (test, dev) repeats only an equal gold passage;
+    a train passage repeats an equal one, or is near a kept one.
     """
     rank = pl.col("split").cast(pl.String).replace_strict(_SPLIT_RANK, return_dtype=pl.Int8).alias("rank")
     order = (
@@ -42,9 +55,13 @@ def find_duplicates(
         .select("row", "passage_id", "rank")
     )
     rows = order["row"].to_numpy()
-    keys = band_keys(passages["text"], jaccard, progress) if keys is None else keys
-    texts = passages["text"].gather if texts is None else texts
-    found = _near(rows, texts, candidates(keys[rows], (order["rank"] == _TRAIN).to_numpy(), progress), jaccard)
+    keys = beforehand.keys if beforehand else band_keys(passages["text"], jaccard, progress)
+    pairs = candidates(keys[rows], (order["rank"] == _TRAIN).to_numpy(), progress)
+    if beforehand:
+        similar = _remembered(order["passage_id"], rows, pairs, jaccard, beforehand)
+    else:
+        similar = _similar(rows, passages["text"].gather, pairs, jaccard)
+    found = _near(pairs, similar)
     of = order.select("passage_id").with_row_index("number")
     near = pl.DataFrame(
         {"number": list(found), "kept": list(found.values())}, schema={"number": pl.UInt32, "kept": pl.UInt32}
@@ -80,15 +97,38 @@ def find_duplicates_across(
     )
 
 
-def _near(rows: Array, texts: TextsOf, pairs: Pairs, jaccard: float) -> dict[int, int]:
-    """Return for every later one that is near an earlier kept one the number of the first such."""
-    # Only what somebody may be near to is read.
+def _remembered(ids: pl.Series, rows: Array, pairs: Pairs, jaccard: float, beforehand: Beforehand) -> Array:
+    """Return for every pair whether it is similar; only those that the file does not know are compared."""
+    numbers = numbers_of(ids)
+    asked = mix(mix(numbers[pairs.later]) + numbers[pairs.earlier])
+    known, similar = np.empty(0, np.uint64), np.empty(0, bool)
+    if beforehand.verdicts.exists():
+        frame = pl.read_parquet(beforehand.verdicts)
+        known, similar = frame["pair"].to_numpy(), frame["similar"].to_numpy()
+    new = ~contains(known, asked)
+    verdicts = np.empty(len(asked), dtype=bool)
+    verdicts[~new] = similar[np.searchsorted(known, asked[~new])]
+    verdicts[new] = _similar(rows, beforehand.texts, Pairs(pairs.later[new], pairs.earlier[new]), jaccard)
+    order = np.argsort(asked)
+    unfinished = beforehand.verdicts.with_suffix(".tmp")
+    pl.DataFrame({"pair": asked[order], "similar": verdicts[order]}).write_parquet(unfinished)
+    unfinished.rename(beforehand.verdicts)
+    return verdicts
+
+
+def _similar(rows: Array, texts: TextsOf, pairs: Pairs, jaccard: float) -> Array:
+    """Return for every pair whether it is similar. Only the texts of `rows` that stand in a pair are read."""
     involved = np.unique(np.concatenate([pairs.later, pairs.earlier]))
     by_row = np.argsort(rows[involved])
     place = np.empty(len(rows), dtype=np.int64)
     place[involved[by_row]] = np.arange(len(involved))
     compact = Pairs(place[pairs.later], place[pairs.earlier])
-    similar = similarity(compact, texts(rows[involved[by_row]])) >= jaccard
+    similar: Array = similarity(compact, texts(rows[involved[by_row]])) >= jaccard
+    return similar
+
+
+def _near(pairs: Pairs, similar: Array) -> dict[int, int]:
+    """Return for every later one that is near an earlier kept one the number of the first such."""
     near: dict[int, int] = {}
     # Sorted by the later row: what is said of an earlier one is final.
     for later, earlier in zip(pairs.later[similar].tolist(), pairs.earlier[similar].tolist(), strict=True):

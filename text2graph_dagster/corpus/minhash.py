@@ -9,11 +9,11 @@ spreads the shingles over `bands` bins and keeps the least of every bin (one per
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from text2graph_dagster.corpus.arrays import Array
 from text2graph_dagster.identity import normalise
 from text2graph_dagster.progress import Progress
 
@@ -30,8 +30,6 @@ _BATCH, _PAIRS = 1_024, 8_192
 _SEED = 7
 _EMPTY = np.uint32(0xFFFFFFFF)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
-Array = np.ndarray[Any, Any]
 
 
 def bands_and_rows(jaccard: float) -> tuple[int, int]:
@@ -69,7 +67,7 @@ def shingle_hashes(texts: Sequence[str]) -> tuple[Array, Array]:
     # A window may not reach from one text into the next.
     inside = np.ones(len(points), dtype=bool)
     inside[(np.cumsum(lengths)[:, None] - np.arange(1, SHINGLE)).ravel()] = False
-    return _mix(hashes[inside[: len(hashes)]]), lengths - SHINGLE + 1
+    return mix(hashes[inside[: len(hashes)]]), lengths - SHINGLE + 1
 
 
 def window_hashes(values: Array, size: int) -> Array:
@@ -107,12 +105,12 @@ def _keys_of(least: Array, weights: Array) -> Array:
             values = np.roll(least[round_], -slant * round_, axis=1)
             total += values * weight
             filled |= values != _EMPTY
-        keys = (_mix(total) >> np.uint64(32)).astype(np.uint32)
+        keys = (mix(total) >> np.uint64(32)).astype(np.uint32)
         sets.append(np.where(filled, np.maximum(keys, np.uint32(1)), NO_BAND))
     return np.concatenate(sets, axis=1)
 
 
-def _mix(values: Array) -> Array:
+def mix(values: Array) -> Array:
     """Return a bijection of 64-bit values that spreads every bit over all (the finaliser of splitmix64)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

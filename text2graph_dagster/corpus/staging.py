@@ -1,8 +1,8 @@
 """Documents turned into rows once: parts on disk, in which a document's rows are found again by what it says.
 
 A part is three parquet files: `<n>.passages.parquet`, `<n>.refused.parquet` and, written last,
-`<n>.documents.parquet`; all have a column `document`, the document's digest. `files.parquet` says which documents a
-file held that was read before. Everything here may be deleted at any time: it is made again, with the same rows.
+`<n>.documents.parquet`; all have a column `document`, the document's digest. Beside them stands which documents a file
+held (`files_read`). Everything here may be deleted at any time: it is made again, with the same rows.
 """
 
 import json
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.minhash import Array
+from text2graph_dagster.corpus.arrays import Array, contains
+from text2graph_dagster.corpus.files_read import FilesRead
 from text2graph_dagster.corpus.readers import Document, Refused
 from text2graph_dagster.identity import digest
 
@@ -55,7 +56,12 @@ class Chunk:
         of_passage = np.repeat(self.documents, np.diff([outcome.passages for outcome in outcomes], prepend=0))
         of_refused = np.repeat(self.documents, np.diff([outcome.refused for outcome in outcomes], prepend=0))
         counts = [[{"item": item, "count": n} for item, n in outcome.counts.items()] for outcome in outcomes]
-        documents = {"document": self.documents, "used": [outcome.used for outcome in outcomes], "counts": counts}
+        documents = {
+            "document": self.documents,
+            "doc_id": [item.doc_id for item in self.items],
+            "used": [outcome.used for outcome in outcomes],
+            "counts": counts,
+        }
         for frame, suffix in (
             (passages.with_columns(pl.Series("document", of_passage, dtype=pl.UInt64)), _PASSAGES),
             (refused.with_columns(pl.Series("document", of_refused, dtype=pl.UInt64)), _REFUSED),
@@ -68,12 +74,12 @@ class Chunk:
 
 @dataclass
 class Staging:
-    """The parts in one folder. `add` takes documents and remembers, in order, which ones the corpus consists of."""
+    """The parts in one folder. `chunks` takes documents; `files` knows which ones the corpus consists of."""
 
     folder: Path
     known: Array = field(init=False)
-    _files: dict[int, Array] = field(init=False)
-    _read: list[tuple[Array, Array]] = field(default_factory=list)  # files, and of each the document, in order
+    files: FilesRead = field(init=False)
+    _parts: dict[str, Array] = field(init=False)  # the documents of each part that was there from the start
     _next: int = field(init=False)
 
     @classmethod
@@ -89,16 +95,11 @@ class Staging:
     def __post_init__(self) -> None:
         for stem in json.loads(self._stale.read_text()) if self._stale.exists() else []:
             self._remove(self.folder / stem)
-        stems = [int(stem.name) for stem in self.parts()]
-        self._next = max(stems, default=-1) + 1
-        parts = [pl.read_parquet(_file(stem, _DOCUMENTS), columns=["document"])["document"] for stem in self.parts()]
-        self.known = np.sort(np.concatenate([np.empty(0, np.uint64), *(part.to_numpy() for part in parts)]))
-        self._files = {}
-        if (path := self.folder / "files.parquet").exists():
-            for (file,), rows in pl.read_parquet(path).group_by("file", maintain_order=True):
-                documents = rows["document"].to_numpy()
-                if contains(self.known, documents).all():
-                    self._files[int(file)] = documents
+        self._parts = {}
+        self._parts = {stem.name: self._documents(stem) for stem in self.parts()}
+        self._next = max(map(int, self._parts), default=-1) + 1
+        self.known = np.sort(np.concatenate([np.empty(0, np.uint64), *self._parts.values()]))
+        self.files = FilesRead.open(self.folder, self.known)
 
     @property
     def _stale(self) -> Path:
@@ -131,10 +132,16 @@ class Staging:
 
     def holds(self, file: int) -> bool:
         """Tell whether the file was read before as it is now; if so, its documents belong to the corpus again."""
-        if (documents := self._files.get(file)) is None:
+        if (documents := self.files.held(file)) is None:
             return False
-        self._read.append((np.full(len(documents), file, dtype=np.uint64), documents))
+        self.files.add(file, documents)
         return True
+
+    def doc_ids(self, documents: Array) -> Iterator[str]:
+        """Yield the ids of documents that the parts hold."""
+        wanted = np.sort(documents)
+        for stem in self.parts():
+            yield from _alive(_file(stem, _DOCUMENTS), wanted, ["doc_id"])["doc_id"]
 
     def chunks(self, items: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
         """Yield chunks of the documents, given with their file, that no part holds yet."""
@@ -156,7 +163,7 @@ class Staging:
 
     def _unknown(self, batch: list[tuple[int, Item]]) -> list[tuple[Item, int]]:
         digests = np.array([_digest_of(item) for _, item in batch], dtype=np.uint64)
-        self._read.append((np.array([file for file, _ in batch], dtype=np.uint64), digests))
+        self.files.add(np.array([file for file, _ in batch], dtype=np.uint64), digests)
         new = np.flatnonzero(~contains(self.known, digests)).tolist()
         return [(batch[at][1], int(digests[at])) for at in new]
 
@@ -167,13 +174,7 @@ class Staging:
 
     def finish(self) -> Array:
         """Remember which file holds which documents, and return the digests of all documents of the corpus, sorted."""
-        nothing = np.empty(0, np.uint64)
-        files = np.concatenate([nothing, *(files for files, _ in self._read)])
-        documents = np.concatenate([nothing, *(documents for _, documents in self._read)])
-        unfinished = self.folder / "files.tmp"
-        pl.DataFrame({"file": files, "document": documents}).write_parquet(unfinished)
-        unfinished.rename(self.folder / "files.parquet")
-        alive = np.sort(documents)
+        alive = self.files.save()
         shares = {stem: contains(alive, self._documents(stem)).mean() for stem in self.parts()}
         for stem in [stem for stem, share in shares.items() if share == 0]:
             self._remove(stem)
@@ -182,7 +183,8 @@ class Staging:
         return alive
 
     def _documents(self, stem: Path) -> Array:
-        documents: Array = pl.read_parquet(_file(stem, _DOCUMENTS), columns=["document"])["document"].to_numpy()
+        if (documents := self._parts.get(stem.name)) is None:
+            documents = pl.read_parquet(_file(stem, _DOCUMENTS), columns=["document"])["document"].to_numpy()
         return documents
 
     def _remove(self, stem: Path) -> None:
@@ -213,15 +215,6 @@ def _alive(file: Path, alive: Array, columns: Sequence[str] | None = None) -> pl
 
 def _length(item: Item) -> int:
     return len(item.text) if isinstance(item, Document) else 0
-
-
-def contains(ordered: Array, values: Array) -> Array:
-    """Return for every value whether it stands in the sorted array."""
-    place = np.searchsorted(ordered, values)
-    found: Array = np.zeros(len(values), dtype=bool)
-    inside = place < len(ordered)
-    found[inside] = ordered[place[inside]] == values[inside]
-    return found
 
 
 def work_off(work: Callable[[Chunk], None], chunks: Iterator[Chunk]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from text2graph_dagster import contracts
-from text2graph_dagster.corpus.minhash import Array
+from text2graph_dagster.corpus.arrays import Array
 from text2graph_dagster.corpus.staging import Staging
 
 
@@ -39,6 +39,8 @@ class StagedPassages:
     def texts(self, rows: Array) -> pl.Series:
         """Return the texts of some rows; `rows` is sorted."""
         found, begin = [pl.Series("text", dtype=pl.String)], 0
+        if not len(rows):
+            return found[0]
         for part in self._columns(["text"]):
             low, high = np.searchsorted(rows, [begin, begin + part.height])
             found.append(part["text"].gather(rows[low:high] - begin))

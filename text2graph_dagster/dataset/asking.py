@@ -37,7 +37,7 @@ class Asking:
     """Decides for every passage of one corpus what its example asks for."""
 
     def __init__(self, ontology: Ontology, settings: DatasetSettings, seed: int, confusions: Confusions) -> None:
-        self._ontology, self._settings, self._seed, self._confusions = ontology, settings, seed, confusions
+        self._ontology, self._settings, self._seed, self.confusions = ontology, settings, seed, confusions
         self._order = {name: i for i, name in enumerate((*ontology.entity_names, *ontology.relation_names))}
         self._signatures = {r.name: r.signatures for r in ontology.relation_types}
 
@@ -88,11 +88,11 @@ class Asking:
         share = rng.uniform(*_KEPT_SHARE)
         drawn = _some(among, share, rng) or [rng.choice(among)]
         stated = {e.type for e in graph.entities}
-        listed = {*drawn, *(t for t in self._hard(stated, self._confusions.entity_types) if t in among)}
+        listed = {*drawn, *(t for t in self._hard(stated, self.confusions.entity_types) if t in among)}
         entity_types = sorted(listed, key=self._order.__getitem__)
         askable = [name for name in self._ontology.relation_names if self._askable(name, listed)]
         named = {r.type for r in graph.relations}
-        hard = self._hard(named, self._confusions.relation_types).intersection(askable)
+        hard = self._hard(named, self.confusions.relation_types).intersection(askable)
         return entity_types, sorted({*_some(askable, share, rng), *hard}, key=self._order.__getitem__)
 
     def _hard(self, stated: Iterable[str], ranked: Mapping[str, Sequence[str]]) -> set[str]:

@@ -1,14 +1,20 @@
 """No training passage repeats a gold one: whole, in a long run of words, or nearly (Brown et al. 2020, appendix C).
 
-Gold is indexed once; training passages pass by in slices, so that memory does not grow with their number.
+Gold is indexed once; training passages pass by in slices, so that memory does not grow with their number. What was
+found for a passage is kept: beside the same gold the same will be found.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.minhash import Array, Pairs, band_keys, candidates, similarity, window_hashes
+from text2graph_dagster import identity
+from text2graph_dagster.corpus import minhash, packing
+from text2graph_dagster.corpus.arrays import Array, contains, numbers_of
+from text2graph_dagster.corpus.minhash import Pairs, band_keys, candidates, similarity, window_hashes
 from text2graph_dagster.corpus.packing import TOKEN
 
 FOUND = {"passage_id": pl.String, "reason": pl.String, "gold_passage_id": pl.String}
@@ -77,6 +83,62 @@ class GoldIndex:
             "gold_passage_id": self.gold["passage_id"].gather(gold_rows),
         }
         return pl.DataFrame(ids).sort("passage_id", "gold_passage_id").unique("passage_id", keep="first")
+
+
+@dataclass
+class GoldSearch:
+    """A `GoldIndex` that looks at every passage once; what was found stands in `folder`, which may be deleted."""
+
+    gold: pl.DataFrame
+    folder: Path
+    ngram: int = 13
+    jaccard: float = 0.8
+    _looked: Array = field(init=False)
+    _found: pl.DataFrame = field(init=False)
+    _asked: list[Array] = field(default_factory=list)
+    _told: list[pl.DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._looked, self._found = np.empty(0, np.uint64), pl.DataFrame(schema=FOUND)
+        if self._path.exists():
+            kept = pl.read_parquet(self._path)
+            self._looked = kept["number"].to_numpy()
+            self._found = kept.select(list(FOUND)).drop_nulls("passage_id")
+
+    @cached_property
+    def _path(self) -> Path:
+        """A file named after all that the findings depend on beside the passages."""
+        programs = [Path(str(module)).read_text() for module in (__file__, minhash.__file__, packing.__file__)]
+        ids = self.gold["passage_id"].unique().sort()
+        parts = (str(self.ngram), str(self.jaccard), *programs, Path(identity.__file__).read_text(), *ids)
+        return self.folder / f"{identity.digest(*parts)}.parquet"
+
+    @cached_property
+    def _index(self) -> GoldIndex:
+        return GoldIndex.of(self.gold, self.ngram, self.jaccard)
+
+    def find(self, train: pl.DataFrame) -> pl.DataFrame:
+        """Return what `GoldIndex.find` returns."""
+        numbers = numbers_of(train["passage_id"])
+        new = train.filter(~contains(self._looked, numbers))
+        known = self._found.join(train, on="passage_id", how="semi")
+        found = pl.concat([known, self._index.find(new)] if new.height else [known]).sort("passage_id")
+        self._asked.append(numbers)
+        self._told.append(found)
+        return found
+
+    def save(self) -> None:
+        """Keep what was found for all passages that were asked for, and nothing else."""
+        looked = pl.DataFrame({"number": np.unique(np.concatenate([np.empty(0, np.uint64), *self._asked]))})
+        found = pl.concat([pl.DataFrame(schema=FOUND), *self._told]).unique("passage_id", keep="first")
+        found = found.with_columns(pl.Series("number", numbers_of(found["passage_id"]), dtype=pl.UInt64))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.folder / "unfinished.tmp"
+        looked.join(found, on="number", how="left", maintain_order="left").write_parquet(unfinished)
+        unfinished.rename(self._path)
+        for other in self.folder.glob("*.parquet"):
+            if other != self._path:
+                other.unlink()
 
 
 def _letters() -> pl.Expr:

@@ -11,9 +11,11 @@ import pytest
 
 from tests.text2graph_dagster.corpus.test_build import STORY, assert_accounts, gold_line, make
 from text2graph_dagster.corpus import build as module
-from text2graph_dagster.corpus import staging, unread
+from text2graph_dagster.corpus import duplicates, staging, unread
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import CorpusFolder, open_corpus
+from text2graph_dagster.corpus.formats import json_lines
+from text2graph_dagster.corpus.minhash import Pairs
 from text2graph_dagster.corpus.readers import Document, Refused
 from text2graph_dagster.corpus.tables import CorpusTables
 from text2graph_dagster.settings import CorpusSettings
@@ -145,3 +147,74 @@ def test_parts_hold_all_rows(tmp_path: Path) -> None:
     tables = again(path, None)
     assert pl.concat(list(tables.parts())).equals(tables.raw_corpus)
     assert set(tables.raw_corpus["split"]) == {"train", "test"}
+
+
+def test_of_a_file_that_grew_only_the_end_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, staged = make(tmp_path, {"a.jsonl": lines([1, 2, 3]) + "\n{broken\n"}), tmp_path / "staged"
+    again(path, staged)
+    read: list[str] = []
+    original = json_lines._parse
+
+    def noting(data: bytes, number: int, name: str) -> Any:
+        read.append(f"{name}:{number}")
+        return original(data, number, name)
+
+    monkeypatch.setattr(json_lines, "_parse", noting)
+    with (path / "a.jsonl").open("a") as file:
+        file.write(lines([2, 4]))  # an id that stands in the head too
+    grown = again(path, staged)
+    assert read == ["a.jsonl:6", "a.jsonl:7"]
+    assert_same(grown, again(path, None))
+    assert "a.jsonl:6" in set(grown.raw_corpus["doc_id"])
+
+
+@pytest.mark.parametrize("before", ["", "{broken", '{"id": 9, "text": "It was cut'])
+@pytest.mark.parametrize("after", ["shorter", "mended", "longer"])
+def test_a_head_that_changed_or_ends_inside_a_line_is_read_again(tmp_path: Path, before: str, after: str) -> None:
+    head = lines([1, 2, 3])
+    path, staged = make(tmp_path, {"a.jsonl": head + before, "b.txt": STORY}), tmp_path / "staged"
+    again(path, staged)
+    changed = {"shorter": head[:-5], "mended": head.replace("Ana", "Per"), "longer": head + before}[after]
+    (path / "a.jsonl").write_text(changed + lines([4, 5]))
+    assert_same(again(path, staged), again(path, None))
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, staged = make(tmp_path, {"a.jsonl": lines([1, 2]), "b.txt": STORY}), tmp_path / "staged"
+    original = unread.read_documents
+
+    def growing(folder: CorpusFolder, *rest: Any) -> Iterator[Document | Refused]:
+        if folder.documents[0].name == "a.jsonl":
+            with (path / "a.jsonl").open("a") as file:
+                file.write(lines([3]))
+        yield from original(folder, *rest)
+
+    monkeypatch.setattr(unread, "read_documents", growing)
+    again(path, staged)
+    monkeypatch.setattr(unread, "read_documents", original)
+    with (path / "a.jsonl").open("a") as file:
+        file.write(lines([3, 4]))
+    assert_same(again(path, staged), again(path, None))
+
+
+def test_a_pair_is_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, staged = make(tmp_path, {"a.jsonl": lines([1, 2, 3])}), tmp_path / "staged"
+    again(path, staged)
+    compared: list[int] = []
+    original = duplicates.similarity
+
+    def noting(pairs: Pairs, texts: pl.Series) -> Any:
+        compared.append(len(pairs.later))
+        return original(pairs, texts)
+
+    monkeypatch.setattr(duplicates, "similarity", noting)
+    again(path, staged)
+    assert compared == [0]
+    make(tmp_path, {"a.jsonl": lines([0, 1, 2, 3])})
+    grown = again(path, staged)
+    assert compared[1] > 0
+    again(path, None)
+    assert compared[1] < compared[2]
+    for file in staged.glob("*/similar.parquet"):
+        file.unlink()
+    assert_same(grown, again(path, staged))

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from text2graph_dagster.dataset.decontamination import GoldIndex
+from text2graph_dagster.dataset.decontamination import GoldIndex, GoldSearch
 from text2graph_dagster.identity import digest
 
 GOLD = "The council of the old harbour town voted on Monday to give the empty customs house to its young fishermen."
@@ -92,6 +92,35 @@ def test_a_run_does_not_reach_from_one_passage_into_the_next() -> None:
     halves = frame(" ".join(words[:9]), " ".join(words[9:]))
     assert near_gold(halves, frame(GOLD)) == {}
     assert near_gold(frame(GOLD), halves) == {}
+
+
+def test_a_passage_is_looked_at_once_beside_the_same_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    original = GoldIndex.find
+
+    def noting(index: GoldIndex, train: pl.DataFrame) -> pl.DataFrame:
+        looked.extend(train["text"])
+        return original(index, train)
+
+    def search(train: pl.DataFrame, gold: pl.DataFrame) -> pl.DataFrame:
+        looked.clear()
+        once = GoldSearch(gold, tmp_path / "gold")
+        found = pl.concat([once.find(part) for part in train.iter_slices(2)]).sort("passage_id")
+        once.save()
+        assert found.equals(original(GoldIndex.of(gold), train))
+        return found
+
+    monkeypatch.setattr(GoldIndex, "find", noting)
+    gold, texts = frame(GOLD), [GOLD.upper(), "Nothing of the kind.", GOLD.replace("Monday", "Munday")]
+    assert search(frame(*texts), gold).height == 2
+    assert looked == texts
+    search(frame(*texts, "New."), gold)
+    assert looked == ["New."]
+    search(frame(*texts[1:]), gold)
+    assert looked == []
+    search(frame(*texts), frame(GOLD, "More gold."))
+    assert looked == texts
+    assert len(list((tmp_path / "gold").iterdir())) == 1
 
 
 def test_without_gold_nothing_goes() -> None:

@@ -26,10 +26,22 @@ class Line:
     size: int
 
 
-def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
-    """Yield the document of every line, or why it is refused."""
-    seen: set[str] = set()
-    for line in read_json_lines(path, name, settings.max_document_bytes, settings.max_expansion):
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first lines of a file: their bytes and number, and the ids of the documents in them."""
+
+    size: int = 0
+    lines: int = 0
+    ids: frozenset[str] = frozenset()
+
+
+_NOTHING = Head()
+
+
+def read(path: Path, name: str, settings: CorpusSettings, head: Head = _NOTHING) -> Iterator[Document | Refused]:
+    """Yield the document of every line after the head, or why it is refused."""
+    seen = set(head.ids)
+    for line in read_json_lines(path, name, settings.max_document_bytes, settings.max_expansion, head):
         if isinstance(line, Refused):
             yield line
         else:
@@ -37,11 +49,12 @@ def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document |
 
 
 def read_json_lines(
-    path: Path, name: str, max_bytes: int = DEFAULT_MAX_BYTES, max_expansion: int = 200
+    path: Path, name: str, max_bytes: int = DEFAULT_MAX_BYTES, max_expansion: int = 200, head: Head = _NOTHING
 ) -> Iterator[Line | Refused]:
     """Yield every line that is not blank: an object, or refused with the reason; `name` is the file's in doc_ids.
 
-    A file whose name ends in .gz is unpacked on the way, up to `max_expansion` bytes for each of its own.
+    The lines of `head` are passed over. A file whose name ends in .gz is unpacked on the way, up to `max_expansion`
+    bytes for each of its own.
     """
     try:
         with ExitStack() as stack:
@@ -50,15 +63,16 @@ def read_json_lines(
             if path.suffix.lower() == ".gz":
                 allowed = unpacked_limit(path.stat().st_size, max_expansion)
                 file = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
-            yield from _lines(file, name, max_bytes, allowed)
+            file.seek(head.size)
+            yield from _lines(file, name, max_bytes, allowed, head.lines)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         yield Refused(name, "broken_archive", f"{error}; the lines before were read")
     except OSError as error:
         yield Refused(name, "unreadable", str(error.strerror))
 
 
-def _lines(file: IO[bytes], name: str, max_bytes: int, allowed: int | None) -> Iterator[Line | Refused]:
-    number, total = 0, 0
+def _lines(file: IO[bytes], name: str, max_bytes: int, allowed: int | None, number: int) -> Iterator[Line | Refused]:
+    total = 0
     while data := file.readline(max_bytes + 1):
         number += 1
         size = len(data)
