@@ -36,6 +36,7 @@ from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from resources.warehouse import Replace, Warehouse
+from text2graph_dagster.contracts import ENTITIES, RELATIONS
 from text2graph_dagster.settings import Settings
 
 PASSAGES_PER_DOCUMENT = 3.4
@@ -108,15 +109,20 @@ def _with_graph(passages: pl.DataFrame) -> pl.DataFrame:
         pl.struct(id=pl.lit(number), text=name, type=pl.lit("thing"), mentions=pl.concat_list(_span(start, stop)))
         for number, (name, start, stop) in enumerate(ends)
     ]
-    said = pl.struct(head=0, tail=1, type=pl.lit("is about"), evidence=_span(pl.lit(0), end), provenance=pl.lit(""))
+    said = pl.struct(
+        head=0, tail=1, type=pl.lit("is about"), evidence=_span(pl.lit(0), end), provenance=pl.lit(""), confidence=None
+    )
     related = (tail != "") & (head != tail)
-    columns = {"entities": pl.concat_list(names), "relations": pl.concat_list(said)}
+    columns = {
+        "entities": pl.concat_list(names).cast(ENTITIES),
+        "relations": pl.concat_list(said).cast(RELATIONS),
+    }
     graph = [pl.when(related).then(column).otherwise(column.list.head(0)).alias(n) for n, column in columns.items()]
     return passages.with_columns(*graph, corpus=pl.lit("corpus"))
 
 
 def _span(start: pl.Expr, end: pl.Expr) -> pl.Expr:
-    return pl.struct(start=start, end=end)
+    return pl.struct(start=start.cast(pl.Int64), end=end.cast(pl.Int64))
 
 
 STAGES = (raw_corpus, gates, decontamination, examples)

@@ -9,7 +9,7 @@ from text2graph_dagster import identity
 from text2graph_dagster.reasoning.verify import Verdict, verify
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
-_KEPT = {"key": pl.String, "verified": pl.Boolean, "reasons": pl.List(pl.String)}
+_KEPT: dict[str, pl.DataType] = {"key": pl.String(), "verified": pl.Boolean(), "reasons": pl.List(pl.String())}
 
 
 def verify_all(
