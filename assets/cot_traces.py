@@ -1,5 +1,7 @@
 """cot_traces: why each passage states its graph, and whether that can be retraced."""
 
+from pathlib import Path
+
 import dagster as dg
 import polars as pl
 
@@ -16,7 +18,7 @@ from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph import from_rows
 from text2graph_dagster.progress import log_progress
-from text2graph_dagster.reasoning.verify import verify
+from text2graph_dagster.reasoning.verdicts import verify_all
 from text2graph_dagster.teachers.ledger import Asked, ask_reasoner
 from text2graph_dagster.teachers.protocol import ReasoningAnswer, ReasoningRequest
 
@@ -58,7 +60,7 @@ def cot_traces(
         ]
         author = reasoner.build(settings.load().reasoner)
         asked = ask_reasoner(author, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
-        traces, refused = _tables(corpus, requests, asked)
+        traces, refused = _tables(corpus, requests, asked, home.verdicts / corpus)
         counts = {
             "graphs_in": len(requests),
             "traces": traces.height,
@@ -81,18 +83,21 @@ def cot_traces(
 
 
 def _tables(
-    corpus: str, requests: list[ReasoningRequest], asked: Asked[ReasoningAnswer]
+    corpus: str, requests: list[ReasoningRequest], asked: Asked[ReasoningAnswer], verdicts: Path
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of cot_traces, each with the verifier's verdict, and of quarantine."""
+    rows = list(zip(requests, asked.answers, asked.keys, strict=True))
+    given = [(request, key, answer.rationale) for request, answer, key in rows if answer.status == "ok"]
+    judged = iter(verify_all([g[0] for g in given], [g[1] for g in given], [g[2] for g in given], verdicts))
     traces: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
-    for request, answer, key in zip(requests, asked.answers, asked.keys, strict=True):
+    for _, answer, key in rows:
         row: dict[str, object] = {"corpus": corpus, "passage_id": answer.passage_id}
         if answer.status != "ok":
             detail = {"stage": "cot_traces", "doc_id": None, "reason": answer.status, "detail": answer.reason}
             refused.append({**row, **detail})
             continue
-        verdict = verify(answer.rationale, request.text, request.ontology, request.graph, request.language)
+        verdict = next(judged)
         trace = {"rationale": answer.rationale, "verified": verdict.verified, "reasons": list(verdict.reasons)}
         traces.append({**row, **trace, "call_key": key})
     return (

@@ -156,7 +156,7 @@ def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInst
     changes = [Replace(table, CONTRACTS[table].empty(), {"corpus": name}) for table in _CORPUS_TABLES]
     changes += [Replace("report_runs", CONTRACTS["report_runs"].empty(), {"run": run}) for run in reports["run"]]
     warehouse.commit(*changes)
-    for folder in (target, home.staged / name, home.examples / name):
+    for folder in (target, *(made / name for made in (home.staged, home.examples, home.verdicts))):
         _delete(folder)
     if name in registered(instance):
         instance.delete_dynamic_partition(PARTITIONS, name)

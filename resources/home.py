@@ -31,6 +31,11 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self.staged / ".examples"
 
     @property
+    def verdicts(self) -> Path:
+        """Folder of the verdicts on rationales, one sub-folder per corpus; it may be deleted at any time."""
+        return self.staged / ".verdicts"
+
+    @property
     def gold(self) -> Path:
         """Folder of what was found beside gold; it may be deleted at any time."""
         return self.staged / ".gold"

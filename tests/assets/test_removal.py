@@ -19,7 +19,7 @@ def test_what_is_removed_is_gone_from_every_table_and_what_remains_is_named(hous
     assert house.run("gone").success
     holding = [t for t, contract in CONTRACTS.items() if "corpus" in contract.dtypes]
     assert [t for t in holding if not house.warehouse.count(t, "gone")] == []
-    assert len(list(house.home.staged.rglob("gone"))) == 2
+    assert len(list(house.home.staged.rglob("gone"))) == 3
     remains = corpora.remove("gone", house.home, house.warehouse, house.instance)
     assert {t: n for t in holding if (n := house.warehouse.count(t, "gone"))} == {}
     assert [t for t in holding if not house.warehouse.count(t, "kept")] == []

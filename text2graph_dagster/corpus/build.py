@@ -119,7 +119,8 @@ def _stage_documents(tables: _Tables, staging: Staging, progress: Progress) -> A
     work_off(partial(_write_part, folder, tables.settings), staging.chunks(items))
     alive = staging.finish()
     tables.counts.update(dict.fromkeys(_COUNTED, 0))
-    for counts, refused in staging.outcomes(alive):
+    if len(alive):
+        counts, refused = staging.outcomes(alive)
         tables.counts.update(counts)
         for name, column in tables.refused.items():
             column.extend(refused[name].to_list())

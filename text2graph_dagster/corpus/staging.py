@@ -110,20 +110,17 @@ class Staging:
         found = [path.name.removesuffix(_DOCUMENTS) for path in self.folder.glob(f"*{_DOCUMENTS}")]
         return [self.folder / name for name in sorted(found)]
 
-    def outcomes(self, alive: Array) -> Iterator[tuple[dict[str, int], pl.DataFrame]]:
-        """Yield counts and rows of quarantine part by part, of the documents that are `alive`."""
-        for stem in self.parts():
-            documents = _alive(_file(stem, _DOCUMENTS), alive)
-            used = int(documents["used"].sum())
-            yield (
-                {
-                    "documents_in": documents.height,
-                    "documents_with_passages": used,
-                    "documents_quarantined": documents.height - used,
-                    **_summed(documents["counts"]),
-                },
-                _alive(_file(stem, _REFUSED), alive),
-            )
+    def outcomes(self, alive: Array) -> tuple[dict[str, int], pl.DataFrame]:
+        """Return counts and rows of quarantine of the documents that are `alive`: at least one."""
+        documents = _alive([_file(stem, _DOCUMENTS) for stem in self.parts()], alive)
+        used = int(documents["used"].sum())
+        counts = {
+            "documents_in": documents.height,
+            "documents_with_passages": used,
+            "documents_quarantined": documents.height - used,
+            **_summed(documents["counts"]),
+        }
+        return counts, _alive([_file(stem, _REFUSED) for stem in self.parts()], alive)
 
     def passages(self, alive: Array, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """Yield the passages part by part, of the documents that are `alive`."""
@@ -137,11 +134,10 @@ class Staging:
         self.files.add(file, documents)
         return True
 
-    def doc_ids(self, documents: Array) -> Iterator[str]:
-        """Yield the ids of documents that the parts hold."""
-        wanted = np.sort(documents)
-        for stem in self.parts():
-            yield from _alive(_file(stem, _DOCUMENTS), wanted, ["doc_id"])["doc_id"]
+    def doc_ids(self, documents: Array) -> pl.Series:
+        """Return the ids of documents that the parts hold."""
+        files = [_file(stem, _DOCUMENTS) for stem in self.parts()]
+        return _alive(files, np.sort(documents), ["doc_id"])["doc_id"]
 
     def chunks(self, items: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
         """Yield chunks of the documents, given with their file, that no part holds yet."""
@@ -207,9 +203,9 @@ def _file(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)
 
 
-def _alive(file: Path, alive: Array, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def _alive(files: Path | list[Path], alive: Array, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Read the rows whose document is among `alive`, which is sorted."""
-    frame = pl.read_parquet(file, columns=["document", *columns] if columns else None)
+    frame = pl.read_parquet(files, columns=["document", *columns] if columns else None)
     return frame.filter(contains(alive, frame["document"].to_numpy())).drop("document")
 
 

@@ -79,7 +79,8 @@ def _documents(
         return
     staging.files.add(look.digest, known)
     prefix = f"{look.name}#"
-    ids = frozenset(doc_id.removeprefix(prefix) for doc_id in staging.doc_ids(known) if doc_id.startswith(prefix))
+    own = staging.doc_ids(known)
+    ids = frozenset(own.filter(own.str.starts_with(prefix)).str.strip_prefix(prefix))
     yield from json_lines.read(path, look.name, settings, json_lines.Head(look.head_size, look.lines, ids))
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
@@ -77,32 +77,72 @@ def load_knowledge(path: Path, ontology: Ontology) -> Knowledge:
     Raises:
         UserError: the file is missing, or more than 5 % of its lines are broken.
     """
-    if not path.is_file():
-        raise UserError(f"The knowledge base {path} is missing: put it there or choose another teacher.")
-    sha, broken, count = hashlib.sha256(), [], 0
+    sha, broken = hashlib.sha256(), list[BrokenLine]()
     drafts: dict[tuple[str, str], _Draft] = {}
     triples: list[tuple[int, str, int, int]] = []
     order: dict[tuple[str, str], int] = {}
+    for number, row in _rows(path, broken, sha.update):
+        head, tail = _note(row, "head", drafts, order), _note(row, "tail", drafts, order)
+        triples.append((head, row["relation"], tail, number))
+    entities = _typed(drafts.values(), ontology)
+    return Knowledge(entities, _facts(triples, entities, ontology), broken, len(triples) + len(broken), sha.hexdigest())
+
+
+def broken_lines(path: Path) -> list[BrokenLine]:
+    """Return the lines of a knowledge base that cannot be read, without reading it into memory.
+
+    Raises:
+        UserError: as `load_knowledge`.
+    """
+    broken: list[BrokenLine] = []
+    for _ in _rows(path, broken):
+        pass
+    return broken
+
+
+def file_digest(path: Path) -> str:
+    """Return what `Knowledge.sha256` would be.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    _demand(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _demand(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"The knowledge base {path} is missing: put it there or choose another teacher.")
+
+
+def _rows(
+    path: Path, broken: list[BrokenLine], look: Callable[[bytes], None] = lambda _: None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield number and content of the lines that can be read; the others are added to `broken`.
+
+    `look` sees the bytes of every line.
+    """
+    _demand(path)
+    good = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            sha.update(line)
+            look(line)
             if not line.strip():
                 continue
-            count += 1
             try:
                 row = _row(line)
             except ValueError as error:
                 broken.append(BrokenLine(number, str(error)))
                 continue
-            head, tail = _note(row, "head", drafts, order), _note(row, "tail", drafts, order)
-            triples.append((head, row["relation"], tail, number))
+            good += 1
+            yield number, row
+    count = good + len(broken)
     if len(broken) > MAX_BROKEN_SHARE * count:
         raise UserError(
             f"{path}, line {broken[0].line}: {broken[0].reason} ({len(broken)} of {count} lines are broken, "
             "more than 5 %); mend the file so that every line is one JSON object with head, relation and tail."
         )
-    entities = _typed(drafts.values(), ontology)
-    return Knowledge(entities, _facts(triples, entities, ontology), broken, count, sha.hexdigest())
 
 
 def _row(line: bytes) -> dict[str, Any]:

@@ -7,13 +7,15 @@ knowledge base does not hold. Every relation therefore carries its evidence and 
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import Entity, Graph, GraphParseError, Relation, Span, from_rows, to_rows
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.teachers.aliases import Match
+from text2graph_dagster.teachers.aliases import AliasIndex, Match
 from text2graph_dagster.teachers.evidence import Evidence
-from text2graph_dagster.teachers.knowledge import BrokenLine, load_knowledge
+from text2graph_dagster.teachers.knowledge import BrokenLine, Knowledge, broken_lines, file_digest, load_knowledge
 from text2graph_dagster.teachers.linking import choose_types, index_names, resolve
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
@@ -23,6 +25,8 @@ MATCHING_VERSION = "3"
 
 class KnowledgeBaseTeacher:
     """A teacher that knows a list of facts and finds their ends in the text.
+
+    It reads its knowledge when it is asked for the first time: what the ledger answers costs nothing of it.
 
     Args:
         path: the knowledge base, JSON Lines.
@@ -34,19 +38,47 @@ class KnowledgeBaseTeacher:
     prompt_version = MATCHING_VERSION
 
     def __init__(self, path: Path, ontology: Ontology, window: int = 2) -> None:
-        self.ontology, self.window = ontology, window
-        self.knowledge = load_knowledge(path, ontology)
-        self.index = index_names(self.knowledge.entities)
+        self.path, self.ontology, self.window = path, ontology, window
         self.transitive = tuple(relation.name for relation in ontology.relation_types if relation.transitive)
 
-    @property
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of the knowledge base's file.
+
+        Raises:
+            UserError: the file is missing.
+        """
+        return file_digest(self.path)
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What the file says.
+
+        Raises:
+            UserError: as `load_knowledge`; or the file changed since its digest was taken.
+        """
+        knowledge = load_knowledge(self.path, self.ontology)
+        if knowledge.sha256 != self.sha256:
+            raise UserError(f"the knowledge base {self.path} changed while it was read: run again.")
+        return knowledge
+
+    @cached_property
+    def index(self) -> AliasIndex:
+        """The names of all entities."""
+        return index_names(self.knowledge.entities)
+
+    @cached_property
     def broken(self) -> list[BrokenLine]:
-        """Lines of the knowledge base that could not be read: rows for quarantine."""
-        return self.knowledge.broken
+        """Lines of the knowledge base that could not be read: rows for quarantine.
+
+        Raises:
+            UserError: as `load_knowledge`.
+        """
+        return self.knowledge.broken if "knowledge" in vars(self) else broken_lines(self.path)
 
     def parameters(self) -> Parameters:
         """Return what decides an answer: the knowledge base's content and the evidence window."""
-        return {"knowledge_base": self.knowledge.sha256, "window": self.window}
+        return {"knowledge_base": self.sha256, "window": self.window}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
         """Answer every request; this teacher never refuses.

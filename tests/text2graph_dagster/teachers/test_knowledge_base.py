@@ -7,13 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.text2graph_dagster.teachers.test_ledger import Memory
 from tests.text2graph_dagster.teachers.worlds import NEWS, line, teacher, write
 from text2graph_dagster.corpus.packing import pack
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import Graph, GraphParseError
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType, load_ontology
 from text2graph_dagster.reasoning.compose import compose
 from text2graph_dagster.reasoning.verify import verify
+from text2graph_dagster.teachers import knowledge_base
 from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher, record, replay
+from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import Request
 
 WORLD: list[dict[str, Any] | str] = [
@@ -396,3 +400,29 @@ def test_real_chinese_knowledge_on_real_text(real_data: Path) -> None:
             assert all(e.text in [text[m.start : m.end] for m in e.mentions] for e in graph.entities)
             assert verify(compose(text, "zh", ontology, graph), text, ontology, graph).verified
     assert entities > 50
+
+
+def test_knowledge_is_read_when_the_ledger_does_not_have_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "kb.jsonl", [*WORLD * 5, "{"])
+    requests = [Request("p", "Ana Berg works for Velsoft.", "en", NEWS)]
+    ledger = Memory()
+    first = KnowledgeBaseTeacher(path, NEWS)
+    answered = ask_teacher(first, requests, ledger)
+    loaded: list[Path] = []
+    monkeypatch.setattr(knowledge_base, "load_knowledge", lambda path, _: loaded.append(path))
+    second = KnowledgeBaseTeacher(path, NEWS)
+    again = ask_teacher(second, requests, ledger)
+    assert [answer.graph for answer in again.answers] == [answer.graph for answer in answered.answers]
+    assert (again.made, second.broken, second.parameters()) == (0, first.broken, first.parameters())
+    assert loaded == []
+
+
+def test_knowledge_that_changed_while_it_was_read_is_one_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "kb.jsonl", [line("Ana Berg", "employer", "Velsoft", "person", "business")])
+    guide = KnowledgeBaseTeacher(path, NEWS)
+    guide.parameters()
+    write(path, [line("Ana Berg", "employer", "Gramont", "person", "business")])
+    with pytest.raises(UserError, match="changed while it was read"):
+        guide.annotate("Ana Berg", "en")
