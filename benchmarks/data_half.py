@@ -142,10 +142,12 @@ def watched(stage: Callable[[Path], dict[str, float]], root: Path) -> dict[str, 
     watcher = threading.Thread(target=watch)
     watcher.start()
     begun = time.perf_counter()
-    told = stage(root)
-    seconds = time.perf_counter() - begun
-    over.set()
-    watcher.join()
+    try:
+        told = stage(root)
+    finally:  # a stage that fails must not leave its process waiting for the watcher
+        seconds = time.perf_counter() - begun
+        over.set()
+        watcher.join()
     return {**told, "seconds": seconds, "peak_mib": peak[0]}
 
 
