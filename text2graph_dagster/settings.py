@@ -103,6 +103,13 @@ class DenoiseSettings(_Section):
     )
     least_doubted: int = Field(120, ge=1, description="fewer such labels in all are no ground for doubt, and left")
     learn_from: int = Field(60_000, ge=1, description="most passages that are learnt from; the others are judged only")
+    nli_model: str | None = Field(
+        None,
+        description="directory or hub name of a classifier that judges each mended relation (dataset/entailment.py)",
+    )
+    least_entailment: float = Field(
+        0.5, ge=0, le=1, description="mended relations that their passage entails with less are dropped"
+    )
 
 
 class TaskShares(_Section):
