@@ -4,31 +4,27 @@ At no time does a whole corpus stand in memory as Python objects. What needs all
 mixing) looks at light columns of them; the examples themselves wait in parquet files until it is decided which stay.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
+from assets.mending import mend
 from resources.warehouse import Warehouse
-from text2graph_dagster.contracts import CONTRACTS, RELATIONS, frame_of
+from text2graph_dagster.contracts import CONTRACTS, frame_of
 from text2graph_dagster.corpus.duplicates import find_duplicates_across
-from text2graph_dagster.dataset import quality
 from text2graph_dagster.dataset.asking import Asking
-from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
 from text2graph_dagster.dataset.decontamination import GoldSearch
-from text2graph_dagster.dataset.denoise import Denoised, Mender, Passage
+from text2graph_dagster.dataset.entailment import Scorer
 from text2graph_dagster.dataset.examples import ExampleBuilder
 from text2graph_dagster.dataset.kept import KeptExamples
 from text2graph_dagster.dataset.selection import LEFT_OUT, choose, take, without
-from text2graph_dagster.graph import Graph, from_rows, to_rows
+from text2graph_dagster.dataset.worth import Verdict
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
 
 STAGE = "filtered_dataset"
-_MENDED = {"relations": RELATIONS, "mended": pl.Boolean(), "agreement": pl.Float64()}
 TRACED = """
 SELECT t.corpus, t.passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
        any_value(g.entities) FILTER (g.sample = 0) AS entities,
@@ -58,7 +54,8 @@ SELECT DISTINCT passage_id FROM (
 class Part:
     """One corpus's examples, its traces that became none, each with its reason, and the relations that were mended.
 
-    `files` hold all examples, and perhaps others; `chosen` are those that stay, by their light columns.
+    `files` hold all examples, and perhaps others; `chosen` are those that stay, by their light columns. `mending` says
+    whether labels were mended, and why.
     """
 
     corpus: str
@@ -66,8 +63,9 @@ class Part:
     files: tuple[Path, ...]
     chosen: pl.DataFrame
     left_out: pl.DataFrame
-    relations_dropped: int = 0
-    relations_added: int = 0
+    mending: Verdict
+    relations_dropped: int
+    relations_added: int
 
     def keep(self, chosen: pl.DataFrame, reason: str) -> "Part":
         """Return the part with only these of its chosen examples."""
@@ -85,6 +83,7 @@ class Part:
             **{f"left_out: {reason}": n for reason, n in reasons.items()},
             "relations_dropped": self.relations_dropped,
             "relations_added": self.relations_added,
+            "dev_relations_compared": self.mending.relations,
         }
 
     def quarantine(self) -> pl.DataFrame:
@@ -115,6 +114,7 @@ def build_part(
     settings: Settings,
     folder: Path,
     kept: Path,
+    scorer: Scorer | None = None,
 ) -> Part:
     """Return one corpus's examples: verified, far from every gold passage, mended, and as the settings ask for.
 
@@ -123,9 +123,10 @@ def build_part(
         repeated: what `repeated_elsewhere` found.
         folder: where slices of the traces may be written.
         kept: where the examples stay for the next time.
+        scorer: a second opinion on what mending keeps and adds.
     """
     staged, traces, excluded = _stage(warehouse, corpus, gold, repeated, settings, folder)
-    mended = _mend(staged, ontology, settings)
+    mended = mend(warehouse, corpus, staged, ontology, settings, scorer)
     builder = ExampleBuilder(
         ontology, settings.dataset, settings.seed, Asking(ontology, settings.dataset, settings.seed, mended.confusions)
     )
@@ -139,7 +140,7 @@ def build_part(
     files, light, without_example = examples.finish()
     chosen, left_out = choose(light, settings.dataset)
     every_loss = pl.concat([*lost, without_example, left_out], how="diagonal")
-    return Part(corpus, traces, tuple(files), chosen, every_loss, mended.dropped, mended.added)
+    return Part(corpus, traces, tuple(files), chosen, every_loss, mended.verdict, mended.dropped, mended.added)
 
 
 def _stage(
@@ -192,48 +193,3 @@ def _excluded(rows: pl.DataFrame, gold: GoldSearch, repeated: pl.DataFrame, name
 
 def _because(reason: str, passages: pl.DataFrame) -> pl.DataFrame:
     return passages.select("passage_id", pl.lit(reason).alias("reason"))
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
-    return rows
-
-
-def _graph(row: Mapping[str, Any]) -> Graph:
-    return from_rows(row["entities"], row["relations"])
-
-
-@dataclass(frozen=True)
-class _Mended:
-    """What mending counted: which types the corpus confuses, and how many relations were dropped and added."""
-
-    confusions: Confusions
-    dropped: int
-    added: int
-
-
-def _mend(staged: Sequence[Path], ontology: Ontology, settings: Settings) -> _Mended:
-    """Put mended relations into the files, and say of each passage whether it was mended and how far samples agree."""
-    denoise = settings.dataset.denoise
-    passages = (passage for file in staged for passage in _passages(_rows(file)))
-    mender = Mender.learn(passages, ontology, denoise) if denoise.enabled else None
-    counter = ConfusionCounter(ontology)
-    dropped = added = 0
-    for file in staged:
-        rows, news = _rows(file), []
-        before = _passages(rows)
-        after = mender.mend(before) if mender else Denoised([passage.graph for passage in before], 0, 0)
-        dropped, added = dropped + after.dropped, added + after.added
-        for row, passage, graph in zip(rows, before, after.graphs, strict=True):
-            samples = [_graph(sample) for sample in row["samples"] or ()]
-            counter.add(graph)
-            for other in (graph, *samples):
-                counter.add_disagreement(passage.graph, other)
-            agreement = quality.agreement(passage.graph, samples)
-            news.append({"relations": to_rows(graph)[1], "mended": graph != passage.graph, "agreement": agreement})
-        pl.read_parquet(file).with_columns(frame_of(news, _MENDED)).write_parquet(file)
-    return _Mended(counter.confusions(), dropped, added)
-
-
-def _passages(rows: Sequence[Mapping[str, Any]]) -> list[Passage]:
-    return [Passage(row["passage_id"], row["text"], _graph(row)) for row in rows]

@@ -16,12 +16,15 @@ from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, fail
 from assets.partitions import all_corpora
 from assets.plain import OWNERS, counts_table, log_counts, plain_errors, svg_picture, table_metadata
 from assets.raw_corpus import RAW_CORPUS_GATES, raw_corpus
+from assets.second_opinion import second_opinion
 from assets.teacher_graphs import TEACHER_GRAPHS_GATES, teacher_graphs
 from resources.home import Home
+from resources.launcher import Launcher
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex, GoldSearch
+from text2graph_dagster.dataset.entailment import Scorer
 from text2graph_dagster.dataset.selection import mixed
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.funnel import LOST, draw_funnel, funnels
@@ -39,11 +42,11 @@ UPSTREAM_GATES: Mapping[str, tuple[Gate, ...]] = {
     group_name="data",
     kinds={"duckdb", "polars"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     automation_condition=when_data_changed,
 )
 def filtered_dataset(
-    context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource
+    context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource, launcher: Launcher
 ) -> dg.MaterializeResult[None]:
     """Training examples of every corpus whose gates passed on its present data: traces in = examples + left out."""
     with plain_errors():
@@ -55,7 +58,8 @@ def filtered_dataset(
             why = "; ".join(o for objections in closed.values() for o in objections) or "there is no corpus yet"
             raise UserError(f"no corpus may be trained on: {why}.")
         with tempfile.TemporaryDirectory(prefix=".dataset-", dir=home.root) as folder:
-            parts = build_parts(warehouse, home, names, config, Path(folder))
+            scorer = second_opinion(context, home, launcher, config.dataset.denoise.nli_model)
+            parts = build_parts(warehouse, home, names, config, Path(folder), scorer)
             warehouse.commit(
                 Replace(STAGE, [file for part in parts for file in part.write(Path(folder))], {}),
                 Replace("quarantine", pl.concat([part.quarantine() for part in parts]), {"stage": STAGE}),
@@ -64,6 +68,7 @@ def filtered_dataset(
         totals: Counter[str] = Counter()
         for part in parts:
             totals.update(part.counts())
+            context.log.info(f"{part.corpus}: {part.mending.why}")
         log_counts(context, totals)
         return dg.MaterializeResult(
             metadata={
@@ -71,6 +76,7 @@ def filtered_dataset(
                 "corpora": ", ".join(names),
                 "corpora_not_trained_on": ", ".join(closed) or "none",
                 "accounting": counts_table(totals),
+                **{f"mending of {part.corpus}": part.mending.why for part in parts},
                 **_funnel(warehouse, names),
             },
             data_version=dg.DataVersion(warehouse.version(STAGE)),
@@ -109,14 +115,19 @@ def open_corpora(warehouse: Warehouse, settings: Settings) -> tuple[list[str], d
 
 
 def build_parts(
-    warehouse: Warehouse, home: Home, corpora: Sequence[str], settings: Settings, folder: Path
+    warehouse: Warehouse,
+    home: Home,
+    corpora: Sequence[str],
+    settings: Settings,
+    folder: Path,
+    scorer: Scorer | None = None,
 ) -> list[Part]:
     """Return every corpus's examples, as many of each as their mixture asks for; they are written to `folder`."""
     gold = GoldSearch(warehouse.read(GOLD_TEXTS), home.gold, settings.dataset.gold_ngram)
     ontologies = {name: open_corpus(home.corpora / name).ontology for name in corpora}
     repeated = repeated_elsewhere(warehouse, ontologies, settings.corpus.near_duplicate_jaccard)
     parts = [
-        build_part(warehouse, name, ontology, gold, repeated, settings, folder, home.examples / name)
+        build_part(warehouse, name, ontology, gold, repeated, settings, folder, home.examples / name, scorer)
         for name, ontology in ontologies.items()
     ]
     gold.save()

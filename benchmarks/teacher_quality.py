@@ -1,12 +1,15 @@
 """How right the teacher is before and after cleaning: `python -m benchmarks.teacher_quality [--quick] [--json]`.
 
-Precision, recall and F1 with 95 % intervals (paired bootstrap over passages), and what cleaning gains, on
+Three tables. `cleaning`: precision, recall and F1 with 95 % intervals (paired bootstrap over passages), and what
+cleaning gains. `reliability`: how often a kept relation is right, by its confidence. `decision`: whether labels would
+be mended at all (`denoise.when: auto`), by gold that is not measured on. On
 
-- `gazette`: its test gold. Every figure of the cleaning was chosen on the dev gold.
+- `gazette`: its test gold; learnt from its training passages, decided and chosen on the dev gold.
 - `knowledgenet` (`$TEXT2GRAPH_DATA/knowledgenet`, left out aloud where it is missing): its annotations are the
   knowledge base. `one fold unknown`: the facts of one fold in four are withheld (its names are not) and its passages
   are measured, for two folds in turn: settings were chosen on the two others. `all known`: the same passages with
-  nothing withheld, where labels are right to begin with and what is added can only be wrong. Only relation
+  nothing withheld, where labels are right to begin with and what is added can only be wrong. `half unknown`: every
+  second fact is withheld. The decision is taken on one of the other folds, of which as much is known. Only relation
   types that were annotated for a passage count. A triple is right if a pair of its ends' mentions is annotated with it;
   recall is over all annotated triples, a third of which have a pronoun for an end, which this teacher never names.
 
@@ -17,72 +20,101 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from benchmarks import knowledgenet as kn
+from benchmarks import reliability
+from benchmarks.knowledgenet import Counts
+from benchmarks.reliability import Sure
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.denoise import Passage, denoise
+from text2graph_dagster.dataset import worth
+from text2graph_dagster.dataset.denoise import Mender, Passage
 from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
 from text2graph_dagster.graph import Graph, from_rows
-from text2graph_dagster.identity import digest
 from text2graph_dagster.metrics import Directions, graph_items
-from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
 
-Counts = tuple[int, int, int, int]  # right and all predicted triples, found and all annotated triples
-_FOLDS, _MEASURED, _SAMPLES = 4, (2, 3), 1000
-_WITHHELD = "withheld"  # a relation that no ontology knows: its line tells the names only
+_MEASURED, _SAMPLES = (2, 3), 1000
+
+
+@dataclass
+class Measured:
+    """Of every passage the counts before and after cleaning, and how sure and how right what was kept is."""
+
+    counts: list[tuple[Counts, Counts]] = field(default_factory=list)
+    sure: list[Sure] = field(default_factory=list)
 
 
 def main() -> None:
     """Run from the command line."""
     arguments = flags(str(__doc__))
-    rows = gazette(quick=arguments.quick)
+    tables: dict[str, list[dict[str, Any]]] = {"cleaning": [], "reliability": [], "decision": []}
+    gazette(tables, quick=arguments.quick)
     folder = Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data")) / "knowledgenet"
     if folder.is_dir():
-        rows += knowledgenet(folder, folds=_MEASURED[:1] if arguments.quick else _MEASURED)
+        knowledgenet(tables, folder, folds=_MEASURED[:1] if arguments.quick else _MEASURED)
     else:
         print(f"knowledgenet LEFT OUT: {folder} is missing; set TEXT2GRAPH_DATA.", file=sys.stderr)
-    show(rows, as_json=arguments.json)
+    if arguments.json:
+        print(json.dumps(tables, indent=1))
+        return
+    for name, rows in tables.items():
+        print(f"\n{name}")
+        show(rows, as_json=False)
 
 
-def gazette(*, quick: bool) -> list[dict[str, Any]]:
-    """Return the figures on the gazette's test gold."""
+def _add(tables: dict[str, list[dict[str, Any]]], name: str, measured: Measured) -> None:
+    tables["cleaning"] += _rows(name, measured.counts)
+    tables["reliability"] += reliability.rows(name, measured.sure, _SAMPLES)
+
+
+def _decision(name: str, counted: Sequence[worth.Counts], taught: Sequence[Passage]) -> dict[str, Any]:
+    labels = sum(len(passage.graph.relations) for passage in taught) / max(1, len(taught))
+    return {
+        "set": name,
+        "verdict": worth.judge(counted, range(len(counted)), labels, Settings().dataset.denoise, _SAMPLES, 0).why,
+    }
+
+
+def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
+    """Add the figures on the gazette's test gold."""
     size = replace(GazetteSettings(), train=800, test_passages=200) if quick else GazetteSettings()
     with tempfile.TemporaryDirectory() as root:
         generate(Path(root) / "gazette", size)
         folder = open_corpus(Path(root) / "gazette")
-        tables = build(folder, Settings().corpus)
+        built = build(folder, Settings().corpus)
         if folder.knowledge_base is None:
             raise SystemExit("the gazette has lost its knowledge base")
         teacher = KnowledgeBaseTeacher(folder.knowledge_base, folder.ontology)
-        kept = tables.raw_corpus.filter(pl.col("duplicate_of").is_null() & (pl.col("split") != "dev"))
-        passages = [
-            Passage(row["passage_id"], row["text"], teacher.annotate(row["text"], row["language"]))
-            for row in kept.unique("passage_id", maintain_order=True).iter_rows(named=True)
-        ]
-    gold = {
-        row["passage_id"]: from_rows(row["entities"], row["relations"])
-        for row in tables.gold_graphs.filter(pl.col("split") == "test").iter_rows(named=True)
-    }
-    cleaned = denoise(passages, folder.ontology, Settings().dataset.denoise).graphs
+        parts: dict[str, list[Passage]] = {"train": [], "dev": [], "test": []}
+        kept = built.raw_corpus.filter(pl.col("duplicate_of").is_null()).unique("passage_id", maintain_order=True)
+        for row in kept.iter_rows(named=True):
+            graph = teacher.annotate(row["text"], row["language"])
+            parts[row["split"]].append(Passage(row["passage_id"], row["text"], graph))
+    gold = {r["passage_id"]: from_rows(r["entities"], r["relations"]) for r in built.gold_graphs.iter_rows(named=True)}
     turn = Directions.of(folder.ontology)
-    judged = [
-        (_exact(p.graph, gold[p.passage_id], turn), _exact(graph, gold[p.passage_id], turn))
-        for p, graph in zip(passages, cleaned, strict=True)
-        if p.passage_id in gold
-    ]
-    return _rows("gazette test", judged)
+    mender = Mender.learn(parts["train"], folder.ontology, Settings().dataset.denoise)
+    measured, counted = Measured(), []
+    for passage, graph in zip(parts["test"], mender.mend(parts["test"]).graphs, strict=True):
+        wanted = gold[passage.passage_id]
+        measured.counts.append((_exact(passage.graph, wanted, turn), _exact(graph, wanted, turn)))
+        measured.sure.append(_exactly_sure(graph, wanted, turn))
+    for passage, graph in zip(parts["dev"], mender.mend(parts["dev"]).graphs, strict=True):
+        counted.append(worth.counts(passage.graph, graph, gold[passage.passage_id], turn))
+    _add(tables, "gazette test", measured)
+    tables["decision"].append(_decision("gazette dev", counted, parts["train"]))
 
 
 def _exact(graph: Graph, gold: Graph, turn: Directions) -> Counts:
@@ -91,80 +123,59 @@ def _exact(graph: Graph, gold: Graph, turn: Directions) -> Counts:
     return right, len(found), right, len(annotated)
 
 
-def knowledgenet(folder: Path, folds: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the figures with one fold's facts withheld, each of `folds` in turn, and with all facts known."""
+def _exactly_sure(graph: Graph, gold: Graph, turn: Directions) -> Sure:
+    annotated = set(graph_items(gold, turn).relations)
+    return [
+        (relation.confidence, bool(set(graph_items(replace(graph, relations=(relation,)), turn).relations) & annotated))
+        for relation in graph.relations
+        if relation.confidence is not None
+    ]
+
+
+def knowledgenet(tables: dict[str, list[dict[str, Any]]], folder: Path, folds: Sequence[int]) -> None:
+    """Add the figures with one fold's facts withheld, each of `folds` in turn, and with all facts known."""
     lines = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()
     documents = [json.loads(line) for line in lines]
-    ontology = _ontology(json.loads((folder / "ontology.json").read_text(encoding="utf-8")))
-    withheld = [pair for fold in folds for pair in _taught(documents, ontology, fold, [fold])]
-    return [
-        *_rows("knowledgenet, one fold unknown", withheld),
-        *_rows("knowledgenet, all known", _taught(documents, ontology, None, folds)),
+    ontology = kn.ontology_of(json.loads((folder / "ontology.json").read_text(encoding="utf-8")))
+    others = [fold for fold in range(kn.FOLDS) if fold not in _MEASURED][: len(folds)]
+    known: dict[str, Callable[[int], kn.Taught]] = {
+        "one fold unknown": lambda fold: kn.teach(documents, ontology, fold),
+        "half unknown": partial(_once, kn.teach(documents, ontology, half=True)),
+        "all known": partial(_once, kn.teach(documents, ontology)),
+    }
+    for what, teach in known.items():
+        name, measured = f"knowledgenet, {what}", Measured()
+        for fold, other in zip(folds, others, strict=True):
+            taught, alike = teach(fold), teach(other)
+            _measure(measured, documents, taught, fold)
+            tables["decision"].append(_decided(name, documents, taught, fold, alike, other))
+        _add(tables, name, measured)
+
+
+def _once(taught: kn.Taught, fold: int) -> kn.Taught:
+    return taught
+
+
+def _measure(measured: Measured, documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int) -> None:
+    """Add the passages of one fold."""
+    for document, passage, graph in zip(documents, *taught, strict=True):
+        if kn.fold(document) == fold:
+            measured.counts.append((kn.listed(passage.graph, document), kn.listed(graph, document)))
+            marked = kn.mark(graph, document)
+            measured.sure.append([(r.confidence, bool(met)) for r, met in marked if r.confidence is not None])
+
+
+def _decided(
+    name: str, documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int, alike: kn.Taught, other: int
+) -> dict[str, Any]:
+    """Decide on the passages of one fold by another fold, of which as much is known."""
+    counted = [
+        kn.seven(passage.graph, graph, document)
+        for document, passage, graph in zip(documents, *alike, strict=True)
+        if kn.fold(document) == other
     ]
-
-
-def _ontology(types: Mapping[str, Any]) -> Ontology:
-    signatures: dict[str, list[tuple[str, str]]] = {name: [] for name in types["relation_types"]}
-    for item in types["signatures"]:
-        if item["count"] > 1:  # one HEADQUARTERS from place to organisation is a slip
-            signatures[item["relation"]].append((item["head_type"], item["tail_type"]))
-    relations = (
-        RelationType(name, signatures=tuple(pairs), symmetric=name == "SPOUSE") for name, pairs in signatures.items()
-    )
-    return Ontology("knowledgenet", "en", tuple(map(EntityType, types["entity_types"])), tuple(relations))
-
-
-def _taught(
-    documents: Sequence[Mapping[str, Any]], ontology: Ontology, unknown: int | None, measured: Sequence[int]
-) -> list[tuple[Counts, Counts]]:
-    """Return the counts before and after cleaning of the passages of some folds, the facts of one being unknown."""
-    folds = [int(digest(document["id"])[:8], 16) % _FOLDS for document in documents]
-    with tempfile.TemporaryDirectory() as root:
-        path = Path(root) / "knowledge_base.jsonl"
-        facts = (f for d, fold in zip(documents, folds, strict=True) for f in _facts(d, known=fold != unknown))
-        path.write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
-        teacher = KnowledgeBaseTeacher(path, ontology)
-        passages = [Passage(digest(d["text"]), d["text"], teacher.annotate(d["text"], "en")) for d in documents]
-    cleaned = denoise(passages, ontology, Settings().dataset.denoise).graphs
-    return [
-        (_listed(passage.graph, document), _listed(graph, document))
-        for passage, graph, document, fold in zip(passages, cleaned, documents, folds, strict=True)
-        if fold in measured
-    ]
-
-
-def _facts(document: Mapping[str, Any], *, known: bool) -> list[dict[str, Any]]:
-    entities = {entity["id"]: entity for entity in document["entities"]}
-    return [
-        {
-            "relation": relation["type"] if known else _WITHHELD,
-            **{end: entities[relation[f"{end}_id"]]["text"] for end in ("head", "tail")},
-            **{f"{end}_type": entities[relation[f"{end}_id"]]["type"] for end in ("head", "tail")},
-            **{f"{end}_id": _identity(entities[relation[f"{end}_id"]]) for end in ("head", "tail")},
-        }
-        for relation in document["relations"]
-    ]
-
-
-def _identity(entity: Mapping[str, Any]) -> str | None:
-    return entity["uri"].rsplit("/", 1)[-1] if entity.get("uri") else None
-
-
-def _listed(graph: Graph, document: Mapping[str, Any]) -> Counts:
-    """Count the triples of the types that were annotated here, by the places of their ends."""
-    places = {e["id"]: (e["start"], e["end"]) for e in document["entities"]}
-    gold = {(places[r["head_id"]], r["type"], places[r["tail_id"]]) for r in document["relations"]}
-    entities, right, predicted, met = graph.by_id(), 0, 0, set()
-    for relation in graph.relations:
-        if relation.type not in document["relation_types"]:
-            continue
-        ends = [[(m.start, m.end) for m in entities[end].mentions] for end in (relation.head, relation.tail)]
-        stated = {(h, relation.type, t) for h in ends[0] for t in ends[1]}
-        if relation.type == "SPOUSE":
-            stated |= {(t, kind, h) for h, kind, t in stated}
-        predicted, right = predicted + 1, right + bool(stated & gold)
-        met |= stated & gold
-    return right, predicted, len(met), len(gold)
+    mine = [passage for document, passage in zip(documents, taught[0], strict=True) if kn.fold(document) == fold]
+    return _decision(f"{name}, fold {fold} by {other}", counted, mine)
 
 
 def _rows(name: str, judged: Sequence[tuple[Counts, Counts]]) -> list[dict[str, Any]]:

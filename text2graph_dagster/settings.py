@@ -83,7 +83,12 @@ class DenoiseSettings(_Section):
     Figures were chosen on the gazette's dev gold, `most_fact_weight` on two folds of KnowledgeNet.
     """
 
-    enabled: bool = True
+    when: Literal["auto", "always", "never"] = Field(
+        "auto", description="auto: not where F1 of the teacher's graphs on dev gold would not rise (dataset/worth.py)"
+    )
+    least_dev_relations: int = Field(
+        50, ge=1, description="auto: fewer relations in dev gold do not tell, and labels are mended"
+    )
     keep_above: float = Field(0.53, ge=0, le=1, description="a relation less likely than this is dropped, others added")
     least_fact_weight: float = Field(
         0.85, ge=0, description="what a fact of the knowledge base adds at least to the log-odds of its statement"
@@ -104,6 +109,13 @@ class DenoiseSettings(_Section):
     )
     least_doubted: int = Field(120, ge=1, description="fewer such labels in all are no ground for doubt, and left")
     learn_from: int = Field(60_000, ge=1, description="most passages that are learnt from; the others are judged only")
+    nli_model: str | None = Field(
+        None,
+        description="directory or hub name of a classifier that judges each mended relation (dataset/entailment.py)",
+    )
+    least_entailment: float = Field(
+        0.5, ge=0, le=1, description="mended relations that their passage entails with less are dropped"
+    )
 
 
 class TaskShares(_Section):

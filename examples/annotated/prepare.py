@@ -5,7 +5,8 @@ split gives the documents; its annotations, as facts about names, become the tea
 gold. `--only KEY=VALUE` takes the documents of one part (a domain, a fold), `--gold KEY=VALUE` makes
 gold of a part of train. Without `--ontology` the types are those that occur, with the signatures that train shows.
 
-Such labels are not noisy, and mending them does harm: set `dataset.denoise.enabled: false`.
+Such labels are not noisy, and mending them does harm: dev gold shows that, and they are left as they are. Where there
+is no dev split, set `dataset.denoise.when: never`.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """filtered_dataset's work: every trace becomes an example or is left out with a reason, whatever the settings."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_every_setting_accounts_for_every_trace(apart: House, tmp_path: Path) ->
             {"mix_temperature": 3.0},
             {"thinking": True},
             {"disjoint_entities": True},
-            {"tasks": {"entities": 1, "relations": 1}, "template": "extract", "denoise": {"enabled": False}},
+            {"tasks": {"entities": 1, "relations": 1}, "template": "extract", "denoise": {"when": "never"}},
         )
     ):
         (folder := tmp_path / str(number)).mkdir()
@@ -96,3 +97,27 @@ def test_disagreeing_samples_make_a_worse_example(apart: House, tmp_path: Path) 
     after = parts(apart, tmp_path)["large"].chosen
     fell = before.join(after, on="passage_id").filter(pl.col("score_right") < pl.col("score"))
     assert fell["passage_id"].to_list() == doubted["passage_id"].to_list()
+
+
+def test_dev_gold_decides_whether_labels_are_mended(apart: House, tmp_path: Path) -> None:
+    unjudged = parts(apart, tmp_path)["large"].mending
+    assert unjudged.mends and "dev gold has 3 relations, too few to tell" in unjudged.why
+    judged = parts(apart, tmp_path, denoise={"least_dev_relations": 3})["large"]
+    assert judged.mending.relations == 3 and judged.mending.gain == 0  # the knowledge base knows nothing of dev
+    assert "left as they are" in judged.mending.why
+    assert judged.counts()["relations_dropped"] == judged.counts()["relations_added"] == 0
+
+
+def test_a_second_opinion_takes_what_it_does_not_share(apart: House, tmp_path: Path) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def deny(pairs: Sequence[tuple[str, str]]) -> list[float]:
+        asked.extend(pairs)
+        return [0.0] * len(pairs)
+
+    settings = Settings.load(None, {"dataset": {"denoise": {"when": "always"}}})
+    (part,) = build_parts(apart.warehouse, apart.home, ["large"], settings, tmp_path, deny)
+    assert part.relations_dropped == len(asked) > 0
+    assert any(hypothesis.endswith(" founded Velsoft.") for _, hypothesis in asked)
+    examples = pl.concat(pl.read_parquet(file) for file in part.write(tmp_path))
+    assert examples["relations"].list.len().sum() == 0

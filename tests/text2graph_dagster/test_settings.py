@@ -27,6 +27,7 @@ def test_merge_leaves_its_arguments_alone() -> None:
     [
         ({"sft": {"max_step": 3}}, "sft.max_step: there is no such setting; perhaps max_steps"),
         ({"stf": {}}, "perhaps sft"),
+        ({"dataset": {"denoise": {"enabled": False}}}, "dataset.denoise.enabled: there is no such setting"),
         ({"gates": {"nonsense": 1}}, "nonsense"),
         ({"seed": "x"}, "seed"),
         ({"student": {"heads": 3}}, "hidden_size must be a multiple"),

@@ -45,6 +45,8 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[Stage]:
         for (stage, item), count in sorted(counts.items())
         if stage == "filtered_dataset" and item.startswith(LEFT_OUT)
     }
+    dropped, added = (n("filtered_dataset", f"relations_{what}") for what in ("dropped", "added"))
+    mended = f"{dropped:,} dropped, {added:,} added" if dropped or added else "none"
     documents = n("raw_corpus", "documents_in") + n("raw_corpus", "gold_documents_in")
     quarantined = n("raw_corpus", "documents_quarantined") + n("raw_corpus", "gold_documents_quarantined")
     return [
@@ -62,7 +64,7 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[Stage]:
             n("cot_traces", "traces"),
             {"gold, never taught": gold, "quarantined": n("cot_traces", "passages_quarantined")},
         ),
-        Stage("examples", n("filtered_dataset", "examples"), left_out),
+        Stage("examples", n("filtered_dataset", "examples"), left_out, note=f"relations mended: {mended}"),
     ]
 
 

@@ -60,6 +60,16 @@ class PredictionConfig(_Config):
     threads: int = Field(0, ge=0)
 
 
+class EntailmentConfig(_Config):
+    """`python -m text2graph_dagster.training.entail`."""
+
+    model: str = Field(description="a model directory or a hub name")
+    pairs: Path = Field(description="parquet with the columns premise and hypothesis")
+    output: Path = Field(description="the parquet file to be made: entailment, in the order of the pairs")
+    batch_size: int = Field(32, ge=1)
+    threads: int = Field(0, ge=0)
+
+
 def read_config(kind: type[C], path: Path) -> C:
     """Read a program's configuration.
 

@@ -15,6 +15,7 @@ ROWS = [
     ("cot_traces", "traces", 30),
     ("filtered_dataset", "examples", 20),
     ("filtered_dataset", "left_out: beyond_max_examples", 10),
+    ("filtered_dataset", "relations_dropped", 1200),
 ]
 
 
@@ -22,7 +23,9 @@ def test_the_stages_tell_every_loss() -> None:
     rows = [{"stage": s, "item": i, "count": n, "corpus": "news"} for s, i, n in ROWS]
     stages = funnels([*rows, {**rows[0], "corpus": "other"}], ["news"])["news"]
     assert [(s.name, s.count) for s in stages][:2] == [("documents", 12), ("documents read", 11)]
-    assert stages[-1] == Stage("examples", 20, {"beyond max examples": 10})
+    assert stages[-1] == Stage(
+        "examples", 20, {"beyond max examples": 10}, note="relations mended: 1,200 dropped, 0 added"
+    )
 
 
 def test_the_picture_shows_names_counts_and_losses_and_lets_nothing_through() -> None:

@@ -1,0 +1,133 @@
+"""The mending of a corpus's labels for filtered_dataset: slice by slice, where its dev gold says that it helps."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from resources.warehouse import Warehouse
+from text2graph_dagster.contracts import RELATIONS, frame_of
+from text2graph_dagster.dataset import quality
+from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
+from text2graph_dagster.dataset.denoise import Denoised, Mender, Passage
+from text2graph_dagster.dataset.entailment import Scorer, with_second_opinion
+from text2graph_dagster.dataset.worth import Counts, Verdict, counts, judge
+from text2graph_dagster.graph import Graph, from_rows, to_rows
+from text2graph_dagster.metrics import Directions
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.settings import DenoiseSettings, Settings
+
+_Mending = Callable[[Sequence[Passage]], Denoised]
+_MENDED = {"relations": RELATIONS, "mended": pl.Boolean(), "agreement": pl.Float64()}
+# What is not annotated in full says nothing of what mending adds, and the split test is for the report alone.
+DEV = """
+SELECT g.passage_id, p.text, p.doc_id, t.entities, t.relations,
+       g.entities AS gold_entities, g.relations AS gold_relations
+FROM gold_graphs g
+JOIN teacher_graphs t ON t.corpus = g.corpus AND t.passage_id = g.passage_id AND t.sample = 0
+JOIN raw_corpus p ON p.corpus = g.corpus AND p.passage_id = g.passage_id AND p.duplicate_of IS NULL
+WHERE g.corpus = ? AND g.split = 'dev' AND g.exhaustive
+"""
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What mending counted: which types the corpus confuses, relations dropped and added; and whether labels were."""
+
+    confusions: Confusions
+    dropped: int
+    added: int
+    verdict: Verdict
+
+
+def mend(
+    warehouse: Warehouse,
+    corpus: str,
+    staged: Sequence[Path],
+    ontology: Ontology,
+    settings: Settings,
+    scorer: Scorer | None = None,
+) -> Mended:
+    """Put mended relations into the files, and say of each passage whether it was mended and how far samples agree.
+
+    `scorer` has a second opinion on what mending kept and added.
+    """
+    denoise = settings.dataset.denoise
+    mending = None if denoise.when == "never" else _learn(staged, ontology, denoise, scorer)
+    counted, documents = (
+        _counted(warehouse, corpus, ontology, mending) if mending and denoise.when == "auto" else ([], [])
+    )
+    samples, seed = settings.evaluation.bootstrap_samples, settings.seed
+    verdict = judge(counted, documents, _labels_per_passage(staged), denoise, samples, seed)
+    counter = ConfusionCounter(ontology)
+    changed = [_rewrite(file, mending if verdict.mends else None, counter) for file in staged]
+    dropped, added = (sum(numbers) for numbers in zip((0, 0), *changed, strict=True))
+    return Mended(counter.confusions(), dropped, added, verdict)
+
+
+def _rewrite(file: Path, mending: _Mending | None, counter: ConfusionCounter) -> tuple[int, int]:
+    """Mend one file, and return how many relations were dropped and added."""
+    rows, news = _read_rows(file), []
+    before = _passages(rows)
+    mended = mending(before) if mending else Denoised([passage.graph for passage in before], 0, 0)
+    for row, passage, graph in zip(rows, before, mended.graphs, strict=True):
+        samples = [_graph(sample) for sample in row["samples"] or ()]
+        counter.add(graph)
+        for other in (graph, *samples):
+            counter.add_disagreement(passage.graph, other)
+        agreement = quality.agreement(passage.graph, samples)
+        news.append({"relations": to_rows(graph)[1], "mended": graph != passage.graph, "agreement": agreement})
+    pl.read_parquet(file).with_columns(frame_of(news, _MENDED)).write_parquet(file)
+    return mended.dropped, mended.added
+
+
+def _learn(staged: Sequence[Path], ontology: Ontology, settings: DenoiseSettings, scorer: Scorer | None) -> _Mending:
+    """Return what mends passages, learnt from all of these."""
+    mender = Mender.learn((p for file in staged for p in _passages(_read_rows(file))), ontology, settings)
+    if scorer is None:
+        return mender.mend
+    return lambda passages: with_second_opinion(
+        passages, mender.mend(passages), ontology, scorer, settings.least_entailment
+    )
+
+
+def _counted(
+    warehouse: Warehouse, corpus: str, ontology: Ontology, mending: _Mending
+) -> tuple[list[Counts], list[int]]:
+    """Compare the teacher's graphs of the dev passages with gold, as they are and mended; number their documents."""
+    counted: list[Counts] = []
+    documents: list[int] = []
+    numbers: dict[str, int] = {}
+    directions = Directions.of(ontology)
+    for frame in warehouse.slices(DEV, [corpus]):
+        rows = frame.to_dicts()
+        before = _passages(rows)
+        for row, passage, graph in zip(rows, before, mending(before).graphs, strict=True):
+            gold = from_rows(row["gold_entities"], row["gold_relations"])
+            counted.append(counts(passage.graph, graph, gold, directions))
+            documents.append(numbers.setdefault(row["doc_id"], len(numbers)))
+    return counted, documents
+
+
+def _labels_per_passage(staged: Sequence[Path]) -> float:
+    labels = (
+        pl.scan_parquet(list(staged)).select(pl.col("relations").list.len().mean()).collect().item() if staged else 0
+    )
+    return float(labels or 0)
+
+
+def _read_rows(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a parquet file as values of Python."""
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return rows
+
+
+def _graph(row: Mapping[str, Any]) -> Graph:
+    return from_rows(row["entities"], row["relations"])
+
+
+def _passages(rows: Sequence[Mapping[str, Any]]) -> list[Passage]:
+    return [Passage(row["passage_id"], row["text"], _graph(row)) for row in rows]

@@ -1,0 +1,52 @@
+"""Is a relation that is said to be right with a probability of 0.8 right in eight of ten cases?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
+
+Sure = Sequence[tuple[float, bool]]  # of one passage's relations: confidence, and whether gold has it
+EDGES = (0.6, 0.7, 0.8, 0.9, 0.95)
+_Floats = npt.NDArray[np.float64]
+
+
+def rows(name: str, passages: Sequence[Sure], samples: int) -> list[dict[str, Any]]:
+    """Return a row per bin of confidence (n, mean confidence, share right), and one for all with the error.
+
+    The expected calibration error (Naeini et al. 2015) is the mean distance of both figures over the bins, weighted by
+    n; its interval is a bootstrap over passages.
+    """
+    vectors = np.array([_binned(sure) for sure in passages]).reshape(len(passages), -1)
+    totals = vectors.sum(axis=0)
+    low, high = interval(_error(resampled_sums(vectors, samples, seed=0))) or (0.0, 0.0)
+    bounds = ["0", *map(str, EDGES), "1"]
+    shown = [
+        _row(name, f"{bounds[i]} to {bounds[i + 1]}", sums, "")
+        for i, sums in enumerate(totals.reshape(-1, 3))
+        if sums[0]
+    ]
+    error = f"{float(_error(totals)):.3f} [{low:.3f}, {high:.3f}]"
+    return [*shown, _row(name, "all", totals.reshape(-1, 3).sum(axis=0), error)]
+
+
+def _binned(sure: Sure) -> _Floats:
+    """Return number, sum of confidence and number right, bin by bin."""
+    sums = np.zeros((len(EDGES) + 1, 3))
+    for confidence, right in sure:
+        sums[np.searchsorted(EDGES, confidence, side="right")] += 1, confidence, right
+    return sums.ravel()
+
+
+def _error(sums: _Floats) -> _Floats:
+    """Return the expected calibration error of sums (…, bins x 3)."""
+    number, confidence, right = np.moveaxis(sums.reshape(*sums.shape[:-1], -1, 3), -1, 0)
+    return np.asarray(np.abs(confidence - right).sum(axis=-1) / np.maximum(number.sum(axis=-1), 1))
+
+
+def _row(name: str, bounds: str, sums: _Floats, error: str) -> dict[str, Any]:
+    number, confidence, right = (float(value) for value in sums)
+    figures = {"confidence": f"{confidence / max(number, 1):.3f}", "right": f"{right / max(number, 1):.3f}"}
+    return {"set": name, "said": bounds, "n": int(number), **figures, "calibration error": error}

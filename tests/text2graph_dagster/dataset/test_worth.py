@@ -1,0 +1,76 @@
+"""Labels are mended where dev gold says that it helps, and where it cannot tell."""
+
+import pytest
+
+from text2graph_dagster.dataset.worth import Counts, Verdict, counts, judge
+from text2graph_dagster.graph import Entity, Graph, Relation
+from text2graph_dagster.metrics import Directions
+from text2graph_dagster.settings import DenoiseSettings
+
+# right labels, those that stay; wrong labels, those that stay; right ones added, wrong ones added; gold
+NOISY: Counts = (1, 1, 1, 0, 1, 0, 2)
+CLEAN: Counts = (2, 1, 0, 0, 0, 1, 2)
+
+
+def verdict(passages: list[Counts], labels_per_passage: float = 2.0, **settings: object) -> Verdict:
+    choice = DenoiseSettings.model_validate(settings)
+    return judge(passages, range(len(passages)), labels_per_passage, choice, samples=200, seed=1)
+
+
+def test_noisy_labels_are_mended() -> None:
+    found = verdict([NOISY] * 100)
+    assert found.mends
+    assert found.gain == pytest.approx(0.5)
+    assert found.relations == 200
+    assert found.why.startswith("labels are mended: on 200 dev relations mending changes F1 by +0.500 [+0.5")
+
+
+def test_clean_labels_are_left() -> None:
+    found = verdict([CLEAN] * 100)
+    assert not found.mends
+    assert found.gain == pytest.approx(-0.5)
+    assert "left as they are: on 200 dev relations mending would change F1 by -0.500" in found.why
+
+
+def test_what_mending_does_not_change_is_left() -> None:
+    assert not verdict([(1, 1, 1, 1, 0, 0, 2)] * 100).mends
+    assert not verdict([(0, 0, 0, 0, 0, 1, 2)] * 100).mends
+
+
+def test_without_enough_gold_labels_are_mended_and_it_is_said() -> None:
+    for passages in ([], [CLEAN] * 24):
+        found = verdict(passages)
+        assert found.mends
+        assert "unjudged" in found.why
+    assert not verdict([CLEAN] * 25).mends
+    assert not verdict([CLEAN] * 24, least_dev_relations=48).mends
+
+
+def test_the_settings_may_have_decided() -> None:
+    assert not verdict([NOISY] * 100, when="never").mends
+    assert verdict([CLEAN] * 100, when="always").mends
+
+
+def test_gold_is_weighed_as_though_it_were_labelled_as_often_as_training_passages() -> None:
+    # Of four relations one is labelled. Mending loses it now and then, and adds what no label says.
+    passages: list[Counts] = [(1, 1, 0, 0, 1, 0, 4)] * 4 + [(1, 0, 0, 0, 1, 0, 4)]
+    assert verdict(passages * 20, labels_per_passage=1.0).mends
+    assert not verdict(passages * 20, labels_per_passage=4.0).mends
+
+
+def test_the_interval_holds_the_gain_and_is_the_same_each_time() -> None:
+    mixed = [NOISY, CLEAN, NOISY] * 40
+    found = verdict(mixed)
+    assert found == verdict(mixed)
+    assert found.low is not None and found.gain is not None and found.high is not None
+    assert found.low < found.gain < found.high
+
+
+def test_counts_tell_what_became_of_every_relation() -> None:
+    def graph(*tails: int) -> Graph:
+        return Graph(
+            tuple(Entity(i, name, "thing") for i, name in enumerate("abcdef")),
+            tuple(Relation(0, tail, "has") for tail in tails),
+        )
+
+    assert counts(graph(1, 2, 3), graph(1, 4, 5), graph(1, 2, 4), Directions()) == (2, 1, 1, 0, 1, 1, 3)
