@@ -63,17 +63,21 @@ def mend(
     samples, seed = settings.evaluation.bootstrap_samples, settings.seed
     verdict = judge(counted, documents, _labels_per_passage(staged), denoise, samples, seed)
     counter = ConfusionCounter(ontology)
-    changed = [_rewrite(file, mending if verdict.mends else None, counter) for file in staged]
+    changed = [_rewrite(file, mending, verdict, counter) for file in staged]
     dropped, added = (sum(numbers) for numbers in zip((0, 0), *changed, strict=True))
     return Mended(counter.confusions(), dropped, added, verdict)
 
 
-def _rewrite(file: Path, mending: _Mending | None, counter: ConfusionCounter) -> tuple[int, int]:
-    """Mend one file, and return how many relations were dropped and added."""
+def _rewrite(file: Path, mending: _Mending | None, verdict: Verdict, counter: ConfusionCounter) -> tuple[int, int]:
+    """Mend one file as the verdict says, and return how many relations were dropped and added."""
     rows, news = _read_rows(file), []
+    dropped = added = 0
     before = _passages(rows)
-    mended = mending(before) if mending else Denoised([passage.graph for passage in before], 0, 0)
-    for row, passage, graph in zip(rows, before, mended.graphs, strict=True):
+    mended = mending(before).graphs if mending and (verdict.drops or verdict.adds) else [p.graph for p in before]
+    for row, passage, best in zip(rows, before, mended, strict=True):
+        graph = verdict.apply(passage.graph, best)
+        stays = len(set(graph.relations) & set(passage.graph.relations))
+        dropped, added = dropped + len(passage.graph.relations) - stays, added + len(graph.relations) - stays
         samples = [_graph(sample) for sample in row["samples"] or ()]
         counter.add(graph)
         for other in (graph, *samples):
@@ -81,7 +85,7 @@ def _rewrite(file: Path, mending: _Mending | None, counter: ConfusionCounter) ->
         agreement = quality.agreement(passage.graph, samples)
         news.append({"relations": to_rows(graph)[1], "mended": graph != passage.graph, "agreement": agreement})
     pl.read_parquet(file).with_columns(frame_of(news, _MENDED)).write_parquet(file)
-    return mended.dropped, mended.added
+    return dropped, added
 
 
 def _learn(staged: Sequence[Path], ontology: Ontology, settings: DenoiseSettings, scorer: Scorer | None) -> _Mending:

@@ -84,11 +84,12 @@ class DenoiseSettings(_Section):
     """
 
     when: Literal["auto", "always", "never"] = Field(
-        "auto", description="auto: not where F1 of the teacher's graphs on dev gold would not rise (dataset/worth.py)"
+        "auto", description="auto: as far as F1 of the teacher's graphs on dev gold rises by it (dataset/worth.py)"
     )
     least_dev_relations: int = Field(
         50, ge=1, description="auto: fewer relations in dev gold do not tell, and labels are mended"
     )
+    least_gain: float = Field(0.005, ge=0, description="auto: a rise of F1 by no more than this is no ground to mend")
     keep_above: float = Field(0.53, ge=0, le=1, description="a relation less likely than this is dropped, others added")
     least_fact_weight: float = Field(
         0.85, ge=0, description="what a fact of the knowledge base adds at least to the log-odds of its statement"

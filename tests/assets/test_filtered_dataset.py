@@ -101,7 +101,7 @@ def test_disagreeing_samples_make_a_worse_example(apart: House, tmp_path: Path) 
 
 def test_dev_gold_decides_whether_labels_are_mended(apart: House, tmp_path: Path) -> None:
     unjudged = parts(apart, tmp_path)["large"].mending
-    assert unjudged.mends and "dev gold has 3 relations, too few to tell" in unjudged.why
+    assert unjudged.drops and unjudged.adds and "dev gold has 3 relations, too few to tell" in unjudged.why
     judged = parts(apart, tmp_path, denoise={"least_dev_relations": 3})["large"]
     assert judged.mending.relations == 3 and judged.mending.gain == 0  # the knowledge base knows nothing of dev
     assert "left as they are" in judged.mending.why

@@ -1,7 +1,8 @@
 """Is mending worth it? On annotated dev passages labels are compared with gold, as they are and mended.
 
 Mending repairs noisy labels and spoils clean ones, and labels alone do not tell which they are. Gold does: relation
-strict F1 of the teacher's dev graphs, the same ones mended, and the difference with its interval.
+strict F1 of the teacher's dev graphs, the same ones mended, and the difference with its interval. Dropping and adding
+are judged apart: where labels are right but few, what is added helps and what is dropped does not.
 
 A knowledge base may know training passages better than dev's, most of all one that was made from annotations of the
 former. Dev labels are then few, and what is added looks better than it is where most is labelled already. So dev is
@@ -10,10 +11,9 @@ labels, and statements without a label so much less. Where both bear as many, th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from text2graph_dagster.evaluation.bootstrap import FloatArray, interval, resampled_sums
 from text2graph_dagster.graph import Graph
@@ -21,18 +21,39 @@ from text2graph_dagster.metrics import Directions, graph_items, ratio
 from text2graph_dagster.settings import DenoiseSettings
 
 Counts = tuple[int, int, int, int, int, int, int]
+Way = tuple[bool, bool]  # whether labels are dropped, whether relations are added
+_NEITHER, _BOTH = (False, False), (True, True)
+_WAYS = {
+    _NEITHER: "left as they are",
+    (True, False): "mended by dropping alone",
+    (False, True): "mended by adding alone",
+    _BOTH: "mended",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether labels are mended, and why, in one sentence; `gain` is what mending changes F1 by, where it is known."""
+    """Whether unlikely labels are dropped and likely relations added, and why, in one sentence.
 
-    mends: bool
+    `gain` is what that changes F1 by on `relations` of dev; what both together would, if neither is done.
+    """
+
+    drops: bool
+    adds: bool
     why: str
     relations: int = 0
     gain: float | None = None
     low: float | None = None
     high: float | None = None
+
+    def apply(self, before: Graph, mended: Graph) -> Graph:
+        """Return the labels with as much of the mending as is wanted; what stays has the mended graph's confidence."""
+        if not (self.drops or self.adds):
+            return before
+        stays, labels = {relation: relation for relation in mended.relations}, set(before.relations)
+        kept = [stays.get(label, label) for label in before.relations if label in stays or not self.drops]
+        new = [relation for relation in mended.relations if self.adds and relation not in labels]
+        return replace(before, relations=(*kept, *new))
 
 
 def counts(before: Graph, after: Graph, gold: Graph, directions: Directions) -> Counts:
@@ -52,7 +73,7 @@ def judge(
     samples: int,
     seed: int,
 ) -> Verdict:
-    """Decide whether a corpus's labels are mended: where that makes F1 on dev better, and where dev cannot tell.
+    """Decide how a corpus's labels are mended: as makes F1 on dev best, and in every way where dev cannot tell.
 
     Args:
         counted: the counts of every dev passage of which everything is annotated.
@@ -60,39 +81,47 @@ def judge(
         labels_per_passage: of the training passages.
     """
     if settings.when != "auto":
-        return _verdict(settings.when == "always", f"denoise.when says {settings.when}")
+        return _verdict(_BOTH if settings.when == "always" else _NEITHER, f"denoise.when says {settings.when}")
     table = np.array(counted, dtype=np.float64).reshape(-1, 7)
     relations = int(table[:, -1].sum())
     if relations < settings.least_dev_relations:
-        return _verdict(True, f"unjudged, for dev gold has {relations:,} relations, too few to tell", relations)
+        return _verdict(_BOTH, f"unjudged, for dev gold has {relations:,} relations, too few to tell", relations)
     columns = np.hstack([table, np.ones((len(table), 1))])
-    before, after, weight = (float(value) for value in _scores(columns.sum(axis=0), labels_per_passage))
+    totals = columns.sum(axis=0)
     resampled = resampled_sums(columns, samples, seed, np.asarray(documents, dtype=np.int64))
-    spread = _scores(resampled, labels_per_passage)
+    weight = float(_weight(totals, labels_per_passage))
+    scores = {way: float(_score(totals, labels_per_passage, way)) for way in _WAYS}
+    best = max(_WAYS, key=lambda way: scores[way])  # of equal ones the first, which changes least
+    best = best if scores[best] > scores[_NEITHER] + settings.least_gain else _NEITHER
+    told = best if any(best) else _BOTH
+    before, after = scores[_NEITHER], scores[told]
+    spread = _score(resampled, labels_per_passage, told) - _score(resampled, labels_per_passage, _NEITHER)
     gain = after - before
-    low, high = interval(spread[1] - spread[0]) or (gain, gain)
+    low, high = interval(spread) or (gain, gain)
     why = (
-        f"on {relations:,} dev relations mending {'changes' if gain > 0 else 'would change'} F1 by {gain:+.3f} "
-        f"[{low:+.3f}, {high:+.3f}], from {before:.3f} to {after:.3f}, dev's labels weighing "
-        f"{weight:.1f}-fold"
+        f"on {relations:,} dev relations {'this changes' if any(best) else 'mending would change'} F1 by {gain:+.3f} "
+        f"[{low:+.3f}, {high:+.3f}], from {before:.3f} to {after:.3f}, dev's labels weighing {weight:.1f}-fold"
     )
-    return _verdict(gain > 0, why, relations, gain, low, high)
+    return _verdict(best, why, relations, gain, low, high)
 
 
-def _verdict(mends: bool, why: str, relations: int = 0, *figures: float) -> Verdict:
-    return Verdict(mends, f"labels are {'mended' if mends else 'left as they are'}: {why}", relations, *figures)
+def _verdict(way: Way, why: str, relations: int = 0, *figures: float) -> Verdict:
+    return Verdict(*way, f"labels are {_WAYS[way]}: {why}", relations, *figures)
 
 
-def _scores(sums: FloatArray, labels_per_passage: float) -> tuple[FloatArray, FloatArray, npt.NDArray[np.float64]]:
-    """Return F1 before and after, and the weight of a label, of sums (…, 8): the counts, then the passages."""
-    right, right_kept, wrong, wrong_kept, added_right, added_wrong, gold, passages = np.moveaxis(sums, -1, 0)
+def _weight(sums: FloatArray, labels_per_passage: float) -> FloatArray:
+    """Return how much a label weighs, from sums (…, 8): the counts, then the passages."""
+    right, wrong, gold, passages = sums[..., 0], sums[..., 2], sums[..., 6], sums[..., 7]
     wanted = np.nan_to_num(ratio(labels_per_passage * passages, right + wrong), nan=1.0)
-    weight = np.fmin(wanted, ratio(gold, right))  # no more than all of gold is labelled
+    return np.asarray(np.fmin(wanted, ratio(gold, right)))  # no more than all of gold is labelled
+
+
+def _score(sums: FloatArray, labels_per_passage: float, way: Way) -> FloatArray:
+    """Return F1 of labels that are mended in this way."""
+    right, right_kept, wrong, wrong_kept, added_right, added_wrong, gold, _ = np.moveaxis(sums, -1, 0)
+    weight = _weight(sums, labels_per_passage)
     unlabelled = np.nan_to_num(ratio(gold - weight * right, gold - right), nan=0.0)
-    stays, added = weight * right_kept, unlabelled * added_right
-    before = _f1(weight * right, weight * wrong, gold)
-    return before, _f1(stays + added, weight * wrong_kept + added_wrong, gold), weight
-
-
-def _f1(right: FloatArray, wrong: FloatArray, gold: FloatArray) -> FloatArray:
-    return np.nan_to_num(ratio(2 * right, right + wrong + gold))
+    drops, adds = way
+    found = weight * (right_kept if drops else right) + adds * unlabelled * added_right
+    spurious = weight * (wrong_kept if drops else wrong) + adds * added_wrong
+    return np.nan_to_num(ratio(2 * found, found + spurious + gold))

@@ -1,5 +1,7 @@
 """Labels are mended where dev gold says that it helps, and where it cannot tell."""
 
+from dataclasses import replace
+
 import pytest
 
 from text2graph_dagster.dataset.worth import Counts, Verdict, counts, judge
@@ -12,6 +14,10 @@ NOISY: Counts = (1, 1, 1, 0, 1, 0, 2)
 CLEAN: Counts = (2, 1, 0, 0, 0, 1, 2)
 
 
+def mends(found: Verdict) -> bool:
+    return found.drops or found.adds
+
+
 def verdict(passages: list[Counts], labels_per_passage: float = 2.0, **settings: object) -> Verdict:
     choice = DenoiseSettings.model_validate(settings)
     return judge(passages, range(len(passages)), labels_per_passage, choice, samples=200, seed=1)
@@ -19,43 +25,68 @@ def verdict(passages: list[Counts], labels_per_passage: float = 2.0, **settings:
 
 def test_noisy_labels_are_mended() -> None:
     found = verdict([NOISY] * 100)
-    assert found.mends
+    assert (found.drops, found.adds) == (True, True)
     assert found.gain == pytest.approx(0.5)
     assert found.relations == 200
-    assert found.why.startswith("labels are mended: on 200 dev relations mending changes F1 by +0.500 [+0.5")
+    assert found.why.startswith("labels are mended: on 200 dev relations this changes F1 by +0.500 [+0.5")
 
 
 def test_clean_labels_are_left() -> None:
     found = verdict([CLEAN] * 100)
-    assert not found.mends
+    assert not mends(found)
     assert found.gain == pytest.approx(-0.5)
     assert "left as they are: on 200 dev relations mending would change F1 by -0.500" in found.why
 
 
 def test_what_mending_does_not_change_is_left() -> None:
-    assert not verdict([(1, 1, 1, 1, 0, 0, 2)] * 100).mends
-    assert not verdict([(0, 0, 0, 0, 0, 1, 2)] * 100).mends
+    assert not mends(verdict([(1, 1, 1, 1, 0, 0, 2)] * 100))
+    assert not mends(verdict([(0, 0, 0, 0, 0, 1, 2)] * 100))
+
+
+def test_a_rise_too_small_to_mean_anything_is_no_ground() -> None:
+    assert not mends(verdict([(1, 1, 1, 0, 0, 0, 2)] * 100, least_gain=0.5))
+    assert mends(verdict([(1, 1, 1, 0, 0, 0, 2)] * 100, least_gain=0.1))
 
 
 def test_without_enough_gold_labels_are_mended_and_it_is_said() -> None:
     for passages in ([], [CLEAN] * 24):
         found = verdict(passages)
-        assert found.mends
+        assert mends(found)
         assert "unjudged" in found.why
-    assert not verdict([CLEAN] * 25).mends
-    assert not verdict([CLEAN] * 24, least_dev_relations=48).mends
+    assert not mends(verdict([CLEAN] * 25))
+    assert not mends(verdict([CLEAN] * 24, least_dev_relations=48))
 
 
 def test_the_settings_may_have_decided() -> None:
-    assert not verdict([NOISY] * 100, when="never").mends
-    assert verdict([CLEAN] * 100, when="always").mends
+    assert not mends(verdict([NOISY] * 100, when="never"))
+    assert mends(verdict([CLEAN] * 100, when="always"))
+
+
+def test_dropping_and_adding_are_judged_apart() -> None:
+    few_but_right = verdict([(1, 0, 0, 0, 1, 0, 2)] * 100, labels_per_passage=1.0)
+    assert (few_but_right.drops, few_but_right.adds) == (False, True)
+    assert "mended by adding alone" in few_but_right.why
+    many_but_wrong = verdict([(1, 1, 2, 0, 0, 1, 1)] * 100, labels_per_passage=3.0)
+    assert (many_but_wrong.drops, many_but_wrong.adds) == (True, False)
+
+
+def test_a_graph_takes_as_much_of_the_mending_as_is_wanted() -> None:
+    entities = tuple(Entity(i, name, "thing") for i, name in enumerate("abcd"))
+    stays, goes, comes = (Relation(0, tail, "has") for tail in (1, 2, 3))
+    before, mended = Graph(entities, (goes, stays)), Graph(entities, (replace(stays, confidence=0.9), comes))
+    taken = {
+        way: Verdict(*way, "").apply(before, mended)
+        for way in [(False, False), (True, False), (False, True), (True, True)]
+    }
+    assert taken[False, False] is before
+    assert [graph.relations for graph in taken.values()][1:] == [(stays,), (goes, stays, comes), (stays, comes)]
+    assert [relation.confidence for relation in taken[False, True].relations] == [None, 0.9, None]
 
 
 def test_gold_is_weighed_as_though_it_were_labelled_as_often_as_training_passages() -> None:
-    # Of four relations one is labelled. Mending loses it now and then, and adds what no label says.
-    passages: list[Counts] = [(1, 1, 0, 0, 1, 0, 4)] * 4 + [(1, 0, 0, 0, 1, 0, 4)]
-    assert verdict(passages * 20, labels_per_passage=1.0).mends
-    assert not verdict(passages * 20, labels_per_passage=4.0).mends
+    # Of four relations one is labelled. Mending adds a right and a wrong one: where all are labelled, a wrong one.
+    assert verdict([(1, 1, 0, 0, 1, 1, 4)] * 100, labels_per_passage=1.0).adds
+    assert not mends(verdict([(1, 1, 0, 0, 1, 1, 4)] * 100, labels_per_passage=4.0))
 
 
 def test_the_interval_holds_the_gain_and_is_the_same_each_time() -> None:
