@@ -10,10 +10,11 @@ import pytest
 from benchmarks import chat_server
 from tests.text2graph_dagster.teachers.server import message, serving
 from tests.text2graph_dagster.teachers.test_chat import fast
+from tests.text2graph_dagster.teachers.test_faults import passages
 from tests.text2graph_dagster.teachers.test_ledger import Memory
-from tests.text2graph_dagster.teachers.worlds import NEWS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers import faults
+from text2graph_dagster.teachers.budget import Budget
 from text2graph_dagster.teachers.chat import ChatTeacher
 from text2graph_dagster.teachers.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.ledger import ask_teacher
@@ -26,10 +27,6 @@ EMPTY = message('{"entities":[],"relations":[]}')
 @pytest.fixture(autouse=True)
 def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
-
-
-def passages(count: int) -> list[Request]:
-    return [Request(f"p{i}", f"Person{i} works for Company{i}.", "en", NEWS) for i in range(count)]
 
 
 def in_turn(*replies: Any) -> Callable[[dict[str, Any]], Any]:
@@ -166,3 +163,17 @@ def test_the_canary_key_is_found_nowhere(monkeypatch: pytest.MonkeyPatch, caplog
     records = [f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records]
     kept = [json.dumps(list(memory.rows.values())), repr(asked), repr(teacher.parameters()), *lines, *records]
     assert [text for text in kept if CANARY in text] == []
+
+
+def test_what_is_under_way_when_the_budget_is_spent_is_paid_for_and_kept() -> None:
+    memory = Memory()
+    with chat_server.serving(delay=0.02) as heard:
+        teacher = ChatTeacher(fast(heard.url, concurrency=8))
+        with pytest.raises(UserError, match="left to ask"):
+            ask_teacher(teacher, passages(60), memory, budget=Budget(max_tokens_total=8000))
+        spent = sum(row["prompt_tokens"] + row["completion_tokens"] for row in memory.rows.values())
+        assert len(memory.rows) == sum(heard.asked.values()) < 60
+        assert 4000 < spent <= 8000
+        made = ask_teacher(teacher, passages(60), memory).made
+    assert made == 60 - (sum(heard.asked.values()) - made)
+    assert set(heard.asked.values()) == {1}
