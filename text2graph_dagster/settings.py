@@ -55,7 +55,7 @@ class _CallSettings(_Section):
     """How a model behind an endpoint is asked, and what that may cost in one run."""
 
     more_base_urls: tuple[str, ...] = Field((), description="endpoints that serve the same model and share the load")
-    retries: int = Field(5, ge=0, description="tries after the first of a call that meets an overload or a fault")
+    retries: int = Field(8, ge=0, description="tries after the first of a call that meets an overload or a fault")
     backoff_seconds: float = Field(0.5, ge=0, description="wait before the first of them, then twice as long each time")
     retry_max_tokens: int = Field(
         4096, ge=16, description="an answer that was cut off is asked again with twice max_tokens, up to this"

@@ -25,6 +25,7 @@ from text2graph_dagster.teachers.servers import Server, Servers
 KEY_VARIABLE = "TEXT2GRAPH_API_KEY"
 NO_KEY = "none"  # servers of one's own ask for no key, the client insists on one
 CONNECT_SECONDS = 10.0
+TRIES_IN_VAIN = 3  # to reach servers of which none has ever answered: a wrong address is told soon
 
 Item = TypeVar("Item")
 
@@ -39,7 +40,7 @@ class EndpointSettings:
     max_tokens: int = 1024
     timeout_seconds: float = 120.0
     concurrency: int = 64  # at most; see pace.py
-    retries: int = 5  # of a call that meets an overload or a fault
+    retries: int = 8  # of a call that meets an overload or a fault: a minute's quota is over by then
     backoff_seconds: float = 0.5
     retry_max_tokens: int = 4096  # an answer that was cut off is asked once more with twice the budget, up to this
     more_base_urls: tuple[str, ...] = ()  # serve the same model and share the load
@@ -80,6 +81,7 @@ class Endpoint:
         self.settings = settings
         self._key = os.environ.get(KEY_VARIABLE) or NO_KEY
         self._chance = random.Random(0)  # spreads calls; nothing that is kept depends on it
+        self._answered = False  # whether any server ever did
         servers = [Server(url, Pace(settings.concurrency)) for url in urls]
         self._servers = Servers(servers, settings.concurrency, time.monotonic)
 
@@ -181,7 +183,7 @@ class Endpoint:
                 final = fault
             finally:
                 server.in_flight -= 1
-            if not final.passes:
+            if not final.passes or (attempt >= TRIES_IN_VAIN - 1 and not final.reached and not self._answered):
                 break
             if attempt < settings.retries:
                 await asyncio.sleep(back_off(attempt, settings.backoff_seconds, final.wait, self._chance))
@@ -208,6 +210,7 @@ class Endpoint:
             if fault.passes and fault.resting:
                 server.failed(now)
             raise fault from None
+        self._answered = True
         server.succeeded()
         server.pace.answered(asked_at, time.monotonic(), completion.completion_tokens)
         return self._masked(completion)
@@ -223,7 +226,7 @@ class Endpoint:
 def _check(url: str) -> None:
     """Refuse an address that cannot work, without repeating a password in it."""
     parts = urlsplit(url)
-    if parts.username or parts.password:
-        raise UserError(f"A base_url holds a user name or password: take it out, and set {KEY_VARIABLE} instead.")
+    if parts.username or parts.password or parts.query:
+        raise UserError(f"A base_url holds a password or a query: take it out, and set {KEY_VARIABLE} instead.")
     if parts.scheme not in ("http", "https"):
         raise UserError(f"{url!r} is no http(s) address: set `base_url`, as in http://127.0.0.1:8000/v1.")

@@ -45,6 +45,8 @@ def explain(error: Exception, url: str, model: str, key_variable: str) -> FaultE
         return _by_status(error.status_code, error.code, type(error).__name__, retry_after(error.response.headers), url)
     if isinstance(error, BrokenResponseError):
         return FaultError(str(error), resting=False)
+    if isinstance(error, UnicodeEncodeError):
+        return FaultError("the passage is no Unicode text", passes=False)
     if isinstance(error, openai.OpenAIError | ValueError):  # a body that is no JSON, or half of one
         return FaultError("the response is no JSON", resting=False)
     return FaultError(type(error).__name__, passes=False)  # a mistake of ours: other questions may still be answered

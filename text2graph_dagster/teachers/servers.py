@@ -59,5 +59,5 @@ class Servers:
             now = self.clock()
             awake = [server for server in self.servers if server.rests_until <= now]
             if awake:
-                return min(awake, key=lambda server: server.load)
+                return min(awake, key=lambda server: (server.load, server.failures))
             await asyncio.sleep(max(0.01, min(server.rests_until for server in self.servers) - now))

@@ -134,7 +134,22 @@ def test_a_server_that_is_away_is_done_without() -> None:
     assert sum(heard.answered.values()) == 60
 
 
-@pytest.mark.parametrize("url", ["http://me:secret@127.0.0.1/v1", "https://token@127.0.0.1/v1"])
+def test_a_wrong_address_is_told_soon_though_calls_are_tried_often() -> None:
+    with pytest.raises(UserError, match="Nobody answers"):
+        list(ChatTeacher(fast("http://127.0.0.1:9/v1", retries=500)).answer(passages(20)))
+
+
+def test_a_passage_that_cannot_be_sent_fails_alone() -> None:
+    broken = Request("broken", "half a letter: \ud800", "en", passages(1)[0].ontology)
+    with chat_server.serving() as heard:
+        answers = {a.passage_id: a for a in ChatTeacher(fast(heard.url)).answer([broken, *passages(3)])}
+    assert (answers["broken"].status, answers["broken"].reason) == ("failed", "the passage is no Unicode text")
+    assert [answers[f"p{i}"].status for i in range(3)] == ["ok"] * 3
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:secret@127.0.0.1/v1", "https://token@127.0.0.1/v1", "https://127.0.0.1/v1?key=secret"]
+)
 def test_an_address_with_a_password_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(UserError) as told:
         ChatTeacher(fast("http://127.0.0.1:9/v1", more_base_urls=(url,)))
