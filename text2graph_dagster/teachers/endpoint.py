@@ -28,6 +28,7 @@ CONNECT_SECONDS = 10.0
 TRIES_IN_VAIN = 3  # to reach servers of which none has ever answered: a wrong address is told soon
 
 Item = TypeVar("Item")
+Result = tuple[Item, str, Completion]  # an item, its prompt, what came back
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Endpoint:
         servers = [Server(url, Pace(settings.concurrency)) for url in urls]
         self._servers = Servers(servers, settings.concurrency, time.monotonic)
 
-    def complete_all(self, items: Iterable[Item], asking: Asking[Item]) -> Iterator[tuple[Item, str, Completion]]:
+    def complete_all(self, items: Iterable[Item], asking: Asking[Item]) -> Iterator[Result[Item]]:
         """Yield (item, its prompt, its completion) as they come; an item is taken when there is a place for it.
 
         Raises:
@@ -94,19 +95,17 @@ class Endpoint:
         """
         results = self._results(items, asking)
 
-        async def following() -> tuple[Item, str, Completion] | None:
+        async def following() -> Result[Item] | None:
             return await anext(results, None)
 
         with asyncio.Runner() as runner:  # at its end, whatever the reason, what is under way is called off
             while (result := runner.run(following())) is not None:
                 yield result
 
-    async def _results(
-        self, items: Iterable[Item], asking: Asking[Item]
-    ) -> AsyncIterator[tuple[Item, str, Completion]]:
+    async def _results(self, items: Iterable[Item], asking: Asking[Item]) -> AsyncIterator[Result[Item]]:
         source, watch = iter(items), Watch(", ".join(server.url for server in self._servers.servers))
-        done: asyncio.Queue[asyncio.Task[tuple[Item, str, Completion]]] = asyncio.Queue()
-        tasks: set[asyncio.Task[tuple[Item, str, Completion]]] = set()
+        done: asyncio.Queue[asyncio.Task[Result[Item]]] = asyncio.Queue()
+        tasks: set[asyncio.Task[Result[Item]]] = set()
         last: Completion | None = None
         self._open()
         try:
@@ -123,6 +122,12 @@ class Endpoint:
                 watch.see(last)
                 yield item, prompt, last
             watch.end(last)
+        except UserError:
+            while not done.empty():  # what came at the same moment was paid for
+                task = done.get_nowait()
+                if task.exception() is None:
+                    yield task.result()
+            raise
         finally:
             for task in tasks:
                 task.cancel()
@@ -142,7 +147,7 @@ class Endpoint:
                 max_retries=0,
             )
 
-    async def _ask(self, item: Item, asking: Asking[Item]) -> tuple[Item, str, Completion]:
+    async def _ask(self, item: Item, asking: Asking[Item]) -> Result[Item]:
         """Return the answer to one item; one that was cut off or refused is asked for once more, with more room."""
         prompt, schema, seed = asking.prompt(item), asking.schema(item), asking.seed(item)
         first = await self._try(self._body(prompt, schema, seed, self.settings.max_tokens))

@@ -16,7 +16,8 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers import faults
 from text2graph_dagster.teachers.budget import Budget
 from text2graph_dagster.teachers.chat import ChatTeacher
-from text2graph_dagster.teachers.endpoint import KEY_VARIABLE
+from text2graph_dagster.teachers.completion import Completion
+from text2graph_dagster.teachers.endpoint import KEY_VARIABLE, Asking, Endpoint, Result
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import Request
 
@@ -116,6 +117,22 @@ def test_who_stops_listening_stops_the_asking() -> None:
         answers.close()  # type: ignore[attr-defined]
         asked = sum(heard.asked.values()) + heard.under_way
     assert asked < 15
+
+
+def test_what_came_together_with_the_end_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(self: Endpoint, item: int, asking: Asking[int]) -> Result[int]:
+        if item == 1:
+            raise UserError("The end.")
+        return item, "?", Completion("!")
+
+    monkeypatch.setattr(Endpoint, "_ask", ask)
+    kept: list[int] = []
+    asking: Asking[int] = Asking(str, lambda _: None, lambda _: 0)
+    with pytest.raises(UserError, match=r"The end\."):
+        for item, _, _ in Endpoint(fast("http://127.0.0.1:9/v1")).complete_all(range(100), asking):
+            kept.append(item)
+    assert kept[:3] == [0, 2, 3]
+    assert len(kept) <= 5
 
 
 def test_several_servers_share_the_load() -> None:
