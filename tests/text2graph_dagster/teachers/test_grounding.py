@@ -1,10 +1,13 @@
 """What a teacher did not quite copy is found where there is one place it can mean, and else dropped."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
 
-from text2graph_dagster.decoding import ground, legalise
-from text2graph_dagster.graph import ParsedGraph, Span
-from text2graph_dagster.teachers.grounding import ground_fuzzily
+from text2graph_dagster.decoding import fold, ground, legalise
+from text2graph_dagster.graph import ParsedGraph, Span, occurrences
+from text2graph_dagster.teachers.grounding import CHARACTERS_PER_EDIT, ground_fuzzily
 
 TEXT = "In 1986 José Álvarez joined Björn O’Neill & Sons of Gothenburg; the Treaty of 1987 followed."
 
@@ -77,3 +80,25 @@ def test_a_student_is_not_forgiven() -> None:
     assert ground("Gothenberg", TEXT) is None
     legal = legalise(ParsedGraph((("Gothenberg", "city"),), ()), TEXT, ["city"], [])
     assert (legal.graph.entities, legal.dropped["ungrounded_entity"]) == ((), 1)
+
+
+WORDS = st.lists(
+    st.sampled_from(["Ana", "Berg", "Gothenburg", "1986", "O’Neill", "外交部", "and", "Álvarez"]), min_size=1
+)
+
+
+@given(WORDS, st.data())
+@settings(max_examples=200, deadline=None)
+def test_what_is_found_stands_there_and_is_near(words: list[str], data: st.DataObject) -> None:
+    text = " ".join(words)
+    start = data.draw(st.integers(0, len(text) - 1))
+    surface = text[start : data.draw(st.integers(start + 1, len(text)))]
+    at, char = data.draw(st.integers(0, len(surface))), data.draw(st.sampled_from(["", "x", "7", " ", "’"]))
+    written = surface[:at] + char + surface[at + data.draw(st.integers(0, 1)) :]
+    found = ground_fuzzily(written, text)
+    if found is not None:
+        assert found.mentions == occurrences(found.surface, text) != ()
+        near, allowed = Levenshtein.distance(fold(found.surface), fold(written)), len(written) // CHARACTERS_PER_EDIT
+        assert near <= allowed
+    if exact := ground(written, text):
+        assert found == exact
