@@ -99,7 +99,8 @@ class Endpoint:
             return await anext(results, None)
 
         with asyncio.Runner() as runner:  # at its end, whatever the reason, what is under way is called off
-            while (result := runner.run(following())) is not None:
+            loop = runner.get_loop()  # `runner.run` would change the process's signal handlers for every answer
+            while (result := loop.run_until_complete(following())) is not None:
                 yield result
 
     async def _results(self, items: Iterable[Item], asking: Asking[Item]) -> AsyncIterator[Result[Item]]:
