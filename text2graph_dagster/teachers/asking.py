@@ -19,7 +19,8 @@ A = TypeVar("A", Answer, ReasoningAnswer)
 Q = TypeVar("Q", Request, ReasoningRequest)
 Item = TypeVar("Item")
 
-BATCH = 4096  # requests handed to a teacher at once, rows looked up or recorded at once
+BATCH = 4096  # requests handed to a teacher at once, and recorded at once
+LOOK_UP = 32_768  # calls that the ledger is asked for at once
 PREVIEW = 16  # calls by which a run's tokens, cost and time are judged before it goes on
 PREVIEW_SHARE = 0.25  # no preview where it would be more than this share of the calls
 LOG_SECONDS = 5.0
@@ -129,7 +130,7 @@ class Desk(Generic[Q, A]):
         found: dict[str, A] = {}
         open_: dict[str, Q] = {}
         unique = dict(zip(self.keys, self.requests, strict=True))
-        for part in _slices(list(unique), BATCH):
+        for part in _slices(list(unique), LOOK_UP):
             known = ledger.known(part)
             for key in part:
                 if key in known:
