@@ -53,8 +53,18 @@ class WarehouseLedger:
         return {row["call_key"]: row for row in self.warehouse.read(sql, [list(keys)]).iter_rows(named=True)}
 
     def jot(self, row: Mapping[str, Any]) -> None:
-        """Keep this call from being lost if the process is killed before it is recorded."""
-        self._journal.jot(row)
+        """Keep this call from being lost if the process is killed before it is recorded.
+
+        Raises:
+            UserError: there is no space left, or the folder cannot be written.
+        """
+        try:
+            self._journal.jot(row)
+        except OSError as error:
+            raise UserError(
+                f"{self._journal.folder} cannot be written ({error.strerror}): free some space, or point "
+                "TEXT2GRAPH_HOME to a folder that you may write to, then run again."
+            ) from None
 
     def record(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep these calls; when it returns they are on disk."""

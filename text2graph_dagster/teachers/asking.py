@@ -5,7 +5,8 @@ that had not reached it or were not jotted down at that moment: at most one for 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
@@ -111,13 +112,14 @@ class Desk(Generic[Q, A]):
         for number, batch in enumerate(_batches(open_)):
             rows: list[Row] = []
             try:
-                for key, answer in self.answers(batch, tally):
-                    found[key] = self.lighten(answer)
-                    if answer.status != "failed":
-                        rows.append(self.row(key, answer))
-                        if answer.request:  # what is asked of nobody outside is answered again for nothing
-                            ledger.jot(rows[-1])
-                    report.progress()
+                with closing(self.answers(batch, tally)) as answers:  # what is under way is called off before the rest
+                    for key, answer in answers:
+                        found[key] = self.lighten(answer)
+                        if answer.status != "failed":
+                            rows.append(self.row(key, answer))
+                            if answer.request:  # what is asked of nobody outside is answered again for nothing
+                                ledger.jot(rows[-1])
+                        report.progress()
             finally:  # whatever interrupts the run, what was answered is kept
                 if rows:
                     ledger.record(rows)
@@ -139,7 +141,7 @@ class Desk(Generic[Q, A]):
                     open_[key] = unique[key]
         return found, open_
 
-    def answers(self, batch: Mapping[str, Q], tally: Tally) -> Iterator[tuple[str, A]]:
+    def answers(self, batch: Mapping[str, Q], tally: Tally) -> Generator[tuple[str, A]]:
         """Yield exactly one answer per request, whatever the teacher does: trouble becomes a failed answer."""
         waiting = {self.request_slot(request): key for key, request in batch.items()}
         offer = _Offer(list(batch.values()), tally)

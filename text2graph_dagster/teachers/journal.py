@@ -22,7 +22,7 @@ class Journal:
     """One writer's file in `folder`, made with the first row."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._path: Path | None = None
         self._lock: FileLock | None = None
         self._file = -1
@@ -44,7 +44,7 @@ class Journal:
 
     def left(self) -> Iterator[list[dict[str, Any]]]:
         """Yield what writers that are gone have left, file by file; each is deleted when the next one is asked for."""
-        for path in sorted(self._folder.glob("*.jsonl")):
+        for path in sorted(self.folder.glob("*.jsonl")):
             lock = FileLock(f"{path}.lock", timeout=0)
             try:
                 lock.acquire()
@@ -61,8 +61,8 @@ class Journal:
             _remove(path, lock)
 
     def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._path = self._folder / f"{uuid.uuid4().hex}.jsonl"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._path = self.folder / f"{uuid.uuid4().hex}.jsonl"
         self._lock = FileLock(f"{self._path}.lock", timeout=0)
         self._lock.acquire()  # before the file is there for others to see
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

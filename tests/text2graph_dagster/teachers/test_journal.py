@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.journal import Journal
 
 
@@ -44,6 +47,15 @@ def test_rows_that_could_not_be_recorded_stay(tmp_path: Path) -> None:
     next(reading)
     reading.close()  # as an error of whoever records them would
     assert list(Journal(tmp_path).left()) == [[{"a": 1}]]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    from resources.models import WarehouseLedger
+    from resources.warehouse import Warehouse
+
+    (tmp_path / "calls").write_text("a file stands where the folder belongs")
+    with pytest.raises(UserError, match=r"calls cannot be written \(File exists\)"):
+        WarehouseLedger(Warehouse(path=str(tmp_path / "w.duckdb"))).jot({"call_key": "a"})
 
 
 def test_any_text_can_be_kept(tmp_path: Path) -> None:
