@@ -11,13 +11,12 @@ from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_m
 from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
 from resources.home import Home
-from resources.models import ReasonerResource, WarehouseLedger
+from resources.models import ReasonerResource, WarehouseLedger, budget
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph import from_rows
-from text2graph_dagster.progress import log_progress
 from text2graph_dagster.reasoning.verdicts import verify_all
 from text2graph_dagster.teachers.ledger import Asked, ask_reasoner
 from text2graph_dagster.teachers.protocol import ReasoningAnswer, ReasoningRequest
@@ -58,8 +57,9 @@ def cot_traces(
             )
             for row in warehouse.read(GRAPHS, [corpus]).iter_rows(named=True)
         ]
-        author = reasoner.build(settings.load().reasoner)
-        asked = ask_reasoner(author, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
+        config = settings.load().reasoner
+        author = reasoner.build(config)
+        asked = ask_reasoner(author, requests, WarehouseLedger(warehouse), context.log.info, budget(config))
         traces, refused = _tables(corpus, requests, asked, home.verdicts / corpus)
         counts = {
             "graphs_in": len(requests),
@@ -77,6 +77,7 @@ def cot_traces(
             metadata={
                 **table_metadata(warehouse, "cot_traces", corpus),
                 "accounting": counts_table({**counts, "calls_made": asked.made}),
+                "calls": counts_table(asked.figures),
             },
             data_version=dg.DataVersion(warehouse.version("cot_traces", corpus)),
         )

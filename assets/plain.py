@@ -64,7 +64,7 @@ def log_counts(context: dg.AssetExecutionContext, counts: Mapping[str, int]) -> 
     context.log.info(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items() if count))
 
 
-def counts_table(counts: Mapping[str, int]) -> dg.TableMetadataValue:
+def counts_table(counts: Mapping[str, float]) -> dg.TableMetadataValue:
     """Return counts as a small table for the UI."""
     return dg.MetadataValue.table([dg.TableRecord({"what": name, "count": n}) for name, n in counts.items()])
 

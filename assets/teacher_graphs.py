@@ -11,14 +11,13 @@ from assets.partitions import corpora
 from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import accounting, raw_corpus
 from resources.home import Home
-from resources.models import TeacherResource, WarehouseLedger, broken_facts
+from resources.models import TeacherResource, WarehouseLedger, broken_facts, budget, dropped_items
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import KNOWLEDGE_BASE, ONTOLOGY, open_corpus
 from text2graph_dagster.graph import from_rows, to_rows
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.progress import log_progress
 from text2graph_dagster.teachers.knowledge import BrokenLine
 from text2graph_dagster.teachers.ledger import Asked, ask_teacher
 from text2graph_dagster.teachers.protocol import Answer, Request
@@ -35,7 +34,7 @@ FROM raw_corpus WHERE corpus = ? AND duplicate_of IS NULL GROUP BY passage_id OR
     group_name="data",
     kinds={"duckdb"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     pool="gpu",
 )
 def teacher_graphs(
@@ -55,9 +54,9 @@ def teacher_graphs(
             for sample in range(config.samples)
         ]
         guide = teacher.for_corpus(folder, config)
-        asked = ask_teacher(guide, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
+        asked = ask_teacher(guide, requests, WarehouseLedger(warehouse), context.log.info, budget(config))
         graphs, refused = _tables(corpus, asked)
-        broken = broken_facts(guide)
+        broken, dropped = broken_facts(guide), dropped_items(guide)
         # What is asked more than once is counted by passage: the first sample is the one that is taught.
         passages, graphed = len({r.passage_id for r in requests}), graphs.filter(sample=0).height
         counts = {
@@ -83,7 +82,12 @@ def teacher_graphs(
         )
         log_counts(context, counts)
         return dg.MaterializeResult(
-            metadata={**table_metadata(warehouse, "teacher_graphs", corpus), "accounting": counts_table(counts)},
+            metadata={
+                **table_metadata(warehouse, "teacher_graphs", corpus),
+                "accounting": counts_table(counts),
+                "calls": counts_table(asked.figures),
+                **({"items_dropped": counts_table(dropped)} if dropped else {}),
+            },
             data_version=dg.DataVersion(warehouse.version("teacher_graphs", corpus)),
         )
 

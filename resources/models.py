@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,8 +15,10 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.reasoning.chat import ChatReasoner
 from text2graph_dagster.reasoning.compose import ComposedReasoner
 from text2graph_dagster.settings import ReasonerSettings, TeacherSettings
+from text2graph_dagster.teachers.budget import Budget
 from text2graph_dagster.teachers.chat import ChatTeacher
 from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.journal import Journal
 from text2graph_dagster.teachers.knowledge import BrokenLine
 from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
 from text2graph_dagster.teachers.protocol import Reasoner, Teacher
@@ -25,19 +29,49 @@ def _endpoint(settings: TeacherSettings | ReasonerSettings) -> EndpointSettings:
     return EndpointSettings(**settings.model_dump(include=names))
 
 
+def budget(settings: TeacherSettings | ReasonerSettings) -> Budget:
+    """Return what a run may spend on calls."""
+    names = {field.name for field in fields(Budget)}
+    return Budget(**settings.model_dump(include=names))
+
+
 @dataclass(frozen=True)
 class WarehouseLedger:
     """The table teacher_calls behind the protocol `text2graph_dagster.teachers.ledger.Ledger`."""
 
     warehouse: Warehouse
 
+    @cached_property
+    def _journal(self) -> Journal:
+        return Journal(Path(self.warehouse.path).parent / "calls")
+
     def known(self, keys: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-        """Return the recorded calls among `keys`, by key."""
-        sql = "SELECT * FROM teacher_calls WHERE call_key IN (SELECT unnest(?))"
+        """Return the recorded calls among `keys`, by key, those too that a killed run had only jotted down."""
+        for rows in self._journal.left():
+            self._write(rows)
+        sql = "SELECT * EXCLUDE (request) FROM teacher_calls WHERE call_key IN (SELECT unnest(?))"
         return {row["call_key"]: row for row in self.warehouse.read(sql, [list(keys)]).iter_rows(named=True)}
+
+    def jot(self, row: Mapping[str, Any]) -> None:
+        """Keep this call from being lost if the process is killed before it is recorded.
+
+        Raises:
+            UserError: there is no space left, or the folder cannot be written.
+        """
+        try:
+            self._journal.jot(row)
+        except OSError as error:
+            raise UserError(
+                f"{self._journal.folder} cannot be written ({error.strerror}): free some space, or point "
+                "TEXT2GRAPH_HOME to a folder that you may write to, then run again."
+            ) from None
 
     def record(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep these calls; when it returns they are on disk."""
+        self._write(rows)
+        self._journal.clear()
+
+    def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             self.warehouse.record("teacher_calls", pl.DataFrame([dict(row) for row in rows], infer_schema_length=None))
 
@@ -45,6 +79,11 @@ class WarehouseLedger:
 def broken_facts(teacher: Teacher) -> list[BrokenLine]:
     """Return the lines of the teacher's knowledge base that could not be read, if it has one."""
     return teacher.broken if isinstance(teacher, KnowledgeBaseTeacher) else []
+
+
+def dropped_items(teacher: Teacher) -> dict[str, int]:
+    """Return how many items of a model's answers are in no graph, by reason; nothing for other teachers."""
+    return dict(getattr(teacher, "dropped", {}))
 
 
 class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -6,7 +6,7 @@ user gets, what is scored first, and what the rewards look at. Nothing is repair
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,21 +40,26 @@ class Grounded:
     mentions: tuple[Span, ...]
 
 
+Finder = Callable[[str, str], Grounded | None]  # where does this surface stand in that passage?
+
+
 def legalise(
     parsed: ParsedGraph,
     text: str,
     entity_types: Collection[str],
     relation_types: Collection[str],
     ontology: Ontology | None = None,
+    find: Finder | None = None,
 ) -> Legal:
     """Return the legal part of an answer about the passage `text`, grounded, and the number of dropped items by reason.
 
     An entity's text becomes the passage's own surface and its mentions are all its places there. A relation names its
     ends by text: where one text is two entities (a person and a city), the first pair that the ontology's signatures
-    allow is taken. A symmetric relation is kept once, from the end mentioned first.
+    allow is taken. A symmetric relation is kept once, from the end mentioned first. `find` is `ground` for a student;
+    a teacher's surfaces may be looked for with more patience.
     """
     dropped = dict.fromkeys(DROP_REASONS, 0)
-    entities, names = _legal_entities(parsed, text, set(entity_types), dropped)
+    entities, names = _legal_entities(parsed, text, set(entity_types), dropped, find or ground)
     relations: dict[Relation, None] = {}
     wanted = set(relation_types)
     for head, kind, tail in parsed.relations:
@@ -76,7 +81,7 @@ def legalise(
 
 
 def _legal_entities(
-    parsed: ParsedGraph, text: str, wanted: Collection[str], dropped: dict[str, int]
+    parsed: ParsedGraph, text: str, wanted: Collection[str], dropped: dict[str, int], find: Finder
 ) -> tuple[tuple[Entity, ...], dict[str, list[Entity]]]:
     """Return the legal entities, and the same by folded text."""
     kept: dict[tuple[str, str], Entity] = {}
@@ -84,14 +89,14 @@ def _legal_entities(
     for written, kind in parsed.entities:
         if kind not in wanted:
             dropped["unrequested_entity_type"] += 1
-        elif (place := ground(written, text)) is None:
+        elif (place := find(written, text)) is None:
             dropped["ungrounded_entity"] += 1
-        elif (place.surface, kind) in kept:
-            dropped["duplicate_entity"] += 1
         else:
-            entity = Entity(len(kept), place.surface, kind, place.mentions)
-            kept[place.surface, kind] = entity
-            names.setdefault(fold(place.surface), []).append(entity)
+            dropped["duplicate_entity"] += (place.surface, kind) in kept
+            entity = kept.setdefault((place.surface, kind), Entity(len(kept), place.surface, kind, place.mentions))
+            for name in dict.fromkeys((fold(place.surface), fold(written))):  # a relation's end is written either way
+                if entity not in names.setdefault(name, []):
+                    names[name].append(entity)
     return tuple(kept.values()), names
 
 

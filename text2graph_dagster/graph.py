@@ -286,7 +286,7 @@ def occurrences(surface: str, text: str) -> tuple[Span, ...]:
     start = text.find(surface)
     while start != -1:
         end = start + len(surface)
-        if _is_boundary(text, start) and _is_boundary(text, end):
+        if is_boundary(text, start) and is_boundary(text, end):
             spans.append(Span(start, end))
             start = text.find(surface, end)
         else:
@@ -294,7 +294,7 @@ def occurrences(surface: str, text: str) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _is_boundary(text: str, at: int) -> bool:
+def is_boundary(text: str, at: int) -> bool:
     """Tell whether a word could begin or end at offset `at`; scripts without spaces have a boundary everywhere."""
     if at <= 0 or at >= len(text):
         return True

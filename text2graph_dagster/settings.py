@@ -52,7 +52,22 @@ class CorpusSettings(_Section):
     near_duplicate_jaccard: float = Field(0.8, gt=0, le=1, description="similarity of 5-character shingles")
 
 
-class TeacherSettings(_Section):
+class _CallSettings(_Section):
+    """How a model behind an endpoint is asked, and what that may cost in one run."""
+
+    more_base_urls: tuple[str, ...] = Field((), description="endpoints that serve the same model and share the load")
+    retries: int = Field(8, ge=0, description="tries after the first of a call that meets an overload or a fault")
+    backoff_seconds: float = Field(0.5, ge=0, description="wait before the first of them, then twice as long each time")
+    retry_max_tokens: int = Field(
+        4096, ge=16, description="an answer that was cut off is asked again with twice max_tokens, up to this"
+    )
+    prompt_price: float = Field(0.0, ge=0, description="price of a million tokens sent, in any one currency")
+    completion_price: float = Field(0.0, ge=0, description="price of a million tokens received")
+    max_tokens_total: int | None = Field(None, ge=1, description="a run stops before it takes more tokens")
+    max_cost: float | None = Field(None, gt=0, description="a run stops before it costs more")
+
+
+class TeacherSettings(_CallSettings):
     """teacher_graphs: who writes the graphs. The endpoint's key comes from the environment only."""
 
     kind: Literal["knowledge_base", "chat"] = "knowledge_base"
@@ -61,11 +76,11 @@ class TeacherSettings(_Section):
     temperature: float = Field(0.0, ge=0)
     max_tokens: int = Field(1024, ge=16)
     timeout_seconds: float = Field(120.0, gt=0)
-    concurrency: int = Field(8, ge=1)
+    concurrency: int = Field(64, ge=1, description="calls under way at once, at most; begins low")
     samples: int = Field(1, ge=1, description="graphs asked for per passage")
 
 
-class ReasonerSettings(_Section):
+class ReasonerSettings(_CallSettings):
     """cot_traces: who writes the thinking."""
 
     kind: Literal["composed", "chat"] = "composed"
@@ -74,7 +89,7 @@ class ReasonerSettings(_Section):
     temperature: float = Field(0.6, ge=0)
     max_tokens: int = Field(2048, ge=16)
     timeout_seconds: float = Field(300.0, gt=0)
-    concurrency: int = Field(8, ge=1)
+    concurrency: int = Field(64, ge=1, description="calls under way at once, at most; begins low")
 
 
 class DenoiseSettings(_Section):

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from text2graph_dagster import prompts
 from text2graph_dagster.graph import serialise
 from text2graph_dagster.reasoning.places import Places
-from text2graph_dagster.teachers.endpoint import Endpoint, EndpointSettings
+from text2graph_dagster.teachers.delimiting import as_data
+from text2graph_dagster.teachers.endpoint import Asking, Endpoint, EndpointSettings
 from text2graph_dagster.teachers.protocol import Parameters, ReasoningAnswer, ReasoningRequest
 
 
@@ -35,9 +36,8 @@ class ChatReasoner:
         Raises:
             UserError: the endpoint refuses the key or does not know the model.
         """
-        for request, prompt, done in self._endpoint.complete_all(
-            requests, build_reasoning_prompt, lambda _: None, lambda _: 0
-        ):
+        asking: Asking[ReasoningRequest] = Asking(build_reasoning_prompt, lambda _: None, lambda _: 0)
+        for request, prompt, done in self._endpoint.complete_all(requests, asking):
             yield ReasoningAnswer(
                 request.passage_id,
                 done.text.split("</think>")[-1].strip(),  # a thinking model's own thinking is not the rationale
@@ -57,9 +57,9 @@ def build_reasoning_prompt(request: ReasoningRequest) -> str:
     return prompts.fill(
         request.language,
         "reason",
-        text=request.text,
-        sentences=[request.text[span.start : span.end] for span in places.spans],
+        text=as_data(request.text),
+        sentences=[as_data(request.text[span.start : span.end]) for span in places.spans],
         entity_types=request.ontology.entity_types,
         relation_types=request.ontology.relation_types,
-        graph=serialise(request.graph),
+        graph=as_data(serialise(request.graph)),
     )

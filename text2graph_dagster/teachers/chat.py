@@ -6,19 +6,26 @@ from typing import Any
 
 from text2graph_dagster import prompts
 from text2graph_dagster.dataset.instructions import render
-from text2graph_dagster.decoding import legalise
+from text2graph_dagster.decoding import DROP_REASONS, legalise
 from text2graph_dagster.graph import Graph, GraphParseError, parse
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.teachers.endpoint import Completion, Endpoint, EndpointSettings
+from text2graph_dagster.teachers.completion import Completion
+from text2graph_dagster.teachers.delimiting import as_data
+from text2graph_dagster.teachers.endpoint import Asking, Endpoint, EndpointSettings
+from text2graph_dagster.teachers.grounding import ground_fuzzily
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
 
 class ChatTeacher:
-    """A model that is shown the passage and the allowed types, and answers with a graph."""
+    """A model that is shown the passage and the allowed types, and answers with a graph.
+
+    `dropped` counts, by reason, the items of all answers read so far that are in no graph.
+    """
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._endpoint = Endpoint(settings)
         self.name = f"chat:{settings.model}"
+        self.dropped = dict.fromkeys(DROP_REASONS, 0)
 
     @property
     def prompt_version(self) -> str:
@@ -35,9 +42,8 @@ class ChatTeacher:
         Raises:
             UserError: the endpoint refuses the key or does not know the model.
         """
-        for request, prompt, completion in self._endpoint.complete_all(
-            requests, build_prompt, lambda r: graph_schema(r.ontology), lambda r: r.sample
-        ):
+        asking: Asking[Request] = Asking(build_prompt, lambda r: graph_schema(r.ontology), lambda r: r.sample)
+        for request, prompt, completion in self._endpoint.complete_all(requests, asking):
             yield self._judge(request, prompt, completion)
 
     def read(self, raw: str, request: Request) -> Graph:
@@ -47,7 +53,10 @@ class ChatTeacher:
             GraphParseError: the answer holds no readable graph.
         """
         ontology = request.ontology
-        legal = legalise(parse(raw), request.text, ontology.entity_names, ontology.relation_names, ontology)
+        types = (ontology.entity_names, ontology.relation_names)
+        legal = legalise(parse(raw), request.text, *types, ontology, ground_fuzzily)
+        for why, count in legal.dropped.items():
+            self.dropped[why] += count
         relations = tuple(replace(relation, provenance=self.name) for relation in legal.graph.relations)
         return Graph(legal.graph.entities, relations)
 
@@ -76,7 +85,8 @@ class ChatTeacher:
 def build_prompt(request: Request) -> str:
     """Return the message: the allowed types described, the form of the answer, the passage between marks."""
     ontology = request.ontology
-    return render(request.text, ontology.entity_names, ontology.relation_names, ontology, "extract", request.language)
+    types = (ontology.entity_names, ontology.relation_names)
+    return render(as_data(request.text), *types, ontology, "extract", request.language)
 
 
 def graph_schema(ontology: Ontology) -> dict[str, Any]:

@@ -4,15 +4,14 @@ A call's key is a digest of everything that its answer depends on, so a re-run, 
 what is new. A call that nobody answered (status "failed") is not recorded: the next run asks it again.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
-from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import GraphParseError, serialise
 from text2graph_dagster.identity import digest, digest_json
-from text2graph_dagster.progress import Progress
+from text2graph_dagster.teachers.asking import Asked, Desk, Ledger, Log, Row
+from text2graph_dagster.teachers.budget import Budget
 from text2graph_dagster.teachers.protocol import (
     Answer,
     Parameters,
@@ -23,33 +22,7 @@ from text2graph_dagster.teachers.protocol import (
     Teacher,
 )
 
-Row = dict[str, Any]
-A = TypeVar("A", Answer, ReasoningAnswer)
-Q = TypeVar("Q", Request, ReasoningRequest)
-
-BATCH = 2048  # requests handed to a teacher at once
-FLUSH_SECONDS = 5.0  # a kill loses at most the answers of so many seconds
-
-
-class Ledger(Protocol):
-    """Where calls are kept: rows of the table teacher_calls."""
-
-    def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
-        """Return the recorded rows of those keys that are there, by key."""
-        ...
-
-    def record(self, rows: Sequence[Row]) -> None:
-        """Keep these rows; when it returns they are safe."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Asked(Generic[A]):
-    """One answer per request, in their order, the call key of each, and how many calls were made for them."""
-
-    answers: list[A]
-    keys: list[str]
-    made: int
+__all__ = ["Asked", "Ledger", "Row", "ask_reasoner", "ask_teacher", "call_key"]
 
 
 def call_key(
@@ -66,9 +39,15 @@ def call_key(
 
 
 def ask_teacher(
-    teacher: Teacher, requests: Sequence[Request], ledger: Ledger, progress: Progress | None = None
+    teacher: Teacher,
+    requests: Sequence[Request],
+    ledger: Ledger,
+    log: Log | None = None,
+    budget: Budget | None = None,
 ) -> Asked[Answer]:
     """Return an answer for every request; only calls that the ledger does not know are made.
+
+    `log` hears how it goes: a forecast from the first calls, then a line every few seconds.
 
     Raises:
         UserError: the teacher cannot go on (a budget is spent, its configuration is wrong).
@@ -99,12 +78,19 @@ def ask_teacher(
     def fail(request: Request, reason: str) -> Answer:
         return Answer(request.passage_id, request.sample, None, "", "failed", reason)
 
-    desk = _Desk("teacher", teacher, requests, keys, _slot, _slot, lambda a: a.raw, recall, fail)
-    return desk.ask(ledger, progress)
+    def lighten(answer: Answer) -> Answer:
+        return replace(answer, raw="", request="")
+
+    desk = Desk("teacher", teacher, requests, keys, _slot, _slot, lambda a: a.raw, recall, fail, lighten)
+    return desk.ask(ledger, log, budget or Budget())
 
 
 def ask_reasoner(
-    reasoner: Reasoner, requests: Sequence[ReasoningRequest], ledger: Ledger, progress: Progress | None = None
+    reasoner: Reasoner,
+    requests: Sequence[ReasoningRequest],
+    ledger: Ledger,
+    log: Log | None = None,
+    budget: Budget | None = None,
 ) -> Asked[ReasoningAnswer]:
     """Return a rationale for every request; only calls that the ledger does not know are made.
 
@@ -134,8 +120,11 @@ def ask_reasoner(
     def slot(item: ReasoningRequest | ReasoningAnswer) -> tuple[str, int]:
         return item.passage_id, 0
 
-    desk = _Desk("reasoner", reasoner, requests, keys, slot, slot, lambda a: a.rationale, recall, fail)
-    return desk.ask(ledger, progress)
+    def lighten(answer: ReasoningAnswer) -> ReasoningAnswer:
+        return replace(answer, request="")
+
+    desk = Desk("reasoner", reasoner, requests, keys, slot, slot, lambda a: a.rationale, recall, fail, lighten)
+    return desk.ask(ledger, log, budget or Budget())
 
 
 def _slot(item: Request | Answer) -> tuple[str, int]:
@@ -149,84 +138,3 @@ def _evidence(request: ReasoningRequest) -> str:
 
 def _costs(row: Row) -> tuple[int, int, float, float]:
     return row["prompt_tokens"], row["completion_tokens"], row["cost"], row["seconds"]
-
-
-@dataclass(frozen=True)
-class _Desk(Generic[Q, A]):
-    """The one way in which questions are asked, whoever is asked."""
-
-    kind: str
-    who: Any  # Teacher or Reasoner
-    requests: Sequence[Q]
-    keys: Sequence[str]
-    request_slot: Callable[[Q], tuple[str, int]]
-    answer_slot: Callable[[A], tuple[str, int]]
-    response: Callable[[A], str]
-    recall: Callable[[Row, Q], A]
-    fail: Callable[[Q, str], A]
-
-    def ask(self, ledger: Ledger, progress: Progress | None) -> Asked[A]:
-        known = ledger.known(list(dict.fromkeys(self.keys)))
-        open_: dict[str, Q] = {k: q for k, q in zip(self.keys, self.requests, strict=True) if k not in known}
-        fresh: dict[str, A] = {}
-        pending: list[Row] = []
-        flushed = time.monotonic()
-        what = f"{self.kind} {self.who.name}"
-        questions = list(open_.items())
-        for begin in range(0, len(questions), BATCH):
-            batch = dict(questions[begin : begin + BATCH])
-            try:
-                for key, answer in self.answers(batch):
-                    fresh[key] = answer
-                    if answer.status != "failed":
-                        pending.append(self.row(key, answer))
-                    if time.monotonic() - flushed > FLUSH_SECONDS:
-                        ledger.record(pending)
-                        pending, flushed = [], time.monotonic()
-                    if progress:
-                        progress(len(fresh), len(open_), what)
-            finally:  # whatever interrupts the run, what was answered is kept
-                if pending:
-                    ledger.record(pending)
-                pending, flushed = [], time.monotonic()
-        answers = [
-            self.recall(known[key], request) if key in known else fresh[key]
-            for key, request in zip(self.keys, self.requests, strict=True)
-        ]
-        return Asked(answers, list(self.keys), len(open_))
-
-    def answers(self, batch: Mapping[str, Q]) -> Iterator[tuple[str, A]]:
-        """Yield exactly one answer per request, whatever the teacher does: trouble becomes a failed answer."""
-        waiting = {self.request_slot(request): key for key, request in batch.items()}
-        if len(waiting) < len(batch):
-            raise ValueError("two requests ask the same about one passage: give them different sample numbers")
-        reason = "the teacher gave no answer"
-        try:
-            for answer in self.who.answer(list(batch.values())):
-                key = waiting.pop(self.answer_slot(answer), None)
-                if key is not None:
-                    yield key, answer
-        except UserError:
-            raise
-        except Exception as error:  # a teacher is foreign code; the run goes on and the passage is quarantined
-            reason = f"{type(error).__name__}: {error}"
-        for key in waiting.values():
-            yield key, self.fail(batch[key], reason)
-
-    def row(self, key: str, answer: A) -> Row:
-        """Return the ledger's row for an answer."""
-        return {
-            "call_key": key,
-            "kind": self.kind,
-            "teacher": self.who.name,
-            "prompt_version": self.who.prompt_version,
-            "passage_id": answer.passage_id,
-            "request": answer.request,
-            "response": self.response(answer),
-            "status": answer.status,
-            "reason": answer.reason,
-            "prompt_tokens": answer.prompt_tokens,
-            "completion_tokens": answer.completion_tokens,
-            "cost": answer.cost,
-            "seconds": answer.seconds,
-        }

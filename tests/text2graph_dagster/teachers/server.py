@@ -36,8 +36,8 @@ def message(content: str | None, finish: str = "stop", **more: Any) -> dict[str,
 
 
 @contextmanager
-def serving(reply: Reply) -> Iterator[Seen]:
-    """Serve completions as `reply` says; a number is an HTTP status."""
+def serving(reply: Reply, error: Any = None) -> Iterator[Seen]:
+    """Serve completions as `reply` says; a number is an HTTP status, sent with the body `error`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -46,7 +46,9 @@ def serving(reply: Reply) -> Iterator[Seen]:
                 seen.bodies.append(body)
                 seen.keys.append(self.headers.get("Authorization", ""))
             answer = reply(body)
-            status, value = (answer, {"error": {"message": "no"}}) if isinstance(answer, int) else (200, answer)
+            status, value = (
+                (answer, error or {"error": {"message": "no"}}) if isinstance(answer, int) else (200, answer)
+            )
             data = json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -44,7 +44,7 @@ def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fast(url: str, **more: Any) -> EndpointSettings:
     return EndpointSettings(
-        **{"base_url": url, "model": "m", "timeout_seconds": 5.0, "concurrency": 4, "retries": 0, **more}
+        **{"base_url": url, "model": "m", "concurrency": 4, "retries": 0, "backoff_seconds": 0.01, **more}
     )
 
 

@@ -12,7 +12,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import Entity, Graph, Span
 from text2graph_dagster.ontology import EntityType, Ontology
 from text2graph_dagster.reasoning.compose import ComposedReasoner
-from text2graph_dagster.teachers import ledger
+from text2graph_dagster.teachers import asking
 from text2graph_dagster.teachers.knowledge_base import record, replay
 from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import Answer, Parameters, ReasoningRequest, Request
@@ -28,12 +28,20 @@ class Memory:
     def known(self, keys: Sequence[str]) -> dict[str, Row]:
         return {key: self.rows[key] for key in keys if key in self.rows}
 
-    def record(self, rows: Sequence[Row]) -> None:
+    jotted: set[str] = field(default_factory=set)
+
+    def jot(self, row: Row) -> None:
         if self.dies_after is not None and len(self.rows) >= self.dies_after:
             raise KeyboardInterrupt
+        assert row["call_key"] not in self.rows, "a call was paid twice"
+        self.rows[row["call_key"]] = row
+        self.jotted.add(row["call_key"])
+
+    def record(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            assert row["call_key"] not in self.rows, "a call was paid twice"
+            assert row["call_key"] not in self.rows or row["call_key"] in self.jotted, "a call was paid twice"
             self.rows[row["call_key"]] = row
+        self.jotted.clear()
 
 
 @dataclass
@@ -55,9 +63,7 @@ class Scripted:
             match self.trouble.get(request.passage_id):
                 case None:
                     graph = Graph((Entity(0, request.text, "person", (Span(0, len(request.text)),)),))
-                    yield Answer(
-                        request.passage_id, request.sample, graph, record(graph), seconds=0.5, completion_tokens=3
-                    )
+                    yield Answer(request.passage_id, request.sample, graph, record(graph), seconds=0.5, request="?")
                 case "explode":
                     raise OSError("connection reset")
                 case "stop":
@@ -104,7 +110,7 @@ def test_everything_that_goes_in_comes_out_whatever_fails(
     trouble: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ancestor lost every batch after a failed one, and the last partial batch."""
-    monkeypatch.setattr(ledger, "BATCH", 3)
+    monkeypatch.setattr(asking, "BATCH", 3)
     asked = ask_teacher(Scripted({where: trouble}), requests(7), Memory())
     assert [a.passage_id for a in asked.answers] == [f"p{i}" for i in range(7)]
     assert all((a.graph is not None) == (a.status == "ok") for a in asked.answers)
@@ -123,8 +129,7 @@ def test_a_failed_call_is_asked_again_and_an_answered_one_is_not() -> None:
 
 @pytest.mark.parametrize("dies_after", [0, 1, 4, 7, 9])
 def test_killed_at_any_point_and_resumed_no_call_is_repeated(dies_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "BATCH", 4)
-    monkeypatch.setattr(ledger, "FLUSH_SECONDS", -1.0)  # every answer is written as it comes
+    monkeypatch.setattr(asking, "BATCH", 4)
     memory, guide = Memory(dies_after=dies_after), Scripted()
     with pytest.raises(KeyboardInterrupt):
         ask_teacher(guide, requests(10), memory)
@@ -216,10 +221,12 @@ def test_rows_are_what_the_table_holds() -> None:
     assert all(set(row) == set(TEACHER_CALLS.schema.columns) for row in memory.rows.values())
 
 
-def test_progress_counts_the_calls() -> None:
-    seen: list[tuple[int, int | None]] = []
-    ask_teacher(Scripted(), requests(3), Memory(), lambda done, total, what: seen.append((done, total)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+def test_progress_counts_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(asking, "LOG_SECONDS", 0.0)
+    ask_teacher(Scripted({"p1": "failed"}), requests(3), Memory(), seen.append)
+    assert [line.partition(" calls")[0] for line in seen] == [f"teacher scripted: {i} of 3" for i in (1, 2, 3)]
+    assert "1 failed" in seen[-1]
 
 
 def test_a_rationale_is_paid_once_and_again_for_another_graph(tmp_path: Path) -> None:

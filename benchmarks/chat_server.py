@@ -1,0 +1,178 @@
+"""A chat endpoint without a model, for tests and benchmarks: `python -m benchmarks.chat_server PORT [SHARE]`.
+
+It answers at once with the graph of "Person1 works for Company1.", taken from the prompt, and with a SHARE of faults:
+those of the network, and those of a model. Which call meets which fault is drawn from the prompt and the number of
+times that it was asked, so it is the same each time.
+"""
+
+import asyncio
+import json
+import random
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+
+PASSAGE = re.compile(r"(Person\d+) works for (Company\d+)\.")
+NETWORK = ("429", "429 wait", "500", "503", "reset", "silence", "half JSON", "no JSON")
+MODEL = (
+    *("two objects", "fence", "thinking", "refusal in words", "refusal", "filtered", "tags inside", "repetition"),
+    *("another language", "not in the text", "another type", "nothing to parse"),
+)
+
+
+@dataclass
+class Heard:
+    """What the server was asked: how often it answered each prompt in full, and which faults it gave."""
+
+    url: str = ""
+    answered: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    under_way: int = 0
+    most_under_way: int = 0
+
+
+def graph(prompt: str) -> dict[str, Any]:
+    """Return the graph that the prompt's passage states."""
+    match = PASSAGE.search(prompt)
+    if match is None:
+        return {"entities": [], "relations": []}
+    person, company = match.groups()
+    return {
+        "entities": [{"id": 0, "text": person, "type": "person"}, {"id": 1, "text": company, "type": "company"}],
+        "relations": [{"head": person, "tail": company, "type": "works for"}],
+    }
+
+
+def _said(fault: str, prompt: str) -> tuple[str, str, dict[str, Any]]:
+    """Return a model's (answer, finish reason, more of its message) under a fault, "" for none."""
+    right = graph(prompt)
+    text = json.dumps(right)
+    entity, relation = {"id": 2, "text": "Atlantis", "type": "city"}, {"head": "Atlantis", "tail": "?", "type": "x"}
+    match fault:
+        case "two objects":
+            return f"{text}\n{text}", "stop", {}
+        case "fence":
+            return f"Here it is:\n```json\n{text}\n```", "stop", {}
+        case "thinking":
+            return f"<think>a {{ brace</think>{text}", "stop", {}
+        case "refusal in words":
+            return "I'm sorry, but I cannot help with that.", "stop", {}
+        case "refusal":
+            return "", "stop", {"refusal": "I cannot."}
+        case "filtered":
+            return "", "content_filter", {}
+        case "tags inside":
+            right["entities"].append({"id": 2, "text": "<think>hm</think>", "type": "person"})
+        case "repetition":
+            return text[:-2] + ', {"head": "Person1"' * 200, "length", {}
+        case "another language":
+            right = {"entities": [{"id": 0, "text": "一个人", "type": "person"}], "relations": []}
+        case "not in the text":
+            right = {"entities": [*right["entities"], entity], "relations": [*right["relations"], relation]}
+        case "another type":
+            right["entities"].append({**right["entities"][0], "type": "spaceship"}) if right["entities"] else None
+        case "nothing to parse":
+            return "[1, 2", "stop", {}
+        case _:
+            return text, "stop", {}
+    return json.dumps(right, ensure_ascii=False), "stop", {}
+
+
+def _completion(fault: str, prompt: str) -> bytes:
+    content, finish, more = _said(fault, prompt)
+    choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **more}}
+    usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(content) // 4 + 1}
+    return json.dumps({"id": "c", "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+
+
+def _http(status: int, body: bytes, extra: str = "") -> bytes:
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
+    return head.encode() + body
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, heard: Heard, share: float, delay: float) -> None:
+        self._heard, self._share, self._delay, self._buffer = heard, share, delay, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, mark, rest = self._buffer.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+        if mark and length and len(rest) >= int(length[1]):
+            self._buffer = b""  # the client sends one request at a time
+            body = json.loads(rest)
+            self._heard.under_way += 1
+            self._heard.most_under_way = max(self._heard.most_under_way, self._heard.under_way)
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._answer, body["messages"][0]["content"])
+            else:
+                self._answer(body["messages"][0]["content"])
+
+    def _answer(self, prompt: str) -> None:
+        heard, fault = self._heard, ""
+        heard.under_way -= 1
+        heard.asked[prompt] += 1
+        chance = random.Random(f"{prompt}{heard.asked[prompt]}") if self._share else None
+        if chance and chance.random() < self._share:
+            fault = chance.choice((*NETWORK, *MODEL))
+            heard.faults[fault] += 1
+        match fault:
+            case "429" | "500" | "503":
+                self._transport.write(_http(int(fault), b'{"error": {"message": "no"}}'))
+            case "429 wait":
+                self._transport.write(_http(429, b"{}", "Retry-After: 0\r\n"))
+            case "reset":
+                self._transport.write(_http(200, _completion("", prompt))[:-40])
+                self._transport.abort()
+            case "silence":
+                pass
+            case "half JSON":
+                self._transport.write(_http(200, _completion("", prompt)[:-40]))
+            case "no JSON":
+                self._transport.write(_http(200, b"<html>Bad gateway</html>"))
+            case _:
+                heard.answered[prompt] += not self._transport.is_closing()
+                self._transport.write(_http(200, _completion(fault, prompt)))
+
+
+async def _serve(heard: Heard, port: int, share: float, delay: float) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(heard, share, delay), "127.0.0.1", port)
+    heard.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    return server
+
+
+@contextmanager
+def serving(share: float = 0.0, delay: float = 0.0, port: int = 0) -> Iterator[Heard]:
+    """Serve in a thread of this process; each answer takes `delay` seconds."""
+    heard, loop = Heard(), asyncio.new_event_loop()
+    server = loop.run_until_complete(_serve(heard, port, share, delay))
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _main(port: int, share: float) -> None:
+    server = await _serve(Heard(), port, share, 0.0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))

@@ -1,0 +1,143 @@
+"""What asking costs by itself: `python -m benchmarks.teachers [--quick] [--json]`.
+
+Asks a server that answers at once (`benchmarks.chat_server`, a process of its own) 100,000 questions, 64 at a time:
+by the client alone, with ledger and journal, and with a fault in one of twenty calls. Each row is a process of its own.
+`cpu_ms` is the client's CPU time for each call; `grown_mb` is by how much the peak of its memory rose after the first
+thousand calls, the graphs themselves included; `journal_us` is the CPU time of jotting one answer down. `--quick` asks
+2,000.
+"""
+
+import multiprocessing
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import flags, show
+from resources.models import WarehouseLedger
+from resources.warehouse import Warehouse
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+from text2graph_dagster.teachers.chat import ChatTeacher
+from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.ledger import ask_teacher
+from text2graph_dagster.teachers.protocol import Answer, Request
+
+CALLS, QUICK_CALLS, AT_ONCE, SHARE = 100_000, 2_000, 64, 0.05
+ROWS = (("client", 0.0), ("with ledger", 0.0), ("with ledger, faults", SHARE))
+PADDING = "It has done so for years, as everybody in the town who cares to ask will be told. " * 3
+ONTOLOGY = Ontology(
+    "work",
+    "en",
+    (EntityType("person"), EntityType("company")),
+    (RelationType("works for", signatures=(("person", "company"),)),),
+)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A ledger whose jotting down is timed."""
+
+    ledger: WarehouseLedger
+    seconds: list[float] = field(default_factory=list)
+
+    def known(self, keys: Any) -> Any:
+        """Look calls up."""
+        return self.ledger.known(keys)
+
+    def jot(self, row: Any) -> None:
+        """Jot a call down."""
+        begun = time.process_time()
+        self.ledger.jot(row)
+        self.seconds.append(time.process_time() - begun)
+
+    def record(self, rows: Any) -> None:
+        """Record calls."""
+        self.ledger.record(rows)
+
+
+@contextmanager
+def null_server(share: float) -> Iterator[str]:
+    """Run a server and yield its address."""
+    command = [sys.executable, "-m", "benchmarks.chat_server", "0", str(share)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
+        finally:
+            server.terminate()
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def requests(first: int, count: int) -> list[Request]:
+    """Return questions about passages of some sixty words."""
+    numbers = range(first, first + count)
+    return [Request(f"p{i}", f"Person{i} works for Company{i}. {PADDING}", "en", ONTOLOGY) for i in numbers]
+
+
+def measure(what: str, calls: int, url: str, results: Any) -> None:
+    """Ask, and put a row of figures into `results`."""
+    teacher = ChatTeacher(EndpointSettings(url, "null", concurrency=AT_ONCE, timeout_seconds=10.0))
+    statuses: Counter[str] = Counter()
+    jotted: list[float] = []
+
+    def ask(batch: list[Request], folder: str) -> None:
+        answers: Iterator[Answer] = teacher.answer(batch)
+        if what != "client":
+            ledger = Timed(WarehouseLedger(Warehouse(path=f"{folder}/warehouse.duckdb")), jotted)
+            answers = iter(ask_teacher(teacher, batch, ledger).answers)
+        statuses.update(answer.status for answer in answers)
+
+    with tempfile.TemporaryDirectory() as folder:
+        ask(requests(0, 1000), folder)
+        questions = requests(1000, calls)
+        statuses.clear()
+        before, begun, cpu = peak_mb(), time.perf_counter(), time.process_time()
+        ask(questions, folder)
+        seconds, spent = time.perf_counter() - begun, time.process_time() - cpu
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*"))
+    results.put(
+        {
+            "what": what,
+            "calls": calls,
+            "per_second": calls / seconds,
+            "cpu_ms": 1000 * spent / calls,
+            "peak_mb": peak_mb(),
+            "grown_mb": peak_mb() - before,
+            "journal_us": 1e6 * sum(jotted) / len(jotted) if jotted else 0.0,
+            "ledger_mb": size / 2**20,
+            "graphs": statuses["ok"],
+            "quarantined": sum(statuses.values()) - statuses["ok"],
+            "lost": calls - sum(statuses.values()),
+        }
+    )
+
+
+def main() -> None:
+    """Run from the command line."""
+    arguments = flags(str(__doc__))
+    context = multiprocessing.get_context("spawn")
+    rows = []
+    for what, share in ROWS:
+        results = context.Queue()
+        with null_server(share) as url:
+            calls = QUICK_CALLS if arguments.quick else CALLS
+            child = context.Process(target=measure, args=(what, calls, url, results))
+            child.start()
+            rows.append(results.get())
+            child.join()
+    show(rows, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""What the three ancestors of this project get wrong when they ask a model, each as a test with its name."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from benchmarks import chat_server
+from tests.text2graph_dagster.teachers.server import message, serving
+from tests.text2graph_dagster.teachers.test_chat import GRAPH, TEXT, fast
+from tests.text2graph_dagster.teachers.test_faults import passages
+from tests.text2graph_dagster.teachers.test_ledger import Memory, Scripted, requests
+from tests.text2graph_dagster.teachers.worlds import NEWS
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+from text2graph_dagster.reasoning.chat import ChatReasoner
+from text2graph_dagster.teachers import asking
+from text2graph_dagster.teachers.chat import ChatTeacher
+from text2graph_dagster.teachers.endpoint import KEY_VARIABLE
+from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.protocol import Answer, ReasoningRequest, Request
+
+ZH = Ontology(
+    "新闻",
+    "zh",
+    (EntityType("人物"), EntityType("公司")),
+    (RelationType("任职于", signatures=(("人物", "公司"),)),),
+)
+
+
+@pytest.fixture(autouse=True)
+def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+
+def test_the_reasoner_was_never_shown_the_document() -> None:
+    with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
+        ask_reasoner(ChatReasoner(fast(seen.url)), [ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)], Memory())
+    assert TEXT in seen.bodies[0]["messages"][0]["content"]
+
+
+def test_no_prompt_carried_the_allowed_types() -> None:
+    with chat_server.serving() as heard:
+        ask_teacher(ChatTeacher(fast(heard.url)), passages(50), Memory())
+    assert len(heard.asked) == 50
+    for prompt in heard.asked:
+        assert all(f"- {name}" in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
+
+
+def test_535_relations_had_301_labels() -> None:
+    """Free labels are refused: what is not in the ontology's words is dropped and counted."""
+    free = {
+        "entities": [{"text": "Ana Berg", "type": "person"}, {"text": "Velsoft", "type": "company"}],
+        "relations": [
+            {"head": "Ana Berg", "tail": "Velsoft", "type": f"{label}"}
+            for label in ("works for", "Works For", "is employed by", "works_for", "employee of")
+        ],
+    }
+    with serving(lambda _: message(json.dumps(free))) as seen:
+        teacher = ChatTeacher(fast(seen.url))
+        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+    assert answer.graph is not None
+    assert [relation.type for relation in answer.graph.relations] == ["works for"]
+    assert teacher.dropped["unrequested_relation_type"] == 4
+
+
+class FailsOnce(Scripted):
+    """Its second batch fails as a whole."""
+
+    batches = 0
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        self.batches += 1
+        if self.batches == 2:
+            raise ConnectionResetError
+        yield from super().answer(requests)
+
+
+def test_a_failed_batch_was_never_cleared_and_everything_after_it_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "BATCH", 3)
+    memory = Memory()
+    asked = ask_teacher(FailsOnce(), requests(10), memory)
+    assert [a.passage_id for a in asked.answers if a.status == "failed"] == ["p3", "p4", "p5"]
+    assert len(memory.rows) == 7
+    assert ask_teacher(Scripted(), requests(10), memory).made == 3
+
+
+def test_the_last_partial_batch_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "BATCH", 4)
+    memory = Memory()
+    asked = ask_teacher(Scripted(), requests(10), memory)
+    assert {answer.status for answer in asked.answers} == {"ok"}
+    assert len(memory.rows) == 10
+
+
+def test_results_were_written_once_at_the_end() -> None:
+    memory, written = Memory(), list[int]()
+
+    class Watched(Scripted):
+        def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+            for answer in super().answer(requests):
+                written.append(len(memory.rows))
+                yield answer
+
+    ask_teacher(Watched(), requests(6), memory)
+    assert written == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_brace_in_a_string_or_in_the_thinking_zeroed_everything() -> None:
+    said = {"entities": [{"text": "Velsoft", "type": "company"}, {"text": "{", "type": "city"}], "relations": []}
+    with serving(lambda _: message(f"<think>a {{ and a }} }}</think>{json.dumps(said)}")) as seen:
+        (answer,) = ChatTeacher(fast(seen.url)).answer([Request("p", TEXT, "en", NEWS)])
+    assert answer.graph is not None
+    assert [entity.text for entity in answer.graph.entities] == ["Velsoft"]
+
+
+def test_an_item_repeated_twenty_times_cost_nothing() -> None:
+    """In a teacher's graph it stands once, and the others are counted."""
+    item = {"text": "Velsoft", "type": "company"}
+    with serving(lambda _: message(json.dumps({"entities": [item] * 20, "relations": []}))) as seen:
+        teacher = ChatTeacher(fast(seen.url))
+        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+    assert answer.graph is not None
+    assert (len(answer.graph.entities), teacher.dropped["duplicate_entity"]) == (1, 19)
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_chinese_became_mojibake(escaped: bool) -> None:
+    text = "王芳任职于字节跳动，负责人工智能。"
+    said: dict[str, Any] = {
+        "entities": [{"text": "王芳", "type": "人物"}, {"text": "字节跳动", "type": "公司"}],
+        "relations": [{"head": "王芳", "tail": "字节跳动", "type": "任职于"}],
+    }
+    memory = Memory()
+    with serving(lambda _: message(json.dumps(said, ensure_ascii=escaped))) as seen:
+        asked = ask_teacher(ChatTeacher(fast(seen.url)), [Request("p", text, "zh", ZH)], memory)
+    graph = asked.answers[0].graph
+    assert graph is not None
+    assert [(h.text, kind, t.text) for h, kind, t in graph.triples()] == [("王芳", "任职于", "字节跳动")]
+    assert text in seen.bodies[0]["messages"][0]["content"]
+    (row,) = memory.rows.values()
+    assert text in row["request"]

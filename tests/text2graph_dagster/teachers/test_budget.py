@@ -1,0 +1,95 @@
+"""Prices, budgets, forecasts and the line that says how far a run has come."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.text2graph_dagster.teachers.test_ledger import Memory, Scripted, requests
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.teachers import asking
+from text2graph_dagster.teachers.budget import Budget, Forecast, Tally
+from text2graph_dagster.teachers.ledger import ask_teacher
+
+PRICES: dict[str, Any] = {"prompt_price": 2.0, "completion_price": 10.0}
+
+
+class Metered(Scripted):
+    """A scripted teacher that asks one question at a time and takes a hundred tokens for each."""
+
+    def answer(self, requests: Any) -> Any:
+        for request in requests:
+            for answer in super().answer([request]):
+                yield replace(answer, prompt_tokens=80, completion_tokens=20, request="?")
+
+
+def test_a_call_costs_what_its_tokens_do() -> None:
+    assert Budget(**PRICES).cost(1_000_000, 100_000) == 3.0
+    memory = Memory()
+    asked = ask_teacher(Metered(), requests(3), memory, budget=Budget(**PRICES))
+    assert {row["cost"] for row in memory.rows.values()} == {0.00036}
+    assert asked.answers[0].cost == 0.00036
+    assert asked.figures == {"calls_failed": 0, "tokens": 300, "cost": pytest.approx(0.00108)}
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens_total": 450}, {"max_cost": 0.0017}])
+def test_a_spent_budget_stops_before_it_is_overrun_and_the_next_run_goes_on(limit: dict[str, Any]) -> None:
+    memory, guide = Memory(), Metered()
+    with pytest.raises(UserError) as told:
+        ask_teacher(guide, requests(10), memory, budget=Budget(**PRICES, **limit))
+    assert len(memory.rows) == len(guide.asked) == 4
+    for words in ("4 calls", "400 tokens", "6 calls are left", "600 tokens", "teacher.max_cost", "kept"):
+        assert words in str(told.value)
+    with pytest.raises(UserError):
+        ask_teacher(guide, requests(10), memory, budget=Budget(**PRICES, **limit))
+    asked = ask_teacher(guide, requests(10), memory, budget=Budget(**PRICES, **limit))
+    assert (asked.made, len(guide.asked)) == (2, 10)
+
+
+def test_calls_under_way_count_before_their_price_is_known() -> None:
+    tally = Tally(100, 0.0, budget=Budget(max_tokens_total=1000), handed=5, done=5, tokens=500)
+    assert tally.affords_another()
+    tally.handed = 9  # four more are under way: with another one there would be ten
+    assert tally.affords_another()
+    tally.handed = 10
+    assert not tally.affords_another()
+
+
+def test_a_forecast_comes_before_most_is_spent_and_its_error_after() -> None:
+    lines: list[str] = []
+    asked = ask_teacher(Metered(), requests(100), Memory(), lines.append, Budget(**PRICES))
+    assert "100 calls will take about 10,000 tokens, cost 0.04" in lines[0]
+    assert "100 of 100 calls done" in lines[-1]
+    assert asked.figures["tokens_beyond_forecast"] == asked.figures["cost_beyond_forecast"] == 0
+    assert "seconds_beyond_forecast" in asked.figures
+    few = ask_teacher(Metered(), requests(20), Memory(), lines.append, Budget(**PRICES))  # too few to look ahead
+    assert "tokens_beyond_forecast" not in few.figures
+
+
+def test_a_forecast_is_judged_by_passages_of_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "PREVIEW", 4)
+    open_ = {f"k{i}": replace(request, text="x" * (i % 10)) for i, request in enumerate(requests(100))}
+    first, second = asking._batches(open_)
+    assert len(first) == 4
+    assert {**first, **second} == open_
+    lengths = sorted(len(request.text) for request in first.values())
+    assert lengths == [1, 3, 6, 8]
+
+
+def test_the_forecast_warns_where_the_budget_will_not_do() -> None:
+    forecast = Forecast.of(Tally(100, 0.0, done=10, tokens=500, cost=1.0), 20.0)
+    assert forecast == Forecast(100, 5000.0, 10.0, 200.0)
+    assert "more than max_cost allows" in forecast.line(Budget(max_cost=9.0))
+    assert "more than" not in forecast.line(Budget(max_cost=11.0, max_tokens_total=5000))
+    assert forecast.errors(Tally(100, 0.0, done=100, tokens=5500, cost=10.0), 100.0) == {
+        "tokens": pytest.approx(0.1),
+        "cost": 0.0,
+        "seconds": -0.5,
+    }
+
+
+def test_the_line_says_what_is_done_cached_failed_spent_and_left() -> None:
+    tally = Tally(200, 0.0, cached=50, done=100, failed=3, tokens=40_000, cost=1.5)
+    expected = "100 of 200 calls done, 50 from the ledger, 3 failed, 4,000 tokens/s, cost 1.50, about 10 s left"
+    assert tally.line(10.0) == expected
+    assert Tally(5, 0.0).line(0.0) == "0 of 5 calls done, 0/s"

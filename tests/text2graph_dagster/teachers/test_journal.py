@@ -1,0 +1,69 @@
+"""What was jotted down outlives its writer, once."""
+
+from pathlib import Path
+
+import pytest
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.teachers.journal import Journal
+
+
+def test_a_living_writers_rows_are_its_own(tmp_path: Path) -> None:
+    writer = Journal(tmp_path)
+    writer.jot({"call_key": "a"})
+    assert list(Journal(tmp_path).left()) == []
+    writer.clear()
+    assert list(tmp_path.iterdir()) == []
+    writer.jot({"call_key": "b"})  # it goes on in a new file
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1
+    writer.clear()
+    writer.clear()
+
+
+def abandon(folder: Path, data: bytes, name: str = "dead") -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.jsonl"
+    path.write_bytes(data)
+    return path
+
+
+def test_what_a_dead_writer_left_is_read_once(tmp_path: Path) -> None:
+    abandon(tmp_path, '{"a": "é\\u2028"}\n{"a": 2}\n'.encode())
+    assert list(Journal(tmp_path).left()) == [[{"a": "é\u2028"}, {"a": 2}]]
+    assert list(Journal(tmp_path).left()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_that_was_cut_off_is_no_row(tmp_path: Path) -> None:
+    abandon(tmp_path, b'{"a": 1}\n{"a": 2}\n{"a": "cut o')
+    assert list(Journal(tmp_path).left()) == [[{"a": 1}, {"a": 2}]]
+    abandon(tmp_path, b"")
+    assert list(Journal(tmp_path).left()) == [[]]
+
+
+def test_rows_that_could_not_be_recorded_stay(tmp_path: Path) -> None:
+    abandon(tmp_path, b'{"a": 1}\n')
+    reading = Journal(tmp_path).left()
+    next(reading)
+    reading.close()  # as an error of whoever records them would
+    assert list(Journal(tmp_path).left()) == [[{"a": 1}]]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    from resources.models import WarehouseLedger
+    from resources.warehouse import Warehouse
+
+    (tmp_path / "calls").write_text("a file stands where the folder belongs")
+    with pytest.raises(UserError, match=r"calls cannot be written \(File exists\)"):
+        WarehouseLedger(Warehouse(path=str(tmp_path / "w.duckdb"))).jot({"call_key": "a"})
+
+
+def test_any_text_can_be_kept(tmp_path: Path) -> None:
+    writer = Journal(tmp_path)
+    row = {"a": "line\nbreak \u2028 \x00 \ud800 漢字"}
+    writer.jot(row)
+    (path,) = tmp_path.glob("*.jsonl")
+    data = path.read_bytes()
+    writer.clear()
+    abandon(tmp_path, data)
+    assert list(Journal(tmp_path).left()) == [[row]]

@@ -1,0 +1,71 @@
+"""kill -9 at any moment: nothing is lost, and no call that was finished is made again."""
+
+import multiprocessing
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import chat_server
+from tests.text2graph_dagster.teachers.test_chat import fast
+from tests.text2graph_dagster.teachers.test_faults import passages
+from text2graph_dagster.teachers.chat import ChatTeacher, build_prompt
+from text2graph_dagster.teachers.endpoint import KEY_VARIABLE
+from text2graph_dagster.teachers.ledger import ask_teacher
+
+KILLS, PASSAGES, AT_ONCE = 20, 600, 8
+
+
+def run(warehouse: str, url: str, batch: int) -> None:
+    """Ask for everything; what a process that is killed does."""
+    from resources.models import WarehouseLedger
+    from resources.warehouse import Warehouse
+    from text2graph_dagster.teachers import asking
+
+    asking.BATCH = batch  # so that some kills meet the table being written
+    ask_teacher(
+        ChatTeacher(fast(url, concurrency=AT_ONCE)), passages(PASSAGES), WarehouseLedger(Warehouse(path=warehouse))
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from resources.models import WarehouseLedger
+    from resources.warehouse import Warehouse
+
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    chance = random.Random(7)
+    context = multiprocessing.get_context("forkserver")  # the packages are imported once
+    context.set_forkserver_preload(["resources.models", "openai", __name__])
+    warehouse = str(tmp_path / "warehouse.duckdb")
+    prompts = {request.passage_id: build_prompt(request) for request in passages(PASSAGES)}
+
+    def recorded() -> set[str]:
+        for rows in (ledger := WarehouseLedger(Warehouse(path=warehouse)))._journal.left():
+            ledger._write(rows)
+        return set(ledger.warehouse.read("SELECT passage_id FROM teacher_calls")["passage_id"])
+
+    with chat_server.serving(delay=0.01) as heard:
+        finished: dict[str, int] = {}  # by passage, how often it had been asked for when it was recorded
+        for _ in range(KILLS):
+            child = context.Process(target=run, args=(warehouse, heard.url, chance.choice([16, 4096])))
+            before = sum(heard.answered.values())
+            child.start()
+            until = before + chance.randrange(PASSAGES // KILLS)
+            while child.is_alive() and sum(heard.answered.values()) <= until:
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.02))
+            child.kill()
+            child.join()
+            known = recorded()
+            assert set(finished) <= known, "a finished call was lost"
+            finished |= {p: heard.asked[prompts[p]] for p in known if p not in finished}
+        run(warehouse, heard.url, 4096)
+        assert recorded() == set(prompts)
+        assert {p: heard.asked[prompts[p]] for p in finished} == finished, "a finished call was made again"
+        assert sum(heard.asked.values()) <= PASSAGES + KILLS * AT_ONCE  # only calls that were under way
+        assert len(finished) > 100
+    assert not list((tmp_path / "calls").glob("*"))
