@@ -230,7 +230,7 @@ def _mend(staged: Sequence[Path], ontology: Ontology, settings: Settings) -> _Me
             counter.add(graph)
             for other in (graph, *samples):
                 counter.add_disagreement(passage.graph, other)
-            agreement = quality.agreement(passage.graph, samples)
+            agreement = quality.agreement(passage.graph, samples, ontology)
             news.append({"relations": to_rows(graph)[1], "mended": graph != passage.graph, "agreement": agreement})
         pl.read_parquet(file).with_columns(frame_of(news, _MENDED)).write_parquet(file)
     return _Mended(counter.confusions(), dropped, added)

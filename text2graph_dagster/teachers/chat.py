@@ -10,15 +10,20 @@ from text2graph_dagster.decoding import legalise
 from text2graph_dagster.graph import Graph, GraphParseError, parse
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.teachers.endpoint import Completion, Endpoint, EndpointSettings
+from text2graph_dagster.teachers.labels import Tally, label_reader
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
 
 class ChatTeacher:
-    """A model that is shown the passage and the allowed types, and answers with a graph."""
+    """A model that is shown the passage and the allowed types, and answers with a graph.
+
+    `labels` counts the labels of its answers that were read as others, and those that were refused.
+    """
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._endpoint = Endpoint(settings)
         self.name = f"chat:{settings.model}"
+        self.labels = Tally()
 
     @property
     def prompt_version(self) -> str:
@@ -41,13 +46,15 @@ class ChatTeacher:
             yield self._judge(request, prompt, completion)
 
     def read(self, raw: str, request: Request) -> Graph:
-        """Return the legal part of a recorded answer, grounded in the passage.
+        """Return the legal part of a recorded answer, its labels read as the ontology's, grounded in the passage.
 
         Raises:
             GraphParseError: the answer holds no readable graph.
         """
         ontology = request.ontology
-        legal = legalise(parse(raw), request.text, ontology.entity_names, ontology.relation_names, ontology)
+        labelled = label_reader(ontology, self._endpoint.settings.label_similarity).read(parse(raw))
+        self.labels.add(labelled)
+        legal = legalise(labelled.parsed, request.text, ontology.entity_names, ontology.relation_names, ontology)
         relations = tuple(replace(relation, provenance=self.name) for relation in legal.graph.relations)
         return Graph(legal.graph.entities, relations)
 

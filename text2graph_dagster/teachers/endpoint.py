@@ -44,6 +44,7 @@ class EndpointSettings:
     timeout_seconds: float = 120.0
     concurrency: int = 8
     retries: int = 2  # of a call that meets an overload or a network fault, with the client's back-off
+    label_similarity: float = 0.85  # how an answer's labels are read (teachers/labels.py); changes no call
 
     def parameters(self) -> Parameters:
         """Return what decides an answer: the model and how it decodes; not where it is served, nor how fast."""
