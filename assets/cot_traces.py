@@ -1,5 +1,7 @@
 """cot_traces: why each passage states its graph, and whether that can be retraced."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -9,16 +11,15 @@ from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_m
 from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
 from resources.home import Home
-from resources.models import ReasonerResource, WarehouseLedger
+from resources.models import ReasonerResource, TeacherResource, WarehouseLedger
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph import from_rows
 from text2graph_dagster.progress import log_progress
-from text2graph_dagster.reasoning.verify import verify
-from text2graph_dagster.teachers.ledger import Asked, ask_reasoner
-from text2graph_dagster.teachers.protocol import ReasoningAnswer, ReasoningRequest
+from text2graph_dagster.reasoning.traces import Traced, trace_all
+from text2graph_dagster.teachers.protocol import ReasoningRequest
 
 # Gold passages are never taught, so nobody needs to reason about them.
 GRAPHS = """
@@ -36,7 +37,7 @@ GROUP BY passage_id ORDER BY passage_id
     group_name="data",
     kinds={"duckdb"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     pool="gpu",
 )
 def cot_traces(
@@ -45,20 +46,26 @@ def cot_traces(
     warehouse: Warehouse,
     settings: SettingsResource,
     reasoner: ReasonerResource,
+    teacher: TeacherResource,
 ) -> dg.MaterializeResult[None]:
     """A verified rationale per graph of a training passage: graphs in = traces + quarantined passages."""
     corpus = context.partition_key
     with plain_errors():
-        ontology = open_corpus(home.corpora / corpus).ontology
+        folder, config = open_corpus(home.corpora / corpus), settings.load().reasoner
         requests = [
             ReasoningRequest(
-                row["passage_id"], row["text"], row["language"], ontology, from_rows(row["entities"], row["relations"])
+                row["passage_id"],
+                row["text"],
+                row["language"],
+                folder.ontology,
+                from_rows(row["entities"], row["relations"]),
             )
             for row in warehouse.read(GRAPHS, [corpus]).iter_rows(named=True)
         ]
-        author = reasoner.build(settings.load().reasoner)
-        asked = ask_reasoner(author, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
-        traces, refused = _tables(corpus, requests, asked)
+        author, progress = reasoner.build(config), log_progress(context.log.info)
+        blind = teacher.for_corpus(folder, config.blind) if config.blind else None
+        traced = trace_all(author, requests, config, WarehouseLedger(warehouse), blind, progress)
+        traces, refused = _tables(corpus, traced)
         counts = {
             "graphs_in": len(requests),
             "traces": traces.height,
@@ -74,27 +81,43 @@ def cot_traces(
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(warehouse, "cot_traces", corpus),
-                "accounting": counts_table({**counts, "calls_made": asked.made}),
+                "accounting": counts_table({**counts, "calls_made": traced.made}),
+                **_objections(traced),
             },
             data_version=dg.DataVersion(warehouse.version("cot_traces", corpus)),
         )
 
 
-def _tables(
-    corpus: str, requests: list[ReasoningRequest], asked: Asked[ReasoningAnswer]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _objections(traced: Traced) -> dict[str, Any]:
+    """Return how many rationales were rejected, why, and how many were replaced; nothing where none was."""
+    objections = traced.objections()
+    if not objections:
+        return {}
+    table = [dg.TableRecord({"objection": code, "rationales": n}) for code, n in objections.items()]
+    return {
+        "rationales_rejected": sum(bool(trace.reasons) for trace in traced.traces),
+        "rationales_replaced": sum(trace.rejected is not None for trace in traced.traces),
+        "objections": dg.MetadataValue.table(table),
+    }
+
+
+def _tables(corpus: str, traced: Traced) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of cot_traces, each with the verifier's verdict, and of quarantine."""
-    traces: list[dict[str, object]] = []
-    refused: list[dict[str, object]] = []
-    for request, answer, key in zip(requests, asked.answers, asked.keys, strict=True):
-        row: dict[str, object] = {"corpus": corpus, "passage_id": answer.passage_id}
-        if answer.status != "ok":
-            detail = {"stage": "cot_traces", "doc_id": None, "reason": answer.status, "detail": answer.reason}
-            refused.append({**row, **detail})
-            continue
-        verdict = verify(answer.rationale, request.text, request.ontology, request.graph, request.language)
-        trace = {"rationale": answer.rationale, "verified": verdict.verified, "reasons": list(verdict.reasons)}
-        traces.append({**row, **trace, "call_key": key})
+    columns = ("rationale", "verified", "author", "rejected", "call_key")
+    traces = [
+        {
+            **{"corpus": corpus, "passage_id": trace.request.passage_id, "reasons": list(trace.reasons)},
+            **{column: getattr(trace, column) for column in columns},
+        }
+        for trace in traced.traces
+    ]
+    refused = [
+        {
+            **{"stage": "cot_traces", "corpus": corpus, "doc_id": None, "passage_id": answer.passage_id},
+            **{"reason": answer.status, "detail": answer.reason},
+        }
+        for answer in traced.refused
+    ]
     return (
         pl.DataFrame(traces, schema=CONTRACTS["cot_traces"].dtypes),
         pl.DataFrame(refused, schema=CONTRACTS["quarantine"].dtypes),
@@ -126,12 +149,12 @@ COT_TRACES_GATES = (
     ),
     sql_gate(
         "leaks",
-        "share of rationales that hold the answer's JSON",
+        "share of verified rationales that hold the answer's JSON",
         "≤",
         lambda s: s.gates.traces_max_leaks,
         """
         SELECT avg(regexp_matches(rationale, '"(entities|relations|head|tail|type)"\\s*:')::INT)
-        FROM cot_traces WHERE corpus = ?
+        FROM cot_traces WHERE corpus = ? AND verified
         """,
     ),
 )

@@ -21,8 +21,15 @@ def label_metadata(teachers: Iterable[Teacher]) -> dict[str, Any]:
         mapped, refused = mapped + tally.mapped.total(), refused + tally.refused.total()
         found = [((kind, label, ""), n) for (kind, label), n in tally.refused.most_common(EXAMPLES)]
         for (kind, label, name), n in [*found, *tally.mapped.most_common(EXAMPLES)]:
-            row = {"teacher": teacher.name, "of": kind, "label": label, "read as": name or "refused", "count": n}
-            rows.append(dg.TableRecord(row))
+            read_as = name or "refused"
+            record: dict[str, str | int] = {
+                "teacher": teacher.name,
+                "of": kind,
+                "label": label,
+                "read as": read_as,
+                "count": n,
+            }
+            rows.append(dg.TableRecord({**record}))
     if not rows:
         return {}
     return {"labels": dg.MetadataValue.table(rows), "labels_read_as_others": mapped, "labels_refused": refused}

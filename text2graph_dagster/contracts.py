@@ -204,7 +204,9 @@ COT_TRACES = _contract(
         "passage_id": _PASSAGE,
         "rationale": _column(pl.String, "the thinking that leads from the passage to its graph"),
         "verified": _column(pl.Boolean, "whether the graph can be derived again from passage and rationale"),
-        "reasons": _column(STRINGS, "what the verifier objected to"),
+        "reasons": _column(STRINGS, "what the verifier objected to; of one that took another's place, in that one"),
+        "author": _column(pl.String, "who wrote it"),
+        "rejected": _column(pl.String, "the rejected rationale whose place it takes", nullable=True),
         "call_key": _column(pl.String, "the call that gave it"),
     },
 )

@@ -100,6 +100,16 @@ class ReasonerSettings(_Section):
     max_tokens: int = Field(2048, ge=16)
     timeout_seconds: float = Field(300.0, gt=0)
     concurrency: int = Field(8, ge=1)
+    fallback: Literal["none", "composed"] = Field(
+        "none", description="what takes the place of a rationale that the verifier rejects"
+    )
+    least_characters: int = Field(20, ge=0, description="a shorter rationale of a model is rejected")
+    most_characters: int = Field(8_000, ge=1, description="so is a longer one")
+    most_repeats: int = Field(3, ge=1, description="so is one that says a sentence more often")
+    blind: TeacherSettings | None = Field(
+        None, description="a teacher that is shown a model's rationale in the passage's place and must find its graph"
+    )
+    blind_least_f1: float = Field(0.8, ge=0, le=1, description="F1 of entities and triples that it must reach")
 
 
 class DenoiseSettings(_Section):
