@@ -24,7 +24,7 @@ Mood = Literal["states", "denies", "asks"]
 
 # Where a part of a sentence ends. A colon ends none: "does not state: works for".
 _BREAK = re.compile(
-    r"[,;，；—()（）。！？]|[.!?](?=\s)|\b(?:but|while|whereas|however|although|though|because|since|so|therefore|hence|thus)\b"
+    r"[,;，；—()（）。！？]|[.!?](?=\s)|\b(?:but|while|whereas|however|although|though|because|therefore|hence|thus)\b"
     r"|但是|但|而|然而|不过|因为|所以|因此|由此|可见|故",
     re.IGNORECASE,
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from text2graph_dagster.decoding import ground
+from text2graph_dagster.decoding import fold
 from text2graph_dagster.graph import Graph, Span, occurrences
 from text2graph_dagster.ontology import Ontology, RelationType
 
@@ -15,7 +15,10 @@ _QUOTES = re.compile(
 )
 _GAP = re.compile(r"\s*(?:…+|\.{3,})\s*")
 _CAPITALS = re.compile(r"[A-Z][\w'’-]*(?:[^\S\n]+[A-Z][\w'’-]*)*")
-_UNCASED = re.compile(r"[぀-ヿ㐀-鿿豈-﫿가-힣]")
+_NO_CAPITALS = r"぀-ヿ㐀-鿿豈-﫿가-힣"
+_UNCASED = re.compile(f"[{_NO_CAPITALS}]")
+_LETTER = rf"[^\W{_NO_CAPITALS}]"  # of a script that writes blanks between words
+_MARKS = " .,;:!?，。；：！？、"
 _NAME_WORDS = 6  # a quotation of more words is one of a statement, not of a name
 
 
@@ -57,13 +60,9 @@ def quotes(rationale: str) -> list[Quote]:
 
 def misquoted(found: Iterable[Quote], passage: str, ontology: Ontology) -> list[str]:
     """Return the quotations that stand neither in the passage nor among the ontology's words; "…" leaves out."""
-    known = {phrase.casefold() for phrase in _words(ontology)}
-    parts = [part for quote in found for part in _GAP.split(quote.text.strip()) if part.strip(" .,;:，。；：")]
-    return [
-        part
-        for part in dict.fromkeys(parts)
-        if part.casefold() not in known and not ground(part.strip(".,;:，。；：") or part, passage)
-    ]
+    known, own = {fold(phrase) for phrase in _words(ontology)}, fold(passage)
+    parts = [part.strip(_MARKS) for quote in found for part in _GAP.split(quote.text)]
+    return [part for part in dict.fromkeys(parts) if fold(part) not in known and fold(part) not in own]
 
 
 def _words(ontology: Ontology) -> list[str]:
@@ -168,4 +167,4 @@ def phrase_pattern(phrase: str, plural: bool = False) -> re.Pattern[str]:
     body = r"[\s_-]+".join(map(re.escape, phrase.split()))
     if _UNCASED.search(phrase):
         return re.compile(body, re.IGNORECASE)
-    return re.compile(rf"(?<!\w){body}{'(?:e?s)?' if plural else ''}(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!{_LETTER}){body}{'(?:e?s)?' if plural else ''}(?!{_LETTER})", re.IGNORECASE)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import combinations
 
 from text2graph_dagster.graph import Graph, Span
 from text2graph_dagster.ontology import Ontology
@@ -141,7 +142,15 @@ class _Reader:
         return set().union(*near), []
 
     def _between(self, claim: Claim, named: Sequence[Named]) -> set[Fact]:
-        return {fact for head in named for tail in named for fact in self._facts(claim, head, tail)}
+        """Return the relations that may be meant between any two names: the head first, unless types tell it apart."""
+        found = {fact for head, tail in combinations(named, 2) for fact in self._facts(claim, head, tail)}
+        turned = {fact for tail, head in combinations(named, 2) for fact in self._facts(claim, head, tail)}
+        return found | {fact for fact in turned if not self._may_be_turned(fact)}
+
+    def _may_be_turned(self, fact: Fact) -> bool:
+        """Tell whether the ontology allows the relation between these ends the other way round, too."""
+        (head, _), name, (tail, _) = fact
+        return self.ontology.allows(self._types[int(tail)], name, self._types[int(head)])
 
     def _facts(self, claim: Claim, head: Named, tail: Named) -> set[Fact]:
         """Return the relations of the graph that the claim states if these are its ends."""

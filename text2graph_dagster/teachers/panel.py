@@ -4,7 +4,7 @@ One teacher's only sample is the passage's graph. Where there are more, their vo
 stand beside it as 1, 2, …: a teacher's samples together, the teachers in the order of the settings.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from math import fsum
@@ -12,8 +12,8 @@ from math import fsum
 from text2graph_dagster.graph import Graph
 from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import VoteSettings
-from text2graph_dagster.teachers.ledger import Ledger, ask_teacher
-from text2graph_dagster.teachers.protocol import Request, Teacher
+from text2graph_dagster.teachers.ledger import Asked, Ledger, ask_teacher
+from text2graph_dagster.teachers.protocol import Answer, Request, Teacher
 from text2graph_dagster.teachers.voting import Vote, vote
 
 TAUGHT = 0  # the number of the graph that is taught
@@ -71,25 +71,30 @@ def ask_panel(
     Raises:
         UserError: a teacher cannot go on.
     """
-    alone = sum(voter.samples for voter in voters) == 1
-    by_passage: list[list[tuple[Reading, float]]] = [[] for _ in passages]
-    asked = made = 0
+    heard: list[tuple[Voter, Asked[Answer]]] = []
     for voter in voters:
         requests = [replace(passage, sample=n) for passage in passages for n in range(voter.samples)]
         with around(voter.teacher):
-            answers = ask_teacher(voter.teacher, requests, ledger, progress)
-        asked, made = asked + len(requests), made + answers.made
-        for i, (answer, key) in enumerate(zip(answers.answers, answers.keys, strict=True)):
-            said = by_passage[i // voter.samples]
-            number = TAUGHT if alone else len(said) + 1
-            name = voter.teacher.name
-            given = Reading(answer.passage_id, number, name, answer.graph, key, answer.status, answer.reason)
-            said.append((given, voter.weight))
+            heard.append((voter, ask_teacher(voter.teacher, requests, ledger, progress)))
     rows: list[Reading] = []
-    for passage, said in zip(passages, by_passage, strict=True):
-        rows += [] if alone else [_vote(passage, said, rules)]
-        rows += [reading for reading, _ in said]
-    return Readings(rows, asked, made)
+    for number, passage in enumerate(passages):
+        said = list(_said(heard, number))
+        if len(said) > 1:
+            rows.append(_vote(passage, said, rules))
+        rows += [replace(reading, sample=n) for n, (reading, _) in enumerate(said, len(said) > 1)]
+    return Readings(rows, sum(len(answers.keys) for _, answers in heard), sum(answers.made for _, answers in heard))
+
+
+def _said(heard: Sequence[tuple[Voter, Asked[Answer]]], number: int) -> Iterator[tuple[Reading, float]]:
+    """Yield everybody's reading of one passage, with its weight."""
+    for voter, asked in heard:
+        for place in range(number * voter.samples, (number + 1) * voter.samples):
+            answer, key = asked.answers[place], asked.keys[place]
+            name = voter.teacher.name
+            yield (
+                Reading(answer.passage_id, TAUGHT, name, answer.graph, key, answer.status, answer.reason),
+                voter.weight,
+            )
 
 
 def _vote(passage: Request, said: Sequence[tuple[Reading, float]], rules: VoteSettings) -> Reading:

@@ -20,6 +20,7 @@ from text2graph_dagster.reasoning.leakage import foreign_language, rationale_of,
     ],
 )
 def test_only_one_closed_block_at_the_beginning_is_thinking(raw: str, rationale: str) -> None:
+    """The ancestor never looked whether tags were balanced, or in which order they stood."""
     assert rationale_of(raw) == rationale
     assert bool(telltales(rationale_of(raw), "")) == ("<" in rationale)
 

@@ -140,6 +140,7 @@ def test_a_chinese_one_too(rationale: str) -> None:
     ],
 )
 def test_what_is_no_rationale_is_noticed(rationale: str, reason: str) -> None:
+    """The ancestor checked neither leakage ("as given in the JSON") nor whether chain and graph agree."""
     verdict = check(rationale)
     assert not verdict.verified
     assert any(r.startswith(reason) for r in verdict.reasons), verdict.reasons
@@ -205,6 +206,19 @@ def test_a_name_that_the_graph_lacks_is_seen_where_it_is_capitalised() -> None:
     assert check(said + "Pia Holm works for Velsoft.", request).reasons == (
         "extra_relation: Pia Holm - works for - Velsoft",
     )
+
+
+def test_where_types_do_not_tell_the_ends_apart_the_head_comes_first() -> None:
+    text = "Oslo lies in Norway."
+    ontology = Ontology(
+        "o", "en", (EntityType("place"),), (RelationType("located in", signatures=(("place", "place"),)),)
+    )
+    entities = tuple(Entity(i, n, "place", occurrences(n, text)) for i, n in enumerate(("Oslo", "Norway")))
+    request = ReasoningRequest("p", text, "en", ontology, Graph(entities, (Relation(0, 1, "located in"),)))
+    said = "Oslo (place) and Norway (place) are named. "
+    assert check(said + "Between Oslo and Norway, located in holds.", request).verified
+    assert not check(said + "Between Norway and Oslo, located in holds.", request).verified
+    assert not check(said + "It is not so that Oslo is located in Norway.", request).verified
 
 
 def test_bounds_come_from_the_settings() -> None:
