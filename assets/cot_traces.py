@@ -19,6 +19,7 @@ from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph import from_rows
 from text2graph_dagster.progress import log_progress
 from text2graph_dagster.reasoning.traces import Traced, trace_all
+from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
 # Gold passages are never taught, so nobody needs to reason about them.
@@ -62,9 +63,15 @@ def cot_traces(
             )
             for row in warehouse.read(GRAPHS, [corpus]).iter_rows(named=True)
         ]
-        author, progress = reasoner.build(config), log_progress(context.log.info)
+        ledger, progress = WarehouseLedger(warehouse), log_progress(context.log.info)
         blind = teacher.for_corpus(folder, config.blind) if config.blind else None
-        traced = trace_all(author, requests, config, WarehouseLedger(warehouse), blind, progress)
+        traced = trace_all(
+            reasoner.build(config),
+            requests,
+            config,
+            lambda who, what: ask_reasoner(who, what, ledger, progress),
+            (lambda what: ask_teacher(blind, what, ledger, progress)) if blind else None,
+        )
         traces, refused = _tables(corpus, traced)
         counts = {
             "graphs_in": len(requests),

@@ -21,6 +21,7 @@ from text2graph_dagster.graph import Graph, from_rows, to_rows
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.progress import log_progress
 from text2graph_dagster.teachers.knowledge import BrokenLine
+from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.panel import TAUGHT, Reading, Voter, ask_panel
 from text2graph_dagster.teachers.protocol import Request
 from text2graph_dagster.teachers.voting import agreement
@@ -57,7 +58,7 @@ def teacher_graphs(
         ]
         voters = [Voter(teacher.for_corpus(folder, c), c.samples, c.weight) for c in (config, *config.panel)]
         ledger, progress = WarehouseLedger(warehouse), log_progress(context.log.info)
-        asked = ask_panel(voters, requests, config.vote, ledger, progress)
+        asked = ask_panel(voters, requests, config.vote, lambda who, what: ask_teacher(who, what, ledger, progress))
         graphs, refused = _tables(corpus, asked.rows)
         broken = [line for voter in voters for line in broken_facts(voter.teacher)]
         # What is asked more than once is counted by passage: by the graph that is taught.

@@ -99,12 +99,9 @@ def _others(rationale: str, passage: str, found: Sequence[Quote], ontology: Onto
         if is_name and quote.text.casefold() not in known and occurrences(quote.text, passage):
             yield quote.span
     for match in _CAPITALS.finditer(rationale):
-        text, inside = match.group(), passage[1:]
-        if (
-            len(text) > 1
-            and text.casefold() not in known
-            and any(_within(s, inside) for s in occurrences(text, inside))
-        ):
+        text = match.group()
+        is_name = len(text) > 1 and text.casefold() not in known
+        if is_name and any(_within(span, passage) for span in occurrences(text, passage)):
             yield Span(match.start(), match.end())
 
 

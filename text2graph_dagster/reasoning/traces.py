@@ -2,19 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from text2graph_dagster.progress import Progress
 from text2graph_dagster.reasoning.blind import blind_request, compare_blind
 from text2graph_dagster.reasoning.compose import ComposedReasoner
 from text2graph_dagster.reasoning.prose import judge
 from text2graph_dagster.reasoning.verify import Verdict, verify
 from text2graph_dagster.settings import ReasonerSettings
-from text2graph_dagster.teachers.ledger import Ledger, ask_reasoner, ask_teacher
-from text2graph_dagster.teachers.protocol import Reasoner, ReasoningAnswer, ReasoningRequest, Teacher
+from text2graph_dagster.teachers.ledger import Asked
+from text2graph_dagster.teachers.protocol import Answer, Reasoner, ReasoningAnswer, ReasoningRequest, Request
 
-Around = Callable[[Reasoner | Teacher], AbstractContextManager[object]]
+AskReasoner = Callable[[Reasoner, Sequence[ReasoningRequest]], Asked[ReasoningAnswer]]
+AskBlind = Callable[[Sequence[Request]], Asked[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +50,29 @@ def trace_all(
     author: Reasoner,
     requests: Sequence[ReasoningRequest],
     settings: ReasonerSettings,
-    ledger: Ledger,
-    blind: Teacher | None = None,
-    progress: Progress | None = None,
-    around: Around = nullcontext,
+    ask: AskReasoner,
+    ask_blind: AskBlind | None = None,
 ) -> Traced:
     """Return a rationale of every request that was answered, with its verdict.
 
     What composes by rule is judged by the rule that reads it back; a model's rationale by that or, in free prose, by
-    the tolerant one, and then by `blind`. Whoever is asked is asked inside `around(it)`.
+    the tolerant one, and then, where there is one, by a blind reader.
 
     Raises:
-        UserError: the reasoner or the teacher cannot go on.
+        UserError: the reasoner or the blind reader cannot go on.
     """
-    with around(author):
-        asked = ask_reasoner(author, requests, ledger, progress)
-    composed = isinstance(author, ComposedReasoner)
+    asked = ask(author, requests)
+    by_rule = isinstance(author, ComposedReasoner)
     traces, refused, made = [], [], asked.made
     for request, answer, key in zip(requests, asked.answers, asked.keys, strict=True):
         if answer.status != "ok":
             refused.append(answer)
             continue
-        verdict = _by_form(answer.rationale, request) if composed else judge(answer.rationale, request, settings)
+        verdict = _by_form(answer.rationale, request) if by_rule else judge(answer.rationale, request, settings)
         traces.append(Trace(request, answer.rationale, verdict.verified, verdict.reasons, key, author.name))
-    if blind and any(trace.verified for trace in traces) and not composed:
-        with around(blind):
-            made += _read_blindly(traces, blind, settings.blind_least_f1, ledger, progress)
-    if settings.fallback == "composed" and not all(trace.verified for trace in traces) and not composed:
-        made += _compose_instead(traces, ledger)
+    if not by_rule:
+        made += _read_blindly(traces, ask_blind, settings.blind_least_f1) if ask_blind else 0
+        made += _compose_instead(traces, ask) if settings.fallback == "composed" else 0
     return Traced(traces, refused, made)
 
 
@@ -86,14 +80,12 @@ def _by_form(rationale: str, request: ReasoningRequest) -> Verdict:
     return verify(rationale, request.text, request.ontology, request.graph, request.language)
 
 
-def _read_blindly(
-    traces: list[Trace], blind: Teacher, least_f1: float, ledger: Ledger, progress: Progress | None
-) -> int:
-    """Reject the verified traces from which `blind` reads another graph; return how many calls that took."""
+def _read_blindly(traces: list[Trace], ask: AskBlind, least_f1: float) -> int:
+    """Reject the verified traces from which another graph is read; return how many calls that took."""
     places = [i for i, trace in enumerate(traces) if trace.verified]
-    asked = ask_teacher(
-        blind, [blind_request(traces[i].request, traces[i].rationale) for i in places], ledger, progress
-    )
+    if not places:
+        return 0
+    asked = ask([blind_request(traces[i].request, traces[i].rationale) for i in places])
     for i, answer in zip(places, asked.answers, strict=True):
         request = traces[i].request
         if reasons := compare_blind(answer.graph, request.graph, request.ontology, least_f1):
@@ -101,11 +93,12 @@ def _read_blindly(
     return asked.made
 
 
-def _compose_instead(traces: list[Trace], ledger: Ledger) -> int:
+def _compose_instead(traces: list[Trace], ask: AskReasoner) -> int:
     """Put a composed rationale in the place of each rejected one; return how many calls that took."""
-    places = [i for i, trace in enumerate(traces) if not trace.verified]
-    author = ComposedReasoner()
-    asked = ask_reasoner(author, [traces[i].request for i in places], ledger)
+    places, author = [i for i, trace in enumerate(traces) if not trace.verified], ComposedReasoner()
+    if not places:
+        return 0
+    asked = ask(author, [traces[i].request for i in places])
     for i, answer, key in zip(places, asked.answers, asked.keys, strict=True):
         old, verdict = traces[i], _by_form(answer.rationale, traces[i].request)
         reasons = (*old.reasons, *verdict.reasons)

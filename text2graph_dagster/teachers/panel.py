@@ -5,19 +5,20 @@ stand beside it as 1, 2, …: a teacher's samples together, the teachers in the 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from math import fsum
 
 from text2graph_dagster.graph import Graph
-from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import VoteSettings
-from text2graph_dagster.teachers.ledger import Asked, Ledger, ask_teacher
+from text2graph_dagster.teachers.ledger import Asked
 from text2graph_dagster.teachers.protocol import Answer, Request, Teacher
 from text2graph_dagster.teachers.voting import Vote, vote
 
 TAUGHT = 0  # the number of the graph that is taught
 VOTE = "vote"
+
+
+Ask = Callable[[Teacher, Sequence[Request]], Asked[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +57,18 @@ class Readings:
         return sum(row.graph is None and row.teacher != VOTE for row in self.rows)
 
 
-def ask_panel(
-    voters: Sequence[Voter],
-    passages: Sequence[Request],
-    rules: VoteSettings,
-    ledger: Ledger,
-    progress: Progress | None = None,
-    around: Callable[[Teacher], AbstractContextManager[object]] = nullcontext,
-) -> Readings:
+def ask_panel(voters: Sequence[Voter], passages: Sequence[Request], rules: VoteSettings, ask: Ask) -> Readings:
     """Return everybody's reading of every passage, with the vote first where there are several.
 
-    Teachers are asked one after the other, each inside `around(teacher)`: what it needs is freed before the next one.
+    `ask` asks one teacher; they are asked one after the other, so that what one needs is free for the next.
 
     Raises:
         UserError: a teacher cannot go on.
     """
-    heard: list[tuple[Voter, Asked[Answer]]] = []
-    for voter in voters:
-        requests = [replace(passage, sample=n) for passage in passages for n in range(voter.samples)]
-        with around(voter.teacher):
-            heard.append((voter, ask_teacher(voter.teacher, requests, ledger, progress)))
+    heard = [
+        (voter, ask(voter.teacher, [replace(passage, sample=n) for passage in passages for n in range(voter.samples)]))
+        for voter in voters
+    ]
     rows: list[Reading] = []
     for number, passage in enumerate(passages):
         said = list(_said(heard, number))

@@ -11,8 +11,15 @@ from text2graph_dagster.reasoning.compose import ComposedReasoner, compose
 from text2graph_dagster.reasoning.traces import Traced, trace_all
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.knowledge_base import record, replay
-from text2graph_dagster.teachers.ledger import Row
-from text2graph_dagster.teachers.protocol import Answer, Parameters, ReasoningAnswer, ReasoningRequest, Request
+from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.protocol import (
+    Answer,
+    Parameters,
+    Reasoner,
+    ReasoningAnswer,
+    ReasoningRequest,
+    Request,
+)
 
 BAD = GOOD + " As given."
 
@@ -70,7 +77,23 @@ class Blind:
 def trace(written: Mapping[str, str], blind: Blind | None = None, book: Book | None = None, **changed: Any) -> Traced:
     requests = [ReasoningRequest(f"p{i}", TEXT, "en", ONTOLOGY, GRAPH) for i in range(3)]
     settings = ReasonerSettings(kind="chat", **changed)
-    return trace_all(Writer(written), requests, settings, book or Book(), blind)
+    return run(Writer(written), requests, settings, book or Book(), blind)
+
+
+def run(
+    author: Reasoner,
+    requests: Sequence[ReasoningRequest],
+    settings: ReasonerSettings,
+    book: Book,
+    blind: Blind | None = None,
+) -> Traced:
+    return trace_all(
+        author,
+        requests,
+        settings,
+        lambda who, what: ask_reasoner(who, what, book),
+        (lambda what: ask_teacher(blind, what, book)) if blind else None,
+    )
 
 
 def test_a_rejected_rationale_is_kept_with_its_reason() -> None:
@@ -122,7 +145,7 @@ def test_blind_readings_are_compared_as_graphs_are() -> None:
 def test_composed_rationales_are_never_replaced_nor_read_blindly() -> None:
     blind, requests = Blind(Graph()), [ReasoningRequest("p0", TEXT, "en", ONTOLOGY, GRAPH)]
     settings = ReasonerSettings(fallback="composed")
-    (composed,) = trace_all(ComposedReasoner(), requests, settings, Book(), blind).traces
+    (composed,) = run(ComposedReasoner(), requests, settings, Book(), blind).traces
     assert (composed.author, composed.verified, composed.rejected) == ("composed", True, None)
     assert blind.shown == []
 

@@ -10,7 +10,7 @@ from tests.text2graph_dagster.teachers.worlds import NEWS
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
 from text2graph_dagster.settings import TeacherSettings, VoteSettings
 from text2graph_dagster.teachers.knowledge_base import record, replay
-from text2graph_dagster.teachers.ledger import Row
+from text2graph_dagster.teachers.ledger import Row, ask_teacher
 from text2graph_dagster.teachers.panel import Readings, Voter, ask_panel
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
@@ -55,7 +55,8 @@ class Fixed:
 
 
 def ask(*voters: Voter, book: Book | None = None, **rules: Any) -> Readings:
-    return ask_panel(voters, PASSAGES, VoteSettings(**rules), book or Book())
+    pages = book or Book()
+    return ask_panel(voters, PASSAGES, VoteSettings(**rules), lambda who, what: ask_teacher(who, what, pages))
 
 
 def test_one_answer_is_the_graph() -> None:
