@@ -41,3 +41,16 @@ def test_rejected_rationales_are_kept_or_replaced(house: House, fallback: str) -
     assert rows == sorted([good, bad])
     passed = house.warehouse.value("SELECT passed FROM gates WHERE asset = 'cot_traces' AND gate = 'verified'")
     assert passed == (fallback == "composed")
+
+
+def test_a_blind_reader_is_a_teacher_that_is_asked_about_rationales(house: House) -> None:
+    with serving(reply) as seen:
+        blind = {"kind": "knowledge_base"}
+        house.overrides["reasoner"] = {"kind": "chat", "model": "r", "base_url": seen.url, "blind": blind}
+        house.add("c", documents=24, gold=2)
+        house.run("c", *DATA)
+    value = house.warehouse.value
+    accepted = value("SELECT count(*) FROM cot_traces WHERE verified AND author = 'chat:r'")
+    assert accepted > 0
+    asked = value("SELECT count(*) FROM teacher_calls WHERE teacher = 'knowledge_base'")
+    assert asked == house.warehouse.count("teacher_graphs") + accepted

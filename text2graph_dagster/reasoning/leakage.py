@@ -22,7 +22,7 @@ _TOLD = re.compile(
     rf"|\b(?:according to|based on|consistent with|match(?:es|ing)?|lead(?:s|ing)? to|in|from) the (?:{_GIVEN} )?"
     r"(?:graph|answer|annotations?|expected output|final output)\b"
     r"|\b(?:i was|i am|i'm|i have been|we are|we were|we have been) (?:given|shown|provided|told|asked)\b"
-    r"|\b(?:already|i) know the (?:graph|answer)\b|\bthe (?:prompt|instructions?)\b",
+    r"|\b(?:already|i) know the (?:graph|answer)\b|\bthe (?:prompt|instructions?|user)\b",
     re.IGNORECASE,
 )
 _TOLD_ZH = re.compile(
@@ -31,7 +31,7 @@ _TOLD_ZH = re.compile(
     r"|(?:根据|按照|依据|参照|符合|对照|正如)(?:上述|所给|给定|已知|提供的)?(?:知识)?"
     r"(?:图谱|图(?![书片像纸形画案表标尔卢灵里拉宾腾])|答案|标注|标签|输出)"
     r"|(?:(?<![地版试企意蓝插力妄构])图|答案|标注|标签|图谱)(?:中|里|上)(?:的|给|显示|包含|列|标|要求|有)"
-    r"|如(?:所给|给定|图所示)|提示词|(?:已经|早已)知道答案|我(?:被|已)(?:告知|给)",
+    r"|如(?:所给|给定|图所示)|提示词|用户(?:要求|希望|给|提供)|(?:已经|早已)知道答案|我(?:被|已)(?:告知|给)",
     re.IGNORECASE,
 )
 
