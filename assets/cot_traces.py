@@ -1,6 +1,6 @@
 """cot_traces: why each passage states its graph, and whether that can be retraced."""
 
-from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -11,15 +11,16 @@ from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_m
 from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
 from resources.home import Home
-from resources.models import ReasonerResource, WarehouseLedger, budget
+from resources.models import ReasonerResource, TeacherResource, WarehouseLedger, budget
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph import from_rows
-from text2graph_dagster.reasoning.verdicts import verify_all
-from text2graph_dagster.teachers.ledger import Asked, ask_reasoner
-from text2graph_dagster.teachers.protocol import ReasoningAnswer, ReasoningRequest
+from text2graph_dagster.reasoning.traces import Traced, trace_all
+from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.panel import Voter
+from text2graph_dagster.teachers.protocol import ReasoningRequest
 
 # Gold passages are never taught, so nobody needs to reason about them.
 GRAPHS = """
@@ -37,7 +38,7 @@ GROUP BY passage_id ORDER BY passage_id
     group_name="data",
     kinds={"duckdb"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     pool="gpu",
 )
 def cot_traces(
@@ -46,21 +47,33 @@ def cot_traces(
     warehouse: Warehouse,
     settings: SettingsResource,
     reasoner: ReasonerResource,
+    teacher: TeacherResource,
 ) -> dg.MaterializeResult[None]:
     """A verified rationale per graph of a training passage: graphs in = traces + quarantined passages."""
     corpus = context.partition_key
     with plain_errors():
-        ontology = open_corpus(home.corpora / corpus).ontology
+        folder, config = open_corpus(home.corpora / corpus), settings.load().reasoner
         requests = [
             ReasoningRequest(
-                row["passage_id"], row["text"], row["language"], ontology, from_rows(row["entities"], row["relations"])
+                row["passage_id"],
+                row["text"],
+                row["language"],
+                folder.ontology,
+                from_rows(row["entities"], row["relations"]),
             )
             for row in warehouse.read(GRAPHS, [corpus]).iter_rows(named=True)
         ]
-        config = settings.load().reasoner
-        author = reasoner.build(config)
-        asked = ask_reasoner(author, requests, WarehouseLedger(warehouse), context.log.info, budget(config))
-        traces, refused = _tables(corpus, requests, asked, home.verdicts / corpus)
+        ledger, log = WarehouseLedger(warehouse), context.log.info
+        blind = config.blind and Voter(teacher.for_corpus(folder, config.blind), budget=budget(config.blind))
+        traced = trace_all(
+            reasoner.build(config),
+            requests,
+            config,
+            lambda who, what: ask_reasoner(who, what, ledger, log, budget(config)),
+            (lambda what: ask_teacher(blind.teacher, what, ledger, log, blind.budget)) if blind else None,
+            home.verdicts / corpus,
+        )
+        traces, refused = _tables(corpus, traced)
         counts = {
             "graphs_in": len(requests),
             "traces": traces.height,
@@ -76,31 +89,44 @@ def cot_traces(
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(warehouse, "cot_traces", corpus),
-                "accounting": counts_table({**counts, "calls_made": asked.made}),
-                "calls": counts_table(asked.figures),
+                "accounting": counts_table({**counts, "calls_made": traced.made}),
+                "calls": counts_table(traced.figures),
+                **_objections(traced),
             },
             data_version=dg.DataVersion(warehouse.version("cot_traces", corpus)),
         )
 
 
-def _tables(
-    corpus: str, requests: list[ReasoningRequest], asked: Asked[ReasoningAnswer], verdicts: Path
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _objections(traced: Traced) -> dict[str, Any]:
+    """Return how many rationales were rejected, why, and how many were replaced; nothing where none was."""
+    objections = traced.objections()
+    if not objections:
+        return {}
+    table = [dg.TableRecord({"objection": code, "rationales": n}) for code, n in objections.items()]
+    return {
+        "rationales_rejected": sum(bool(trace.reasons) for trace in traced.traces),
+        "rationales_replaced": sum(trace.rejected is not None for trace in traced.traces),
+        "objections": dg.MetadataValue.table(table),
+    }
+
+
+def _tables(corpus: str, traced: Traced) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of cot_traces, each with the verifier's verdict, and of quarantine."""
-    rows = list(zip(requests, asked.answers, asked.keys, strict=True))
-    given = [(request, key, answer.rationale) for request, answer, key in rows if answer.status == "ok"]
-    judged = iter(verify_all([g[0] for g in given], [g[1] for g in given], [g[2] for g in given], verdicts))
-    traces: list[dict[str, object]] = []
-    refused: list[dict[str, object]] = []
-    for _, answer, key in rows:
-        row: dict[str, object] = {"corpus": corpus, "passage_id": answer.passage_id}
-        if answer.status != "ok":
-            detail = {"stage": "cot_traces", "doc_id": None, "reason": answer.status, "detail": answer.reason}
-            refused.append({**row, **detail})
-            continue
-        verdict = next(judged)
-        trace = {"rationale": answer.rationale, "verified": verdict.verified, "reasons": list(verdict.reasons)}
-        traces.append({**row, **trace, "call_key": key})
+    columns = ("rationale", "verified", "author", "rejected", "call_key")
+    traces = [
+        {
+            **{"corpus": corpus, "passage_id": trace.request.passage_id, "reasons": list(trace.reasons)},
+            **{column: getattr(trace, column) for column in columns},
+        }
+        for trace in traced.traces
+    ]
+    refused = [
+        {
+            **{"stage": "cot_traces", "corpus": corpus, "doc_id": None, "passage_id": answer.passage_id},
+            **{"reason": answer.status, "detail": answer.reason},
+        }
+        for answer in traced.refused
+    ]
     return (
         pl.DataFrame(traces, schema=CONTRACTS["cot_traces"].dtypes),
         pl.DataFrame(refused, schema=CONTRACTS["quarantine"].dtypes),
@@ -132,12 +158,12 @@ COT_TRACES_GATES = (
     ),
     sql_gate(
         "leaks",
-        "share of rationales that hold the answer's JSON",
+        "share of verified rationales that hold the answer's JSON",
         "≤",
         lambda s: s.gates.traces_max_leaks,
         """
         SELECT avg(regexp_matches(rationale, '"(entities|relations|head|tail|type)"\\s*:')::INT)
-        FROM cot_traces WHERE corpus = ?
+        FROM cot_traces WHERE corpus = ? AND verified
         """,
     ),
 )

@@ -63,12 +63,14 @@ def mend(
     samples, seed = settings.evaluation.bootstrap_samples, settings.seed
     verdict = judge(counted, documents, _labels_per_passage(staged), denoise, samples, seed)
     counter = ConfusionCounter(ontology)
-    changed = [_rewrite(file, mending, verdict, counter) for file in staged]
+    changed = [_rewrite(file, ontology, mending, verdict, counter) for file in staged]
     dropped, added = (sum(numbers) for numbers in zip((0, 0), *changed, strict=True))
     return Mended(counter.confusions(), dropped, added, verdict)
 
 
-def _rewrite(file: Path, mending: _Mending | None, verdict: Verdict, counter: ConfusionCounter) -> tuple[int, int]:
+def _rewrite(
+    file: Path, ontology: Ontology, mending: _Mending | None, verdict: Verdict, counter: ConfusionCounter
+) -> tuple[int, int]:
     """Mend one file as the verdict says, and return how many relations were dropped and added."""
     rows, news = _read_rows(file), []
     dropped = added = 0
@@ -82,7 +84,7 @@ def _rewrite(file: Path, mending: _Mending | None, verdict: Verdict, counter: Co
         counter.add(graph)
         for other in (graph, *samples):
             counter.add_disagreement(passage.graph, other)
-        agreement = quality.agreement(passage.graph, samples)
+        agreement = quality.agreement(passage.graph, samples, ontology)
         news.append({"relations": to_rows(graph)[1], "mended": graph != passage.graph, "agreement": agreement})
     pl.read_parquet(file).with_columns(frame_of(news, _MENDED)).write_parquet(file)
     return dropped, added

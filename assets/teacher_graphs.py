@@ -1,12 +1,14 @@
 """teacher_graphs: what the teacher reads in each passage; every call is paid once."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import polars as pl
 
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, sql_gate
+from assets.labels import label_metadata
 from assets.partitions import corpora
 from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import accounting, raw_corpus
@@ -16,11 +18,13 @@ from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import KNOWLEDGE_BASE, ONTOLOGY, open_corpus
-from text2graph_dagster.graph import from_rows, to_rows
+from text2graph_dagster.graph import Graph, from_rows, to_rows
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.teachers.knowledge import BrokenLine
-from text2graph_dagster.teachers.ledger import Asked, ask_teacher
-from text2graph_dagster.teachers.protocol import Answer, Request
+from text2graph_dagster.teachers.ledger import ask_teacher
+from text2graph_dagster.teachers.panel import TAUGHT, Reading, Voter, ask_panel
+from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.voting import agreement
 
 PASSAGES = """
 SELECT passage_id, any_value(text) AS text, any_value(language) AS language
@@ -49,25 +53,28 @@ def teacher_graphs(
     with plain_errors():
         folder, config = open_corpus(home.corpora / corpus), settings.load().teacher
         requests = [
-            Request(row["passage_id"], row["text"], row["language"], folder.ontology, sample)
+            Request(row["passage_id"], row["text"], row["language"], folder.ontology)
             for row in warehouse.read(PASSAGES, [corpus]).iter_rows(named=True)
-            for sample in range(config.samples)
         ]
-        guide = teacher.for_corpus(folder, config)
-        asked = ask_teacher(guide, requests, WarehouseLedger(warehouse), context.log.info, budget(config))
-        graphs, refused = _tables(corpus, asked)
-        broken, dropped = broken_facts(guide), dropped_items(guide)
-        # What is asked more than once is counted by passage: the first sample is the one that is taught.
-        passages, graphed = len({r.passage_id for r in requests}), graphs.filter(sample=0).height
+        voters = [Voter(teacher.for_corpus(folder, c), c.samples, c.weight, budget(c)) for c in (config, *config.panel)]
+        ledger, log = WarehouseLedger(warehouse), context.log.info
+        asked = ask_panel(
+            voters, requests, config.vote, lambda who, what: ask_teacher(who.teacher, what, ledger, log, who.budget)
+        )
+        graphs, refused = _tables(corpus, asked.rows)
+        broken = [line for voter in voters for line in broken_facts(voter.teacher)]
+        dropped = sum((Counter(dropped_items(voter.teacher)) for voter in voters), Counter[str]())
+        # What is asked more than once is counted by passage: by the graph that is taught.
+        passages, graphed = len(requests), graphs.filter(sample=TAUGHT).height
         counts = {
             "passages_in": passages,
             "graphs": graphed,
             "passages_quarantined": passages - graphed,
-            "samples_asked": len(requests),
-            "samples_quarantined": refused.height,
+            "samples_asked": asked.asked,
+            "samples_quarantined": asked.failed,
             "facts_quarantined": len(broken),
             "calls_made": asked.made,
-            "calls_from_ledger": len(requests) - asked.made,
+            "calls_from_ledger": asked.asked - asked.made,
         }
         # What a run pays for is not part of what the data is: the counts that are stored are those of the data.
         kept = {item: counts[item] for item in ("passages_in", "graphs", "passages_quarantined")}
@@ -87,24 +94,26 @@ def teacher_graphs(
                 "accounting": counts_table(counts),
                 "calls": counts_table(asked.figures),
                 **({"items_dropped": counts_table(dropped)} if dropped else {}),
+                **label_metadata(voter.teacher for voter in voters),
             },
             data_version=dg.DataVersion(warehouse.version("teacher_graphs", corpus)),
         )
 
 
-def _tables(corpus: str, asked: Asked[Answer]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _tables(corpus: str, readings: Sequence[Reading]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of teacher_graphs and of quarantine."""
     graphs: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
-    for answer, key in zip(asked.answers, asked.keys, strict=True):
-        row: dict[str, object] = {"corpus": corpus, "passage_id": answer.passage_id}
-        if answer.graph is None:
-            reason, detail = answer.status, f"sample {answer.sample}: {answer.reason}"
+    for reading in readings:
+        row: dict[str, object] = {"corpus": corpus, "passage_id": reading.passage_id}
+        if reading.graph is None:
+            who = "" if reading.sample == TAUGHT else f"{reading.teacher}: "
+            reason, detail = reading.status, f"sample {reading.sample}: {who}{reading.reason}"
             refused.append({**row, "stage": "teacher_graphs", "doc_id": None, "reason": reason, "detail": detail})
         else:
-            entities, relations = to_rows(answer.graph)
-            graph = {"sample": answer.sample, "entities": entities, "relations": relations, "call_key": key}
-            graphs.append({**row, **graph})
+            entities, relations = to_rows(reading.graph)
+            given = {"sample": reading.sample, "teacher": reading.teacher, "call_key": reading.call_key}
+            graphs.append({**row, **given, "entities": entities, "relations": relations})
     return _frame("teacher_graphs", graphs), _frame("quarantine", refused)
 
 
@@ -129,9 +138,8 @@ SELECT list_filter(entities, lambda e: e.id = r.head)[1].type AS head, r.type AS
        list_filter(entities, lambda e: e.id = r.tail)[1].type AS tail, count(*) AS n
 FROM relations GROUP BY ALL ORDER BY ALL
 """
-TRIPLES = """
-SELECT passage_id, sample, entities, relations FROM teacher_graphs
-WHERE corpus = ? AND passage_id IN (SELECT passage_id FROM teacher_graphs WHERE sample > 0) ORDER BY ALL
+VOTES = """
+SELECT passage_id, entities, relations FROM teacher_graphs WHERE corpus = ? AND sample > 0 ORDER BY passage_id, sample
 """
 
 
@@ -172,17 +180,10 @@ def _label_entropy(scope: Scope) -> Measured:
 
 
 def _agreement(scope: Scope) -> Measured:
-    samples: dict[str, dict[int, set[tuple[str, str, str]]]] = {}
-    for row in scope.warehouse.read(TRIPLES, [scope.corpus]).iter_rows(named=True):
-        triples = {(h.text, k, t.text) for h, k, t in from_rows(row["entities"], row["relations"]).triples()}
-        samples.setdefault(row["passage_id"], {})[row["sample"]] = triples
-    scores = [
-        2 * len(first & other) / (len(first) + len(other)) if first or other else 1.0
-        for by_sample in samples.values()
-        if (first := by_sample.get(0)) is not None
-        for sample, other in sorted(by_sample.items())
-        if sample > 0
-    ]
+    ontology, graphs = _ontology(scope), dict[str, list[Graph]]()
+    for row in scope.warehouse.read(VOTES, [scope.corpus]).iter_rows(named=True):
+        graphs.setdefault(row["passage_id"], []).append(from_rows(row["entities"], row["relations"]))
+    scores = [score for voted in graphs.values() if (score := agreement(voted, ontology)) is not None]
     return Measured(sum(scores) / len(scores) if scores else None)
 
 
@@ -272,7 +273,7 @@ TEACHER_GRAPHS_GATES = (
     ),
     Gate(
         "agreement",
-        "mean F1 of the triples between the first sample and each other one",
+        "mean F1 of the triples of every two graphs of a passage",
         "≥",
         lambda s: s.gates.teacher_min_agreement,
         _agreement,

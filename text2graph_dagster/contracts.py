@@ -189,10 +189,11 @@ TEACHER_GRAPHS = _contract(
     {
         "corpus": _CORPUS,
         "passage_id": _PASSAGE,
-        "sample": _column(pl.Int64, "number of the sample", pa.Check.ge(0)),
+        "sample": _column(pl.Int64, "number of the graph; 0 is the one that is taught", pa.Check.ge(0)),
+        "teacher": _column(pl.String, "who gave it; 'vote' where the others of the passage were voted on"),
         "entities": _ENTITIES,
         "relations": _RELATIONS,
-        "call_key": _column(pl.String, "the call that gave it"),
+        "call_key": _column(pl.String, "the call that gave it; empty for a vote"),
     },
 )
 COT_TRACES = _contract(
@@ -203,7 +204,9 @@ COT_TRACES = _contract(
         "passage_id": _PASSAGE,
         "rationale": _column(pl.String, "the thinking that leads from the passage to its graph"),
         "verified": _column(pl.Boolean, "whether the graph can be derived again from passage and rationale"),
-        "reasons": _column(STRINGS, "what the verifier objected to"),
+        "reasons": _column(STRINGS, "what the verifier objected to; of one that took another's place, in that one"),
+        "author": _column(pl.String, "who wrote it"),
+        "rejected": _column(pl.String, "the rejected rationale whose place it takes", nullable=True),
         "call_key": _column(pl.String, "the call that gave it"),
     },
 )

@@ -67,6 +67,17 @@ class _CallSettings(_Section):
     max_cost: float | None = Field(None, gt=0, description="a run stops before it costs more")
 
 
+class VoteSettings(_Section):
+    """How several graphs of one passage become the one that is taught (teachers/voting.py)."""
+
+    keep_above: float = Field(
+        0.5, ge=0, lt=1, description="what more than this share of the votes' weight says is kept; 0.5: a majority"
+    )
+    quorum: float = Field(
+        0.5, ge=0, le=1, description="share of the votes' weight that must have answered; else there is no graph"
+    )
+
+
 class TeacherSettings(_CallSettings):
     """teacher_graphs: who writes the graphs. The endpoint's key comes from the environment only."""
 
@@ -77,7 +88,22 @@ class TeacherSettings(_CallSettings):
     max_tokens: int = Field(1024, ge=16)
     timeout_seconds: float = Field(120.0, gt=0)
     concurrency: int = Field(64, ge=1, description="calls under way at once, at most; begins low")
-    samples: int = Field(1, ge=1, description="graphs asked for per passage")
+    samples: int = Field(1, ge=1, description="graphs asked for per passage; several are voted on")
+    weight: float = Field(1.0, gt=0, description="what each of its graphs weighs in the vote")
+    label_similarity: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="how like a type's name or alias a label must be to be read as it; 1: never (chat)",
+    )
+    vote: VoteSettings = VoteSettings()
+    panel: tuple["TeacherSettings", ...] = Field((), description="further teachers, who vote beside this one")
+
+    @model_validator(mode="after")
+    def _one_panel(self) -> "TeacherSettings":
+        if any({"panel", "vote"} & member.model_fields_set for member in self.panel):
+            raise ValueError("a member of the panel has no panel and no vote of its own: set them in `teacher`")
+        return self
 
 
 class ReasonerSettings(_CallSettings):
@@ -90,6 +116,16 @@ class ReasonerSettings(_CallSettings):
     max_tokens: int = Field(2048, ge=16)
     timeout_seconds: float = Field(300.0, gt=0)
     concurrency: int = Field(64, ge=1, description="calls under way at once, at most; begins low")
+    fallback: Literal["none", "composed"] = Field(
+        "none", description="what takes the place of a rationale that the verifier rejects"
+    )
+    least_characters: int = Field(20, ge=0, description="a shorter rationale of a model is rejected")
+    most_characters: int = Field(8_000, ge=1, description="so is a longer one")
+    most_repeats: int = Field(3, ge=1, description="so is one that says a sentence more often")
+    blind: TeacherSettings | None = Field(
+        None, description="a teacher that is shown a model's rationale in the passage's place and must find its graph"
+    )
+    blind_least_f1: float = Field(0.8, ge=0, le=1, description="F1 of entities and triples that it must reach")
 
 
 class DenoiseSettings(_Section):
@@ -301,7 +337,9 @@ class GateSettings(_Section):
     teacher_min_in_ontology: float = Field(1.0, description="share of entities and relations of a known type")
     teacher_min_signatures: float = Field(1.0, description="share of relations whose ends have an allowed type")
     teacher_min_entropy: float = Field(0.3, description="normalised entropy of the relation types")
-    teacher_min_agreement: float = Field(0.5, description="mean relation F1 between samples, where there are several")
+    teacher_min_agreement: float = Field(
+        0.5, description="mean relation F1 of every two graphs of a passage, where there are several"
+    )
     traces_min_verified: float = Field(0.8, description="share of rationales that lead back to their graph")
     traces_max_leaks: float = Field(0.0, description="share of rationales that hold the answer's JSON")
     dataset_min_examples: int = Field(50, description="training examples in all")

@@ -33,14 +33,15 @@ def test_a_row_that_is_lost_closes_the_gate(house: House, table: str, gates: Seq
     assert not accounting(house, gates)
 
 
+@pytest.mark.parametrize(("failing", "lost"), [({0}, 0), ({0, 1}, 1)])
 def test_with_several_samples_passages_are_counted_and_none_disappears(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, failing: set[int], lost: int
 ) -> None:
-    """A passage whose first sample fails is quarantined, whatever the second says."""
+    """A passage is quarantined where too few of its samples came back to vote."""
     built = TeacherResource.for_corpus
 
     class Faltering:
-        """The knowledge base, which fails at the first sample of one passage."""
+        """The knowledge base, which fails at some samples of one passage."""
 
         def __init__(self, teacher: Any) -> None:
             self._teacher = teacher
@@ -51,8 +52,8 @@ def test_with_several_samples_passages_are_counted_and_none_disappears(
         def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
             unlucky = min(r.passage_id for r in requests)
             for request, answer in zip(requests, self._teacher.answer(requests), strict=True):
-                fails = request.passage_id == unlucky and request.sample == 0
-                yield Answer(unlucky, 0, None, "", "failed", "no") if fails else answer
+                fails = request.passage_id == unlucky and request.sample in failing
+                yield Answer(unlucky, request.sample, None, "", "failed", "no") if fails else answer
 
     monkeypatch.setattr(TeacherResource, "for_corpus", lambda *given: Faltering(built(*given)))
     house.overrides["teacher"] = {"samples": 2}
@@ -62,9 +63,15 @@ def test_with_several_samples_passages_are_counted_and_none_disappears(
     counts = dict(house.warehouse.read(sql).rows())
     kept = "SELECT count(DISTINCT passage_id) FROM raw_corpus WHERE duplicate_of IS NULL"
     assert counts["passages_in"] == house.warehouse.value(kept)
-    assert counts["passages_quarantined"] == 1
-    assert counts["graphs"] == counts["passages_in"] - 1
+    assert counts["passages_quarantined"] == lost
+    assert counts["graphs"] == counts["passages_in"] - lost
+    refused = house.warehouse.read("SELECT reason, detail FROM quarantine WHERE stage = 'teacher_graphs'").rows()
+    votes = [("no_quorum", "sample 0: 0 of 2 graphs came back")] * lost
+    assert sorted(refused) == [
+        *(("failed", f"sample {n + 1}: knowledge_base: no") for n in sorted(failing)),
+        *votes,
+    ]
     assert accounting(house, TEACHER_GRAPHS_GATES)
     with house.warehouse._connection() as connection:
         connection.execute("DELETE FROM quarantine WHERE stage = 'teacher_graphs'")
-    assert not accounting(house, TEACHER_GRAPHS_GATES)
+    assert accounting(house, TEACHER_GRAPHS_GATES) == (not lost)

@@ -73,7 +73,8 @@ SPOILED = {
     ("teacher_graphs", "signatures"): relations("head := r.tail, tail := r.head"),
     ("teacher_graphs", "label_entropy"): relations("type := 'founded'"),
     ("teacher_graphs", "agreement"): (
-        "INSERT INTO teacher_graphs SELECT * REPLACE (1 AS sample, [] AS relations) FROM teacher_graphs"
+        "INSERT INTO teacher_graphs SELECT * REPLACE (1 AS sample) FROM teacher_graphs"
+        " UNION ALL SELECT * REPLACE (2 AS sample, [] AS relations) FROM teacher_graphs"
     ),
     ("cot_traces", "contract"): twice("cot_traces"),
     ("cot_traces", "accounting"): "DELETE FROM cot_traces WHERE passage_id[1] = '0'",

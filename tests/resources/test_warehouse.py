@@ -28,6 +28,7 @@ def graphs(corpus: str, n: int, type_: str = "x") -> pl.DataFrame:
             "corpus": corpus,
             "passage_id": f"{i:032d}",
             "sample": 0,
+            "teacher": "t",
             "entities": [entity],
             "relations": [],
             "call_key": "k",

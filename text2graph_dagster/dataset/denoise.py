@@ -114,14 +114,17 @@ class Mender:
 def _apply(
     graph: Graph, verdicts: Mapping[tuple[int, int, str], tuple[float, Span]]
 ) -> tuple[list[Relation], list[Relation]]:
-    """Return the graph's relations that hold, with their confidence, and those that are new."""
+    """Return the graph's relations that hold, with their confidence, and those that are new.
+
+    What the words say of a relation takes the place of the confidence that it came with (the share of a vote).
+    """
     kept, met = [], set()
     for relation in graph.relations:
         key = relation.head, relation.tail, relation.type
         turned = relation.tail, relation.head, relation.type
         key = key if key in verdicts else turned
         met.add(key)
-        confidence = verdicts[key][0] if key in verdicts else None
+        confidence = verdicts[key][0] if key in verdicts else relation.confidence
         if confidence != 0.0:
             kept.append(replace(relation, confidence=confidence))
     new = [

@@ -6,6 +6,8 @@ from typing import Any
 
 from text2graph_dagster.graph import Graph
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.rewards import turned_relations
+from text2graph_dagster.teachers.voting import overlap, triples
 
 
 def score(graph: Graph, text: str, ontology: Ontology, *others: float | None) -> float:
@@ -43,17 +45,8 @@ def confidence(relations: Iterable[Mapping[str, Any]]) -> float | None:
     return fmean(known) if known else None
 
 
-def agreement(graph: Graph, samples: Sequence[Graph]) -> float | None:
-    """Return the mean F1 of a graph's triples with those of the other samples; None where there are none."""
-    if not samples:
-        return None
-    mine = _triples(graph)
-    return fmean(_f1(mine, _triples(other)) for other in samples)
-
-
-def _triples(graph: Graph) -> set[tuple[str, str, str]]:
-    return {(head.text, kind, tail.text) for head, kind, tail in graph.triples()}
-
-
-def _f1(one: set[tuple[str, str, str]], other: set[tuple[str, str, str]]) -> float:
-    return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0
+def agreement(graph: Graph, samples: Sequence[Graph], ontology: Ontology) -> float | None:
+    """Return the mean F1 of a graph's triples with those of the graphs it was voted from; None where there are none."""
+    turned = turned_relations(ontology)
+    mine = triples(graph, turned) if samples else frozenset()
+    return fmean(overlap(mine, triples(other, turned)) for other in samples) if samples else None

@@ -1,13 +1,14 @@
 """A reasoner behind an OpenAI-compatible endpoint.
 
-It is shown the passage, the types and the graph, and must argue from the passage alone, in the forms of sentence that
-`verify` reads back.
+It is shown the passage, the types and the graph, and must argue from the passage alone, as if it did not know the
+graph.
 """
 
 from collections.abc import Iterator, Sequence
 
 from text2graph_dagster import prompts
 from text2graph_dagster.graph import serialise
+from text2graph_dagster.reasoning.leakage import rationale_of
 from text2graph_dagster.reasoning.places import Places
 from text2graph_dagster.teachers.delimiting import as_data
 from text2graph_dagster.teachers.endpoint import Asking, Endpoint, EndpointSettings
@@ -40,7 +41,7 @@ class ChatReasoner:
         for request, prompt, done in self._endpoint.complete_all(requests, asking):
             yield ReasoningAnswer(
                 request.passage_id,
-                done.text.split("</think>")[-1].strip(),  # a thinking model's own thinking is not the rationale
+                rationale_of(done.text),
                 done.status,
                 done.reason,
                 done.prompt_tokens,
@@ -52,7 +53,7 @@ class ChatReasoner:
 
 
 def build_reasoning_prompt(request: ReasoningRequest) -> str:
-    """Return the message: the passage with its sentences numbered, the allowed types, the graph, the forms to use."""
+    """Return the message: the passage with its sentences numbered, the allowed types, the graph."""
     places = Places.of(request.text, request.language)
     return prompts.fill(
         request.language,

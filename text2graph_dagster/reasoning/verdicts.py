@@ -13,23 +13,23 @@ _KEPT: dict[str, pl.DataType] = {"key": pl.String(), "verified": pl.Boolean(), "
 
 
 def verify_all(
-    requests: Sequence[ReasoningRequest], keys: Sequence[str], rationales: Sequence[str], folder: Path
+    requests: Sequence[ReasoningRequest], keys: Sequence[str], rationales: Sequence[str], folder: Path | None
 ) -> list[Verdict]:
     """Return the verdict on each rationale.
 
     Args:
         keys: the calls' identities, in which passage, ontology and graph are.
-        folder: where verdicts stay for the next time; it may be deleted at any time.
+        folder: where verdicts stay for the next time, if anywhere; it may be deleted at any time.
     """
-    path = folder / f"{_version()}.parquet"
-    kept = pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=_KEPT)
+    path = folder / f"{_version()}.parquet" if folder else None
+    kept = pl.read_parquet(path) if path and path.exists() else pl.DataFrame(schema=_KEPT)
     known = {key: Verdict(verified, tuple(reasons)) for key, verified, reasons in kept.select(list(_KEPT)).iter_rows()}
     names = [identity.digest(key, rationale) for key, rationale in zip(keys, rationales, strict=True)]
     judged = {
         name: known.get(name) or verify(rationale, r.text, r.ontology, r.graph, r.language)
         for name, rationale, r in zip(names, rationales, requests, strict=True)
     }
-    if judged.keys() != known.keys():
+    if path and judged.keys() != known.keys():
         _save(judged, path)
     return [judged[name] for name in names]
 

@@ -13,19 +13,22 @@ from text2graph_dagster.teachers.completion import Completion
 from text2graph_dagster.teachers.delimiting import as_data
 from text2graph_dagster.teachers.endpoint import Asking, Endpoint, EndpointSettings
 from text2graph_dagster.teachers.grounding import ground_fuzzily
+from text2graph_dagster.teachers.labels import Tally, label_reader
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
 
 class ChatTeacher:
     """A model that is shown the passage and the allowed types, and answers with a graph.
 
-    `dropped` counts, by reason, the items of all answers read so far that are in no graph.
+    `dropped` counts, by reason, the items of all answers read so far that are in no graph; `labels` the labels that
+    were read as others, and those that were refused.
     """
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._endpoint = Endpoint(settings)
         self.name = f"chat:{settings.model}"
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
+        self.labels = Tally()
 
     @property
     def prompt_version(self) -> str:
@@ -47,14 +50,16 @@ class ChatTeacher:
             yield self._judge(request, prompt, completion)
 
     def read(self, raw: str, request: Request) -> Graph:
-        """Return the legal part of a recorded answer, grounded in the passage.
+        """Return the legal part of a recorded answer, its labels read as the ontology's, grounded in the passage.
 
         Raises:
             GraphParseError: the answer holds no readable graph.
         """
         ontology = request.ontology
+        labelled = label_reader(ontology, self._endpoint.settings.label_similarity).read(parse(raw))
+        self.labels.add(labelled)
         types = (ontology.entity_names, ontology.relation_names)
-        legal = legalise(parse(raw), request.text, *types, ontology, ground_fuzzily)
+        legal = legalise(labelled.parsed, request.text, *types, ontology, ground_fuzzily)
         for why, count in legal.dropped.items():
             self.dropped[why] += count
         relations = tuple(replace(relation, provenance=self.name) for relation in legal.graph.relations)

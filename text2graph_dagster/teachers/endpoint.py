@@ -45,6 +45,7 @@ class EndpointSettings:
     backoff_seconds: float = 0.5
     retry_max_tokens: int = 4096  # an answer that was cut off is asked once more with twice the budget, up to this
     more_base_urls: tuple[str, ...] = ()  # serve the same model and share the load
+    label_similarity: float = 0.85  # how an answer's labels are read (teachers/labels.py); changes no call
 
     def parameters(self) -> Parameters:
         """Return what decides an answer: the model and how it decodes; not where it is served, nor how fast."""

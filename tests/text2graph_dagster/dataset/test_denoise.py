@@ -131,3 +131,11 @@ def test_more_passages_than_are_learnt_from_are_still_judged() -> None:
 
 def test_nothing_in_gives_nothing_out() -> None:
     assert denoise([], ONTOLOGY, DenoiseSettings()).graphs == []
+
+
+def test_where_the_words_cannot_judge_the_share_of_a_vote_stays() -> None:
+    """A name without a place in the passage gives no words to judge by."""
+    entities = (Entity(0, "Ana", "person"), Entity(1, "Ulm", "city"))
+    voted = Passage(digest("p"), "It rained.", Graph(entities, (Relation(0, 1, "born in", None, "vote", 0.75),)))
+    (graph,) = denoise([voted], ONTOLOGY, DenoiseSettings()).graphs
+    assert [relation.confidence for relation in graph.relations] == [0.75]

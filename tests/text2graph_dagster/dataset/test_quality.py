@@ -43,7 +43,7 @@ def test_confidence_counts_where_relations_carry_it() -> None:
 
 def test_samples_that_agree_make_a_better_example() -> None:
     half = Graph(GRAPH.entities, GRAPH.relations[:1])
-    assert agreement(GRAPH, []) is None
-    assert agreement(GRAPH, [GRAPH, GRAPH]) == 1.0
-    assert agreement(GRAPH, [half]) == pytest.approx(2 / 3)
-    assert agreement(Graph(), [Graph()]) == 1.0
+    assert agreement(GRAPH, [], ONTOLOGY) is None
+    assert agreement(GRAPH, [GRAPH, GRAPH], ONTOLOGY) == 1.0
+    assert agreement(GRAPH, [half], ONTOLOGY) == pytest.approx(2 / 3)
+    assert agreement(Graph(), [Graph()], ONTOLOGY) == 1.0

@@ -67,6 +67,16 @@ def test_the_recorded_answer_gives_the_same_graph() -> None:
     assert teacher.read(answer.raw, Request("p0", TEXT, "en", NEWS)) == answer.graph == GRAPH
 
 
+def test_labels_in_other_words_are_read_and_counted() -> None:
+    written = json.dumps(ANSWER).replace("works for", "EMPLOYER").replace('"company"', '"Business"')
+    with serving(lambda _: message(written)) as seen:
+        teacher = ChatTeacher(fast(seen.url))
+        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+    assert answer.graph == GRAPH
+    assert teacher.labels.mapped == {("entity", "Business", "company"): 1, ("relation", "EMPLOYER", "works for"): 2}
+    assert teacher.labels.refused == {("entity", "spaceship"): 1}
+
+
 def test_every_prompt_carries_the_types_and_the_passage() -> None:
     """0 of the ancestor's 50 prompts carried a list of allowed types."""
     (answer,), (body,) = ask(lambda _: message('{"entities":[],"relations":[]}'))

@@ -1,0 +1,37 @@
+"""What is cut from a model's answer before it is a rationale, and what is left for the verifier to see."""
+
+import pytest
+
+from text2graph_dagster.reasoning.leakage import foreign_language, rationale_of, telltales
+
+
+@pytest.mark.parametrize(
+    ("raw", "rationale"),
+    [
+        (" So it is. ", "So it is."),
+        ("<think>hm</think> So it is.", "So it is."),
+        ("hm</think>\nSo it is.", "So it is."),  # the chat template opens the thinking
+        ("</think>So it is.<think>", "</think>So it is.<think>"),
+        ("So <think>hm</think> it is.", "So <think>hm</think> it is."),
+        ("<think>hm", "<think>hm"),
+        ("<think>a<think>b</think></think> So.", "<think>a<think>b</think></think> So."),
+        ("<think>a</think><think>b</think> So.", "<think>a</think><think>b</think> So."),
+        ("<think>a</think> So. <answer>b</answer>", "<think>a</think> So. <answer>b</answer>"),
+    ],
+)
+def test_only_one_closed_block_at_the_beginning_is_thinking(raw: str, rationale: str) -> None:
+    """The ancestor never looked whether tags were balanced, or in which order they stood."""
+    assert rationale_of(raw) == rationale
+    assert bool(telltales(rationale_of(raw), "")) == ("<" in rationale)
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b and c > d", "the listed types", "the given name", "a graph of sales", "书中的图片"]
+)
+def test_ordinary_words_are_no_telltales(text: str) -> None:
+    assert telltales(text, "") == []
+
+
+def test_of_few_words_no_language_is_told() -> None:
+    assert foreign_language("muy bien", "en") == []
+    assert foreign_language("esto es una frase bastante larga en la lengua española", "other") == []

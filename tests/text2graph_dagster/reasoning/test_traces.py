@@ -1,0 +1,156 @@
+"""Rationales are judged, read blindly and replaced; whoever wrote one, and what was rejected, stays visible."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tests.text2graph_dagster.reasoning.test_compose import GRAPH, ONTOLOGY, TEXT
+from tests.text2graph_dagster.reasoning.test_prose import GOOD
+from text2graph_dagster.graph import Graph, Relation
+from text2graph_dagster.reasoning.blind import compare_blind
+from text2graph_dagster.reasoning.compose import ComposedReasoner, compose
+from text2graph_dagster.reasoning.traces import Traced, trace_all
+from text2graph_dagster.settings import ReasonerSettings
+from text2graph_dagster.teachers.knowledge_base import record, replay
+from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.protocol import (
+    Answer,
+    Parameters,
+    Reasoner,
+    ReasoningAnswer,
+    ReasoningRequest,
+    Request,
+)
+
+BAD = GOOD + " As given."
+
+
+class Book:
+    """A ledger in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+
+    def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
+        return {key: self.rows[key] for key in keys if key in self.rows}
+
+    def record(self, rows: Sequence[Row]) -> None:
+        self.rows |= {row["call_key"]: row for row in rows}
+
+
+class Writer:
+    """A reasoner that writes what it is told, passage by passage; nothing of those that are not mentioned."""
+
+    name, prompt_version = "chat:r", "1"
+
+    def __init__(self, written: Mapping[str, str]) -> None:
+        self.written = written
+
+    def parameters(self) -> Parameters:
+        return {}
+
+    def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
+        for r in requests:
+            text = self.written.get(r.passage_id)
+            yield ReasoningAnswer(r.passage_id, text) if text else ReasoningAnswer(r.passage_id, "", "refused", "no")
+
+
+class Blind:
+    """A teacher that reads the same graph from everything, and remembers what it was shown."""
+
+    name, prompt_version = "blind", "1"
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.shown = graph, list[str]()
+
+    def parameters(self) -> Parameters:
+        return {}
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        for r in requests:
+            self.shown.append(r.text)
+            yield Answer(r.passage_id, r.sample, self.graph, record(self.graph))
+
+    def read(self, raw: str, request: Request) -> Graph:
+        return replay(raw)
+
+
+def trace(written: Mapping[str, str], blind: Blind | None = None, book: Book | None = None, **changed: Any) -> Traced:
+    requests = [ReasoningRequest(f"p{i}", TEXT, "en", ONTOLOGY, GRAPH) for i in range(3)]
+    settings = ReasonerSettings(kind="chat", **changed)
+    return run(Writer(written), requests, settings, book or Book(), blind)
+
+
+def run(
+    author: Reasoner,
+    requests: Sequence[ReasoningRequest],
+    settings: ReasonerSettings,
+    book: Book,
+    blind: Blind | None = None,
+) -> Traced:
+    return trace_all(
+        author,
+        requests,
+        settings,
+        lambda who, what: ask_reasoner(who, what, book),
+        (lambda what: ask_teacher(blind, what, book)) if blind else None,
+    )
+
+
+def test_a_rejected_rationale_is_kept_with_its_reason() -> None:
+    traced = trace({"p0": GOOD, "p1": BAD})
+    assert [(t.verified, t.reasons, t.author, t.rejected) for t in traced.traces] == [
+        (True, (), "chat:r", None),
+        (False, ("refers_to_the_answer: as given",), "chat:r", None),
+    ]
+    assert [t.rationale for t in traced.traces] == [GOOD, BAD]
+    assert [(r.passage_id, r.status) for r in traced.refused] == [("p2", "refused")]
+    assert traced.objections() == {"refers_to_the_answer": 1}
+    assert traced.made == 3
+
+
+def test_a_composed_one_takes_its_place_visibly_if_the_settings_say_so() -> None:
+    book = Book()
+    good, replaced = trace({"p0": GOOD, "p1": BAD}, book=book, fallback="composed").traces
+    assert (good.author, good.rationale, good.rejected) == ("chat:r", GOOD, None)
+    assert (replaced.author, replaced.verified, replaced.rejected) == ("composed", True, BAD)
+    assert replaced.rationale == compose(TEXT, "en", ONTOLOGY, GRAPH)
+    assert replaced.reasons == ("refers_to_the_answer: as given",)
+    assert book.rows[replaced.call_key]["teacher"] == "composed"
+
+
+def test_a_blind_reader_is_shown_what_passed_and_nothing_else() -> None:
+    blind = Blind(GRAPH)
+    traced = trace({"p0": GOOD, "p1": BAD}, blind, blind_least_f1=1.0)
+    assert blind.shown == [GOOD]
+    assert [t.verified for t in traced.traces] == [True, False]
+    assert traced.made == 4
+
+
+def test_what_a_blind_reader_cannot_retrace_is_rejected() -> None:
+    half = Graph(GRAPH.entities, GRAPH.relations[:1])
+    (told,) = trace({"p0": GOOD}, Blind(half), blind_least_f1=0.95).traces
+    assert not told.verified
+    assert told.reasons == ("blind: F1 0.91", "blind_missing: ana berg - married to - tom lund")
+    (tolerated,) = trace({"p0": GOOD}, Blind(half), blind_least_f1=0.9).traces
+    assert tolerated.verified
+
+
+def test_blind_readings_are_compared_as_graphs_are() -> None:
+    turned = Graph(GRAPH.entities, (GRAPH.relations[0], Relation(2, 0, "married to")))
+    assert compare_blind(turned, GRAPH, ONTOLOGY, 1.0) == []
+    assert compare_blind(None, GRAPH, ONTOLOGY, 0.0) == ["blind: it could not be read"]
+    assert compare_blind(Graph(), Graph(), ONTOLOGY, 1.0) == []
+
+
+def test_composed_rationales_are_never_replaced_nor_read_blindly() -> None:
+    blind, requests = Blind(Graph()), [ReasoningRequest("p0", TEXT, "en", ONTOLOGY, GRAPH)]
+    settings = ReasonerSettings(fallback="composed")
+    (composed,) = run(ComposedReasoner(), requests, settings, Book(), blind).traces
+    assert (composed.author, composed.verified, composed.rejected) == ("composed", True, None)
+    assert blind.shown == []
+
+
+def test_a_second_run_asks_nobody() -> None:
+    book = Book()
+    made = [trace({"p0": GOOD, "p1": BAD}, Blind(GRAPH), book, fallback="composed").made for _ in range(2)]
+    assert made == [5, 0]  # three rationales, one blind reading, one composed in another's place

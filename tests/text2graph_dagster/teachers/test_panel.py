@@ -1,0 +1,111 @@
+"""Several teachers about one passage: everybody is asked once, everybody is seen, and their vote is taught."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.text2graph_dagster.teachers.worlds import NEWS
+from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.settings import TeacherSettings, VoteSettings
+from text2graph_dagster.teachers.knowledge_base import record, replay
+from text2graph_dagster.teachers.ledger import Row, ask_teacher
+from text2graph_dagster.teachers.panel import Readings, Voter, ask_panel
+from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
+
+PASSAGES = [Request("p0", "Ana of Velsoft.", "en", NEWS), Request("p1", "Tom of Velsoft.", "en", NEWS)]
+ENTITIES = (Entity(0, "Ana", "person", (Span(0, 3),)), Entity(1, "Velsoft", "company", (Span(7, 14),)))
+WORKS, NOTHING = Graph(ENTITIES, (Relation(0, 1, "works for"),)), Graph(ENTITIES)
+
+
+class Book:
+    """A ledger in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+
+    def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
+        return {key: self.rows[key] for key in keys if key in self.rows}
+
+    def record(self, rows: Sequence[Row]) -> None:
+        self.rows |= {row["call_key"]: row for row in rows}
+
+
+class Fixed:
+    """A teacher that says the same of everything; of `silent` passages nothing."""
+
+    prompt_version = "1"
+
+    def __init__(self, name: str, graph: Graph, silent: Sequence[str] = ()) -> None:
+        self.name, self.graph, self.silent = name, graph, silent
+
+    def parameters(self) -> Parameters:
+        return {}
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        for r in requests:
+            if r.passage_id in self.silent:
+                yield Answer(r.passage_id, r.sample, None, "", "refused", "no")
+            else:
+                yield Answer(r.passage_id, r.sample, self.graph, record(self.graph))
+
+    def read(self, raw: str, request: Request) -> Graph:
+        return replay(raw)
+
+
+def ask(*voters: Voter, book: Book | None = None, **rules: Any) -> Readings:
+    pages = book or Book()
+    return ask_panel(voters, PASSAGES, VoteSettings(**rules), lambda who, what: ask_teacher(who.teacher, what, pages))
+
+
+def test_one_answer_is_the_graph() -> None:
+    read = ask(Voter(Fixed("a", WORKS)))
+    assert [(r.passage_id, r.sample, r.teacher, r.graph) for r in read.rows] == [
+        ("p0", 0, "a", WORKS),
+        ("p1", 0, "a", WORKS),
+    ]
+    assert all(r.call_key for r in read.rows)
+    assert (read.asked, read.made) == (2, 2)
+
+
+def test_the_vote_comes_first_and_every_voice_is_seen() -> None:
+    read = ask(Voter(Fixed("a", WORKS), samples=2), Voter(Fixed("b", NOTHING)))
+    first = [r for r in read.rows if r.passage_id == "p0"]
+    assert [(r.sample, r.teacher) for r in first] == [(0, "vote"), (1, "a"), (2, "a"), (3, "b")]
+    assert [r.call_key == "" for r in first] == [True, False, False, False]
+    assert first[0].graph == WORKS
+    assert first[0].graph.relations[0].confidence == pytest.approx(2 / 3)
+    assert (read.asked, read.made) == (6, 6)
+
+
+def test_a_weight_decides_between_two() -> None:
+    read = ask(Voter(Fixed("a", WORKS)), Voter(Fixed("b", NOTHING), weight=2.0))
+    assert read.rows[0].graph == NOTHING
+
+
+def test_a_teacher_more_costs_its_own_calls_only() -> None:
+    book, alone = Book(), Voter(Fixed("a", WORKS))
+    keys = {r.call_key for r in ask(alone, book=book).rows}
+    read = ask(alone, Voter(Fixed("b", WORKS)), book=book)
+    assert (read.asked, read.made) == (4, 2)
+    assert keys < {r.call_key for r in read.rows}
+
+
+def test_without_a_quorum_there_is_no_graph() -> None:
+    voters = Voter(Fixed("a", WORKS, silent=["p1"])), Voter(Fixed("b", WORKS)), Voter(Fixed("c", WORKS, silent=["p1"]))
+    votes = [r for r in ask(*voters).rows if r.sample == 0]
+    assert [(r.status, r.reason) for r in votes] == [("ok", ""), ("no_quorum", "1 of 3 graphs came back")]
+    assert all(r.graph == WORKS for r in ask(*voters, quorum=0.3).rows if r.sample == 0)
+
+
+def test_where_nobody_answers_there_is_no_graph_whatever_the_quorum() -> None:
+    voters = (Voter(Fixed(name, WORKS, silent=["p0", "p1"])) for name in "ab")
+    assert {r.graph for r in ask(*voters, quorum=0.0).rows} == {None}
+
+
+def test_a_panel_of_panels_is_refused() -> None:
+    assert len(TeacherSettings.model_validate({"panel": [{"kind": "chat", "model": "m"}]}).panel) == 1
+    for inner in ({"panel": [{"kind": "chat"}]}, {"vote": {"keep_above": 0.1}}):
+        with pytest.raises(ValidationError, match="no panel and no vote of its own"):
+            TeacherSettings.model_validate({"panel": [inner]})

@@ -1,0 +1,163 @@
+"""Votes: what enough graphs say is kept, whoever says it first."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.text2graph_dagster.teachers.worlds import NEWS
+from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.rewards import canonical, turned_relations
+from text2graph_dagster.teachers.voting import Vote, agreement, triples, vote
+
+TURNED = turned_relations(NEWS)
+#        0         1         2         3         4
+#        0123456789012345678901234567890123456789012345
+TEXT = "Ana Berg of Velsoft wed Tom Lund; Oslo, Norway"
+NAMES = {"Ana Berg": "person", "Velsoft": "company", "Tom Lund": "person", "Oslo": "city", "Norway": "country"}
+
+
+def graph(*stated: tuple[str, str, str], names: dict[str, str] = NAMES, provenance: str = "") -> Graph:
+    """Return a graph of all the names, with these relations."""
+    places = [(name, kind, TEXT.casefold().index(canonical(name))) for name, kind in names.items()]
+    entities = [Entity(i, n, k, (Span(at, at + len(n)),)) for i, (n, k, at) in enumerate(places)]
+    ids = {entity.text: entity.id for entity in entities}
+    return Graph(tuple(entities), tuple(Relation(ids[h], ids[t], k, None, provenance) for h, k, t in stated))
+
+
+WORKS = ("Ana Berg", "works for", "Velsoft")
+WED = ("Ana Berg", "married to", "Tom Lund")
+CAPITAL = ("Oslo", "capital of", "Norway")
+
+
+def said(voted: Graph) -> dict[tuple[str, str, str], float | None]:
+    names = voted.by_id()
+    return {(names[r.head].text, r.type, names[r.tail].text): r.confidence for r in voted.relations}
+
+
+def test_a_majority_is_kept_and_its_share_is_the_confidence() -> None:
+    voted = vote([Vote(graph(WORKS, WED)), Vote(graph(WORKS)), Vote(graph(WORKS, CAPITAL))], NEWS, 0.5)
+    assert said(voted) == {WORKS: 1.0}
+    voted = vote([Vote(graph(WORKS, WED)), Vote(graph(WORKS)), Vote(graph(WED))], NEWS, 0.5)
+    assert said(voted) == {WORKS: pytest.approx(2 / 3), WED: pytest.approx(2 / 3)}
+
+
+def test_half_is_no_majority_and_the_union_is_a_threshold_of_zero() -> None:
+    both = [Vote(graph(WORKS)), Vote(graph(WED))]
+    assert said(vote(both, NEWS, 0.5)) == {}
+    assert said(vote(both, NEWS, 0.0)) == {WORKS: 0.5, WED: 0.5}
+
+
+def test_a_weight_can_decide() -> None:
+    voted = vote([Vote(graph(WORKS), 2.0), Vote(graph(WED), 1.0), Vote(graph(), 0.5)], NEWS, 0.5)
+    assert said(voted) == {WORKS: pytest.approx(2 / 3.5)}
+
+
+def test_symmetric_and_inverse_relations_are_one_triple() -> None:
+    turned = [graph(("Tom Lund", "married to", "Ana Berg")), graph(("Norway", "has capital", "Oslo"))]
+    voted = vote([Vote(graph(WED, CAPITAL)), *map(Vote, turned)], NEWS, 0.6)
+    assert set(said(voted)) == {WED, CAPITAL}
+    heavier = vote([Vote(graph(WED, CAPITAL)), Vote(turned[0], 9.0), Vote(turned[1], 9.0)], NEWS, 0.1)
+    assert set(said(heavier)) == {("Tom Lund", "married to", "Ana Berg"), ("Norway", "has capital", "Oslo")}
+
+
+def test_both_names_of_an_inverse_pair_stay_where_all_say_both() -> None:
+    both = graph(CAPITAL, ("Norway", "has capital", "Oslo"))
+    assert set(said(vote([Vote(both), Vote(both)], NEWS, 0.5))) == set(said(both))
+
+
+def test_writings_of_one_name_are_one_entity_with_all_mentions() -> None:
+    shouted = Graph((Entity(0, "ANA  BERG", "person", (Span(0, 8),)),))
+    twice = Graph((Entity(0, "Ana Berg", "person", (Span(0, 8), Span(12, 19))),))
+    (entity,) = vote([Vote(shouted), Vote(twice), Vote(twice)], NEWS, 0.9).entities
+    assert entity == Entity(0, "Ana Berg", "person", (Span(0, 8), Span(12, 19)))
+
+
+def test_one_name_of_two_types_is_voted_apart() -> None:
+    other = graph(names={**NAMES, "Oslo": "company"})
+    kinds = [e.type for e in vote([Vote(graph()), Vote(graph()), Vote(other)], NEWS, 0.5).entities if e.text == "Oslo"]
+    assert kinds == ["city"]
+
+
+def test_a_repetition_is_one_voice() -> None:
+    loud = Graph(graph(WORKS).entities, graph(WORKS).relations * 20)
+    assert said(vote([Vote(loud), Vote(graph()), Vote(graph())], NEWS, 0.5)) == {}
+
+
+def test_where_it_comes_from_and_where_it_stands_are_kept() -> None:
+    known, read = graph(WORKS, provenance="kb:7"), graph(WORKS, provenance="chat:m")
+    placed = Graph(read.entities, (Relation(0, 1, "works for", Span(0, 19), "chat:m"),))
+    (relation,) = vote([Vote(known), Vote(placed)], NEWS, 0.5).relations
+    assert (relation.provenance, relation.evidence, relation.confidence) == ("chat:m; kb:7", Span(0, 19), 1.0)
+
+
+def test_nobody_says_nothing() -> None:
+    assert vote([], NEWS, 0.5) == Graph()
+
+
+def test_agreement_is_the_mean_f1_of_pairs() -> None:
+    assert agreement([graph(WORKS)], NEWS) is None
+    assert agreement([graph(), graph()], NEWS) == 1.0
+    assert agreement([graph(WORKS, WED), graph(WORKS), graph()], NEWS) == pytest.approx((2 / 3 + 0 + 0) / 3)
+    assert agreement([graph(WED), graph(("Tom Lund", "married to", "Ana Berg"))], NEWS) == 1.0
+
+
+STATED = st.tuples(st.sampled_from(list(NAMES)), st.sampled_from(NEWS.relation_names), st.sampled_from(list(NAMES)))
+WRITTEN = st.sampled_from([NAMES, {name.upper(): kind for name, kind in NAMES.items()}])
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    names = draw(WRITTEN)
+    as_written = dict(zip(NAMES, names, strict=True))
+    stated = draw(st.lists(STATED, max_size=6, unique=True))
+    full = graph(*((as_written[h], k, as_written[t]) for h, k, t in stated), names=names)
+    wanted = {i for r in full.relations for i in (r.head, r.tail)} | draw(st.sets(st.integers(0, 4)))
+    spans = {e.id: draw(st.sets(st.sampled_from([e.mentions[0], Span(40, 46)]), min_size=1)) for e in full.entities}
+    kept = [Entity(e.id, e.text, e.type, tuple(sorted(spans[e.id], key=lambda s: s.start))) for e in full.entities]
+    evidence = draw(st.sampled_from([None, Span(0, 10), Span(5, 46)]))
+    relations = tuple(Relation(r.head, r.tail, r.type, evidence, draw(st.sampled_from("ab"))) for r in full.relations)
+    return Graph(tuple(e for e in kept if e.id in wanted), relations)
+
+
+VOTES = st.lists(st.builds(Vote, graphs(), st.sampled_from([0.1, 0.2, 0.7, 1.0, 3.0])), min_size=1, max_size=5)
+THRESHOLDS = st.floats(0, 0.999)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # graphs take a while to draw
+
+
+@patient
+@given(VOTES, THRESHOLDS, st.randoms())
+def test_the_order_of_the_votes_does_not_matter(votes: list[Vote], keep_above: float, random: object) -> None:
+    shuffled = sorted(votes, key=lambda _: random.random())  # type: ignore[attr-defined]
+    one, other = vote(votes, NEWS, keep_above), vote(shuffled, NEWS, keep_above)
+    assert one == other
+    assert [r.confidence for r in one.relations] == [r.confidence for r in other.relations]
+
+
+@patient
+@given(graphs(), st.integers(1, 4), THRESHOLDS)
+def test_graphs_that_are_alike_give_that_graph(one: Graph, count: int, keep_above: float) -> None:
+    voted = vote([Vote(one)] * count, NEWS, keep_above)
+    assert {(e.text, e.type, e.mentions) for e in voted.entities} == {
+        (e.text, e.type, e.mentions) for e in one.entities
+    }
+    assert set(said(voted)) == set(said(one))
+    assert all(r.confidence == 1.0 for r in voted.relations)
+    assert len(voted.relations) == len(one.relations)
+
+
+@patient
+@given(VOTES, THRESHOLDS, THRESHOLDS)
+def test_a_higher_threshold_adds_nothing(votes: list[Vote], first: float, second: float) -> None:
+    low, high = (vote(votes, NEWS, threshold) for threshold in sorted((first, second)))
+    assert {(e.text, e.type) for e in high.entities} <= {(e.text, e.type) for e in low.entities}
+    assert set(said(high)) <= set(said(low))
+
+
+@patient
+@given(VOTES, THRESHOLDS)
+def test_what_is_kept_was_said_and_its_ends_are_there(votes: list[Vote], keep_above: float) -> None:
+    voted = vote(votes, NEWS, keep_above)
+    ids = {e.id for e in voted.entities}
+    assert all(r.head in ids and r.tail in ids and r.confidence is not None for r in voted.relations)
+    assert triples(voted, TURNED) <= frozenset().union(*(triples(v.graph, TURNED) for v in votes))
+    assert ids == set(range(len(ids)))
