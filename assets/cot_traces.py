@@ -10,6 +10,7 @@ from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
 from resources.home import Home
 from resources.models import ReasonerResource, WarehouseLedger
+from resources.served import ending_its_server
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
@@ -57,7 +58,8 @@ def cot_traces(
             for row in warehouse.read(GRAPHS, [corpus]).iter_rows(named=True)
         ]
         author = reasoner.build(settings.load().reasoner)
-        asked = ask_reasoner(author, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
+        with ending_its_server(author):
+            asked = ask_reasoner(author, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
         traces, refused = _tables(corpus, requests, asked)
         counts = {
             "graphs_in": len(requests),

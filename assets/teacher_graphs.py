@@ -12,6 +12,7 @@ from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_m
 from assets.raw_corpus import accounting, raw_corpus
 from resources.home import Home
 from resources.models import TeacherResource, WarehouseLedger, broken_facts
+from resources.served import ending_its_server
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
@@ -55,7 +56,8 @@ def teacher_graphs(
             for sample in range(config.samples)
         ]
         guide = teacher.for_corpus(folder, config)
-        asked = ask_teacher(guide, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
+        with ending_its_server(guide):
+            asked = ask_teacher(guide, requests, WarehouseLedger(warehouse), log_progress(context.log.info))
         graphs, refused = _tables(corpus, asked)
         broken = broken_facts(guide)
         # What is asked more than once is counted by passage: the first sample is the one that is taught.

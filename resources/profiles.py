@@ -69,7 +69,7 @@ def resources() -> dict[str, Any]:
         "home": Home(root=str(home_folder())),
         "warehouse": warehouse(),
         "settings": settings(),
-        "teacher": TeacherResource(),
-        "reasoner": ReasonerResource(),
+        "teacher": TeacherResource(logs=str(home_folder() / "servers")),
+        "reasoner": ReasonerResource(logs=str(home_folder() / "servers")),
         "launcher": Launcher(prefix=PREFIXES[profile_name()]),
     }
