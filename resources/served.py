@@ -6,37 +6,18 @@ from dataclasses import replace
 
 from resources.vllm import LazyServer
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.graph import Graph
 from text2graph_dagster.reasoning.chat import ChatReasoner
 from text2graph_dagster.teachers.chat import ChatTeacher
-from text2graph_dagster.teachers.endpoint import EndpointSettings
-from text2graph_dagster.teachers.protocol import (
-    Answer,
-    Parameters,
-    Reasoner,
-    ReasoningAnswer,
-    ReasoningRequest,
-    Request,
-    Teacher,
-)
+from text2graph_dagster.teachers.endpoint import Endpoint, EndpointSettings
+from text2graph_dagster.teachers.protocol import Answer, Reasoner, ReasoningAnswer, ReasoningRequest, Request, Teacher
 
 
-class ServedTeacher:
-    """A `ChatTeacher` whose answers are its own in everything; `settings.base_url` is replaced by the server's."""
+class ServedTeacher(ChatTeacher):
+    """A chat teacher at a server of its own, whose address takes the place of `settings.base_url`."""
 
     def __init__(self, settings: EndpointSettings, server: LazyServer) -> None:
-        self._settings, self._server = settings, server
-        self._unasked = ChatTeacher(settings)  # knows all but the address
-        self.name = self._unasked.name
-
-    @property
-    def prompt_version(self) -> str:
-        """Version of the template."""
-        return self._unasked.prompt_version
-
-    def parameters(self) -> Parameters:
-        """Return the model and how it decodes."""
-        return self._unasked.parameters()
+        super().__init__(settings)
+        self.server = server
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
         """Ask the server, started if need be.
@@ -44,38 +25,16 @@ class ServedTeacher:
         Raises:
             UserError: the server cannot be started, or ended while it was asked.
         """
-        with _alive(self._server) as base_url:
-            yield from ChatTeacher(replace(self._settings, base_url=base_url)).answer(requests)
-
-    def read(self, raw: str, request: Request) -> Graph:
-        """Return the legal part of a recorded answer.
-
-        Raises:
-            GraphParseError: the answer holds no readable graph.
-        """
-        return self._unasked.read(raw, request)
-
-    def close(self) -> None:
-        """End the server."""
-        self._server.close()
+        with _at(self.server, self._endpoint) as self._endpoint:
+            yield from super().answer(requests)
 
 
-class ServedReasoner:
-    """A `ChatReasoner` whose answers are its own in everything; `settings.base_url` is replaced by the server's."""
+class ServedReasoner(ChatReasoner):
+    """A chat reasoner at a server of its own, whose address takes the place of `settings.base_url`."""
 
     def __init__(self, settings: EndpointSettings, server: LazyServer) -> None:
-        self._settings, self._server = settings, server
-        self._unasked = ChatReasoner(settings)
-        self.name = self._unasked.name
-
-    @property
-    def prompt_version(self) -> str:
-        """Version of the template."""
-        return self._unasked.prompt_version
-
-    def parameters(self) -> Parameters:
-        """Return the model and how it decodes."""
-        return self._unasked.parameters()
+        super().__init__(settings)
+        self.server = server
 
     def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
         """Ask the server, started if need be.
@@ -83,12 +42,8 @@ class ServedReasoner:
         Raises:
             UserError: the server cannot be started, or ended while it was asked.
         """
-        with _alive(self._server) as base_url:
-            yield from ChatReasoner(replace(self._settings, base_url=base_url)).answer(requests)
-
-    def close(self) -> None:
-        """End the server."""
-        self._server.close()
+        with _at(self.server, self._endpoint) as self._endpoint:
+            yield from super().answer(requests)
 
 
 @contextmanager
@@ -98,15 +53,20 @@ def ending_its_server(who: Teacher | Reasoner) -> Iterator[None]:
         yield
     finally:
         if isinstance(who, ServedTeacher | ServedReasoner):
-            who.close()
+            who.server.close()
 
 
 @contextmanager
-def _alive(server: LazyServer) -> Iterator[str]:
-    """Yield the server's address; a server that ends meanwhile is the error that is told, not what follows from it."""
+def _at(server: LazyServer, endpoint: Endpoint) -> Iterator[Endpoint]:
+    """Yield the endpoint at the server's address; if the server ends meanwhile, that is told, not what follows of it.
+
+    Raises:
+        UserError: the server cannot be started, or has ended.
+    """
     running = server.running()
+    moved = endpoint.settings.base_url != running.base_url
     try:
-        yield running.base_url
+        yield Endpoint(replace(endpoint.settings, base_url=running.base_url)) if moved else endpoint
     except UserError:
         running.check()
         raise

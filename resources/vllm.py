@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from resources.processes import owned
@@ -88,8 +88,8 @@ def serving(model: str, settings: ServerSettings, log_file: Path, log: Log) -> I
             command(model, settings, port), environment(settings, os.environ), settings.grace_seconds, output
         ) as process,
     ):
-        server = RunningServer(model, port, log_file, process)
-        server.wait(settings.start_seconds, log)
+        server = RunningServer(model, settings, port, log_file, process)
+        server.wait(log)
         yield server
     log(f"the model server for {model} has ended")
 
@@ -97,19 +97,23 @@ def serving(model: str, settings: ServerSettings, log_file: Path, log: Log) -> I
 class RunningServer:
     """A server's process, its port and its log."""
 
-    def __init__(self, model: str, port: int, log_file: Path, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(
+        self, model: str, settings: ServerSettings, port: int, log_file: Path, process: "subprocess.Popen[bytes]"
+    ) -> None:
         self.base_url = f"http://{HOST}:{port}/v1"
-        self._model, self._port, self._log_file, self._process = model, port, log_file, process
+        self._model, self._settings, self._port = model, settings, port
+        self._log_file, self._process = log_file, process
 
-    def wait(self, seconds: float, log: Log) -> None:
+    def wait(self, log: Log) -> None:
         """Wait until the server answers; say every few seconds how far it is.
 
         Raises:
             UserError: it ended, or did not answer in time.
         """
-        started = told = time.monotonic()
+        started, seconds = time.monotonic(), self._settings.start_seconds
+        told = started
         while not self._healthy():
-            self.check()
+            self._refuse_the_dead()
             now = time.monotonic()
             if now - started > seconds:
                 raise UserError(
@@ -118,7 +122,7 @@ class RunningServer:
                 )
             if now - told >= TELL_SECONDS:
                 told = now
-                log(f"waiting for the model server, {now - started:.0f} s: {self._tail(1)}")
+                log(f"waiting for the model server, {now - started:.0f} s: {self._tail(1)[-160:]}")
             time.sleep(LOOK_SECONDS)
         log(f"the model server for {self._model} answers after {time.monotonic() - started:.0f} s")
 
@@ -128,6 +132,12 @@ class RunningServer:
         Raises:
             UserError: with the exit code and the log's last lines.
         """
+        if not self._healthy():
+            with suppress(subprocess.TimeoutExpired):  # what a dead server leaves behind is being ended
+                self._process.wait(self._settings.grace_seconds + 1)
+        self._refuse_the_dead()
+
+    def _refuse_the_dead(self) -> None:
         code = self._process.poll()
         if code is not None:
             raise UserError(
