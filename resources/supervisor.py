@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,8 +26,14 @@ LOOK_SECONDS = 0.05
 class Family:
     """The command and all that descends from it."""
 
-    def __init__(self, command: Sequence[str], prepare: Callable[[], None] | None) -> None:
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=prepare)
+    def __init__(self, command: Sequence[str], scratch: str) -> None:
+        self._process = subprocess.Popen(
+            command,
+            env={**os.environ, "TMPDIR": scratch},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_tie_to_this_process(),
+        )
         self.code: int | None = None  # of the command itself, once it has ended
 
     def lives(self) -> bool:
@@ -64,15 +71,17 @@ def main(arguments: Sequence[str]) -> int:
     let_go = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: let_go.set())
-    try:
-        family = Family(command, _tie_to_this_process())
-    except OSError as error:
-        print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)
-        return 127
-    threading.Thread(target=_wait_for_owner, args=[let_go], daemon=True).start()
-    while family.lives() and family.code is None and not let_go.is_set():
-        let_go.wait(LOOK_SECONDS)
-    family.end(grace_seconds)
+    # Sockets and files that it makes in passing go with it, also where it has to be killed.
+    with tempfile.TemporaryDirectory(prefix="text2graph-", ignore_cleanup_errors=True) as scratch:
+        try:
+            family = Family(command, scratch)
+        except OSError as error:
+            print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)
+            return 127
+        threading.Thread(target=_wait_for_owner, args=[let_go], daemon=True).start()
+        while family.lives() and family.code is None and not let_go.is_set():
+            let_go.wait(LOOK_SECONDS)
+        family.end(grace_seconds)
     code = family.code or 0
     return code if code >= 0 else 128 - code
 

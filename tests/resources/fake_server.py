@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,6 +67,7 @@ if __name__ == "__main__":
     family = start_family() if "family" in BEHAVIOUR else []
     (FOLDER / "pids").write_text(" ".join(map(str, [os.getpid(), *family])))
     (FOLDER / "seen.json").write_text(json.dumps({"arguments": sys.argv[1:], "variables": dict(os.environ)}))
+    (FOLDER / "scratch").write_text(tempfile.mkstemp()[1])
     print("loading weights: 50 %", flush=True)
     if "crash" in BEHAVIOUR:
         print("ValueError: no such model", flush=True)

@@ -18,9 +18,11 @@ def fake_vllm(folder: Path, behaviour: str = "", answer: str = EMPTY_GRAPH, **mo
     return ServerSettings(env=env, grace_seconds=1.0, **more)
 
 
-def left_of(folder: Path) -> list[int]:
-    """Return the processes of the server in `folder` that are still there."""
-    return [int(pid) for pid in (folder / "pids").read_text().split() if _alive(int(pid))]
+def left_of(folder: Path) -> list[int | str]:
+    """Return the processes and temporary files of the server in `folder` that are still there."""
+    scratch = (folder / "scratch").read_text()
+    pids = [int(pid) for pid in (folder / "pids").read_text().split()]
+    return [*(pid for pid in pids if _alive(pid)), *([scratch] if Path(scratch).exists() else [])]
 
 
 def _alive(pid: int) -> bool:

@@ -30,7 +30,7 @@ def test_it_waits_until_the_server_answers_and_leaves_nothing(tmp_path: Path) ->
     settings = fake_vllm(tmp_path, "family stubborn")
     with serving("tiny", settings, tmp_path / "logs" / "teacher.log", told.append) as server:
         assert server.base_url.startswith("http://127.0.0.1:")
-        assert len(left_of(tmp_path)) == 5
+        assert len(left_of(tmp_path)) == 6
     assert left_of(tmp_path) == []
     assert "answers after" in " ".join(told)
     assert "loading weights" in (tmp_path / "logs" / "teacher.log").read_text()
@@ -88,8 +88,8 @@ def test_nothing_is_left_when_the_owner_is_interrupted_or_killed(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for((tmp_path / ("seen.json" if "silent" in behaviour else "up")).exists)
-    assert len(left_of(tmp_path)) == 5
+    wait_for((tmp_path / ("scratch" if "silent" in behaviour else "up")).exists)
+    assert len(left_of(tmp_path)) == 6
     owner.send_signal(number)
     owner.wait(60)
     wait_for(lambda: left_of(tmp_path) == [], 30)
