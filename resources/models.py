@@ -61,7 +61,7 @@ def broken_facts(teacher: Teacher) -> list[BrokenLine]:
 class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Makes the teacher that the settings ask for."""
 
-    logs: str = Field(default=".", description="folder for the log of a model server")
+    logs: str = Field(description="folder for the log of a model server")
 
     def for_corpus(self, folder: CorpusFolder, settings: TeacherSettings) -> Teacher:
         """Return the teacher of one corpus.
@@ -83,7 +83,7 @@ class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class ReasonerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Makes the reasoner that the settings ask for."""
 
-    logs: str = Field(default=".", description="folder for the log of a model server")
+    logs: str = Field(description="folder for the log of a model server")
 
     def build(self, settings: ReasonerSettings) -> Reasoner:
         """Return the reasoner."""

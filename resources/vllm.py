@@ -27,8 +27,32 @@ MODULE = "vllm.entrypoints.openai.api_server"
 LOOK_SECONDS, TELL_SECONDS, TAIL_LINES = 0.2, 5.0, 20
 
 # What the server gets of this process's environment. Whatever else is there may be a secret.
-PASSED = {"PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LD_PRELOAD"}
-PASSED_PREFIXES = ("CUDA_", "HF_", "HIP_", "NCCL_", "NVIDIA_", "OMP_", "ROCR_", "TORCH", "TRITON_", "VLLM_", "XDG_")
+PASSED = {
+    "PATH",
+    "HOME",
+    "USER",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "REQUESTS_CA_BUNDLE",
+}
+PASSED_PREFIXES = (
+    "SSL_CERT_",
+    "CUDA_",
+    "HF_",
+    "HIP_",
+    "NCCL_",
+    "NVIDIA_",
+    "OMP_",
+    "ROCR_",
+    "TORCH",
+    "TRITON_",
+    "VLLM_",
+    "XDG_",
+)
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 
@@ -111,7 +135,7 @@ class RunningServer:
             UserError: it ended, or did not answer in time.
         """
         started, seconds = time.monotonic(), self._settings.start_seconds
-        told = started
+        told, last = started, ""
         while not self._healthy():
             self._refuse_the_dead()
             now = time.monotonic()
@@ -121,8 +145,8 @@ class RunningServer:
                     f"server.start_seconds, or see {self._log_file}, which ends:\n{self._tail()}"
                 )
             if now - told >= TELL_SECONDS:
-                told = now
-                log(f"waiting for the model server, {now - started:.0f} s: {self._tail(1)[-160:]}")
+                told, before, last = now, last, self._tail(1)[-160:]
+                log(f"waiting for the model server, {now - started:.0f} s" + (f": {last}" if last != before else ""))
             time.sleep(LOOK_SECONDS)
         log(f"the model server for {self._model} answers after {time.monotonic() - started:.0f} s")
 

@@ -66,8 +66,8 @@ def test_a_server_that_dies_while_it_is_asked_is_what_is_told(tmp_path: Path) ->
 
 def test_where_a_server_answers_already_none_is_started(tmp_path: Path) -> None:
     corpus = open_corpus(write_corpus(tmp_path / "corpus"))
-    guide = TeacherResource().for_corpus(corpus, TeacherSettings(kind="chat", model="m"))
-    author = ReasonerResource().build(ReasonerSettings(kind="chat", model="m"))
+    guide = TeacherResource(logs=str(tmp_path)).for_corpus(corpus, TeacherSettings(kind="chat", model="m"))
+    author = ReasonerResource(logs=str(tmp_path)).build(ReasonerSettings(kind="chat", model="m"))
     for who in (guide, author):
         with ending_its_server(who):
             pass
