@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, zip_longest
@@ -30,7 +31,7 @@ pytestmark = [
     ),
 ]
 
-ASSETS = "raw_corpus,teacher_graphs,cot_traces,filtered_dataset,sft_checkpoint"
+ASSETS = "raw_corpus,teacher_graphs,cot_traces,filtered_dataset"
 MODEL = "student"
 MARK = "TEXT2GRAPH_TEST_SERVER"  # a variable by which all processes of one server are known
 PASSAGES, NEW_TOKENS = 200, 128
@@ -72,7 +73,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = make_site(tmp_path_factory.mktemp("school"), LESSON)
     source = write_corpus(site.root / "sources" / "tiny", documents=128)
     assert site.tool("text2graph", "corpora", "add", str(source)).returncode == 0
-    done = site.materialise(ASSETS, "tiny")
+    done = site.materialise(f"{ASSETS},sft_checkpoint", "tiny")
     assert done.returncode == 0, done.stderr[-4000:]
     return next(path.parent for path in site.root.glob("checkpoints/sft-*/model.safetensors"))
 
@@ -185,13 +186,32 @@ def taught(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     server = server_settings(student, str(root)).model_dump()
     teacher = {"kind": "chat", "model": MODEL, "max_tokens": 256, "server": server}
     site = make_site(root, {**LESSON, "teacher": teacher})
-    source = write_corpus(root / "sources" / "other", documents=64)
+    source = write_corpus(root / "sources" / "other", documents=PASSAGES)
     assert site.tool("text2graph", "corpora", "add", str(source)).returncode == 0
     return site
 
 
+def test_the_lineage_runs_through_the_server(taught: Site) -> None:
+    done = taught.materialise(ASSETS, "other")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert marked(str(taught.root)) == []
+    graphs, calls = taught.warehouse.count("teacher_graphs"), taught.warehouse.count("teacher_calls")
+    assert graphs >= 0.95 * PASSAGES
+    assert taught.warehouse.count("filtered_dataset") > 0
+
+    log = taught.root / "servers" / "teacher.log"
+    started = log.stat().st_mtime
+    time.sleep(0.1)
+    again = taught.materialise("teacher_graphs", "other")
+    assert again.returncode == 0, again.stderr[-4000:]
+    assert taught.warehouse.count("teacher_calls") == calls
+    assert log.stat().st_mtime == started  # nothing was asked, so nothing was started
+
+
 def test_a_killed_step_leaves_no_server(taught: Site) -> None:
-    command = ["dagster", "asset", "materialize", "--select", "raw_corpus,teacher_graphs", "--partition", "other"]
+    source = write_corpus(taught.root / "sources" / "new", documents=PASSAGES + 8)
+    assert taught.tool("text2graph", "corpora", "add", str(source)).returncode == 0
+    command = ["dagster", "asset", "materialize", "--select", "raw_corpus,teacher_graphs", "--partition", "new"]
     step = subprocess.Popen(
         [str(TOOLS / command[0]), *command[1:], "-m", "text2graph_dagster.definitions"],
         env=dict(taught.env),
