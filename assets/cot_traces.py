@@ -1,5 +1,7 @@
 """cot_traces: why each passage states its graph, and whether that can be retraced."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -12,15 +14,16 @@ from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
 from resources.home import Home
 from resources.models import ReasonerResource, TeacherResource, WarehouseLedger, budget
+from resources.served import ending_its_server
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph import from_rows
 from text2graph_dagster.reasoning.traces import Traced, trace_all
-from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
-from text2graph_dagster.teachers.panel import Voter
-from text2graph_dagster.teachers.protocol import ReasoningRequest
+from text2graph_dagster.settings import TeacherSettings
+from text2graph_dagster.teachers.ledger import Asked, ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.protocol import Answer, Reasoner, ReasoningAnswer, ReasoningRequest, Request
 
 # Gold passages are never taught, so nobody needs to reason about them.
 GRAPHS = """
@@ -64,15 +67,18 @@ def cot_traces(
             for row in warehouse.read(GRAPHS, [corpus]).iter_rows(named=True)
         ]
         ledger, log = WarehouseLedger(warehouse), context.log.info
-        blind = config.blind and Voter(teacher.for_corpus(folder, config.blind), budget=budget(config.blind))
-        traced = trace_all(
-            reasoner.build(config),
-            requests,
-            config,
-            lambda who, what: ask_reasoner(who, what, ledger, log, budget(config)),
-            (lambda what: ask_teacher(blind.teacher, what, ledger, log, blind.budget)) if blind else None,
-            home.verdicts / corpus,
-        )
+
+        def ask(author: Reasoner, questions: Sequence[ReasoningRequest]) -> Asked[ReasoningAnswer]:
+            with ending_its_server(author):
+                return ask_reasoner(author, questions, ledger, log, budget(config))
+
+        def ask_blind(blind: TeacherSettings, questions: Sequence[Request]) -> Asked[Answer]:
+            reader = teacher.for_corpus(folder, blind)
+            with ending_its_server(reader):
+                return ask_teacher(reader, questions, ledger, log, budget(blind))
+
+        blindly = partial(ask_blind, config.blind) if config.blind else None
+        traced = trace_all(reasoner.build(config), requests, config, ask, blindly, home.verdicts / corpus)
         traces, refused = _tables(corpus, traced)
         counts = {
             "graphs_in": len(requests),

@@ -14,6 +14,7 @@ from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_m
 from assets.raw_corpus import accounting, raw_corpus
 from resources.home import Home
 from resources.models import TeacherResource, WarehouseLedger, broken_facts, budget, dropped_items
+from resources.served import ending_its_server
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
@@ -21,9 +22,9 @@ from text2graph_dagster.corpus.folder import KNOWLEDGE_BASE, ONTOLOGY, open_corp
 from text2graph_dagster.graph import Graph, from_rows, to_rows
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.teachers.knowledge import BrokenLine
-from text2graph_dagster.teachers.ledger import ask_teacher
+from text2graph_dagster.teachers.ledger import Asked, ask_teacher
 from text2graph_dagster.teachers.panel import TAUGHT, Reading, Voter, ask_panel
-from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.protocol import Answer, Request
 from text2graph_dagster.teachers.voting import agreement
 
 PASSAGES = """
@@ -58,9 +59,12 @@ def teacher_graphs(
         ]
         voters = [Voter(teacher.for_corpus(folder, c), c.samples, c.weight, budget(c)) for c in (config, *config.panel)]
         ledger, log = WarehouseLedger(warehouse), context.log.info
-        asked = ask_panel(
-            voters, requests, config.vote, lambda who, what: ask_teacher(who.teacher, what, ledger, log, who.budget)
-        )
+
+        def ask(voter: Voter, questions: Sequence[Request]) -> Asked[Answer]:
+            with ending_its_server(voter.teacher):
+                return ask_teacher(voter.teacher, questions, ledger, log, voter.budget)
+
+        asked = ask_panel(voters, requests, config.vote, ask)
         graphs, refused = _tables(corpus, asked.rows)
         broken = [line for voter in voters for line in broken_facts(voter.teacher)]
         dropped = sum((Counter(dropped_items(voter.teacher)) for voter in voters), Counter[str]())

@@ -1,19 +1,16 @@
 """How a training program is started, watched and ended."""
 
-import ctypes
 import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-PR_SET_PDEATHSIG = 1
+from resources.processes import owned
+
 METRICS = "train_metrics"
 RESULT = "result"
 
@@ -40,9 +37,9 @@ class _LiveMetrics(dg.PipesTempFileMessageReader):
 
 
 class Launcher(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Runs a program of `text2graph_dagster.training` through Dagster Pipes, in a process group of its own.
+    """Runs a program of `text2graph_dagster.training` through Dagster Pipes.
 
-    Ending the run ends the whole group, and the group ends when the run's process dies: no orphan keeps a GPU.
+    Its whole process tree ends with the run, and when the run's process is killed: no orphan keeps a GPU.
     """
 
     prefix: list[str] = Field(default_factory=lambda: [sys.executable], description="e.g. ['accelerate', 'launch']")
@@ -61,47 +58,12 @@ class Launcher(dg.ConfigurableResource):  # type: ignore[type-arg]
             context_injector=dg.PipesTempFileContextInjector(),
             message_reader=_LiveMetrics(context),
         ) as session:
-            code = self._run(command, {**os.environ, **self.env, **session.get_bootstrap_env_vars()})
+            env = {**os.environ, **self.env, **session.get_bootstrap_env_vars(), "PYTHONUNBUFFERED": "1"}
+            with owned(command, env, self.grace_seconds) as process:
+                code = process.wait()
             if code != 0:
                 raise dg.Failure(f"{module} ended with exit code {code}; its output stands in this step's logs.")
         results = [m for m in session.get_custom_messages() if isinstance(m, dict) and m.get("type") == RESULT]
         if not results:
             raise dg.Failure(f"{module} ended without reporting a result; its output stands in this step's logs.")
         return results[-1]
-
-    def _run(self, command: Sequence[str], env: Mapping[str, str]) -> int:
-        process = subprocess.Popen(
-            command,
-            env={**env, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-            preexec_fn=_die_with_parent(),
-        )
-        try:
-            return process.wait()
-        finally:
-            self._end_group(process)
-
-    def _end_group(self, process: "subprocess.Popen[bytes]") -> None:
-        """End whatever is left of the process group, politely first."""
-        _signal_group(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(self.grace_seconds)
-        _signal_group(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(group, number)
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """Return what makes the child receive SIGTERM when its parent dies (Linux); None elsewhere."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None)  # loaded before the fork: loading a library in the child is not safe
-
-    def ask_the_kernel() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-    return ask_the_kernel

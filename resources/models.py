@@ -8,7 +8,10 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
+from resources.served import ServedReasoner, ServedTeacher
+from resources.vllm import LazyServer
 from resources.warehouse import Warehouse
 from text2graph_dagster.corpus.folder import CorpusFolder
 from text2graph_dagster.errors import UserError
@@ -33,6 +36,13 @@ def budget(settings: TeacherSettings | ReasonerSettings) -> Budget:
     """Return what a run may spend on calls."""
     names = {field.name for field in fields(Budget)}
     return Budget(**settings.model_dump(include=names))
+
+
+def _server(settings: TeacherSettings | ReasonerSettings, log_file: Path) -> LazyServer | None:
+    """Return the server that the settings ask for; None where one answers already."""
+    if settings.server is None:
+        return None
+    return LazyServer(settings.model, settings.server, log_file, dg.get_dagster_logger().info)
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,8 @@ def dropped_items(teacher: Teacher) -> dict[str, int]:
 class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Makes the teacher that the settings ask for."""
 
+    logs: str = Field(description="folder for the log of a model server")
+
     def for_corpus(self, folder: CorpusFolder, settings: TeacherSettings) -> Teacher:
         """Return the teacher of one corpus.
 
@@ -96,7 +108,8 @@ class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             UserError: what that teacher needs is missing.
         """
         if settings.kind == "chat":
-            return ChatTeacher(_endpoint(settings))
+            server = _server(settings, Path(self.logs) / "teacher.log")
+            return ServedTeacher(_endpoint(settings), server) if server else ChatTeacher(_endpoint(settings))
         if folder.knowledge_base is None:
             raise UserError(
                 f"corpus {folder.name!r} has no knowledge_base.jsonl: add one, or set teacher.kind to chat and "
@@ -108,6 +121,11 @@ class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class ReasonerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Makes the reasoner that the settings ask for."""
 
+    logs: str = Field(description="folder for the log of a model server")
+
     def build(self, settings: ReasonerSettings) -> Reasoner:
         """Return the reasoner."""
-        return ChatReasoner(_endpoint(settings)) if settings.kind == "chat" else ComposedReasoner()
+        if settings.kind != "chat":
+            return ComposedReasoner()
+        server = _server(settings, Path(self.logs) / "reasoner.log")
+        return ServedReasoner(_endpoint(settings), server) if server else ChatReasoner(_endpoint(settings))

@@ -14,8 +14,7 @@ from resources.warehouse import Warehouse
 from text2graph_dagster.errors import UserError
 
 # What a profile changes of the defaults in text2graph_dagster/settings.py (those are the local profile's).
-_CHAT_MODEL: Mapping[str, Any] = {
-    "teacher": {"kind": "chat"},
+_CHAT_STUDENT: Mapping[str, Any] = {
     "dataset": {
         **{"template": "extract", "full_ontology_share": 0.5, "shuffle_types": True, "hard_negatives": 2},
         **{"absent_share": 0.1, "tasks": {"both": 0.8, "entities": 0.1, "relations": 0.1}},
@@ -23,10 +22,28 @@ _CHAT_MODEL: Mapping[str, Any] = {
     "corpus": {"passage_tokens": 256},
     "student": {"base_model": "Qwen/Qwen2.5-0.5B-Instruct", "wire": "public"},
     "sft": {"optimizer": "adamw", "learning_rate": 2e-5, "max_length": 2048},
-    "grpo": {"learning_rate": 1e-6, "max_steps": 500, "prompts_per_step": 64, "max_completion_length": 512},
+    "grpo": {
+        "learning_rate": 1e-6,
+        "max_steps": 500,
+        "prompts_per_step": 64,
+        "max_completion_length": 512,
+        "micro_batch": 16,
+    },
     "evaluation": {"max_new_tokens": 512},
 }
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {"local": {}, "gpu": _CHAT_MODEL, "cluster": _CHAT_MODEL}
+# On one GPU, which the teacher's server leaves before the student is trained on it.
+_OWN_TEACHER: Mapping[str, Any] = {
+    "kind": "chat",
+    "model": "Qwen/Qwen2.5-7B-Instruct",
+    "max_tokens": 2048,
+    "concurrency": 64,
+    "server": {"max_model_len": 8192},
+}
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "local": {},
+    "gpu": {"teacher": _OWN_TEACHER, **_CHAT_STUDENT},
+    "cluster": {"teacher": {"kind": "chat", "max_tokens": 2048}, **_CHAT_STUDENT},
+}
 PREFIXES: Mapping[str, list[str]] = {
     "local": [sys.executable],
     "gpu": [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1"],
@@ -69,7 +86,7 @@ def resources() -> dict[str, Any]:
         "home": Home(root=str(home_folder())),
         "warehouse": warehouse(),
         "settings": settings(),
-        "teacher": TeacherResource(),
-        "reasoner": ReasonerResource(),
+        "teacher": TeacherResource(logs=str(home_folder() / "servers")),
+        "reasoner": ReasonerResource(logs=str(home_folder() / "servers")),
         "launcher": Launcher(prefix=PREFIXES[profile_name()]),
     }

@@ -130,8 +130,8 @@ class House:
             "home": self.home,
             "warehouse": self.warehouse,
             "settings": SettingsResource(overrides=self.overrides),
-            "teacher": TeacherResource(),
-            "reasoner": ReasonerResource(),
+            "teacher": TeacherResource(logs=str(self.root / "servers")),
+            "reasoner": ReasonerResource(logs=str(self.root / "servers")),
             "launcher": FakeLauncher(log=str(self.root / "launched")),
         }
         assets, checks = dg.load_assets_from_modules(MODULES), dg.load_asset_checks_from_modules(MODULES)

@@ -1,0 +1,217 @@
+"""A vLLM server of the pipeline's own: started for the step that asks it, ended with that step.
+
+vLLM lives in an environment of its own and is spoken to over the OpenAI protocol, so it shares no package with the
+pipeline. Its process tree (API server, engine, workers) ends with the step, also when the step is killed.
+"""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from resources.processes import owned
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.settings import ServerSettings
+
+Log = Callable[[str], object]
+
+HOST = "127.0.0.1"
+MODULE = "vllm.entrypoints.openai.api_server"
+LOOK_SECONDS, TELL_SECONDS, TAIL_LINES = 0.2, 5.0, 20
+
+# What the server gets of this process's environment. Whatever else is there may be a secret.
+PASSED = {
+    "PATH",
+    "HOME",
+    "USER",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "REQUESTS_CA_BUNDLE",
+}
+PASSED_PREFIXES = (
+    "SSL_CERT_",
+    "CUDA_",
+    "HF_",
+    "HIP_",
+    "NCCL_",
+    "NVIDIA_",
+    "OMP_",
+    "ROCR_",
+    "TORCH",
+    "TRITON_",
+    "VLLM_",
+    "XDG_",
+)
+SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+
+
+def command(model: str, settings: ServerSettings, port: int) -> list[str]:
+    """Return the server's command line."""
+    options: dict[str, str] = {
+        "--model": settings.weights or model,
+        "--served-model-name": model,
+        "--host": HOST,
+        "--port": str(port),
+        "--dtype": settings.dtype,
+        "--tensor-parallel-size": str(settings.tensor_parallel_size),
+        "--gpu-memory-utilization": str(settings.gpu_memory_utilization),
+        # A model's own defaults (a repetition penalty, say) would change answers without a trace in the ledger.
+        "--generation-config": "vllm",
+        # JSON without white space: nothing to spend a budget on.
+        "--structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
+        "--uvicorn-log-level": "warning",
+    }
+    if settings.max_model_len:
+        options["--max-model-len"] = str(settings.max_model_len)
+    if settings.speculative:
+        options["--speculative-config"] = json.dumps(settings.speculative)
+    caching = "--enable-prefix-caching" if settings.prefix_caching else "--no-enable-prefix-caching"
+    pairs = [part for pair in options.items() for part in pair]
+    return [settings.python or sys.executable, "-m", MODULE, *pairs, caching, *settings.extra_args]
+
+
+def environment(settings: ServerSettings, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what the server may see of `variables`: no secret that `pass_env` does not name."""
+
+    def usual(name: str) -> bool:
+        harmless = not any(word in name for word in SECRET_WORDS)
+        return name in PASSED or (name.startswith(PASSED_PREFIXES) and harmless)
+
+    kept = {name: value for name, value in variables.items() if usual(name) or name in settings.pass_env}
+    return {**kept, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1", **settings.env}
+
+
+@contextmanager
+def serving(model: str, settings: ServerSettings, log_file: Path, log: Log) -> Iterator["RunningServer"]:
+    """Start a server, wait until it answers, and end it with the block.
+
+    Raises:
+        UserError: the interpreter is missing, or the server ends or stays silent instead of answering; with the last
+            lines of its log.
+    """
+    python = settings.python or sys.executable
+    if not shutil.which(python):
+        raise UserError(f"The model server's interpreter {python} does not exist: mend server.python.")
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    log(f"starting a model server for {model}; its log is {log_file}")
+    with (
+        log_file.open("wb") as output,
+        owned(
+            command(model, settings, port), environment(settings, os.environ), settings.grace_seconds, output
+        ) as process,
+    ):
+        server = RunningServer(model, settings, port, log_file, process)
+        server.wait(log)
+        yield server
+    log(f"the model server for {model} has ended")
+
+
+class RunningServer:
+    """A server's process, its port and its log."""
+
+    def __init__(
+        self, model: str, settings: ServerSettings, port: int, log_file: Path, process: "subprocess.Popen[bytes]"
+    ) -> None:
+        self.base_url = f"http://{HOST}:{port}/v1"
+        self._model, self._settings, self._port = model, settings, port
+        self._log_file, self._process = log_file, process
+
+    def wait(self, log: Log) -> None:
+        """Wait until the server answers; say every few seconds how far it is.
+
+        Raises:
+            UserError: it ended, or did not answer in time.
+        """
+        started, seconds = time.monotonic(), self._settings.start_seconds
+        told, last = started, ""
+        while not self._healthy():
+            self._refuse_the_dead()
+            now = time.monotonic()
+            if now - started > seconds:
+                raise UserError(
+                    f"The model server for {self._model} did not answer within {seconds:.0f} s: raise "
+                    f"server.start_seconds, or see {self._log_file}, which ends:\n{self._tail()}"
+                )
+            if now - told >= TELL_SECONDS:
+                told, before, last = now, last, self._tail(1)[-160:]
+                log(f"waiting for the model server, {now - started:.0f} s" + (f": {last}" if last != before else ""))
+            time.sleep(LOOK_SECONDS)
+        log(f"the model server for {self._model} answers after {time.monotonic() - started:.0f} s")
+
+    def check(self) -> None:
+        """Raise if the server has ended.
+
+        Raises:
+            UserError: with the exit code and the log's last lines.
+        """
+        if not self._healthy():
+            with suppress(subprocess.TimeoutExpired):  # what a dead server leaves behind is being ended
+                self._process.wait(self._settings.grace_seconds + 1)
+        self._refuse_the_dead()
+
+    def _refuse_the_dead(self) -> None:
+        code = self._process.poll()
+        if code is not None:
+            raise UserError(
+                f"The model server for {self._model} ended with exit code {code}; its log {self._log_file} ends:\n"
+                f"{self._tail()}"
+            )
+
+    def _healthy(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=5)  # never through a proxy
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _tail(self, lines: int = TAIL_LINES) -> str:
+        with self._log_file.open("rb") as file:
+            file.seek(max(0, self._log_file.stat().st_size - 500 * lines))
+            return "\n".join(file.read().decode(errors="replace").strip().splitlines()[-lines:])
+
+
+class LazyServer:
+    """A server that starts when it is first needed, and runs until `close`."""
+
+    def __init__(self, model: str, settings: ServerSettings, log_file: Path, log: Log) -> None:
+        self._arguments = (model, settings, log_file, log)
+        self._running: RunningServer | None = None
+        self._stack = ExitStack()
+
+    def running(self) -> RunningServer:
+        """Return the server, started if it was not.
+
+        Raises:
+            UserError: it cannot be started, or has ended.
+        """
+        if self._running is None:
+            self._running = self._stack.enter_context(serving(*self._arguments))
+        self._running.check()
+        return self._running
+
+    def close(self) -> None:
+        """End the server, if it was started."""
+        self._running = None
+        self._stack.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port

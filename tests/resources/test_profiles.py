@@ -1,0 +1,33 @@
+"""What the profiles choose, and the configurations that the project ships."""
+
+from pathlib import Path
+
+import pytest
+
+from resources.profiles import DEFAULTS
+from resources.vllm import command
+from text2graph_dagster.settings import Settings
+
+SHIPPED = sorted(Path("deploy").glob("*-cards.yaml")) + sorted(Path("deploy").glob("*-card.yaml"))
+
+
+def test_the_gpu_profile_starts_its_teacher_and_the_cluster_asks_a_running_one() -> None:
+    own = Settings.load(profile=DEFAULTS["gpu"]).teacher
+    assert own.server
+    assert own.model in command(own.model, own.server, 1)
+    assert Settings.load(profile=DEFAULTS["cluster"]).teacher.server is None
+    assert Settings.load(None, {"teacher": {"server": None}}, DEFAULTS["gpu"]).teacher.server is None
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_configurations_leave_room_for_a_whole_passage_and_its_answer(path: Path) -> None:
+    settings = Settings.load(path, profile=DEFAULTS["gpu"])
+    for asked in (settings.teacher, settings.reasoner):
+        if asked.kind == "chat":
+            assert asked.server
+            assert asked.server.max_model_len
+            assert asked.server.max_model_len >= asked.max_tokens + 8 * settings.corpus.passage_tokens
+
+
+def test_two_configurations_are_shipped() -> None:
+    assert len(SHIPPED) == 2

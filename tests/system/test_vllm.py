@@ -1,0 +1,229 @@
+"""A real vLLM server on the CPU serves a student of the pipeline as a corpus's teacher; `make test-vllm` runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, zip_longest
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resources.vllm import RunningServer, serving
+from tests.assets.conftest import write_corpus
+from tests.system.conftest import ROOT, TOOLS, Site, make_site, wait_until
+from text2graph_dagster.graph import parse
+from text2graph_dagster.ontology import load_ontology
+from text2graph_dagster.settings import ServerSettings
+from text2graph_dagster.teachers.chat import ChatTeacher, build_prompt
+from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.protocol import Request
+
+PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not PYTHON.exists(), reason=f"THERE IS NO vLLM: {PYTHON} does not exist; run `make install-vllm`"
+    ),
+]
+
+ASSETS = "raw_corpus,teacher_graphs,cot_traces,filtered_dataset"
+MODEL = "student"
+MARK = "TEXT2GRAPH_TEST_SERVER"  # a variable by which all processes of one server are known
+PASSAGES, NEW_TOKENS = 200, 128
+# A student that is asked as chat models are, on passages of which it sees many: it learns to answer in a minute.
+LESSON: dict[str, Mapping[str, Any]] = {
+    "student": {"wire": "public", "context": 1024},
+    "dataset": {"template": "extract", "phrasings": False, "full_ontology_share": 1.0},
+    "sft": {"max_steps": 150, "save_steps": 150, "batch_size": 8, "max_length": 1024, "rename_share": 0.0},
+    "gates": {"dataset_min_examples": 8, "sft_min_loss_drop": 0.0},
+}
+
+
+def server_settings(student: Path, mark: str) -> ServerSettings:
+    return ServerSettings(
+        python=str(PYTHON),
+        weights=str(student),
+        dtype="float32",
+        max_model_len=1024,
+        extra_args=["--enforce-eager"],
+        env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", MARK: mark},
+    )
+
+
+def marked(mark: str) -> list[int]:
+    """Return the processes of the server with that mark."""
+    wanted, found = f"{MARK}={mark}".encode(), []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if wanted in environ.read_bytes().split(b"\0"):
+                found.append(int(environ.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model directory of a student that the lineage has trained."""
+    site = make_site(tmp_path_factory.mktemp("school"), LESSON)
+    source = write_corpus(site.root / "sources" / "tiny", documents=128)
+    assert site.tool("text2graph", "corpora", "add", str(source)).returncode == 0
+    done = site.materialise(f"{ASSETS},sft_checkpoint", "tiny")
+    assert done.returncode == 0, done.stderr[-4000:]
+    return next(path.parent for path in site.root.glob("checkpoints/sft-*/model.safetensors"))
+
+
+@pytest.fixture(scope="class")
+def server(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("server")
+    with serving(MODEL, server_settings(student, str(folder)), folder / "server.log", print) as running:
+        yield running
+    assert marked(str(folder)) == []
+
+
+@pytest.fixture(scope="module")
+def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
+    """Questions about the documents of a corpus; the student was taught the first 128 of them."""
+    corpus = write_corpus(tmp_path_factory.mktemp("corpus"), documents=PASSAGES)
+    texts = [json.loads(line)["text"] for line in (corpus / "documents.jsonl").read_text().splitlines()]
+    ontology = load_ontology(corpus / "ontology.yaml")
+    return [Request(f"p{i}", text, "en", ontology) for i, text in enumerate(texts)]
+
+
+def first_difference(one: list[int], other: list[int]) -> int:
+    return next(i for i, (a, b) in enumerate(zip_longest(one, other)) if a != b)
+
+
+def vllm_tokens(server: RunningServer, prompts: list[str]) -> list[list[int]]:
+    """Return the tokens that the server writes, with no schema to hold to."""
+    from openai import OpenAI
+
+    client = OpenAI(base_url=server.base_url, api_key="none")
+
+    def ask(prompt: str) -> list[int]:
+        answer = client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": prompt}],
+            temperature=0.0,
+            max_tokens=NEW_TOKENS,
+            extra_body={"return_token_ids": True},
+        )
+        tokens: list[int] = (answer.choices[0].model_extra or {})["token_ids"]
+        return tokens
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(ask, prompts))
+
+
+def transformers_tokens(student: Path, prompts: list[str]) -> tuple[list[list[int]], list[list[float]]]:
+    """Return the tokens that `generate` writes, and by how much each one's logit leads over the next best."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from text2graph_dagster.training.examples import render_prompts
+    from text2graph_dagster.training.students import greedy
+
+    model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(student)
+    rendered = render_prompts([[{"role": "user", "content": prompt}] for prompt in prompts], tokenizer)
+    ids = tokenizer(rendered, add_special_tokens=False)["input_ids"]
+    tokens: dict[int, list[int]] = {}
+    margins: dict[int, list[float]] = {}
+    by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    for length, group in groupby(by_length, key=lambda i: len(ids[i])):  # equally long ones need no padding
+        batch = list(group)
+        config = greedy(tokenizer)
+        config.max_new_tokens, config.output_logits, config.return_dict_in_generate = NEW_TOKENS, True, True
+        with torch.no_grad():
+            told = model.generate(torch.tensor([ids[i] for i in batch]), generation_config=config)
+        leads = torch.stack([logits.topk(2).values for logits in told.logits], dim=1)
+        for row, i in enumerate(batch):
+            written = told.sequences[row, length:].tolist()
+            end = written.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in written else len(written)
+            tokens[i] = written[:end]
+            margins[i] = (leads[row, :, 0] - leads[row, :, 1]).tolist()
+    return [tokens[i] for i in range(len(ids))], [margins[i] for i in range(len(ids))]
+
+
+class TestOneServer:
+    """What it answers; it ends with these tests."""
+
+    def test_greedy_answers_are_those_of_transformers(
+        self, server: RunningServer, student: Path, requests: list[Request]
+    ) -> None:
+        """Token for token. Where they part, the two likeliest tokens must be as good as equally likely."""
+        prompts = [build_prompt(request) for request in requests]
+        expected, margins = transformers_tokens(student, prompts)
+        given = vllm_tokens(server, prompts)
+        parted = [
+            (i, step, margins[i][step])
+            for i in range(PASSAGES)
+            if given[i] != expected[i]
+            for step in [first_difference(given[i], expected[i])]
+        ]
+        print(f"equal: {PASSAGES - len(parted)} of {PASSAGES}; parted at (passage, token, margin): {parted}")
+        assert len(parted) <= 0.02 * PASSAGES
+        assert all(margin < 1e-3 for _, _, margin in parted)
+
+    def test_every_answer_under_the_schema_is_a_graph(self, server: RunningServer, requests: list[Request]) -> None:
+        teacher = ChatTeacher(EndpointSettings(server.base_url, MODEL, max_tokens=256))
+        answers = list(teacher.answer(requests))
+        assert len(answers) == PASSAGES
+        assert [(a.passage_id, a.status, a.reason) for a in answers if a.status != "ok"] == []
+        assert all(parse(answer.raw) for answer in answers)
+        assert sum(answer.graph is not None and bool(answer.graph.relations) for answer in answers) > PASSAGES / 2
+
+
+@pytest.fixture(scope="module")
+def taught(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site whose teacher is the student, with a corpus that it has to read."""
+    root = tmp_path_factory.mktemp("taught")
+    server = server_settings(student, str(root)).model_dump()
+    teacher = {"kind": "chat", "model": MODEL, "max_tokens": 256, "server": server}
+    site = make_site(root, {**LESSON, "teacher": teacher})
+    source = write_corpus(root / "sources" / "other", documents=PASSAGES)
+    assert site.tool("text2graph", "corpora", "add", str(source)).returncode == 0
+    return site
+
+
+def test_the_lineage_runs_through_the_server(taught: Site) -> None:
+    done = taught.materialise(ASSETS, "other")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert marked(str(taught.root)) == []
+    graphs, calls = taught.warehouse.count("teacher_graphs"), taught.warehouse.count("teacher_calls")
+    assert graphs >= 0.95 * PASSAGES
+    assert taught.warehouse.count("filtered_dataset") > 0
+
+    log = taught.root / "servers" / "teacher.log"
+    started = log.stat().st_mtime
+    time.sleep(0.1)
+    again = taught.materialise("teacher_graphs", "other")
+    assert again.returncode == 0, again.stderr[-4000:]
+    assert taught.warehouse.count("teacher_calls") == calls
+    assert log.stat().st_mtime == started  # nothing was asked, so nothing was started
+
+
+def test_a_killed_step_leaves_no_server(taught: Site) -> None:
+    source = write_corpus(taught.root / "sources" / "new", documents=PASSAGES + 8)
+    assert taught.tool("text2graph", "corpora", "add", str(source)).returncode == 0
+    command = ["dagster", "asset", "materialize", "--select", "raw_corpus,teacher_graphs", "--partition", "new"]
+    step = subprocess.Popen(
+        [str(TOOLS / command[0]), *command[1:], "-m", "text2graph_dagster.definitions"],
+        env=dict(taught.env),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    mark = str(taught.root)
+    try:  # supervisor, API server, engine and what they start
+        wait_until(lambda: step.poll() is not None or len(marked(mark)) > 3, 600, "no server was started")
+        assert step.poll() is None
+    finally:
+        os.kill(step.pid, signal.SIGKILL)
+        step.wait()
+    wait_until(lambda: marked(mark) == [], 60, "the server outlived the step")
