@@ -1,14 +1,28 @@
 """Where everything that is made lies."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+
+from resources.alive import alive, end_the_dead
 
 
 class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
     """One folder: corpora, checkpoints, reports, and the warehouse beside them."""
 
     root: str
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Home"]:
+        """Let other runs see that this one is alive, and end those that are dead, before a step waits for its turn."""
+        if context.instance is None or context.run_id is None:
+            yield self
+            return
+        with alive(self.runs, context.run_id):
+            end_the_dead(context.instance, self.runs)
+            yield self
 
     @property
     def root_path(self) -> Path:
@@ -39,6 +53,11 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
     def gold(self) -> Path:
         """Folder of what was found beside gold; it may be deleted at any time."""
         return self.staged / ".gold"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the locks of the runs that are alive."""
+        return self.root_path / "runs"
 
     @property
     def checkpoints(self) -> Path:
