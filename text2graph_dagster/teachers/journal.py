@@ -8,6 +8,7 @@ so that a later run finds what a dead one left and nothing that a living one is 
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 Row = Mapping[str, Any]
+_FORGOTTEN_SECONDS = 3600.0  # a lock without a file is being taken or removed, or its writer was killed meanwhile
 
 
 class Journal:
@@ -59,6 +61,9 @@ class Journal:
                 lock.release()
                 raise
             _remove(path, lock)
+        for path in self.folder.glob("*.jsonl.lock"):
+            if not path.with_suffix("").exists() and time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
+                path.unlink(missing_ok=True)
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """What was jotted down outlives its writer, once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_what_a_dead_writer_left_is_read_once(tmp_path: Path) -> None:
     assert list(Journal(tmp_path).left()) == [[{"a": "é\u2028"}, {"a": 2}]]
     assert list(Journal(tmp_path).left()) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_a_kill_left_alone_goes_after_a_while(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.jsonl.lock", tmp_path / "new.jsonl.lock"
+    for lock in (old, new):
+        lock.touch()
+    os.utime(old, (0, 0))
+    assert list(Journal(tmp_path).left()) == []
+    assert list(tmp_path.iterdir()) == [new]
 
 
 def test_a_line_that_was_cut_off_is_no_row(tmp_path: Path) -> None:

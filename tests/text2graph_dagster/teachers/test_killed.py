@@ -68,4 +68,4 @@ def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_
         assert {p: heard.asked[prompts[p]] for p in finished} == finished, "a finished call was made again"
         assert sum(heard.asked.values()) <= PASSAGES + KILLS * AT_ONCE  # only calls that were under way
         assert len(finished) > 100
-    assert not list((tmp_path / "calls").glob("*"))
+    assert not list((tmp_path / "calls").glob("*.jsonl"))
