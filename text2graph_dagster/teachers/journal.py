@@ -11,6 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,9 @@ class Journal:
                 raise
             _remove(path, lock)
         for path in self.folder.glob("*.jsonl.lock"):
-            if not path.with_suffix("").exists() and time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # its writer may be removing it
+                if not path.with_suffix("").exists() and time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
+                    path.unlink()
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
