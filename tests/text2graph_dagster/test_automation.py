@@ -24,8 +24,9 @@ class Watch:
 
     def tick(self) -> list[tuple[str | None, str | None]]:
         """Return partition and run key of what the sensor asks for."""
-        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"home": self.home})
-        result = corpora_folder(context)
+        made = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"home": self.home})
+        with made as context:
+            result = corpora_folder(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
         return [(r.partition_key, r.run_key) for r in result.run_requests or []]
