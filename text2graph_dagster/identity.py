@@ -3,7 +3,8 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -28,3 +29,14 @@ def digest(*parts: str) -> str:
 def digest_json(value: Mapping[str, Any]) -> str:
     """Return the digest of a JSON-serialisable mapping; the order of its keys does not matter."""
     return digest(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def programs_digest(paths: Iterable[Path]) -> str:
+    """Return the digest of programs: what they made is made anew when they change."""
+    return digest(*(path.read_text(encoding="utf-8") for path in sorted(paths)))

@@ -52,9 +52,31 @@ class CorpusSettings(_Section):
     near_duplicate_jaccard: float = Field(0.8, gt=0, le=1, description="similarity of 5-character shingles")
 
 
-class _CallSettings(_Section):
-    """How a model behind an endpoint is asked, and what that may cost in one run."""
+class ServerSettings(_Section):
+    """A vLLM server that a step starts for itself and ends after asking (resources/vllm.py); see docs/teachers.md."""
 
+    python: str = Field("", description="the interpreter whose environment has vLLM; empty: the pipeline's own")
+    weights: str = Field("", description="a model directory or hub name; empty: the model's name is one")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share one copy of the model")
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="share of each GPU's memory")
+    max_model_len: int | None = Field(None, ge=64, description="tokens of prompt and answer; none: the model's limit")
+    prefix_caching: bool = Field(True, description="keep what prompts have in common: every prompt lists the ontology")
+    speculative: dict[str, Any] = Field({}, description="vLLM's speculative_config, e.g. {method: ngram, …}")
+    extra_args: list[str] = Field([], description="further options of the server, as on its command line")
+    env: dict[str, str] = Field({}, description="variables for the server; no secrets, they belong in pass_env")
+    pass_env: list[str] = Field([], description="names of variables that the server may have besides the usual ones")
+    start_seconds: float = Field(1800.0, gt=0, description="how long loading the model may take")
+    grace_seconds: float = Field(20.0, ge=0, description="how long the server may take to end before it is killed")
+
+
+class _CallSettings(_Section):
+    """How a model behind an endpoint is asked (kind: chat), and what that may cost in one run."""
+
+    base_url: str = Field("http://127.0.0.1:8000/v1", description="an OpenAI-compatible endpoint")
+    model: str = Field("", description="the model's name at the endpoint")
+    server: ServerSettings | None = Field(None, description="start this server; none: base_url answers already")
+    concurrency: int = Field(64, ge=1, description="calls under way at once, at most; begins low")
     more_base_urls: tuple[str, ...] = Field((), description="endpoints that serve the same model and share the load")
     retries: int = Field(8, ge=0, description="tries after the first of a call that meets an overload or a fault")
     backoff_seconds: float = Field(0.5, ge=0, description="wait before the first of them, then twice as long each time")
@@ -78,34 +100,13 @@ class VoteSettings(_Section):
     )
 
 
-class ServerSettings(_Section):
-    """A vLLM server that a step starts for itself and ends after asking (resources/vllm.py); see docs/teachers.md."""
-
-    python: str = Field("", description="the interpreter whose environment has vLLM; empty: the pipeline's own")
-    weights: str = Field("", description="a model directory or hub name; empty: the model's name is one")
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share one copy of the model")
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="share of each GPU's memory")
-    max_model_len: int | None = Field(None, ge=64, description="tokens of prompt and answer; none: the model's limit")
-    prefix_caching: bool = Field(True, description="keep what prompts have in common: every prompt lists the ontology")
-    speculative: dict[str, Any] = Field({}, description="vLLM's speculative_config, e.g. {method: ngram, …}")
-    extra_args: list[str] = Field([], description="further options of the server, as on its command line")
-    env: dict[str, str] = Field({}, description="variables for the server; no secrets, they belong in pass_env")
-    pass_env: list[str] = Field([], description="names of variables that the server may have besides the usual ones")
-    start_seconds: float = Field(1800.0, gt=0, description="how long loading the model may take")
-    grace_seconds: float = Field(20.0, ge=0, description="how long the server may take to end before it is killed")
-
-
 class TeacherSettings(_CallSettings):
     """teacher_graphs: who writes the graphs. The endpoint's key comes from the environment only."""
 
     kind: Literal["knowledge_base", "chat"] = "knowledge_base"
-    base_url: str = Field("http://127.0.0.1:8000/v1", description="an OpenAI-compatible endpoint (chat)")
-    model: str = Field("", description="the model's name at the endpoint (chat)")
     temperature: float = Field(0.0, ge=0)
     max_tokens: int = Field(1024, ge=16)
     timeout_seconds: float = Field(120.0, gt=0)
-    concurrency: int = Field(64, ge=1, description="calls under way at once, at most; begins low")
     samples: int = Field(1, ge=1, description="graphs asked for per passage; several are voted on")
     weight: float = Field(1.0, gt=0, description="what each of its graphs weighs in the vote")
     label_similarity: float = Field(
@@ -114,7 +115,6 @@ class TeacherSettings(_CallSettings):
         le=1,
         description="how like a type's name or alias a label must be to be read as it; 1: never (chat)",
     )
-    server: ServerSettings | None = Field(None, description="start this server; none: base_url answers already (chat)")
     vote: VoteSettings = VoteSettings()
     panel: tuple["TeacherSettings", ...] = Field((), description="further teachers, who vote beside this one")
 
@@ -129,13 +129,9 @@ class ReasonerSettings(_CallSettings):
     """cot_traces: who writes the thinking."""
 
     kind: Literal["composed", "chat"] = "composed"
-    base_url: str = "http://127.0.0.1:8000/v1"
-    model: str = ""
     temperature: float = Field(0.6, ge=0)
     max_tokens: int = Field(2048, ge=16)
     timeout_seconds: float = Field(300.0, gt=0)
-    concurrency: int = Field(64, ge=1, description="calls under way at once, at most; begins low")
-    server: ServerSettings | None = Field(None, description="as the teacher's")
     fallback: Literal["none", "composed"] = Field(
         "none", description="what takes the place of a rationale that the verifier rejects"
     )

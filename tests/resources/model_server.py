@@ -22,10 +22,10 @@ def left_of(folder: Path) -> list[int | str]:
     """Return the processes and temporary files of the server in `folder` that are still there."""
     scratch = (folder / "scratch").read_text()
     pids = [int(pid) for pid in (folder / "pids").read_text().split()]
-    return [*(pid for pid in pids if _alive(pid)), *([scratch] if Path(scratch).exists() else [])]
+    return [*(pid for pid in pids if alive(pid)), *([scratch] if Path(scratch).exists() else [])]
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
     """Return whether a process runs (Linux); a dead one that nobody has reaped does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from resources.launcher import Launcher
+from tests.resources.model_server import alive
 
 PROGRAMS = {
     "good": """
@@ -91,12 +92,4 @@ def test_nothing_is_left_when_the_step_is_interrupted(programs: Path) -> None:
     parent.send_signal(signal.SIGINT)
     parent.wait(60)
     time.sleep(0.5)
-    assert [pid for pid in left if _alive(pid)] == []
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    assert [pid for pid in left if alive(pid)] == []

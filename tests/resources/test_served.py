@@ -1,8 +1,6 @@
 """Teachers and reasoners with a server of their own: it starts when there is something to ask, and ends after that."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,24 +8,12 @@ from resources.models import ReasonerResource, TeacherResource
 from resources.served import ending_its_server
 from tests.assets.conftest import write_corpus
 from tests.resources.model_server import fake_vllm, left_of
+from tests.text2graph_dagster.teachers.book import Book
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import ReasonerSettings, ServerSettings, TeacherSettings
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import Request, Teacher
-
-
-class Notebook(dict[str, Any]):
-    """A ledger in memory."""
-
-    def known(self, keys: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-        return {key: self[key] for key in keys if key in self}
-
-    def jot(self, row: Mapping[str, Any]) -> None:
-        self[row["call_key"]] = dict(row)
-
-    def record(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self.update({row["call_key"]: dict(row) for row in rows})
 
 
 def teacher_and_requests(folder: Path, server: ServerSettings, count: int = 3) -> tuple[Teacher, list[Request]]:
@@ -38,7 +24,7 @@ def teacher_and_requests(folder: Path, server: ServerSettings, count: int = 3) -
 
 
 def test_the_server_starts_at_the_first_question_and_ends_with_the_block(tmp_path: Path) -> None:
-    ledger = Notebook()
+    ledger = Book()
     guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path, "family"))
     with ending_its_server(guide):
         assert not (tmp_path / "pids").exists()
@@ -50,7 +36,7 @@ def test_the_server_starts_at_the_first_question_and_ends_with_the_block(tmp_pat
 
 
 def test_no_server_starts_when_every_answer_is_known(tmp_path: Path) -> None:
-    ledger = Notebook()
+    ledger = Book()
     for _ in range(2):
         (tmp_path / "pids").unlink(missing_ok=True)
         guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path))
@@ -63,7 +49,7 @@ def test_no_server_starts_when_every_answer_is_known(tmp_path: Path) -> None:
 def test_a_server_that_dies_while_it_is_asked_is_what_is_told(tmp_path: Path) -> None:
     guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path, "mortal family"))
     with pytest.raises(UserError, match="ended with exit code 9"), ending_its_server(guide):
-        ask_teacher(guide, requests, Notebook())
+        ask_teacher(guide, requests, Book())
     assert left_of(tmp_path) == []
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from text2graph_dagster.corpus.arrays import Array, contains, numbers_of
 from text2graph_dagster.corpus.minhash import Pairs, band_keys, candidates, mix, similarity
+from text2graph_dagster.files import write_whole
 from text2graph_dagster.progress import Progress
 
 TextsOf = Callable[[Array], pl.Series]
@@ -110,9 +111,7 @@ def _remembered(ids: pl.Series, rows: Array, pairs: Pairs, jaccard: float, befor
     verdicts[~new] = similar[np.searchsorted(known, asked[~new])]
     verdicts[new] = _similar(rows, beforehand.texts, Pairs(pairs.later[new], pairs.earlier[new]), jaccard)
     order = np.argsort(asked)
-    unfinished = beforehand.verdicts.with_suffix(".tmp")
-    pl.DataFrame({"pair": asked[order], "similar": verdicts[order]}).write_parquet(unfinished)
-    unfinished.rename(beforehand.verdicts)
+    write_whole(pl.DataFrame({"pair": asked[order], "similar": verdicts[order]}), beforehand.verdicts)
     return verdicts
 
 

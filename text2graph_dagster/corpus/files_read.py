@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from text2graph_dagster.corpus.arrays import Array, contains
+from text2graph_dagster.files import write_whole
 
 
 @dataclass
@@ -68,9 +69,8 @@ class FilesRead:
         files = np.concatenate([nothing, *(files for files, _ in self._read)])
         documents = np.concatenate([nothing, *(documents for _, documents in self._read)])
         files[np.isin(files, np.array(self._forgotten, dtype=np.uint64))] = 0
-        unfinished = self.folder / "files.tmp"
-        pl.DataFrame({"file": files, "document": documents}).write_parquet(unfinished)
-        unfinished.rename(self._path)
+        write_whole(pl.DataFrame({"file": files, "document": documents}), self._path)
+        unfinished = self.folder / "sizes.tmp"
         unfinished.write_text(json.dumps(self._sizes_now))
         unfinished.rename(self._sizes_path)
         return np.sort(documents)

@@ -21,6 +21,7 @@ import polars as pl
 from text2graph_dagster.corpus.arrays import Array, contains
 from text2graph_dagster.corpus.files_read import FilesRead
 from text2graph_dagster.corpus.readers import Document, Refused
+from text2graph_dagster.files import write_whole
 from text2graph_dagster.identity import digest
 
 CHUNK_DOCUMENTS, CHUNK_CHARACTERS = 1_000, 1_000_000
@@ -67,9 +68,7 @@ class Chunk:
             (refused.with_columns(pl.Series("document", of_refused, dtype=pl.UInt64)), _REFUSED),
             (pl.DataFrame(documents, schema_overrides={"counts": _COUNTS}), _DOCUMENTS),
         ):
-            unfinished = _file(self.stem, ".tmp")
-            frame.write_parquet(unfinished, compression_level=1)
-            unfinished.rename(_file(self.stem, suffix))
+            write_whole(frame, _file(self.stem, suffix), compression_level=1)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from text2graph_dagster.corpus.folder import CorpusFolder, relative_name
 from text2graph_dagster.corpus.formats import json_lines
 from text2graph_dagster.corpus.readers import read_documents
 from text2graph_dagster.corpus.staging import Item, Staging
-from text2graph_dagster.identity import digest
+from text2graph_dagster.identity import digest, programs_digest
 from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import CorpusSettings
 
@@ -21,10 +21,9 @@ _BLOCK = 1 << 20
 def version_of(folder: CorpusFolder, settings: CorpusSettings) -> str:
     """Return a digest of everything but the documents that their rows depend on: this package's programs among it."""
     package = Path(__file__).parent
-    sources = [package.parent / "identity.py", *sorted(package.rglob("*.py"))]
-    programs = [path.read_text(encoding="utf-8") for path in sources]
+    programs = programs_digest([package.parent / "identity.py", *package.rglob("*.py")])
     blocked = blocklist_digest(settings.blocklist)
-    return digest(folder.name, folder.ontology.language, settings.model_dump_json(), blocked, *programs)
+    return digest(folder.name, folder.ontology.language, settings.model_dump_json(), blocked, programs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from text2graph_dagster.corpus import minhash, packing
 from text2graph_dagster.corpus.arrays import Array, contains, numbers_of
 from text2graph_dagster.corpus.minhash import Pairs, band_keys, candidates, similarity, window_hashes
 from text2graph_dagster.corpus.packing import TOKEN
+from text2graph_dagster.files import write_whole
 
 FOUND = {"passage_id": pl.String, "reason": pl.String, "gold_passage_id": pl.String}
 
@@ -108,10 +109,10 @@ class GoldSearch:
     @cached_property
     def _path(self) -> Path:
         """A file named after all that the findings depend on beside the passages."""
-        programs = [Path(str(module)).read_text() for module in (__file__, minhash.__file__, packing.__file__)]
+        modules = (__file__, minhash.__file__, packing.__file__, identity.__file__)
+        programs = identity.programs_digest(Path(str(module)) for module in modules)
         ids = self.gold["passage_id"].unique().sort()
-        parts = (str(self.ngram), str(self.jaccard), *programs, Path(identity.__file__).read_text(), *ids)
-        return self.folder / f"{identity.digest(*parts)}.parquet"
+        return self.folder / f"{identity.digest(str(self.ngram), str(self.jaccard), programs, *ids)}.parquet"
 
     @cached_property
     def _index(self) -> GoldIndex:
@@ -133,9 +134,7 @@ class GoldSearch:
         found = pl.concat([pl.DataFrame(schema=FOUND), *self._told]).unique("passage_id", keep="first")
         found = found.with_columns(pl.Series("number", numbers_of(found["passage_id"]), dtype=pl.UInt64))
         self.folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self.folder / "unfinished.tmp"
-        looked.join(found, on="number", how="left", maintain_order="left").write_parquet(unfinished)
-        unfinished.rename(self._path)
+        write_whole(looked.join(found, on="number", how="left", maintain_order="left"), self._path)
         for other in self.folder.glob("*.parquet"):
             if other != self._path:
                 other.unlink()

@@ -13,6 +13,7 @@ from text2graph_dagster.contracts import frame_of
 from text2graph_dagster.corpus.arrays import Array, contains
 from text2graph_dagster.dataset.examples import ExampleBuilder
 from text2graph_dagster.dataset.selection import LEFT_OUT, LIGHT
+from text2graph_dagster.files import write_whole
 
 BATCH_ROWS = 20_000
 _EXAMPLES, _LIGHT = ".examples.parquet", ".light.parquet"
@@ -91,9 +92,7 @@ class KeptExamples:
         light = built.light.join(rows.select("passage_id", "row"), on="passage_id", maintain_order="left")
         name = f"{max(map(int, self._parts()), default=-1) + 1:08d}"
         for frame, suffix in ((built.examples, _EXAMPLES), (light, _LIGHT)):
-            unfinished = self._folder / "unfinished.tmp"
-            frame.write_parquet(unfinished, compression_level=1)
-            unfinished.rename(self._folder / f"{name}{suffix}")
+            write_whole(frame, self._folder / f"{name}{suffix}", compression_level=1)
 
     def _parts(self) -> list[str]:
         return sorted(path.name.removesuffix(_LIGHT) for path in self._folder.glob(f"*{_LIGHT}"))
@@ -106,9 +105,7 @@ class KeptExamples:
 def _version(builder: ExampleBuilder) -> str:
     """Return a digest of all that an example depends on beside its row; polars' is that of the rows' hashes."""
     package = Path(identity.__file__).parent
-    programs = [
-        path.read_text(encoding="utf-8") for path in sorted([*package.rglob("*.py"), *package.rglob("*.jinja")])
-    ]
+    programs = identity.programs_digest([*package.rglob("*.py"), *package.rglob("*.jinja")])
     confusions = json.dumps(asdict(builder.asking.confusions))
     settings = builder.settings.model_dump_json()
-    return identity.digest(pl.__version__, builder.ontology.digest, settings, str(builder.seed), confusions, *programs)
+    return identity.digest(pl.__version__, builder.ontology.digest, settings, str(builder.seed), confusions, programs)

@@ -13,9 +13,8 @@ from typing import Any
 import polars as pl
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.identity import digest_json
+from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.training.config import PredictionConfig, read_config
-from text2graph_dagster.training.files import sha256_of
 from text2graph_dagster.training.program import Stopwatch, run, set_threads, work_offline
 from text2graph_dagster.training.reporting import Reporter
 

@@ -4,7 +4,7 @@ from text2graph_dagster.graph import Graph
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import canonical, turned_relations
 from text2graph_dagster.teachers.protocol import ReasoningRequest, Request
-from text2graph_dagster.teachers.voting import triples
+from text2graph_dagster.teachers.voting import overlap, triples
 
 _SHOWN = 5  # differences of each kind that are told
 
@@ -22,7 +22,7 @@ def compare_blind(found: Graph | None, graph: Graph, ontology: Ontology, least_f
     if found is None:
         return ["blind: it could not be read"]
     mine, theirs = _items(graph, ontology), _items(found, ontology)
-    f1 = 2 * len(mine & theirs) / (len(mine) + len(theirs)) if mine or theirs else 1.0
+    f1 = overlap(mine, theirs)
     if f1 >= least_f1:
         return []
     missing = [f"blind_missing: {item}" for item in sorted(mine - theirs)[:_SHOWN]]

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from text2graph_dagster import identity
+from text2graph_dagster.files import write_whole
 from text2graph_dagster.reasoning.verify import Verdict, verify
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
@@ -37,9 +38,7 @@ def verify_all(
 def _save(judged: dict[str, Verdict], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [(key, verdict.verified, list(verdict.reasons)) for key, verdict in judged.items()]
-    unfinished = path.with_suffix(".tmp")
-    pl.DataFrame(rows, schema=_KEPT, orient="row").write_parquet(unfinished)
-    unfinished.rename(path)
+    write_whole(pl.DataFrame(rows, schema=_KEPT, orient="row"), path)
     for other in path.parent.glob("*.parquet"):
         if other != path:
             other.unlink()
@@ -47,5 +46,4 @@ def _save(judged: dict[str, Verdict], path: Path) -> None:
 
 def _version() -> str:
     """Return a digest of this package's programs: another verifier judges anew."""
-    package = Path(identity.__file__).parent
-    return identity.digest(*(path.read_text(encoding="utf-8") for path in sorted(package.rglob("*.py"))))
+    return identity.programs_digest(Path(identity.__file__).parent.rglob("*.py"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.identity import normalise
+from text2graph_dagster.identity import normalise, sha256_of
 from text2graph_dagster.ontology import Ontology
 
 MAX_BROKEN_SHARE = 0.05
@@ -107,8 +107,7 @@ def file_digest(path: Path) -> str:
         UserError: the file is missing.
     """
     _demand(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def _demand(path: Path) -> None:

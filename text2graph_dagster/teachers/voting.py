@@ -75,7 +75,7 @@ def triples(graph: Graph, turned: Mapping[str, str]) -> frozenset[Triple]:
     return frozenset(turn(_item(head), _item(tail), kind, turned) for head, kind, tail in graph.triples())
 
 
-def overlap(one: frozenset[Triple], other: frozenset[Triple]) -> float:
+def overlap(one: frozenset[K], other: frozenset[K]) -> float:
     """Return the F1 of two sets, 1 where both are empty."""
     return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0
 

@@ -8,10 +8,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.identity import digest_json
+from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.files import sha256_of
 
 C = TypeVar("C", bound=BaseModel)
 

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.files import write_whole
 from text2graph_dagster.training.config import EntailmentConfig, read_config
 from text2graph_dagster.training.program import Stopwatch, run, set_threads, work_offline
 from text2graph_dagster.training.reporting import Reporter
@@ -34,9 +35,7 @@ def _entail(path: Path, reporter: Reporter) -> None:
     values = entailment(
         model, tokenizer, pairs, config.batch_size, lambda done: reporter.progress("statements", done, len(pairs))
     )
-    whole = config.output.with_suffix(".new")
-    pl.DataFrame({"entailment": values}, schema={"entailment": pl.Float64}).write_parquet(whole)
-    whole.replace(config.output)
+    write_whole(pl.DataFrame({"entailment": values}, schema={"entailment": pl.Float64}), config.output)
     reporter.send({"type": "result", "path": str(config.output), "pairs": len(pairs), **watch.read()})
 
 

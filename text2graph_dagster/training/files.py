@@ -1,6 +1,5 @@
-"""Files of a training run: digests, and an output directory that is there whole or not at all."""
+"""Files of a training run: an output directory that is there whole or not at all."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,12 +8,6 @@ from typing import Any
 CHECKPOINTS_KEPT = 2
 CHECKPOINTS, FINISHED, METRICS, RUN = "checkpoints", "finished", "metrics.jsonl", "run.json"
 _IDENTITY = "identity"
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class OutputDirectory:

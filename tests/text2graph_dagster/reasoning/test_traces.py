@@ -5,13 +5,14 @@ from typing import Any
 
 from tests.text2graph_dagster.reasoning.test_compose import GRAPH, ONTOLOGY, TEXT
 from tests.text2graph_dagster.reasoning.test_prose import GOOD
+from tests.text2graph_dagster.teachers.book import Book
 from text2graph_dagster.graph import Graph, Relation
 from text2graph_dagster.reasoning.blind import compare_blind
 from text2graph_dagster.reasoning.compose import ComposedReasoner, compose
 from text2graph_dagster.reasoning.traces import Traced, trace_all
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.knowledge_base import record, replay
-from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import (
     Answer,
     Parameters,
@@ -22,19 +23,6 @@ from text2graph_dagster.teachers.protocol import (
 )
 
 BAD = GOOD + " As given."
-
-
-class Book:
-    """A ledger in memory."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-
-    def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
-        return {key: self.rows[key] for key in keys if key in self.rows}
-
-    def record(self, rows: Sequence[Row]) -> None:
-        self.rows |= {row["call_key"]: row for row in rows}
 
 
 class Writer:

@@ -1,35 +1,23 @@
 """Several teachers about one passage: everybody is asked once, everybody is seen, and their vote is taught."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from tests.text2graph_dagster.teachers.book import Book
 from tests.text2graph_dagster.teachers.worlds import NEWS
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
 from text2graph_dagster.settings import TeacherSettings, VoteSettings
 from text2graph_dagster.teachers.knowledge_base import record, replay
-from text2graph_dagster.teachers.ledger import Row, ask_teacher
+from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.panel import Readings, Voter, ask_panel
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
 
 PASSAGES = [Request("p0", "Ana of Velsoft.", "en", NEWS), Request("p1", "Tom of Velsoft.", "en", NEWS)]
 ENTITIES = (Entity(0, "Ana", "person", (Span(0, 3),)), Entity(1, "Velsoft", "company", (Span(7, 14),)))
 WORKS, NOTHING = Graph(ENTITIES, (Relation(0, 1, "works for"),)), Graph(ENTITIES)
-
-
-class Book:
-    """A ledger in memory."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-
-    def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
-        return {key: self.rows[key] for key in keys if key in self.rows}
-
-    def record(self, rows: Sequence[Row]) -> None:
-        self.rows |= {row["call_key"]: row for row in rows}
 
 
 class Fixed:
