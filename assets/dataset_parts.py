@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.mending import mend
+from assets.mending import Mended, mend
 from resources.warehouse import Warehouse
 from text2graph_dagster.contracts import CONTRACTS, frame_of
 from text2graph_dagster.corpus.duplicates import find_duplicates_across
@@ -20,7 +20,6 @@ from text2graph_dagster.dataset.entailment import Scorer
 from text2graph_dagster.dataset.examples import ExampleBuilder
 from text2graph_dagster.dataset.kept import KeptExamples
 from text2graph_dagster.dataset.selection import LEFT_OUT, choose, take, without
-from text2graph_dagster.dataset.worth import Verdict
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
 
@@ -54,7 +53,7 @@ SELECT DISTINCT passage_id FROM (
 class Part:
     """One corpus's examples, its traces that became none, each with its reason, and the relations that were mended.
 
-    `files` hold all examples, and perhaps others; `chosen` are those that stay, by their light columns. `mending` says
+    `files` hold all examples, and perhaps others; `chosen` are those that stay, by their light columns. `mended` says
     whether labels were mended, and why.
     """
 
@@ -63,9 +62,7 @@ class Part:
     files: tuple[Path, ...]
     chosen: pl.DataFrame
     left_out: pl.DataFrame
-    mending: Verdict
-    relations_dropped: int
-    relations_added: int
+    mended: Mended
 
     def keep(self, chosen: pl.DataFrame, reason: str) -> "Part":
         """Return the part with only these of its chosen examples."""
@@ -81,9 +78,9 @@ class Part:
             "traces_in": self.traces,
             "examples": self.chosen.height,
             **{f"left_out: {reason}": n for reason, n in reasons.items()},
-            "relations_dropped": self.relations_dropped,
-            "relations_added": self.relations_added,
-            "dev_relations_compared": self.mending.relations,
+            "relations_dropped": self.mended.dropped,
+            "relations_added": self.mended.added,
+            "dev_relations_compared": self.mended.verdict.relations,
         }
 
     def quarantine(self) -> pl.DataFrame:
@@ -140,7 +137,7 @@ def build_part(
     files, light, without_example = examples.finish()
     chosen, left_out = choose(light, settings.dataset)
     every_loss = pl.concat([*lost, without_example, left_out], how="diagonal")
-    return Part(corpus, traces, tuple(files), chosen, every_loss, mended.verdict, mended.dropped, mended.added)
+    return Part(corpus, traces, tuple(files), chosen, every_loss, mended)
 
 
 def _stage(

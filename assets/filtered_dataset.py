@@ -42,7 +42,7 @@ UPSTREAM_GATES: Mapping[str, tuple[Gate, ...]] = {
     group_name="data",
     kinds={"duckdb", "polars"},
     owners=OWNERS,
-    code_version="4",
+    code_version="5",
     automation_condition=when_data_changed,
 )
 def filtered_dataset(
@@ -68,7 +68,7 @@ def filtered_dataset(
         totals: Counter[str] = Counter()
         for part in parts:
             totals.update(part.counts())
-            context.log.info(f"{part.corpus}: {part.mending.why}")
+            context.log.info(f"{part.corpus}: {part.mended.why}")
         log_counts(context, totals)
         return dg.MaterializeResult(
             metadata={
@@ -76,7 +76,7 @@ def filtered_dataset(
                 "corpora": ", ".join(names),
                 "corpora_not_trained_on": ", ".join(closed) or "none",
                 "accounting": counts_table(totals),
-                **{f"mending of {part.corpus}": part.mending.why for part in parts},
+                **{f"mending of {part.corpus}": part.mended.why for part in parts},
                 **_funnel(warehouse, names),
             },
             data_version=dg.DataVersion(warehouse.version(STAGE)),

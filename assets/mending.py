@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 from resources.warehouse import Warehouse
 from text2graph_dagster.contracts import RELATIONS, frame_of
 from text2graph_dagster.dataset import quality
+from text2graph_dagster.dataset.calibration import Calibration, calibrate, sure
 from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
 from text2graph_dagster.dataset.denoise import Denoised, Mender, Passage
 from text2graph_dagster.dataset.entailment import Scorer, with_second_opinion
-from text2graph_dagster.dataset.worth import Counts, Verdict, counts, judge
+from text2graph_dagster.dataset.worth import Verdict, counts, judge
 from text2graph_dagster.graph import Graph, from_rows, to_rows
 from text2graph_dagster.metrics import Directions
 from text2graph_dagster.ontology import Ontology
@@ -35,12 +36,18 @@ WHERE g.corpus = ? AND g.split = 'dev' AND g.exhaustive
 
 @dataclass(frozen=True)
 class Mended:
-    """What mending counted: which types the corpus confuses, relations dropped and added; and whether labels were."""
+    """What mending counted: which types the corpus confuses, relations dropped and added; what was decided, and why."""
 
     confusions: Confusions
     dropped: int
     added: int
     verdict: Verdict
+    calibration: Calibration
+
+    @property
+    def why(self) -> str:
+        """What was decided, and why."""
+        return f"{self.verdict.why}; {self.calibration.why}"
 
 
 def mend(
@@ -57,27 +64,35 @@ def mend(
     """
     denoise = settings.dataset.denoise
     mending = None if denoise.when == "never" else _learn(staged, ontology, denoise, scorer)
-    counted, documents = (
-        _counted(warehouse, corpus, ontology, mending) if mending and denoise.when == "auto" else ([], [])
-    )
-    samples, seed = settings.evaluation.bootstrap_samples, settings.seed
-    verdict = judge(counted, documents, _labels_per_passage(staged), denoise, samples, seed)
+    directions = Directions.of(ontology)
+    dev = _mended_dev(warehouse, corpus, mending) if mending else []
+    counted = [counts(graphs.labels, graphs.mended, graphs.gold, directions) for graphs in dev]
+    documents, samples = [graphs.document for graphs in dev], settings.evaluation.bootstrap_samples
+    verdict = judge(counted, documents, _labels_per_passage(staged), denoise, samples, settings.seed)
+    said = [one for g in dev for one in sure(verdict.apply(g.labels, g.mended), g.gold, directions)]
+    calibration = calibrate(said, denoise.least_dev_relations)
     counter = ConfusionCounter(ontology)
-    changed = [_rewrite(file, ontology, mending, verdict, counter) for file in staged]
+    changed = [_rewrite(file, ontology, mending, verdict, calibration, counter) for file in staged]
     dropped, added = (sum(numbers) for numbers in zip((0, 0), *changed, strict=True))
-    return Mended(counter.confusions(), dropped, added, verdict)
+    return Mended(counter.confusions(), dropped, added, verdict, calibration)
 
 
 def _rewrite(
-    file: Path, ontology: Ontology, mending: _Mending | None, verdict: Verdict, counter: ConfusionCounter
+    file: Path,
+    ontology: Ontology,
+    mending: _Mending | None,
+    verdict: Verdict,
+    calibration: Calibration,
+    counter: ConfusionCounter,
 ) -> tuple[int, int]:
     """Mend one file as the verdict says, and return how many relations were dropped and added."""
     rows, news = _read_rows(file), []
     dropped = added = 0
     before = _passages(rows)
-    mended = mending(before).graphs if mending and (verdict.drops or verdict.adds) else [p.graph for p in before]
-    for row, passage, best in zip(rows, before, mended, strict=True):
-        graph = verdict.apply(passage.graph, best)
+    unjudged = [p.graph for p in before]
+    judged = mending(before) if mending else Denoised(unjudged, unjudged, 0, 0)
+    for row, passage, labels, best in zip(rows, before, judged.labels, judged.graphs, strict=True):
+        graph = calibration.apply(verdict.apply(labels, best))
         stays = len(set(graph.relations) & set(passage.graph.relations))
         dropped, added = dropped + len(passage.graph.relations) - stays, added + len(graph.relations) - stays
         samples = [_graph(sample) for sample in row["samples"] or ()]
@@ -100,22 +115,27 @@ def _learn(staged: Sequence[Path], ontology: Ontology, settings: DenoiseSettings
     )
 
 
-def _counted(
-    warehouse: Warehouse, corpus: str, ontology: Ontology, mending: _Mending
-) -> tuple[list[Counts], list[int]]:
-    """Compare the teacher's graphs of the dev passages with gold, as they are and mended; number their documents."""
-    counted: list[Counts] = []
-    documents: list[int] = []
+@dataclass(frozen=True, slots=True)
+class _Dev:
+    """A dev passage: the number of its document, the teacher's labels, the same mended, and gold."""
+
+    document: int
+    labels: Graph
+    mended: Graph
+    gold: Graph
+
+
+def _mended_dev(warehouse: Warehouse, corpus: str, mending: _Mending) -> list[_Dev]:
+    """Mend the teacher's graphs of the dev passages; people annotated them, so they are few."""
+    dev: list[_Dev] = []
     numbers: dict[str, int] = {}
-    directions = Directions.of(ontology)
     for frame in warehouse.slices(DEV, [corpus]):
         rows = frame.to_dicts()
-        before = _passages(rows)
-        for row, passage, graph in zip(rows, before, mending(before).graphs, strict=True):
+        judged = mending(_passages(rows))
+        for row, labels, mended in zip(rows, judged.labels, judged.graphs, strict=True):
             gold = from_rows(row["gold_entities"], row["gold_relations"])
-            counted.append(counts(passage.graph, graph, gold, directions))
-            documents.append(numbers.setdefault(row["doc_id"], len(numbers)))
-    return counted, documents
+            dev.append(_Dev(numbers.setdefault(row["doc_id"], len(numbers)), labels, mended, gold))
+    return dev
 
 
 def _labels_per_passage(staged: Sequence[Path]) -> float:

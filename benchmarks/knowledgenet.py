@@ -4,10 +4,10 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from text2graph_dagster.dataset import worth
-from text2graph_dagster.dataset.denoise import Passage, denoise
+from text2graph_dagster.dataset.denoise import Denoised, Passage, denoise
 from text2graph_dagster.graph import Graph, Relation
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -17,8 +17,14 @@ from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
 FOLDS = 4
 Counts = tuple[int, int, int, int]  # right and all predicted triples, found and all annotated triples
 Placed = tuple[tuple[int, int], str, tuple[int, int]]  # a triple by the places of its ends
-Taught = tuple[list[Passage], list[Graph]]  # with the teacher's graphs, and these cleaned
 _WITHHELD = "withheld"  # a relation that no ontology knows: its line tells the names only
+
+
+class Taught(NamedTuple):
+    """Passages with the teacher's graphs, and these mended."""
+
+    passages: list[Passage]
+    mended: Denoised
 
 
 def ontology_of(types: Mapping[str, Any]) -> Ontology:
@@ -36,7 +42,7 @@ def ontology_of(types: Mapping[str, Any]) -> Ontology:
 def teach(
     documents: Sequence[Mapping[str, Any]], ontology: Ontology, unknown: int | None = None, *, half: bool = False
 ) -> Taught:
-    """Return the passages with the teacher's graphs, and the graphs cleaned.
+    """Return the passages with the teacher's graphs, and the graphs mended.
 
     Unknown to the teacher are the facts of the fold `unknown`, or `half` of all facts wherever they stand.
     """
@@ -48,7 +54,7 @@ def teach(
         path.write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
         teacher = KnowledgeBaseTeacher(path, ontology)
         passages = [Passage(digest(d["text"]), d["text"], teacher.annotate(d["text"], "en")) for d in documents]
-    return passages, denoise(passages, ontology, Settings().dataset.denoise).graphs
+    return Taught(passages, denoise(passages, ontology, Settings().dataset.denoise))
 
 
 def fold(document: Mapping[str, Any]) -> int:

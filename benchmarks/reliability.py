@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from text2graph_dagster.dataset.calibration import Sure
 from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
 
-Sure = Sequence[tuple[float, bool]]  # of one passage's relations: confidence, and whether gold has it
 EDGES = (0.6, 0.7, 0.8, 0.9, 0.95)
 _Floats = npt.NDArray[np.float64]
 

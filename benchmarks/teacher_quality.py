@@ -2,7 +2,8 @@
 
 Three tables. `cleaning`: precision, recall and F1 with 95 % intervals (paired bootstrap over passages) before it, after
 all of it, and after as much of it as other gold decides on (`denoise.when: auto`), and what is gained. `reliability`:
-how often a relation that all of it keeps is right, by its confidence. `decision`: what was decided, and why. On
+how often a relation that stays after that is right, by its confidence, as learnt and as held against the same other
+gold. `decision`: what was decided, and why. On
 
 - `gazette`: its test gold; learnt from its training passages, decided and chosen on the dev gold.
 - `knowledgenet` (`$TEXT2GRAPH_DATA/knowledgenet`, left out aloud where it is missing): its annotations are the
@@ -21,7 +22,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,15 @@ import polars as pl
 
 from benchmarks import knowledgenet as kn
 from benchmarks import reliability
+from benchmarks.decision import SAMPLES, Decision, Judged, Measured
 from benchmarks.knowledgenet import Counts
-from benchmarks.reliability import Sure
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset import worth
+from text2graph_dagster.dataset.calibration import Sure, sure
 from text2graph_dagster.dataset.denoise import Mender, Passage
 from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
 from text2graph_dagster.graph import Graph, from_rows
@@ -46,15 +48,7 @@ from text2graph_dagster.metrics import Directions, graph_items
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
 
-_MEASURED, _SAMPLES = (2, 3), 1000
-
-
-@dataclass
-class Measured:
-    """Of every passage the counts before cleaning, after it and as decided, and how right what was kept is."""
-
-    counts: list[tuple[Counts, Counts, Counts]] = field(default_factory=list)
-    sure: list[Sure] = field(default_factory=list)
+_MEASURED = (2, 3)
 
 
 def main() -> None:
@@ -77,12 +71,8 @@ def main() -> None:
 
 def _add(tables: dict[str, list[dict[str, Any]]], name: str, measured: Measured) -> None:
     tables["cleaning"] += _rows(name, measured.counts)
-    tables["reliability"] += reliability.rows(name, measured.sure, _SAMPLES)
-
-
-def _decide(counted: Sequence[worth.Counts], taught: Sequence[Passage]) -> worth.Verdict:
-    labels = sum(len(passage.graph.relations) for passage in taught) / max(1, len(taught))
-    return worth.judge(counted, range(len(counted)), labels, Settings().dataset.denoise, _SAMPLES, 0)
+    tables["reliability"] += reliability.rows(f"{name}, as learnt", measured.learnt, SAMPLES)
+    tables["reliability"] += reliability.rows(f"{name}, held against gold", measured.held, SAMPLES)
 
 
 def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
@@ -103,35 +93,23 @@ def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
     gold = {r["passage_id"]: from_rows(r["entities"], r["relations"]) for r in built.gold_graphs.iter_rows(named=True)}
     turn = Directions.of(folder.ontology)
     mender = Mender.learn(parts["train"], folder.ontology, Settings().dataset.denoise)
-    counted = [
-        worth.counts(passage.graph, graph, gold[passage.passage_id], turn)
-        for passage, graph in zip(parts["dev"], mender.mend(parts["dev"]).graphs, strict=True)
-    ]
-    verdict, measured = _decide(counted, parts["train"]), Measured()
-    for passage, graph in zip(parts["test"], mender.mend(parts["test"]).graphs, strict=True):
-        wanted = gold[passage.passage_id]
-        before, after, decided = (
-            _exact(g, wanted, turn) for g in (passage.graph, graph, verdict.apply(passage.graph, graph))
-        )
-        measured.counts.append((before, after, decided))
-        measured.sure.append(_exactly_sure(graph, wanted, turn))
+    judged: dict[str, list[Judged]] = {"dev": [], "test": []}
+    for part, found in judged.items():
+        mended, wanted = mender.mend(parts[part]), [gold[passage.passage_id] for passage in parts[part]]
+        for labels, graph, g in zip(mended.labels, mended.graphs, wanted, strict=True):
+            counted, told = partial(_exact, gold=g, turn=turn), partial(sure, gold=g, directions=turn)
+            found.append(Judged(labels, graph, worth.counts(labels, graph, g, turn), counted, told))
+    decision, measured = Decision.by(judged["dev"], parts["train"]), Measured()
+    for one in judged["test"]:
+        measured.add(one, decision)
     _add(tables, "gazette test", measured)
-    tables["decision"].append({"set": "gazette by dev", "verdict": verdict.why})
+    tables["decision"].append({"set": "gazette by dev", "verdict": decision.why})
 
 
 def _exact(graph: Graph, gold: Graph, turn: Directions) -> Counts:
     found, annotated = set(graph_items(graph, turn).relations), set(graph_items(gold, turn).relations)
     right = len(found & annotated)
     return right, len(found), right, len(annotated)
-
-
-def _exactly_sure(graph: Graph, gold: Graph, turn: Directions) -> Sure:
-    annotated = set(graph_items(gold, turn).relations)
-    return [
-        (relation.confidence, bool(set(graph_items(replace(graph, relations=(relation,)), turn).relations) & annotated))
-        for relation in graph.relations
-        if relation.confidence is not None
-    ]
 
 
 def knowledgenet(tables: dict[str, list[dict[str, Any]]], folder: Path, folds: Sequence[int]) -> None:
@@ -149,9 +127,10 @@ def knowledgenet(tables: dict[str, list[dict[str, Any]]], folder: Path, folds: S
         name, measured = f"knowledgenet, {what}", Measured()
         for fold, other in zip(folds, others, strict=True):
             taught, alike = teach(fold), teach(other)
-            verdict = _decided(documents, taught, fold, alike, other)
-            _measure(measured, documents, taught, fold, verdict)
-            tables["decision"].append({"set": f"{name}, fold {fold} by {other}", "verdict": verdict.why})
+            decision = _decided(documents, taught, fold, alike, other)
+            for one in _judged(documents, taught, fold):
+                measured.add(one, decision)
+            tables["decision"].append({"set": f"{name}, fold {fold} by {other}", "verdict": decision.why})
         _add(tables, name, measured)
 
 
@@ -159,37 +138,37 @@ def _once(taught: kn.Taught, fold: int) -> kn.Taught:
     return taught
 
 
-def _measure(
-    measured: Measured, documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int, verdict: worth.Verdict
-) -> None:
-    """Add the passages of one fold."""
-    for document, passage, graph in zip(documents, *taught, strict=True):
-        if kn.fold(document) == fold:
-            before, after, decided = (
-                kn.listed(g, document) for g in (passage.graph, graph, verdict.apply(passage.graph, graph))
-            )
-            measured.counts.append((before, after, decided))
-            marked = kn.mark(graph, document)
-            measured.sure.append([(r.confidence, bool(met)) for r, met in marked if r.confidence is not None])
+def _judged(documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int) -> list[Judged]:
+    """Return the passages of one fold."""
+    return [
+        Judged(
+            labels,
+            graph,
+            kn.seven(labels, graph, document),
+            partial(kn.listed, document=document),
+            partial(_marked, document),
+        )
+        for document, labels, graph in zip(documents, taught.mended.labels, taught.mended.graphs, strict=True)
+        if kn.fold(document) == fold
+    ]
+
+
+def _marked(document: Mapping[str, Any], graph: Graph) -> Sure:
+    return [(r.confidence, bool(met)) for r, met in kn.mark(graph, document) if r.confidence is not None]
 
 
 def _decided(
     documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int, alike: kn.Taught, other: int
-) -> worth.Verdict:
+) -> Decision:
     """Decide on the passages of one fold by another fold, of which as much is known."""
-    counted = [
-        kn.seven(passage.graph, graph, document)
-        for document, passage, graph in zip(documents, *alike, strict=True)
-        if kn.fold(document) == other
-    ]
-    mine = [passage for document, passage in zip(documents, taught[0], strict=True) if kn.fold(document) == fold]
-    return _decide(counted, mine)
+    mine = [p for document, p in zip(documents, taught.passages, strict=True) if kn.fold(document) == fold]
+    return Decision.by(_judged(documents, alike, other), mine)
 
 
 def _rows(name: str, judged: Sequence[tuple[Counts, Counts, Counts]]) -> list[dict[str, Any]]:
     """Return a row per stage, and one per difference, on the same resampled passages."""
     vectors = np.array(judged, dtype=np.float64).reshape(len(judged), 12)
-    totals, resampled = vectors.sum(axis=0)[None], resampled_sums(vectors, _SAMPLES, seed=0)
+    totals, resampled = vectors.sum(axis=0)[None], resampled_sums(vectors, SAMPLES, seed=0)
     stages = {}
     for i, stage in enumerate(("before", "after", "as decided")):
         columns = slice(4 * i, 4 * i + 4)

@@ -100,11 +100,13 @@ def test_disagreeing_samples_make_a_worse_example(apart: House, tmp_path: Path) 
 
 
 def test_dev_gold_decides_whether_labels_are_mended(apart: House, tmp_path: Path) -> None:
-    unjudged = parts(apart, tmp_path)["large"].mending
+    unjudged = parts(apart, tmp_path)["large"].mended.verdict
     assert unjudged.drops and unjudged.adds and "dev gold has 3 relations, too few to tell" in unjudged.why
     judged = parts(apart, tmp_path, denoise={"least_dev_relations": 3})["large"]
-    assert judged.mending.relations == 3 and judged.mending.gain == 0  # the knowledge base knows nothing of dev
-    assert "left as they are" in judged.mending.why
+    assert (
+        judged.mended.verdict.relations == 3 and judged.mended.verdict.gain == 0
+    )  # the knowledge base knows nothing of dev
+    assert "left as they are" in judged.mended.verdict.why
     assert judged.counts()["relations_dropped"] == judged.counts()["relations_added"] == 0
 
 
@@ -117,7 +119,7 @@ def test_a_second_opinion_takes_what_it_does_not_share(apart: House, tmp_path: P
 
     settings = Settings.load(None, {"dataset": {"denoise": {"when": "always"}}})
     (part,) = build_parts(apart.warehouse, apart.home, ["large"], settings, tmp_path, deny)
-    assert part.relations_dropped == len(asked) > 0
+    assert part.mended.dropped == len(asked) > 0
     assert any(hypothesis.endswith(" founded Velsoft.") for _, hypothesis in asked)
     examples = pl.concat(pl.read_parquet(file) for file in part.write(tmp_path))
     assert examples["relations"].list.len().sum() == 0

@@ -72,11 +72,20 @@ def test_right_labels_are_left(tmp_path: Path) -> None:
     assert "left as they are" in found.verdict.why
     assert (found.dropped, found.added, rows["mended"].sum()) == (0, 0, 0)
     labels = {p.passage_id: to_rows(p.graph)[1] for p in PASSAGES}
-    assert all(row["relations"] == labels[row["passage_id"]] for row in rows.to_dicts())
+    for row in rows.to_dicts():
+        assert [dict(r, confidence=None) for r in row["relations"]] == labels[row["passage_id"]]
+
+
+def test_right_labels_are_said_to_be_right(tmp_path: Path) -> None:
+    """Whatever the words say of them: on dev they were right, one and all."""
+    found, rows = mended(tmp_path, DevGold(as_labelled=True))
+    said = [relation["confidence"] for row in rows.to_dicts() for relation in row["relations"]]
+    assert said and min(said) > 0.9
+    assert "1.00 are right" in found.why
 
 
 @pytest.mark.parametrize(("when", "does"), [("always", True), ("never", False)])
-def test_the_setting_decides_and_gold_is_not_asked(tmp_path: Path, when: str, does: bool) -> None:
+def test_the_setting_decides_whatever_gold_says(tmp_path: Path, when: str, does: bool) -> None:
     gold = DevGold(as_labelled=does)
     found, _ = mended(tmp_path, gold, when=when)
-    assert (found.verdict.drops, found.verdict.adds, bool(found.dropped), gold.asked) == (does, does, does, 0)
+    assert (found.verdict.drops, found.verdict.adds, bool(found.dropped), gold.asked) == (does, does, does, does)

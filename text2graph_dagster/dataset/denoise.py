@@ -12,8 +12,8 @@ can be learnt. Such relations are looked at together: if labels go with cues tha
 (`cues.py`), labels mean something in this corpus and are left as they are. If not, the cues alone judge, and what they
 do not speak for is dropped: no label is better than a wrong one.
 
-Every relation that is kept bears its confidence: a cross-fitted probability. It is calibrated against the mended
-labels; how much a fact of the knowledge base adds was chosen on annotated text (`settings.DenoiseSettings`).
+Every relation bears its confidence: a cross-fitted probability, learnt from the mended labels; how much a fact of the
+knowledge base adds was chosen on annotated text (`settings.DenoiseSettings`). `calibration.py` holds it against gold.
 """
 
 import heapq
@@ -41,9 +41,13 @@ _BATCH = 20_000  # passages whose pairs are held at one time
 
 @dataclass(frozen=True, slots=True)
 class Denoised:
-    """Graphs in the passages' order, and how many relations were dropped and added in all."""
+    """Graphs in the passages' order, and how many relations were dropped and added in all.
+
+    `labels` are the passages' own graphs: nothing dropped or added, but a confidence put on every relation.
+    """
 
     graphs: list[Graph]
+    labels: list[Graph]
     dropped: int
     added: int
 
@@ -79,25 +83,26 @@ class Mender:
     def mend(self, passages: Sequence[Passage]) -> Denoised:
         """Return the passages' graphs with their relations judged."""
         graphs: list[Graph] = []
+        labels: list[Graph] = []
         dropped = added = 0
         for start in range(0, len(passages), _BATCH):
             batch = passages[start : start + _BATCH]
             verdicts = self._verdicts(PairTable.read(batch, self.ontology))
             for number, passage in enumerate(batch):
-                kept, new = _apply(passage.graph, verdicts.get(number, {}))
-                dropped, added = dropped + len(passage.graph.relations) - len(kept), added + len(new)
+                own, kept, new = _apply(passage.graph, verdicts.get(number, {}))
+                labels.append(replace(passage.graph, relations=tuple(own)))
                 graphs.append(replace(passage.graph, relations=(*kept, *new)))
-        return Denoised(graphs, dropped, added)
+                dropped, added = dropped + len(own) - len(kept), added + len(new)
+        return Denoised(graphs, labels, dropped, added)
 
-    def _verdicts(self, table: PairTable) -> dict[int, dict[tuple[int, int, str], tuple[float, Span]]]:
-        """Return passage number → relation → (confidence, stretch); a confidence of 0 says that it is to go."""
-        verdicts: dict[int, dict[tuple[int, int, str], tuple[float, Span]]] = defaultdict(dict)
+    def _verdicts(self, table: PairTable) -> "dict[int, _Verdicts]":
+        """Return what is said of the relations of every passage, by its number."""
+        verdicts: dict[int, _Verdicts] = defaultdict(dict)
         for name, asked in table.asked.items():
             confidence, holds = self._judge(name, asked, table)
             for i in np.flatnonzero(holds | asked.labels):
                 number, head, tail, start, end = map(int, table.ends[asked.rows[i]])
-                value = float(confidence[i]) if holds[i] else 0.0
-                verdicts[number][head, tail, name] = value, Span(start, end)
+                verdicts[number][head, tail, name] = float(confidence[i]), bool(holds[i]), Span(start, end)
         return verdicts
 
     def _judge(self, name: str, asked: Asked, table: PairTable) -> tuple[Floats, Bools]:
@@ -111,28 +116,29 @@ class Mender:
         return confidence, (confidence >= self.settings.keep_above if learnt.mends else asked.labels)
 
 
-def _apply(
-    graph: Graph, verdicts: Mapping[tuple[int, int, str], tuple[float, Span]]
-) -> tuple[list[Relation], list[Relation]]:
-    """Return the graph's relations that hold, with their confidence, and those that are new.
+_Verdicts = dict[tuple[int, int, str], tuple[float, bool, Span]]  # relation: confidence, whether it holds, stretch
+
+
+def _apply(graph: Graph, verdicts: _Verdicts) -> tuple[list[Relation], list[Relation], list[Relation]]:
+    """Return the graph's relations with their confidence, those of them that hold, and those that are new.
 
     What the words say of a relation takes the place of the confidence that it came with (the share of a vote).
     """
-    kept, met = [], set()
+    own, kept, met = [], [], set()
     for relation in graph.relations:
         key = relation.head, relation.tail, relation.type
         turned = relation.tail, relation.head, relation.type
         key = key if key in verdicts else turned
         met.add(key)
-        confidence = verdicts[key][0] if key in verdicts else relation.confidence
-        if confidence != 0.0:
-            kept.append(replace(relation, confidence=confidence))
+        confidence, holds, _ = verdicts.get(key, (relation.confidence, True, None))
+        own.append(replace(relation, confidence=confidence))
+        kept += own[-1:] if holds else []
     new = [
         Relation(*key, span, f"words:{confidence:.2f}", confidence)
-        for key, (confidence, span) in verdicts.items()
-        if confidence and key not in met
+        for key, (confidence, holds, span) in verdicts.items()
+        if holds and key not in met
     ]
-    return kept, new
+    return own, kept, new
 
 
 @dataclass(frozen=True, slots=True)

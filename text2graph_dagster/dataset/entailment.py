@@ -39,7 +39,7 @@ def with_second_opinion(
         lost_labels = len(set(graph.relations) & set(passage.graph.relations) - set(kept))
         dropped, added = dropped + lost_labels, added - (len(graph.relations) - len(kept) - lost_labels)
         graphs.append(replace(graph, relations=kept))
-    return Denoised(graphs, dropped, added)
+    return Denoised(graphs, mended.labels, dropped, added)
 
 
 def _pairs(passage: Passage, graph: Graph, ontology: Ontology) -> list[list[Pair]]:

@@ -47,11 +47,9 @@ class Verdict:
     high: float | None = None
 
     def apply(self, before: Graph, mended: Graph) -> Graph:
-        """Return the labels with as much of the mending as is wanted; what stays has the mended graph's confidence."""
-        if not (self.drops or self.adds):
-            return before
-        stays, labels = {relation: relation for relation in mended.relations}, set(before.relations)
-        kept = [stays.get(label, label) for label in before.relations if label in stays or not self.drops]
+        """Return the labels with as much of the mending as is wanted."""
+        stays, labels = set(mended.relations), set(before.relations)
+        kept = [label for label in before.relations if label in stays or not self.drops]
         new = [relation for relation in mended.relations if self.adds and relation not in labels]
         return replace(before, relations=(*kept, *new))
 

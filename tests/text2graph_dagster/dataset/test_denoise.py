@@ -105,6 +105,20 @@ def test_every_kept_relation_bears_its_confidence() -> None:
     assert all(c is not None and 0.5 <= c <= 1 for c in confidences)
 
 
+def test_labels_that_are_left_bear_their_confidence_too() -> None:
+    """Those that mending would drop are the less likely ones."""
+    passages = corpus()
+    mended = denoise(passages, ONTOLOGY, DenoiseSettings())
+    assert mended.labels == [p.graph for p in passages]
+    said: dict[bool, list[float]] = {True: [], False: []}
+    for labels, graph in zip(mended.labels, mended.graphs, strict=True):
+        for relation in labels.relations:
+            assert relation.confidence is not None
+            said[relation in graph.relations].append(relation.confidence)
+    assert len(said[False]) == mended.dropped
+    assert max(said[False]) < min(said[True])
+
+
 def test_a_fact_makes_its_statement_more_likely() -> None:
     passages = [*corpus(), passage(1000, STATES, True), passage(1001, STATES, False)]
     mended = denoise(passages, ONTOLOGY, DenoiseSettings()).graphs

@@ -20,7 +20,8 @@ PASSAGES = [
     Passage("b" * 32, "Two.", Graph(ENTITIES)),
     Passage("c" * 32, "Three.", Graph(ENTITIES, (LABEL,))),
 ]
-MENDED = Denoised([Graph(ENTITIES, (LABEL, OTHER_LABEL)), Graph(ENTITIES), Graph(ENTITIES, (LABEL, ADDED))], 7, 1)
+GRAPHS = [Graph(ENTITIES, (LABEL, OTHER_LABEL)), Graph(ENTITIES), Graph(ENTITIES, (LABEL, ADDED))]
+MENDED = Denoised(GRAPHS, GRAPHS, 7, 1)
 
 
 class Judge:
