@@ -48,13 +48,13 @@ FROM raw_corpus p JOIN teacher_graphs g USING (corpus, passage_id) WHERE p.split
 GRAPHS = f"""
 WITH words AS (SELECT passage_id, split_part(text, ' ', 1) AS head, split_part(text, ' ', 2) AS tail FROM ({TRAIN})),
      places AS (SELECT *, length(head) AS h, length(head) + 1 + length(tail) AS t FROM words)
-SELECT 'corpus' AS corpus, passage_id, 0 AS sample, '' AS call_key,
+SELECT 'corpus' AS corpus, passage_id, 0 AS sample, '' AS teacher, '' AS call_key,
        [{{'id': 0, 'text': head, 'type': 'thing', 'mentions': [{{'start': 0, 'end': h}}]}},
         {{'id': 1, 'text': tail, 'type': 'thing', 'mentions': [{{'start': h + 1, 'end': t}}]}}] AS entities,
        [{{'head': 0, 'tail': 1, 'type': 'is about', 'evidence': {{'start': 0, 'end': t}}, 'provenance': '',
           'confidence': NULL::DOUBLE}}] AS relations
 FROM places WHERE tail <> '' AND tail <> head
-UNION ALL SELECT 'corpus', passage_id, 0, '', [], [] FROM places WHERE tail = '' OR tail = head
+UNION ALL SELECT 'corpus', passage_id, 0, '', '', [], [] FROM places WHERE tail = '' OR tail = head
 """  # noqa: S608
 GOLD = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train'"
 
