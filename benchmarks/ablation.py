@@ -1,0 +1,231 @@
+"""Does RL earn its place? `python -m benchmarks.ablation --home DIR [--sets …] [--ways …] [--seeds N] [--quick]`.
+
+Per set, way and seed the lineage runs through Dagster, with and without thinking. Then a third student joins SFT and
+SFT + GRPO: the same SFT student, taught on for as many processor seconds as GRPO took. Both of these stop early: where
+they are not better on dev gold than SFT, its student is handed on. All three answer the same test gold.
+
+- sets: `gazette`; from `$TEXT2GRAPH_DATA`: `conll04`, `crossre` (five ontologies; half of its dev set is the test)
+- ways: `all` examples; `few`, the 1,000 best and most unlike ones; `noisy`, the teacher's labels as they are
+
+One table: test relation F1 (strict), pooled over seeds, 95 % intervals (paired bootstrap over documents, whose seeds
+stay together); processor seconds of training; tokens per answer; how many of the seeds' students were better on dev
+than their SFT student; then what GRPO adds to SFT and to SFT taught on. A page per set, way and thinking is written to
+DIR/pages. What is finished is kept in DIR: run again, go on. `--quick`: the smoke corpus and settings.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from benchmarks.ablation_arms import ARMS, Arm, answer, teach_on
+from benchmarks.lineage import PARTITIONED, ROOT, TOOLS, timed
+from benchmarks.table import show
+from examples.annotated.prepare import prepare, read
+from examples.gazette.generate import generate
+from examples.gazette.settings import GazetteSettings
+from resources.warehouse import Warehouse
+from text2graph_dagster.evaluation.headline import Figures, number
+from text2graph_dagster.evaluation.report import ReportData, render
+from text2graph_dagster.evaluation.score import score_run
+from text2graph_dagster.identity import digest
+from text2graph_dagster.ontology import load_ontology
+from text2graph_dagster.settings import Settings, merge
+
+SETS = ("gazette", "conll04", "crossre")
+DOMAINS = ("ai", "literature", "music", "politics", "science")
+# Small sets: fewer steps than the gazette's. The gates ask for a student that works; here each is looked at as it is.
+OPEN_GATES = {
+    "dataset_min_covered": 0.0,
+    "dataset_max_empty": 1.0,
+    "sft_min_parse_rate": 0.0,
+    "sft_min_stopped": 0.0,
+    "grpo_triple_ratio": [0.0, 1000.0],
+    "grpo_max_length": 1000.0,
+}
+OF_SET: Mapping[str, Mapping[str, Any]] = {
+    "gazette": {},
+    "conll04": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 2000}},
+    "crossre": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 2000}},
+}
+WAYS: Mapping[str, Mapping[str, Any]] = {
+    "all": {},
+    "few": {"dataset": {"max_examples": 1000}},
+    "noisy": {"dataset": {"denoise": {"when": "never"}}},
+}
+_GOLD = """
+SELECT g.corpus, g.passage_id, any_value(p.doc_id) AS doc_id, any_value(p.text) AS text,
+       any_value(g.entities) AS entities, any_value(g.relations) AS relations
+FROM gold_graphs g JOIN raw_corpus p USING (corpus, passage_id) WHERE g.split = 'test' GROUP BY ALL
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the lineage: its folder is shared by the seeds."""
+
+    root: Path
+    of: str
+    way: str
+    thinking: bool
+    seed: int
+    quick: bool
+
+    @property
+    def home(self) -> Path:
+        """The home of the lineage."""
+        return self.root / f"{self.of}-{self.way}{'-thinking' if self.thinking else ''}"
+
+    @property
+    def arms(self) -> Path:
+        """The file with what its students answered."""
+        return self.home / f"arms-{self.seed}.parquet"
+
+    def settings(self) -> dict[str, Any]:
+        """Return what differs from the defaults."""
+        smoke = yaml.safe_load((ROOT / "examples/gazette/smoke.yaml").read_text("utf-8")) if self.quick else {}
+        chosen = merge(merge(OF_SET[self.of], WAYS[self.way]), smoke)
+        return merge(chosen, {"seed": self.seed, "gates": OPEN_GATES, "dataset": {"thinking": self.thinking}})
+
+
+def corpora(cell: Cell) -> list[Path]:
+    """Make the folders of a set's corpora, and return them."""
+    made, data = cell.home / "generated", Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data"))
+    if cell.of == "gazette":
+        generate(made / "gazette", GazetteSettings.smoke() if cell.quick else None)
+        return [made / "gazette"]
+    if cell.of == "conll04":
+        prepare(data / "conll04", made / "conll04", ROOT / "examples/conll04/ontology.yaml")
+        return [made / "conll04"]
+    for domain in DOMAINS:
+        prepare(_halved(data / "crossre", made / "source"), made / domain, only=("domain", domain))
+    return [made / domain for domain in DOMAINS]
+
+
+def _halved(data: Path, out: Path) -> Path:
+    """Copy a set, half of its dev documents as test."""
+    out.mkdir(parents=True, exist_ok=True)
+    documents = {"train": list(read(data / "train.jsonl")), "dev": [], "test": []}
+    for document in read(data / "dev.jsonl"):
+        documents["test" if int(digest(document["id"])[:8], 16) % 2 else "dev"].append(document)
+    for split, rows in documents.items():
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (out / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    return out
+
+
+def run_lineage(cell: Cell) -> None:
+    """Run what is not there yet: the data half once for all seeds."""
+    config, log = cell.home / f"settings-{cell.seed}.yaml", cell.home / "log"
+    fresh = not log.is_file()
+    (cell.home / "dagster").mkdir(parents=True, exist_ok=True)
+    config.write_text(yaml.safe_dump(cell.settings()), encoding="utf-8")
+    home = {"TEXT2GRAPH_HOME": str(cell.home), "DAGSTER_HOME": str(cell.home / "dagster")}
+    env = {**os.environ, **home, "TEXT2GRAPH_CONFIG": str(config)}
+    made = corpora(cell) if fresh else []
+    for folder in made:
+        timed([str(TOOLS / "text2graph"), "corpora", "add", str(folder), "--replace"], env, log)
+    for folder in made:
+        timed(_materialise(",".join(PARTITIONED), "--partition", folder.name), env, log)
+    timed(_materialise("filtered_dataset*"), env, log)
+
+
+def _materialise(select: str, *partition: str) -> list[str]:
+    module = "text2graph_dagster.definitions"
+    return [str(TOOLS / "dagster"), "asset", "materialize", "--select", select, *partition, "-m", module]
+
+
+def arms_of(cell: Cell) -> pl.DataFrame:
+    """Return what every arm of a cell answered, from its file or by running it."""
+    if not cell.arms.is_file():
+        print(f"{cell.home.name}, seed {cell.seed}", file=sys.stderr, flush=True)
+        run_lineage(cell)
+        warehouse = Warehouse(path=str(cell.home / "warehouse.duckdb"))
+        found = [Arm.of_stage(cell.home, warehouse, stage) for stage in ("sft", "grpo")]
+        found.insert(1, answer(cell.home, warehouse, teach_on(cell.home, *found)))
+        pl.concat([arm.frame() for arm in found]).write_parquet(cell.arms)
+    return pl.read_parquet(cell.arms)
+
+
+def judge(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows and the page of cells that differ in their seeds only."""
+    home = cells[0].home
+    warehouse = Warehouse(path=str(home / "warehouse.duckdb"))
+    gold, answered = warehouse.read(_GOLD), [arms_of(cell) for cell in cells]
+
+    def with_seed(frame: pl.DataFrame, cell: Cell) -> pl.DataFrame:
+        return frame.with_columns(pl.format("{} (seed {})", "passage_id", pl.lit(cell.seed)).alias("passage_id"))
+
+    golds = pl.concat(with_seed(gold, cell) for cell in cells)
+    predictions = pl.concat(with_seed(frame, cell) for frame, cell in zip(answered, cells, strict=True))
+    ontologies = {c: load_ontology(home / "corpora" / c / "ontology.yaml") for c in gold["corpus"].unique().sort()}
+    rows = score_run("ablation", golds, predictions, ontologies, list(ARMS), samples).to_dicts()
+    figures = Figures(rows, list(ARMS))
+    costs = pl.concat(answered).group_by("system").agg(pl.mean("cpu_seconds"), pl.mean("tokens"), pl.mean("kept"))
+    table = list(_table(cells[0], figures, {row["system"]: row for row in costs.to_dicts()}, len(cells)))
+    title = f"{home.name}, {len(cells)} seeds"
+    page = ReportData(
+        title, "ablation", "", rows, list(ARMS), ontologies, labels=ARMS, configuration=cells[0].settings()
+    )
+    return table, render(page)
+
+
+def _table(cell: Cell, figures: Figures, costs: Mapping[str, Any], seeds: int) -> Iterator[dict[str, Any]]:
+    """Yield a row per arm and per difference, on all of a set's corpora together."""
+    corpus = figures.corpora[0]
+    head = {"set": cell.of, "way": cell.way, "thinking": "yes" if cell.thinking else "no", "seeds": seeds}
+    for system, label in ARMS.items():
+        row, entity = (figures.get(system, corpus, f"{kind}_strict_f1") for kind in ("relation", "entity"))
+        cost = costs[system]
+        better = "" if system == "sft" else f"{round(cost['kept'] * seeds)} of {seeds}"
+        told = {"cpu s": round(cost["cpu_seconds"]), "tokens": round(cost["tokens"], 1), "better on dev": better}
+        yield {**head, "student": label, "relation F1": number(row), "entity F1": number(entity), **told}
+    for other in ("sft", "sft_on"):
+        pair = [figures.delta("grpo", other, corpus, f"{kind}_strict_f1") for kind in ("relation", "entity")]
+        cells = dict(zip(("relation F1", "entity F1"), (number(row, signed=True) for row in pair), strict=True))
+        yield {
+            **head,
+            "student": f"{ARMS['grpo']} − {ARMS[other]}",
+            **cells,
+            "cpu s": "",
+            "tokens": "",
+            "better on dev": "",
+        }
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, required=True, help="where everything is kept")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
+    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=["all"])
+    parser.add_argument("--thinking", nargs="+", choices=("no", "yes"), default=["no", "yes"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="a small version, to see that it runs")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    asked = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    pages = asked.home.resolve() / "pages"
+    pages.mkdir(parents=True, exist_ok=True)
+    for of in asked.sets:
+        for way in asked.ways:
+            for thinking in asked.thinking:
+                cells = [
+                    Cell(asked.home.resolve(), of, way, thinking == "yes", seed, asked.quick)
+                    for seed in range(1, asked.seeds + 1)
+                ]
+                table, page = judge(cells, Settings().evaluation.bootstrap_samples)
+                (pages / f"{cells[0].home.name}.html").write_text(page, encoding="utf-8")
+                rows += table
+    show(rows, as_json=asked.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The three students that benchmarks/ablation.py compares, with what each cost and what it answered."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.checkpoints import current
+from assets.predictions import legal_graph
+from resources.warehouse import Warehouse
+from text2graph_dagster.contracts import CONTRACTS, frame_of
+from text2graph_dagster.graph import to_rows
+from text2graph_dagster.ontology import load_ontology
+
+ARMS = {"sft": "SFT", "sft_on": "SFT, taught on", "grpo": "SFT + GRPO"}
+# Of the rate that SFT begins with: a student that has settled is thrown off by the whole of it.
+_RATE_ON = 0.3
+_NANO_RATE = 6e-3
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A student: its directory, processor seconds of its training in all, its dev F1; its answers, once asked.
+
+    `kept` tells whether what came after SFT was better on dev; if not, this is the SFT student.
+    """
+
+    system: str
+    path: Path
+    cpu_seconds: float
+    dev: float
+    kept: bool
+    answers: pl.DataFrame
+
+    @classmethod
+    def of_stage(cls, home: Path, warehouse: Warehouse, stage: str) -> "Arm":
+        """Return a student of the lineage."""
+        checkpoint = current(warehouse, stage)
+        if checkpoint is None:
+            raise SystemExit(f"the lineage made no {stage} checkpoint")
+        metrics = checkpoint["metrics"]
+        before = (current(warehouse, "sft") or checkpoint)["metrics"]["cpu_seconds"] if stage == "grpo" else 0.0
+        asked = (json.loads(config.read_text("utf-8")) | {"run": config.stem} for config in _programs(home))
+        run = next(program["run"] for program in asked if program["model"] == checkpoint["path"])
+        answers = warehouse.read("SELECT * FROM predictions WHERE system = ? AND run = ?", [stage, run])
+        kept = bool(metrics.get("improved_on_dev", True))
+        cost, dev = metrics["cpu_seconds"] + before, metrics["dev"]["relation_f1"]
+        return cls(stage, Path(checkpoint["path"]), cost, dev, kept, answers)
+
+    def frame(self) -> pl.DataFrame:
+        """Return its answers with what it cost."""
+        from text2graph_dagster.training.students import load_student
+
+        _, tokenizer = load_student(self.path)
+        outputs = [output or "" for output in self.answers["raw_output"]]
+        tokens = [len(ids) for ids in tokenizer(outputs, add_special_tokens=False)["input_ids"]]
+        return self.answers.with_columns(
+            pl.lit(self.system).alias("system"),
+            pl.Series("tokens", tokens, dtype=pl.Int64),
+            pl.lit(float(self.kept)).alias("kept"),
+            pl.lit(self.cpu_seconds).alias("cpu_seconds"),
+        )
+
+
+def _programs(home: Path) -> list[Path]:
+    """Return the configurations by which the lineage's students were asked."""
+    return [path for path in (home / "predictions").glob("*.json") if "." not in path.stem]
+
+
+def teach_on(home: Path, sft: Arm, grpo: Arm) -> Arm:
+    """Teach the SFT student on, for the processor seconds that GRPO took; the better one by dev stays."""
+    inputs = json.loads(sft.path.with_name(f"{sft.path.name}.inputs").joinpath("run.json").read_text("utf-8"))
+    settings = inputs["settings"]
+    seconds = grpo.cpu_seconds - sft.cpu_seconds
+    steps = max(1, round(settings["sft"]["max_steps"] * seconds / sft.cpu_seconds))
+    rate = _RATE_ON * (settings["sft"]["learning_rate"] or _NANO_RATE)
+    settings["sft"] |= {"max_steps": steps, "learning_rate": rate, "curriculum_share": 0.0, "decay_share": 1.0}
+    settings["seed"] += 1  # other draws of the same examples
+    output = home / "taught-on" / sft.path.name
+    config = home / f"taught-on-{sft.path.name}.json"
+    config.write_text(json.dumps({**inputs, "settings": settings, "base": str(sft.path), "output": str(output)}))
+    _run("text2graph_dagster.training.sft", config)
+    made = json.loads((output / "run.json").read_text(encoding="utf-8"))
+    dev, cost = made["dev"]["relation_f1"], sft.cpu_seconds + made["cpu_seconds"]
+    kept = dev > sft.dev
+    return Arm("sft_on", output if kept else sft.path, cost, max(dev, sft.dev), kept, sft.answers)
+
+
+def answer(home: Path, warehouse: Warehouse, arm: Arm) -> Arm:
+    """Return the student with its answers to the prompts that the SFT student was asked; `arm` bears that one's."""
+    if not arm.kept:
+        return arm
+    run = arm.answers["run"][0]
+    prompts, output = (home / "predictions" / f"{run}.{name}" for name in ("prompts.parquet", "taught-on.parquet"))
+    asked = json.loads((home / "predictions" / f"{run}.json").read_text(encoding="utf-8"))
+    config = home / "predictions" / f"{run}.taught-on.json"
+    config.write_text(json.dumps({**asked, "model": str(arm.path), "prompts": str(prompts), "output": str(output)}))
+    _run("text2graph_dagster.evaluation.predict", config)
+    return Arm(arm.system, arm.path, arm.cpu_seconds, arm.dev, True, _legal(home, warehouse, arm.answers, output))
+
+
+def _legal(home: Path, warehouse: Warehouse, like: pl.DataFrame, output: Path) -> pl.DataFrame:
+    """Return answers as rows of predictions, the passages those of `like`."""
+    from text2graph_dagster.identity import digest
+
+    texts = dict(warehouse.read("SELECT passage_id, any_value(text) FROM raw_corpus GROUP BY ALL").iter_rows())
+    answers = {row["id"]: row for row in pl.read_parquet(output).to_dicts()}
+    ontologies = {c: load_ontology(home / "corpora" / c / "ontology.yaml") for c in like["corpus"].unique()}
+    rows: list[dict[str, Any]] = []
+    for row in like.to_dicts():
+        ontology, said = ontologies[row["corpus"]], answers[digest(row["corpus"], row["passage_id"])]
+        asked = {"entity_types": ontology.entity_names, "relation_types": ontology.relation_names}
+        graph = legal_graph(said["raw_output"], {"text": texts[row["passage_id"]], **asked}, ontology)
+        entities, relations = to_rows(graph)
+        rows.append({**row, **said, "entities": entities, "relations": relations})
+    return frame_of(rows, CONTRACTS["predictions"].dtypes)
+
+
+def _run(module: str, config: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--config", str(config)], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{module} --config {config} failed:\n{done.stderr[-3000:]}")
