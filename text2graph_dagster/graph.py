@@ -19,7 +19,18 @@ ParseFailure = Literal["no_json", "truncated", "not_an_object", "bad_shape", "se
 
 _OPEN_THINK, _CLOSE_THINK = "<think>", "</think>"
 _FENCE = re.compile(r"^```[\w-]*\s*\n(?P<body>.*?)\n?\s*```$", re.DOTALL)
-_DECODER = json.JSONDecoder()
+
+
+class _Twice(dict[str, Any]):
+    """A JSON object that has a key twice: the first value is read by nobody, so anything could stand there."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else _Twice(value)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class ParsedGraph:
     """An answer as it was written: nothing dropped, nothing merged, nothing grounded.
 
     `entities` holds (text, type), `relations` holds (head text, relation type, tail text). `strict` tells whether the
-    answer, after its thinking, is exactly one JSON object of the right shape without anything around it.
+    answer, after its thinking, is exactly one JSON object of the right shape without anything around or beside it.
     """
 
     entities: tuple[tuple[str, str], ...] = ()
@@ -140,11 +151,23 @@ def parse(raw: str) -> ParsedGraph:
     fenced = _FENCE.match(answer)
     body = fenced["body"].strip() if fenced else answer
     value, before, after = _only_object(body)
-    entities = tuple(_entity(item) for item in _items(value, "entities"))
+    entities = tuple([_entity(item) for item in _items(value, "entities")])
     names = _names_by_id(value)
-    relations = tuple(_relation(item, names) for item in _items(value, "relations"))
-    strict = bare and not fenced and not before and not after and set(value) == {"entities", "relations"}
+    relations = tuple([_relation(item, names) for item in _items(value, "relations")])
+    strict = bare and not fenced and not before and not after and _nothing_beside(value)
     return ParsedGraph(entities, relations, rationale, strict)
+
+
+def _nothing_beside(value: dict[str, Any]) -> bool:
+    """Tell whether an object of a readable shape has the wire format's keys only, and none of them twice."""
+    entities, relations = value["entities"], value["relations"]
+    if any(type(item) is not dict for item in (value, *entities, *relations)):
+        return False
+    return (
+        len(value) == 2
+        and all(len(item) == 2 or (len(item) == 3 and "id" in item) for item in entities)
+        and all(len(item) == 3 for item in relations)
+    )
 
 
 def _split_thinking(raw: str) -> tuple[str, str, bool]:
@@ -199,9 +222,9 @@ def _holds_object(text: str) -> bool:
     return False
 
 
-def _items(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def _items(value: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     items = value.get(key)
-    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise GraphParseError("bad_shape", f"{key!r} is not a list of objects")
     return items
 
@@ -219,16 +242,12 @@ def _entity(item: Mapping[str, Any]) -> tuple[str, str]:
 
 def _names_by_id(value: Mapping[str, Any]) -> dict[int, str]:
     """Return entity texts by their declared id: some teachers name the ends of a relation by id."""
-    return {
-        item["id"]: item["text"]
-        for item in value["entities"]
-        if isinstance(item.get("id"), int) and not isinstance(item.get("id"), bool)
-    }
+    return {item["id"]: item["text"] for item in value["entities"] if type(item.get("id")) is int}
 
 
 def _end(item: Mapping[str, Any], key: str, names: Mapping[int, str]) -> str:
     value = item.get(key)
-    if isinstance(value, int) and not isinstance(value, bool) and value in names:
+    if type(value) is int and value in names:
         return names[value]
     return _string(item, key)
 

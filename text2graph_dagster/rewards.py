@@ -3,35 +3,29 @@
 Items are entities (text, type) and relations (head, type, tail), compared by `canonical` text. Predictions are lists
 (a repetition is one more item), gold is a set. F1 looks at the items that pass the legality filter's own tests (type
 requested, every span in the passage); what fails them is priced by `grounding` and `schema_legal`. A relation earns
-credit only if both its ends are emitted as entities of the right type, and costs as an item in any case: so every
-item is judged by itself, and no item can be added or left out to make another one count for less.
+credit only if both its ends are emitted as entities of the right type and no wrong one, and costs as an item in any
+case: no item can be added to hedge another, or left out to make it count for less.
 
-At `alpha` = 0 these hold, and are tests: the order of items does not matter, adding a wrong item never helps,
-removing a right one never helps, repetition never helps, and no string raises.
+Whatever the partial credit, these hold, and are tests: the order of items does not matter, adding a wrong item never
+helps, removing a right one never helps, repetition never helps, and no string raises.
 """
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from text2graph_dagster.decoding import ground
 from text2graph_dagster.graph import Graph, ParsedGraph, parse
+from text2graph_dagster.matching import NO_CREDIT, Credit, Ends, Item, Triple, matched_entities, matched_relations
 from text2graph_dagster.ontology import Ontology
 
 PENALTIES = ("spurious", "grounding", "schema_legal", "verbosity")  # from 0 to -1; the others from 0 to 1
 COMPONENTS = ("json_valid", "format", "entity_f1", "relation_f1", *PENALTIES)
-MAX_ALPHA = 0.5
 
 _OUTER = "\"'`“”„‘’‚«»‹›「」『』《》.,;: "
-# A word, or one ideograph or kana: scripts without spaces are compared character by character.
-_TOKEN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿]|[^\W぀-ヿ㐀-鿿豈-﫿]+")
 
-Item = tuple[str, str]  # canonical text, type
-Triple = tuple[str, str, str]  # canonical head, type, canonical tail
-Ends = tuple[str, str]  # types of head and tail
 NOT_TURNED: Mapping[str, str] = {}
 
 
@@ -41,11 +35,41 @@ class Gold:
 
     entities: frozenset[Item]
     relations: Mapping[Triple, frozenset[Ends]]
+    relation_count: int  # the types of their ends told apart
 
-    @property
-    def relation_count(self) -> int:
-        """Number of distinct relations, the types of their ends told apart."""
-        return sum(map(len, self.relations.values()))
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a passage was asked for and what it holds; made once, for all completions of one prompt.
+
+    `spans` remembers what was asked of `named`.
+    """
+
+    text: str
+    entity_types: frozenset[str]
+    relation_types: frozenset[str]
+    gold: Gold
+    turned: Mapping[str, str]
+    spans: dict[str, str | None] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        text: str,
+        entity_types: Collection[str],
+        relation_types: Collection[str],
+        gold: Graph,
+        ontology: Ontology | None,
+    ) -> "Request":
+        """Prepare a request; `gold` is the passage's graph for the requested types."""
+        turned = turned_relations(ontology)
+        return cls(text, frozenset(entity_types), frozenset(relation_types), gold_items(gold, turned), turned)
+
+    def named(self, surface: str) -> str | None:
+        """Return a surface's canonical text; None where the passage does not name it, by the legality filter's test."""
+        if surface not in self.spans:
+            self.spans[surface] = canonical(surface) if ground(surface, self.text) else None
+        return self.spans[surface]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +85,35 @@ class Answer:
 
 def score(
     completion: str,
-    *,
-    text: str,
-    entity_types: Collection[str],
-    relation_types: Collection[str],
-    gold: Graph,
-    ontology: Ontology | None,
+    request: Request,
     weights: Mapping[str, float],
-    alpha: float = 0.0,
+    *,
+    credit: Credit = NO_CREDIT,
+    untidy: float = 0.0,
     thinking: bool = False,
 ) -> dict[str, float]:
     """Return every component, `total`, and the number of predicted and gold entities and relations.
 
-    `gold` is the passage's graph for the requested types. `weights` has a weight for each of `COMPONENTS`. `alpha` in
-    [0, 0.5] is the credit for a partly right span (0: none). `format` is 0 and has no weight without `thinking`.
-    An answer that cannot be read earns nothing and gets the full penalties, so that no answer is better than silence.
+    `weights` has a weight, at least 0, for each of `COMPONENTS`. `format` is 0 and has no weight without `thinking`.
+    An answer that can be read but is not exactly one object of the right shape keeps the share `untidy` of its F1. One
+    that cannot be read earns nothing and gets the full penalties, so that no answer is better than silence.
     The total lies between minus the weights of the four penalties and the sum of the other weights.
     """
-    if not 0 <= alpha <= MAX_ALPHA:
-        raise ValueError(f"alpha is {alpha}, outside [0, {MAX_ALPHA}]")
-    turned = turned_relations(ontology)
-    wanted = gold_items(gold, turned)
+    gold = request.gold
     parsed = read(completion)
     parts = dict.fromkeys(COMPONENTS, 0.0)
     if parsed is None:
         parts |= dict.fromkeys(PENALTIES, -1.0)
     else:
-        answer = answer_items(parsed, text, entity_types, relation_types, turned)
-        size = len(wanted.entities) + wanted.relation_count
-        right = right_relations(answer, wanted, alpha, turned)
+        answer = answer_items(parsed, request)
+        size = len(gold.entities) + gold.relation_count
+        exact, partly = right_relations(answer, request, credit)
         parts["json_valid"] = json_valid(completion, parsed, thinking)
         parts["format"] = format_valid(completion, parsed) if thinking else 0.0
-        if parts["json_valid"]:
-            parts["entity_f1"] = entity_f1(answer, wanted, alpha)
-            parts["relation_f1"] = f1(right, len(answer.relations), wanted.relation_count)
-        parts["spurious"] = spurious(right, len(answer.relations), wanted.relation_count)
+        kept = 1.0 if parts["json_valid"] else untidy
+        parts["entity_f1"] = kept * entity_f1(answer, gold, credit)
+        parts["relation_f1"] = kept * f1(exact + partly, len(answer.relations), gold.relation_count)
+        parts["spurious"] = spurious(exact, len(answer.relations), gold.relation_count)
         parts["grounding"] = penalty(answer.ungrounded, size)
         parts["schema_legal"] = penalty(answer.unrequested, size)
         parts["verbosity"] = verbosity(answer.items, size)
@@ -104,8 +122,8 @@ def score(
         "total": total,
         "predicted_entities": float(len(parsed.entities)) if parsed else 0.0,
         "predicted_relations": float(len(parsed.relations)) if parsed else 0.0,
-        "gold_entities": float(len(wanted.entities)),
-        "gold_relations": float(wanted.relation_count),
+        "gold_entities": float(len(gold.entities)),
+        "gold_relations": float(gold.relation_count),
     }
 
 
@@ -132,39 +150,44 @@ def gold_items(gold: Graph, turned: Mapping[str, str] = NOT_TURNED) -> Gold:
         h, kind, t = turn(*ends, name, turned)
         relations.setdefault((h[0], kind, t[0]), set()).add((h[1], t[1]))
     entities = frozenset((canonical(e.text), e.type) for e in gold.entities)
-    return Gold(entities, {triple: frozenset(ends) for triple, ends in relations.items()})
+    count = sum(map(len, relations.values()))
+    return Gold(entities, {triple: frozenset(ends) for triple, ends in relations.items()}, count)
 
 
-def answer_items(
-    parsed: ParsedGraph,
-    text: str,
-    entity_types: Collection[str],
-    relation_types: Collection[str],
-    turned: Mapping[str, str] = NOT_TURNED,
-) -> Answer:
+def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
     """Sort an answer's items into those that F1 looks at and those whose span or type the filter refuses.
 
     A relation and its inverse, both said, are one item; one said twice by the same name is two.
     """
     entities: list[Item] = []
-    said: dict[Triple, Counter[str]] = {}  # the relation as it is compared → the names it is said by
+    said: dict[Triple, list[str]] = {}  # the relation as it is compared → the names it is said by
     ungrounded = unrequested = 0
     for surface, kind in parsed.entities:
-        known, found = kind in entity_types, ground(surface, text) is not None
-        unrequested += not known
-        ungrounded += not found
-        if known and found:
-            entities.append((canonical(surface), kind))
+        text = request.named(surface)
+        if text is None:
+            ungrounded += 1
+        if kind not in request.entity_types:
+            unrequested += 1
+        elif text is not None:
+            entities.append((text, kind))
     for head, kind, tail in parsed.relations:
-        known, found = kind in relation_types, ground(head, text) is not None and ground(tail, text) is not None
-        unrequested += not known
-        ungrounded += not found
-        if known and found:
-            first, name, second = turn((canonical(head), ""), (canonical(tail), ""), kind, turned)
-            said.setdefault((first[0], name, second[0]), Counter())[kind] += 1
+        first, second = request.named(head), request.named(tail)
+        if first is None or second is None:
+            ungrounded += 1
+        if kind not in request.relation_types:
+            unrequested += 1
+        elif first is not None and second is not None:
+            said.setdefault(_turned(first, kind, second, request.turned), []).append(kind)
     items = len(parsed.entities) + len(parsed.relations)
-    relations = [triple for triple, names in said.items() for _ in range(max(names.values()))]
+    relations = [triple for triple, names in said.items() for _ in range(max(map(names.count, set(names))))]
     return Answer(entities, relations, items, ungrounded, unrequested)
+
+
+def _turned(head: str, kind: str, tail: str, turned: Mapping[str, str]) -> Triple:
+    if kind not in turned:
+        return head, kind, tail
+    first, name, second = turn((head, ""), (tail, ""), kind, turned)
+    return first[0], name, second[0]
 
 
 def turned_relations(ontology: Ontology | None) -> dict[str, str]:
@@ -215,19 +238,18 @@ def verbosity(predicted: int, gold: int) -> float:
     return -min(1.0, max(0, predicted - gold - 1) / (gold + 1))
 
 
-def entity_f1(answer: Answer, gold: Gold, alpha: float = 0.0) -> float:
+def entity_f1(answer: Answer, gold: Gold, credit: Credit = NO_CREDIT) -> float:
     """F1 over (text, type), one to one; a repeated item matches once."""
     predicted = set(answer.entities)
     exact = gold.entities & predicted
     right = float(len(exact))
-    if alpha:
-        missed = sorted(gold.entities - exact)
-        right += best_matching([[_overlap(p, g, alpha) for g in missed] for p in sorted(predicted - exact)])
+    if credit:
+        right += matched_entities(sorted(predicted - exact), sorted(gold.entities - exact), credit)
     return f1(right, len(answer.entities), len(gold.entities))
 
 
-def spurious(right: float, predicted: int, gold: int) -> float:
-    """-(relations that gold does not hold) per gold relation, at least -1.
+def spurious(right: int, predicted: int, gold: int) -> float:
+    """-(relations that gold does not hold) per gold relation, at least -1; a partly right one is not held either.
 
     What is reported is F1 over all passages; there a wrong relation costs everywhere. F1 by passage prices a guess at
     nothing where silence would earn nothing: with a weight of w against v for `relation_f1`, one guess at a passage's
@@ -236,64 +258,43 @@ def spurious(right: float, predicted: int, gold: int) -> float:
     return penalty(predicted - right, gold)
 
 
-def right_relations(answer: Answer, gold: Gold, alpha: float, turned: Mapping[str, str]) -> float:
-    """Return how many relations (head, type, tail) are right, one to one; at `alpha` > 0 partly right ones in part.
+def right_relations(answer: Answer, request: Request, credit: Credit = NO_CREDIT) -> tuple[int, float]:
+    """Return how many relations (head, type, tail) are right, one to one, and what the partly right ones are worth.
 
-    Both ends must be emitted as entities of the gold ends' types.
+    Both ends must be `ends` of the answer, with the gold ends' types.
     """
-    emitted, counts = set(answer.entities), Counter(answer.relations)
-    exact = {
-        triple: [e for e in sorted(ends) if _emits(emitted, triple[0], triple[2], e)][: counts[triple]]
-        for triple, ends in gold.relations.items()
-        if triple in counts
-    }
-    right = float(sum(map(len, exact.values())))
-    if alpha:
-        missed = [(t, e) for t, ends in gold.relations.items() for e in sorted(ends) if e not in exact.get(t, ())]
-        inexact = sorted(counts.keys() - gold.relations.keys())
-        right += best_matching([[_partial(p, *g, emitted, alpha, turned) for g in missed] for p in inexact])
-    return right
+    emitted, counts, gold = ends(answer, request.gold), Counter(answer.relations), request.gold.relations
+    exact: dict[Triple, list[Ends]] = {}
+    for triple, said in counts.items():
+        if held := gold.get(triple):
+            head, _, tail = triple
+            exact[triple] = [e for e in _in_order(held) if (head, e[0]) in emitted and (tail, e[1]) in emitted][:said]
+    right = sum(map(len, exact.values()))
+    if not credit or right == request.gold.relation_count:
+        return right, 0.0
+    none: list[Ends] = []
+    missed = [
+        (triple, e)
+        for triple, held in gold.items()
+        if len(found := exact.get(triple, none)) < len(held)
+        for e in _in_order(held)
+        if e not in found
+    ]
+    inexact = sorted(counts.keys() - gold.keys())
+    return right, matched_relations(inexact, missed, emitted, credit, request.turned)
 
 
-def _emits(emitted: Collection[Item], head: str, tail: str, ends: Ends) -> bool:
-    return (head, ends[0]) in emitted and (tail, ends[1]) in emitted
+def _in_order(held: frozenset[Ends]) -> Collection[Ends]:
+    return held if len(held) == 1 else sorted(held)
 
 
-def _partial(
-    predicted: Triple, gold: Triple, ends: Ends, emitted: Collection[Item], alpha: float, turned: Mapping[str, str]
-) -> float:
-    """Similarity of two relations: the product over both ends of 1 (equal) or alpha x token F1; 0 across types."""
-    (first, kind, second), (head, gold_kind, tail) = predicted, gold
-    if kind != gold_kind:
-        return 0.0
-    ways = [(first, second), (second, first)] if turned.get(kind) == kind else [(first, second)]
-    return max(
-        _overlap((h, ends[0]), (head, ends[0]), alpha) * _overlap((t, ends[1]), (tail, ends[1]), alpha)
-        if _emits(emitted, h, t, ends)
-        else 0.0
-        for h, t in ways
-    )
+def ends(answer: Answer, gold: Gold) -> set[Item]:
+    """Return the entities that a relation may end in: those whose text is not emitted under another, wrong type too.
 
-
-def _overlap(predicted: Item, gold: Item, alpha: float) -> float:
-    if predicted == gold:
-        return 1.0
-    return alpha * token_f1(predicted[0], gold[0]) if predicted[1] == gold[1] else 0.0
-
-
-def token_f1(predicted: str, gold: str) -> float:
-    """F1 over the tokens of two canonical texts; 0 below one half."""
-    p, g = Counter(_TOKEN.findall(predicted)), Counter(_TOKEN.findall(gold))
-    size = p.total() + g.total()
-    value = 2 * (p & g).total() / size if size else 0.0
-    return value if value >= 0.5 else 0.0
-
-
-def best_matching(similarity: list[list[float]]) -> float:
-    """Return the largest sum of a one-to-one matching of rows with columns (Kuhn 1955)."""
-    if not similarity or not similarity[0]:
-        return 0.0
-    from scipy.optimize import linear_sum_assignment  # only graded credit needs it, and importing it takes a while
-
-    rows, columns = linear_sum_assignment(similarity, maximize=True)
-    return float(sum(similarity[row][column] for row, column in zip(rows, columns, strict=True)))
+    Else a name could be emitted under every type there is, and whatever its type, its relations would count.
+    """
+    predicted = set(answer.entities)
+    wrong: dict[str, set[str]] = {}
+    for text, kind in predicted - gold.entities:
+        wrong.setdefault(text, set()).add(kind)
+    return {e for e in predicted if e[0] not in wrong or wrong[e[0]] == {e[1]}}

@@ -294,14 +294,26 @@ class SftSettings(_Section):
 class RewardWeights(_Section):
     """Weights of the reward's components."""
 
-    json_valid: float = 0.2
-    format: float = 0.1
-    entity_f1: float = 1.0
-    relation_f1: float = 2.0
-    spurious: float = 0.4
-    grounding: float = 0.5
-    schema_legal: float = 0.25
-    verbosity: float = 0.25
+    json_valid: float = Field(0.2, ge=0, description="the answer is exactly one JSON object of the right shape")
+    format: float = Field(0.1, ge=0, description="one closed, non-empty think block before it; with thinking only")
+    entity_f1: float = Field(1.0, ge=0, description="F1 over entities, text and type")
+    relation_f1: float = Field(2.0, ge=0, description="F1 over relations between emitted entities of the right types")
+    spurious: float = Field(0.4, ge=0, description="price of relations that gold does not hold, per gold relation")
+    grounding: float = Field(0.5, ge=0, description="price of items with a span that the passage does not name")
+    schema_legal: float = Field(0.25, ge=0, description="price of items of a type that was not asked for")
+    verbosity: float = Field(0.25, ge=0, description="price of more items than gold holds and one")
+
+
+class CreditSettings(_Section):
+    """What is partly right earns in training, as a share of what is right; the metrics give none."""
+
+    span: float = Field(0.5, ge=0, le=0.5, description="an overlapping span of the right type, times their token F1")
+    type: float = Field(0.0, ge=0, le=0.5, description="an entity of the right type on a wrong span")
+    pair: float = Field(0.0, ge=0, le=0.5, description="a relation between the right ends under another type")
+    until: float = Field(0.5, ge=0, le=1, description="share of the steps, from the first, in which these three hold")
+    untidy: float = Field(
+        0.5, ge=0, lt=1, description="share of its F1 that a readable answer keeps which is not exactly one JSON object"
+    )
 
 
 class GrpoSettings(_Section):
@@ -320,15 +332,23 @@ class GrpoSettings(_Section):
     epsilon_high: float = Field(0.28, gt=0)
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo"] = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "batch"
-    partial_credit: float = Field(
-        0.5, ge=0, le=0.5, description="credit for an overlapping span, in the first half only"
-    )
+    credit: CreditSettings = CreditSettings()
     max_empty_share: float = Field(0.35, ge=0, le=1, description="at most this share of prompts without a relation")
     weights: RewardWeights = RewardWeights()
     use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")
     save_steps: int = Field(10, ge=1)
     dev_checks: int = Field(3, ge=1, description="how often dev F1 is measured; the best model is kept")
     threads: int = Field(0, ge=0, description="0: all cores")
+
+    @model_validator(mode="after")
+    def _form_never_beats_content(self) -> "GrpoSettings":
+        form, content = self.weights.json_valid + self.weights.format, self.weights.entity_f1 + self.weights.relation_f1
+        if form >= (self.credit.untidy or 1.0) * content:
+            raise ValueError(
+                "the weights of json_valid and format must be less together than those of entity_f1 and relation_f1 "
+                "times credit.untidy: else an empty answer in good form beats a right one in bad form"
+            )
+        return self
 
 
 class EvaluationSettings(_Section):

@@ -137,3 +137,17 @@ def test_occurrences_stand_on_word_boundaries() -> None:
     assert occurrences("Ana", "Ana met Anan. Ana!") == (Span(0, 3), Span(14, 17))
     assert occurrences("北京", "我在北京大学") == (Span(2, 4),)
     assert occurrences("", "x") == ()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"entities":[],"entities":[],"relations":[]}',
+        '{"entities":[],"relations":[],"notes":""}',
+        '{"entities":[{"text":"Eva","text":"Ana","type":"person"}],"relations":[]}',
+        '{"entities":[{"text":"Ana","type":"person","notes":""}],"relations":[]}',
+        '{"entities":[{"text":"Ana","type":"person"}],"relations":[{"head":"Ana","type":"likes","tail":"Ana","id":0}]}',
+    ],
+)
+def test_what_the_form_does_not_have_makes_an_answer_untidy(raw: str) -> None:
+    assert not parse(raw).strict

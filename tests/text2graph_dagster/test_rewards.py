@@ -1,107 +1,31 @@
-"""The rewards against the failures of the published ancestor, and the properties that no hack may break."""
-
-import json
-import math
-import random
-from itertools import pairwise
+"""The formulas of the rewards, each by itself."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from text2graph_dagster.graph import Entity, Graph, Relation, serialise
-from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.rewards import best_matching, canonical, f1, penalty, score, token_f1, verbosity
-from text2graph_dagster.settings import RewardWeights
-
-WEIGHTS = RewardWeights().model_dump()
-TEXT = 'Ana Ruiz founded Velsoft in Oslo. Ana Ruiz lives in Oslo with Ben Ode. "Rack {9}" is a product of a_b and c.'
-ONTOLOGY = Ontology(
-    "test",
-    "en",
-    tuple(map(EntityType, ("person", "company", "city", "product"))),
-    (RelationType("founded"), RelationType("lives in"), RelationType("married to", symmetric=True)),
+from tests.text2graph_dagster.reward_world import (
+    BEST,
+    ENTITIES,
+    RELATIONS,
+    SETTINGS,
+    WEIGHTS,
+    answer,
+    graph,
+    parts,
+    think,
+    total,
 )
-ENTITIES = [("Ana Ruiz", "person"), ("Velsoft", "company"), ("Oslo", "city"), ("Ben Ode", "person")]
-RELATIONS = [
-    ("Ana Ruiz", "founded", "Velsoft"),
-    ("Ana Ruiz", "lives in", "Oslo"),
-    ("Ana Ruiz", "married to", "Ben Ode"),
-]
-WORST = -sum(WEIGHTS[name] for name in ("spurious", "grounding", "schema_legal", "verbosity"))
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph import Graph
+from text2graph_dagster.matching import Credit, best_matching, token_f1
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+from text2graph_dagster.rewards import canonical, f1, penalty, verbosity
+from text2graph_dagster.settings import Settings
 
 
-def graph(entities=ENTITIES, relations=RELATIONS) -> Graph:
-    ids = {text: i for i, (text, _) in enumerate(entities)}
-    return Graph(
-        tuple(Entity(i, *e) for i, e in enumerate(entities)),
-        tuple(Relation(ids[h], ids[t], kind) for h, kind, t in relations),
-    )
-
-
-def answer(entities=ENTITIES, relations=RELATIONS) -> str:
-    return json.dumps(
-        {
-            "entities": [{"text": text, "type": kind} for text, kind in entities],
-            "relations": [{"head": h, "type": kind, "tail": t} for h, kind, t in relations],
-        }
-    )
-
-
-def parts(completion: str, gold: Graph | None = None, *, alpha: float = 0.0, thinking: bool = False, text: str = TEXT):
-    return score(
-        completion,
-        text=text,
-        entity_types=ONTOLOGY.entity_names,
-        relation_types=ONTOLOGY.relation_names,
-        gold=graph() if gold is None else gold,
-        ontology=ONTOLOGY,
-        weights=WEIGHTS,
-        alpha=alpha,
-        thinking=thinking,
-    )
-
-
-def total(completion: str, gold: Graph | None = None, **options) -> float:
-    return parts(completion, gold, **options)["total"]
-
-
-def think(completion: str, rationale: str = "Ana Ruiz is a person.") -> str:
-    return f"<think>{rationale}</think>{completion}"
-
-
-def test_a_perfect_answer_gets_every_weight_and_no_penalty() -> None:
-    best = WEIGHTS["json_valid"] + WEIGHTS["entity_f1"] + WEIGHTS["relation_f1"]
-    assert total(answer()) == pytest.approx(best)
-    assert total(serialise(graph(), "public")) == pytest.approx(best)
-    assert total(think(answer()), thinking=True) == pytest.approx(best + WEIGHTS["format"])
-
-
-def test_the_ancestors_failures_rank_as_they_ought_to() -> None:
-    """The reward of open-r1-text2graph gave, of 3.2: 1.2, 1.0, 3.2, 2.2 and 1.2 to the five cases marked with it."""
-    empty = answer((), ())
-    ranking = [
-        ("perfect graph, a stray brace in the thinking (1.0)", think(answer(), "A brace } and { another.")),
-        ("perfect graph, text around the thinking", "Sure. " + think(answer())),
-        ("one relation missing", think(answer(ENTITIES, RELATIONS[:2]))),
-        ("entities without relations", think(answer(ENTITIES, ()))),
-        ("relations without entities (2.2)", think(answer((), RELATIONS))),
-        ("reversed tags and an empty graph (1.2)", f"</think>Ana Ruiz is a person.<think>{empty}"),
-    ]
-    scores = {name: total(completion, thinking=True) for name, completion in ranking}
-    best = scores["perfect graph, a stray brace in the thinking (1.0)"]
-    assert best == total(think(answer()), thinking=True)
-    assert scores["one relation missing"] > scores["perfect graph, text around the thinking"]
-    ordered = [scores[n] for n, _ in ranking if n != "perfect graph, text around the thinking"]
-    assert all(a > b for a, b in pairwise(ordered)), scores
-
-    repeated = total(think(answer(ENTITIES * 20, RELATIONS * 20)), thinking=True)  # (3.2)
-    assert repeated < scores["one relation missing"]
-    assert repeated < 0.3 * best
-
-    nothing = Graph()
-    assert total(think(empty), nothing, thinking=True) == pytest.approx(best)  # a correct empty answer (1.2)
-    assert total(think(answer(ENTITIES[:1], ())), nothing, thinking=True) < best
+def test_the_best_total_is_every_weight_and_no_penalty() -> None:
+    assert total(answer()) == pytest.approx(BEST)
+    assert total(think(answer()), thinking=True) == pytest.approx(BEST + WEIGHTS["format"])
+    assert total(answer([], []), Graph()) == pytest.approx(BEST)
 
 
 def test_relations_without_entities_earn_nothing() -> None:
@@ -129,15 +53,8 @@ def test_a_relation_may_be_said_by_its_inverse() -> None:
     one, other = ("Ana Ruiz", "works for", "Velsoft"), ("Velsoft", "employs", "Ana Ruiz")
 
     def relation_f1(gold: list[tuple[str, str, str]], said: list[tuple[str, str, str]]) -> float:
-        return score(
-            answer(people, said),
-            text="Ana Ruiz works for Velsoft.",
-            entity_types=ontology.entity_names,
-            relation_types=ontology.relation_names,
-            gold=graph(people, gold),
-            ontology=ontology,
-            weights=WEIGHTS,
-        )["relation_f1"]
+        text = "Ana Ruiz works for Velsoft."
+        return parts(answer(people, said), graph(people, gold), text=text, ontology=ontology)["relation_f1"]
 
     assert relation_f1([one], [other]) == relation_f1([one, other], [one]) == relation_f1([one], [one, other]) == 1
     assert relation_f1([one], [other, other]) == pytest.approx(2 / 3)
@@ -156,20 +73,18 @@ def test_braces_and_quotes_inside_strings_are_text() -> None:
     assert total(answer([("Rack {9}", "product")], []), gold) == total(answer(), graph())
 
 
-@pytest.mark.parametrize(
-    "completion",
-    ["", "{", "no json", "[]", answer()[:-1], answer() + answer(), think(answer())[:-1], '{"entities":[' * 3000,
-     '{"entities":[],"relations":[],"n":' + "1" * 5000 + "}", "<think>" + answer()],
-)  # fmt: skip
-def test_unreadable_answers_rank_below_every_readable_one(completion: str) -> None:
-    assert total(completion) == pytest.approx(WORST)
-    assert total(answer([("Madrid", "planet")] * 50, [("x", "y", "z")] * 50)) > WORST
+def test_an_untidy_answer_keeps_a_share_of_its_f1() -> None:
+    fenced = parts(f"```json\n{answer()}\n```")
+    assert fenced["json_valid"] == 0
+    assert fenced["entity_f1"] == fenced["relation_f1"] == SETTINGS.credit.untidy
 
 
-def test_text_around_the_json_forfeits_the_f1() -> None:
-    assert total("Here it is: " + answer()) == 0
-    assert total(f"```json\n{answer()}\n```") == 0
-    assert total(think(answer()), thinking=False) == 0
+@pytest.mark.parametrize("untidy", [0.0, 0.5])
+def test_weights_under_which_form_beats_content_are_refused(untidy: float) -> None:
+    weights = {"json_valid": 1.4, "format": 0.1, "entity_f1": 1.0, "relation_f1": 2.0 if untidy else 0.5}
+    with pytest.raises(UserError, match="json_valid and format"):
+        Settings.load(overrides={"grpo": {"weights": weights, "credit": {"untidy": untidy}}})
+    Settings.load(overrides={"grpo": {"weights": {**weights, "format": 0.0}, "credit": {"untidy": untidy}}})
 
 
 def test_format_wants_one_closed_block_first_and_the_object_after_it() -> None:
@@ -220,18 +135,45 @@ def test_formulas() -> None:
     assert token_f1("ana ruiz", "ana maria ruiz") == pytest.approx(0.8)
     assert token_f1("ana", "ana maria ruiz de oslo") == 0
     assert token_f1("北京大学", "北京") == pytest.approx(2 / 3)
-    assert best_matching([[0.4, 0.5], [0.0, 0.45]]) == pytest.approx(0.85)
-    assert best_matching([]) == 0
+    assert token_f1("new york new york", "new york") == pytest.approx(2 / 3)
+    assert best_matching({(0, 0): 0.4, (0, 1): 0.5, (1, 1): 0.45}) == pytest.approx(0.85)
+    assert best_matching({(0, 7): 0.4, (3, 1): 0.5}) == pytest.approx(0.9)
+    assert best_matching({}) == 0
 
 
-def test_graded_credit_lies_between_none_and_full_and_is_off_at_alpha_0() -> None:
+def test_an_overlapping_span_earns_credit_by_its_tokens() -> None:
     short = answer([("Ana", "person"), *ENTITIES[1:]], [("Ana", "founded", "Velsoft"), *RELATIONS[1:]])
-    none, some = parts(short, alpha=0), parts(short, alpha=0.5)
+    none, some = parts(short), parts(short, credit=Credit(span=0.5))
     for name in ("entity_f1", "relation_f1"):
         assert none[name] < some[name] < 1
+    assert none["spurious"] == some["spurious"] < 0
     assert some["entity_f1"] == pytest.approx(2 * (3 + 0.5 * token_f1("ana", "ana ruiz")) / 8)
-    with pytest.raises(ValueError, match="alpha"):
-        parts(short, alpha=0.6)
+
+
+def test_a_right_type_on_a_wrong_span_earns_credit_once() -> None:
+    elsewhere = answer([*ENTITIES[:3], ("c", "person"), ("a_b", "person")], [])
+    assert parts(elsewhere)["entity_f1"] == pytest.approx(2 * 3 / 9)
+    assert parts(elsewhere, credit=Credit(type=0.3))["entity_f1"] == pytest.approx(2 * 3.3 / 9)
+
+
+def test_the_right_pair_under_another_type_earns_credit() -> None:
+    renamed = answer(ENTITIES, [("Ana Ruiz", "lives in", "Velsoft"), *RELATIONS[1:]])
+    assert parts(renamed)["relation_f1"] == pytest.approx(2 * 2 / 6)
+    assert parts(renamed, credit=Credit(pair=0.5))["relation_f1"] == pytest.approx(2 * 2.5 / 6)
+    turned = answer(ENTITIES, [("Velsoft", "lives in", "Ana Ruiz"), *RELATIONS[1:]])
+    assert parts(turned, credit=Credit(pair=0.5))["relation_f1"] == pytest.approx(2 * 2 / 6)
+
+
+def test_credit_for_what_is_half_right_never_reaches_that_for_what_is_right() -> None:
+    with pytest.raises(ValueError, match="span"):
+        Credit(span=0.6)
+
+
+def test_a_name_under_a_second_and_wrong_type_ends_no_relation() -> None:
+    hedged = parts(answer([*ENTITIES, ("Oslo", "company")]))
+    assert hedged["relation_f1"] == pytest.approx(2 * 2 / 6) and hedged["entity_f1"] == pytest.approx(8 / 9)
+    both = graph([*ENTITIES, ("Oslo", "company")])
+    assert parts(answer([*ENTITIES, ("Oslo", "company")]), both)["relation_f1"] == 1
 
 
 def test_counts_are_given_for_monitoring() -> None:
@@ -242,91 +184,3 @@ def test_counts_are_given_for_monitoring() -> None:
         4,
         3,
     ]
-
-
-# A small world in which right, wrong, repeated, ungrounded and unrequested items all come up.
-SURFACES = ["Ana Ruiz", "Velsoft", "Oslo", "Ben Ode", "a_b", "Madrid", "Rack {9}"]
-ITEM = st.tuples(st.sampled_from(SURFACES), st.sampled_from(["person", "company", "city", "planet"]))
-TRIPLE = st.tuples(
-    st.sampled_from(SURFACES), st.sampled_from(["founded", "lives in", "married to", "owns"]), st.sampled_from(SURFACES)
-)
-OUTPUT = st.tuples(
-    st.lists(st.sampled_from(ENTITIES) | ITEM, max_size=8), st.lists(st.sampled_from(RELATIONS) | TRIPLE, max_size=8)
-)
-GOLDS = st.sampled_from([graph(), graph(ENTITIES, []), graph(ENTITIES[:2], RELATIONS[:1]), graph([], [])])
-TOLERANCE = 1e-9
-
-
-def is_gold_triple(triple: tuple[str, str, str], gold: Graph) -> bool:
-    known = {(h.text, kind, t.text) for h, kind, t in gold.triples()}
-    return triple in known or (triple[1] == "married to" and triple[::-1] in known)
-
-
-@given(OUTPUT, GOLDS, st.randoms(use_true_random=False), st.sampled_from([0.0, 0.5]))
-def test_the_order_of_items_does_not_matter(output, gold, rng: random.Random, alpha: float) -> None:
-    entities, relations = output
-    shuffled = rng.sample(entities, len(entities)), rng.sample(relations, len(relations))
-    assert total(answer(*shuffled), gold, alpha=alpha) == pytest.approx(total(answer(*output), gold, alpha=alpha))
-
-
-@given(OUTPUT, GOLDS, ITEM)
-def test_adding_a_wrong_entity_never_helps(output, gold, item) -> None:
-    entities, relations = output
-    repeated = item in entities
-    if repeated or item not in {(e.text, e.type) for e in gold.entities}:
-        assert total(answer([*entities, item], relations), gold) <= total(answer(*output), gold) + TOLERANCE
-
-
-@given(OUTPUT, GOLDS, TRIPLE)
-def test_adding_a_wrong_relation_never_helps(output, gold, triple) -> None:
-    entities, relations = output
-    if triple in relations or not is_gold_triple(triple, gold):
-        assert total(answer(entities, [*relations, triple]), gold) <= total(answer(*output), gold) + TOLERANCE
-
-
-@given(OUTPUT, GOLDS, st.data())
-def test_removing_a_right_item_never_helps(output, gold, data) -> None:
-    entities, relations = list(output[0]), list(output[1])
-    right = [(0, e) for e in entities if e in {(g.text, g.type) for g in gold.entities} and entities.count(e) == 1]
-    right += [(1, r) for r in relations if is_gold_triple(r, gold) and not _twice(r, relations)]
-    emitted = set(entities)
-    ends = {(h.text, k, t.text): ((h.text, h.type), (t.text, t.type)) for h, k, t in gold.triples()}
-    right = [(w, i) for w, i in right if w == 0 or set(ends.get(i) or ends[i[::-1]]) <= emitted]
-    if right:
-        which, item = data.draw(st.sampled_from(right))
-        before = total(answer(entities, relations), gold)
-        (entities, relations)[which].remove(item)
-        assert total(answer(entities, relations), gold) <= before + TOLERANCE
-
-
-def _twice(triple: tuple[str, str, str], relations: list[tuple[str, str, str]]) -> bool:
-    return relations.count(triple) + (relations.count(triple[::-1]) if triple[1] == "married to" else 0) > 1
-
-
-@given(OUTPUT, GOLDS, st.integers(2, 20), st.sampled_from([0.0, 0.5]))
-def test_repetition_never_helps(output, gold, times: int, alpha: float) -> None:
-    entities, relations = output
-    once, many = answer(*output), answer(entities * times, relations * times)
-    assert total(many, gold, alpha=alpha) <= total(once, gold, alpha=alpha) + TOLERANCE
-
-
-@given(OUTPUT, GOLDS, st.sampled_from([0.0, 0.25, 0.5]), st.booleans())
-def test_the_reward_is_bounded_and_only_the_gold_graph_gets_the_best(
-    output, gold, alpha: float, thinking: bool
-) -> None:
-    got = parts(think(answer(*output)) if thinking else answer(*output), gold, alpha=alpha, thinking=thinking)
-    best = sum(WEIGHTS[name] for name in ("json_valid", "entity_f1", "relation_f1")) + thinking * WEIGHTS["format"]
-    assert WORST <= got["total"] <= best + TOLERANCE
-    if math.isclose(got["total"], best):
-        assert sorted(output[0]) == sorted((e.text, e.type) for e in gold.entities)
-
-
-PIECES = ["<think>", "</think>", "{", "}", "[", "]", ",", "```", "\ud800", "1e999", "NaN"]
-PIECES += ['"entities":', '"relations":', '"', '{"text":1}']
-
-
-@given(st.text() | st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=20).map("".join), st.booleans())
-def test_no_string_raises(completion: str, thinking: bool) -> None:
-    got = parts(completion, thinking=thinking, alpha=0.5)
-    assert WORST - TOLERANCE <= got["total"] <= sum(WEIGHTS.values())
-    assert all(map(math.isfinite, got.values()))

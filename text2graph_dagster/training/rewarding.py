@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+from text2graph_dagster.matching import NO_CREDIT, Credit
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards import COMPONENTS, score
+from text2graph_dagster.rewards import COMPONENTS, Request, score
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.examples import Example
 
 
 class Rewarder:
-    """Scores completions by `rewards.score`; partial credit for overlapping spans in the first half only."""
+    """Scores completions by `rewards.score`; credit for what is partly right in the first part of the run only."""
 
     __name__ = "graph"  # what TRL calls the reward in its logs
 
@@ -19,8 +21,10 @@ class Rewarder:
         self, examples: Sequence[Example], ontologies: Mapping[str, Ontology], settings: GrpoSettings, thinking: bool
     ) -> None:
         self.examples, self.ontologies, self.thinking = examples, ontologies, thinking
-        self.weights = settings.weights.model_dump()
-        self.partial_credit, self.steps = settings.partial_credit, settings.max_steps
+        self.weights, self.untidy = settings.weights.model_dump(), settings.credit.untidy
+        self.credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
+        self.credit_steps = settings.credit.until * settings.max_steps
+        self._request = lru_cache(maxsize=settings.prompts_per_step)(self._prepare)
 
     def __call__(
         self,
@@ -32,22 +36,10 @@ class Rewarder:
         **others: Any,
     ) -> list[float]:
         """Return the total reward of every completion; `index` is the number of its example."""
-        alpha = self.partial_credit if trainer_state.global_step < self.steps / 2 else 0.0
         sums: dict[str, float] = defaultdict(float)
         totals = []
         for number, completion in zip(index, completions, strict=True):
-            example = self.examples[number]
-            scores = score(
-                completion,
-                text=example.text,
-                entity_types=example.entity_types,
-                relation_types=example.relation_types,
-                gold=example.graph,
-                ontology=self.ontologies.get(example.corpus),
-                weights=self.weights,
-                alpha=alpha,
-                thinking=self.thinking,
-            )
+            scores = self.score(number, completion, trainer_state.global_step)
             totals.append(scores["total"])
             for name, value in scores.items():
                 sums[name] += value
@@ -56,3 +48,14 @@ class Rewarder:
                 log_metric(f"t2g/reward_{name}", sums[name] / len(totals))
         log_metric("t2g/triple_ratio", sums["predicted_relations"] / max(1.0, sums["gold_relations"]))
         return totals
+
+    def score(self, number: int, completion: str, step: int) -> dict[str, float]:
+        """Return the parts of the reward, and its total, of one completion for the example `number`."""
+        credit = self.credit if step < self.credit_steps else NO_CREDIT
+        request = self._request(number)
+        return score(completion, request, self.weights, credit=credit, untidy=self.untidy, thinking=self.thinking)
+
+    def _prepare(self, number: int) -> Request:
+        example = self.examples[number]
+        ontology = self.ontologies.get(example.corpus)
+        return Request.of(example.text, example.entity_types, example.relation_types, example.graph, ontology)

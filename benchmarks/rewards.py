@@ -1,0 +1,117 @@
+"""What the full set of rewards costs per completion: `python -m benchmarks.rewards [--quick]`.
+
+Graphs of 5, 20 and 80 items (half entities, half relations), in passages that name them; to each passage eight answers
+as a student in training writes them: one item in seven cut short, under a wrong type, reversed, repeated or left out.
+Times are processor microseconds of one thread, the median of seven passes, and begin with empty caches: as in a step of
+GRPO, where each prompt is new and its eight answers share what was worked out for it. `with credit` is the first half
+of a run with the default settings, `without` the second; `reading` is the parser alone. `--quick` makes one pass.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from statistics import median
+
+from benchmarks.table import flags, show
+from text2graph_dagster import decoding, matching, rewards
+from text2graph_dagster.graph import Entity, Graph, Relation
+from text2graph_dagster.matching import NO_CREDIT, Credit
+from text2graph_dagster.rewards import Request, read, score
+from text2graph_dagster.settings import GrpoSettings
+
+SIZES, PASSAGES, ANSWERS, PASSES = (5, 20, 80), 40, 8, 7
+TYPES, KINDS = ("person", "company", "city"), ("works for", "lives in", "founded")
+_FIRST = ("Ana", "Ben", "Cara", "Dov", "Eli", "Fay", "Gil", "Hanna", "Ivo", "Jana")
+_SYLLABLES = ("ba", "ke", "lo", "mi", "ru", "sa", "te", "vo", "ny", "du")
+Case = tuple[str, Graph, list[str]]
+
+
+def case(rng: random.Random, items: int) -> Case:
+    """Return a passage, its graph of so many items, and answers to it."""
+    count = (items + 1) // 2
+    names: list[str] = []
+    while len(names) < count:
+        name = f"{rng.choice(_FIRST)} {''.join(rng.choices(_SYLLABLES, k=3)).capitalize()}"
+        if name not in names:
+            names.append(name)
+    entities = tuple(Entity(i, name, TYPES[i % 3]) for i, name in enumerate(names))
+    ends = [(i, (i + 1) % count) for i in range(items - count)]
+    graph = Graph(entities, tuple(Relation(h, t, KINDS[h % 3]) for h, t in ends))
+    text = " ".join(f"{names[i - 1]} met {name}, who {KINDS[i % 3]} them." for i, name in enumerate(names))
+    return text, graph, [_answer(rng, graph) for _ in range(ANSWERS)]
+
+
+def _answer(rng: random.Random, graph: Graph) -> str:
+    entities = [{"text": e.text, "type": e.type} for e in graph.entities]
+    relations = [{"head": h.text, "type": kind, "tail": t.text} for h, kind, t in graph.triples()]
+    for items in (entities, relations):
+        for place in reversed(range(len(items))):
+            if rng.random() < 1 / 7:
+                _spoil(rng, items, place)
+    return json.dumps({"entities": entities, "relations": relations}, separators=(",", ":"))
+
+
+def _spoil(rng: random.Random, items: list[dict[str, str]], place: int) -> None:
+    item, fault = items[place], rng.randrange(5)
+    span = "text" if "text" in item else rng.choice(("head", "tail"))
+    if fault == 0:
+        items[place] = {**item, span: item[span].split()[-1]}
+    elif fault == 1:
+        items[place] = {**item, "type": rng.choice(TYPES if span == "text" else KINDS)}
+    elif fault == 2 and span != "text":
+        items[place] = {**item, "head": item["tail"], "tail": item["head"]}
+    elif fault == 3:
+        items.append(item)
+    else:
+        del items[place]
+
+
+def microseconds(cases: list[Case], judge: Callable[[Case], object], passes: int) -> float:
+    """Return processor time per answer, in microseconds, from empty caches."""
+    times = []
+    for _ in range(passes):
+        for cached in (rewards.canonical, matching.bag, decoding.ground):
+            cached.cache_clear()
+        begun = time.process_time()
+        for one in cases:
+            judge(one)
+        times.append((time.process_time() - begun) / sum(len(answers) for *_, answers in cases))
+    return 1e6 * median(times)
+
+
+def _scoring(settings: GrpoSettings, credit: Credit) -> Callable[[Case], object]:
+    weights = settings.weights.model_dump()
+
+    def judge(one: Case) -> list[dict[str, float]]:
+        text, graph, answers = one
+        request = Request.of(text, TYPES, KINDS, graph, None)
+        return [score(a, request, weights, credit=credit, untidy=settings.credit.untidy) for a in answers]
+
+    return judge
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = flags("What the rewards cost per completion.")
+    settings, passes = GrpoSettings(), 1 if arguments.quick else PASSES
+    credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
+    rows = []
+    for size in SIZES:
+        rng = random.Random(size)
+        cases = [case(rng, size) for _ in range(PASSAGES)]
+        _scoring(settings, credit)(cases[0])  # scipy is imported when it is first needed
+        rows.append(
+            {
+                "items": size,
+                "answers": PASSAGES * ANSWERS,
+                "µs with credit": microseconds(cases, _scoring(settings, credit), passes),
+                "µs without": microseconds(cases, _scoring(settings, NO_CREDIT), passes),
+                "µs reading": microseconds(cases, lambda one: [read(answer) for answer in one[2]], passes),
+            }
+        )
+    show(rows, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
