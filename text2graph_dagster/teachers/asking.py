@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 BATCH = 4096  # requests handed to a teacher at once, and recorded at once
 LOOK_UP = 32_768  # calls that the ledger is asked for at once
-PREVIEW = 16  # calls by which a run's tokens, cost and time are judged before it goes on
+PREVIEW = 16  # the first calls, by which a run's tokens, cost and time are judged while it goes on
 PREVIEW_SHARE = 0.25  # no preview where it would be more than this share of the calls
 LOG_SECONDS = 5.0
 
@@ -108,8 +108,11 @@ class Desk(Generic[Q, A]):
         if len({self.request_slot(request) for request in open_.values()}) < len(open_):
             raise ValueError("two requests ask the same about one passage: give them different sample numbers")
         tally = Tally(len(open_), time.monotonic(), len(self.requests) - len(open_), budget)
-        report = _Report(f"{self.kind} {self.who.name}", tally, log)
-        for number, batch in enumerate(_batches(open_)):
+        early = _preview(open_)
+        report = _Report(f"{self.kind} {self.who.name}", tally, log, set(early))
+        order = {**dict.fromkeys(early), **open_}
+        for part in _slices(list(order), BATCH):
+            batch = {key: open_[key] for key in part}
             rows: list[Row] = []
             try:
                 with closing(self.answers(batch, tally)) as answers:  # what is under way is called off before the rest
@@ -119,12 +122,10 @@ class Desk(Generic[Q, A]):
                             rows.append(self.row(key, answer))
                             if answer.request:  # what is asked of nobody outside is answered again for nothing
                                 ledger.jot(rows[-1])
-                        report.progress()
+                        report.take(key, answer.prompt_tokens + answer.completion_tokens, answer.cost)
             finally:  # whatever interrupts the run, what was answered is kept
                 if rows:
                     ledger.record(rows)
-            if number == 0 and len(batch) < len(open_):
-                report.forecast()
         return Asked([found[key] for key in self.keys], list(self.keys), len(open_), report.figures())
 
     def look_up(self, ledger: Ledger) -> tuple[dict[str, A], dict[str, Q]]:
@@ -193,20 +194,25 @@ class _Report:
     what: str
     tally: Tally
     log: Log | None
+    awaited: set[str]  # the keys of the preview that are not answered yet
+    tokens: int = 0  # of the preview's calls
+    cost: float = 0.0
     expected: Forecast | None = None
     said: float = field(default_factory=time.monotonic)
 
-    def progress(self) -> None:
+    def take(self, key: str, tokens: int, cost: float) -> None:
+        """Take note of an answer; after the preview's last one judge by these what all will take."""
         now = time.monotonic()
+        if key in self.awaited:
+            self.awaited.remove(key)
+            self.tokens += tokens
+            self.cost += cost
+            if not self.awaited and self.tokens:  # calls without tokens have nothing to judge by
+                self.expected = Forecast.of(self.tally, PREVIEW, self.tokens, self.cost, now)
+                self.say(self.expected.line(self.tally.budget))
         if now - self.said >= LOG_SECONDS:
             self.said = now
             self.say(self.tally.line(now))
-
-    def forecast(self) -> None:
-        """Judge by the calls so far what all will take; calls without tokens have nothing to judge by."""
-        if self.tally.tokens:
-            self.expected = Forecast.of(self.tally, time.monotonic())
-            self.say(self.expected.line(self.tally.budget))
 
     def figures(self) -> dict[str, float]:
         """Return what was spent and the forecast's errors."""
@@ -223,16 +229,14 @@ class _Report:
             self.log(f"{self.what}: {text}")
 
 
-def _batches(open_: Mapping[str, Q]) -> Iterator[dict[str, Q]]:
-    """Yield the questions, a few of every length first: these tell what the others will take."""
+def _preview(open_: Mapping[str, Q]) -> list[str]:
+    """Return the keys of a few questions of every length, by which the others can be judged; none of too few."""
     keys = list(open_)
-    if PREVIEW_SHARE * len(keys) >= PREVIEW:
-        by_length = sorted(keys, key=lambda key: len(open_[key].text))
-        first = set(by_length[len(keys) // (2 * PREVIEW) :: len(keys) // PREVIEW][:PREVIEW])
-        yield {key: open_[key] for key in keys if key in first}
-        keys = [key for key in keys if key not in first]
-    for part in _slices(keys, BATCH):
-        yield {key: open_[key] for key in part}
+    if PREVIEW_SHARE * len(keys) < PREVIEW:
+        return []
+    by_length = sorted(keys, key=lambda key: len(open_[key].text))
+    first = set(by_length[len(keys) // (2 * PREVIEW) :: len(keys) // PREVIEW][:PREVIEW])
+    return [key for key in keys if key in first]
 
 
 def _slices(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -83,10 +83,11 @@ class Forecast:
     seconds: float  # at the pace of those few: less if more calls at once are faster
 
     @classmethod
-    def of(cls, preview: Tally, now: float) -> "Forecast":
-        """Return the forecast for `preview.total` calls of which `preview.done` were made."""
-        scale = preview.total / max(preview.done, 1)
-        return cls(preview.total, preview.tokens * scale, preview.cost * scale, (now - preview.begun) * scale)
+    def of(cls, tally: Tally, preview: int, tokens: int, cost: float, now: float) -> "Forecast":
+        """Return the forecast for a run of which `preview` calls took so many tokens, at the pace of all so far."""
+        scale = tally.total / preview
+        seconds = (now - tally.begun) * tally.total / max(tally.done, 1)
+        return cls(tally.total, tokens * scale, cost * scale, seconds)
 
     def line(self, budget: Budget) -> str:
         """Return the forecast in words, with a warning where the budget will not do."""

@@ -24,7 +24,6 @@ from text2graph_dagster.teachers.servers import Server, Servers
 
 KEY_VARIABLE = "TEXT2GRAPH_API_KEY"
 NO_KEY = "none"  # servers of one's own ask for no key, the client insists on one
-CONNECT_SECONDS = 10.0
 TRIES_IN_VAIN = 3  # to reach servers of which none has ever answered: a wrong address is told soon
 
 Item = TypeVar("Item")
@@ -138,16 +137,8 @@ class Endpoint:
                 await server.client.close()
 
     def _open(self) -> None:
-        import openai  # here, because it takes most of a second and the local profile never needs it
-
         for server in self._servers.servers:
-            server.in_flight = 0
-            server.client = openai.AsyncOpenAI(
-                base_url=server.url,
-                api_key=self._key,
-                timeout=openai.Timeout(None, connect=CONNECT_SECONDS),  # the whole call has its own, below
-                max_retries=0,
-            )
+            server.open(self._key)
 
     async def _ask(self, item: Item, asking: Asking[Item]) -> Result[Item]:
         """Return the answer to one item; one that was cut off or refused is asked for once more, with more room."""

@@ -1,14 +1,17 @@
 """The servers that share the load of one model: the least loaded is asked first, one that fails is rested."""
 
 import asyncio
+import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from text2graph_dagster.teachers.pace import Pace
 
 FAILURES_BEFORE_REST = 3  # in a row
 FIRST_REST, LONGEST_REST = 1.0, 60.0  # seconds
+CONNECT_SECONDS = 10.0
 
 
 @dataclass
@@ -21,6 +24,19 @@ class Server:
     in_flight: int = 0
     failures: int = 0  # in a row
     rests_until: float = float("-inf")
+
+    def open(self, key: str) -> None:
+        """Make a client for the present event loop; a proxy that the environment names is for other machines."""
+        import openai  # here, because it takes most of a second and the local profile never needs it
+
+        self.in_flight = 0
+        self.client = openai.AsyncOpenAI(
+            base_url=self.url,
+            api_key=key,
+            timeout=openai.Timeout(None, connect=CONNECT_SECONDS),  # the whole call has its own, in endpoint.py
+            max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if is_local(self.url) else None,
+        )
 
     def succeeded(self) -> None:
         """Take note that it answered."""
@@ -61,3 +77,12 @@ class Servers:
             if awake:
                 return min(awake, key=lambda server: (server.load, server.failures))
             await asyncio.sleep(max(0.01, min(server.rests_until for server in self.servers) - now))
+
+
+def is_local(url: str) -> bool:
+    """Tell whether an address is this machine's own, by its name or number; nothing is looked up."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

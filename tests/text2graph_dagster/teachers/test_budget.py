@@ -69,15 +69,12 @@ def test_a_forecast_comes_before_most_is_spent_and_its_error_after() -> None:
 def test_a_forecast_is_judged_by_passages_of_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "PREVIEW", 4)
     open_ = {f"k{i}": replace(request, text="x" * (i % 10)) for i, request in enumerate(requests(100))}
-    first, second = asking._batches(open_)
-    assert len(first) == 4
-    assert {**first, **second} == open_
-    lengths = sorted(len(request.text) for request in first.values())
+    lengths = sorted(len(open_[key].text) for key in asking._preview(open_))
     assert lengths == [1, 3, 6, 8]
 
 
 def test_the_forecast_warns_where_the_budget_will_not_do() -> None:
-    forecast = Forecast.of(Tally(100, 0.0, done=10, tokens=500, cost=1.0), 20.0)
+    forecast = Forecast.of(Tally(100, 0.0, done=10), 5, 250, 0.5, 20.0)
     assert forecast == Forecast(100, 5000.0, 10.0, 200.0)
     assert "more than max_cost allows" in forecast.line(Budget(max_cost=9.0))
     assert "more than" not in forecast.line(Budget(max_cost=11.0, max_tokens_total=5000))
