@@ -20,6 +20,7 @@ from resources.launcher import Launcher
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.evaluation.card import RUN, write_report
 from text2graph_dagster.evaluation.examples import Example, draw_lots
 from text2graph_dagster.evaluation.funnel import LOST, funnels
 from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, Figures, headline_markdown
@@ -49,7 +50,7 @@ def eval_report(
     settings: SettingsResource,
     launcher: Launcher,
 ) -> dg.MaterializeResult[None]:
-    """Teacher, untrained base, SFT and GRPO on the same gold, with paired 95 % intervals, as table and page."""
+    """Teacher, untrained base, SFT and GRPO on the same gold, with paired 95 % intervals, as a page."""
     with plain_errors():
         bench = Bench(context, home, warehouse, launcher, settings.load())
         if objections := failed_gates(warehouse, bench.settings, "grpo_checkpoint", GRPO_CHECKPOINT_GATES, None):
@@ -66,6 +67,7 @@ def eval_report(
             _make(bench, run, runs, gold, page)
         _touch(bench, run, page, gold)
         rows = warehouse.read("SELECT * FROM eval_report WHERE run = ?", [run]).to_dicts()
+        _fill_cards(bench, run, rows)
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(warehouse, "eval_report"),
@@ -90,6 +92,16 @@ def ask_systems(bench: Bench, gold: pl.DataFrame) -> dict[str, str]:
             raise UserError(f"there is no {stage} checkpoint: materialise {stage}_checkpoint first.")
         runs[stage] = model_predictions(bench, stage, checkpoint["checkpoint_id"], checkpoint["path"], gold)
     return runs
+
+
+def _fill_cards(bench: Bench, run: str, rows: list[dict[str, Any]]) -> None:
+    """Put the figures of both checkpoints into their model cards."""
+    for stage in ("sft", "grpo"):
+        checkpoint = current(bench.warehouse, stage)
+        if checkpoint and (Path(checkpoint["path"]) / RUN).is_file():
+            digests = {name: checkpoint[name] for name in ("checkpoint_id", "dataset_digest")} | {"report": run}
+            mine = [row for row in rows if row["system"] == stage]
+            write_report(Path(checkpoint["path"]), digests, mine, bench.settings.card.license)
 
 
 def _identity(bench: Bench, runs: Mapping[str, str]) -> str:

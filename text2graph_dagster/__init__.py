@@ -1,3 +1,18 @@
 """From a folder of documents and an ontology to a small model that extracts that graph from that text."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from text2graph_dagster.extract.extractor import Extractor
+
+__all__ = ["Extractor"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Extractor` when it is asked for: the code location never needs it."""
+    if name != "Extractor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from text2graph_dagster.extract.extractor import Extractor
+
+    return Extractor

@@ -1,4 +1,4 @@
-"""The command line: `text2graph corpora add|list|remove`, `text2graph report`, `text2graph export`."""
+"""The command line: `text2graph corpora add|list|remove`, `report`, `export`, `extract`."""
 
 import sys
 from enum import StrEnum
@@ -15,11 +15,13 @@ from resources.profiles import home_folder, warehouse
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.headline import headline_table, to_json
 from text2graph_dagster.exports import FORMATS, PassageGraph
+from text2graph_dagster.extract.command import extract
 from text2graph_dagster.graph import from_rows
 
 app = typer.Typer(help="Turn your documents and your ontology into a small model of your own.", no_args_is_help=True)
 corpora = typer.Typer(help="The corpora that the lineage knows.", no_args_is_help=True)
 app.add_typer(corpora, name="corpora")
+app.command("extract")(extract)
 
 USER_ERROR = 2
 
@@ -83,13 +85,17 @@ def remove(name: Annotated[str, typer.Argument(help="name of the corpus")]) -> N
 def report(
     as_json: Annotated[bool, typer.Option("--json", help="every figure with its interval and its n")] = False,
 ) -> None:
-    """Print the headline of the last report and where its page lies."""
+    """Print the headline of the last report, where its page lies, and where the model that it is about."""
     tables = warehouse()
     last = tables.read("SELECT * FROM report_runs ORDER BY made_at DESC LIMIT 1").to_dicts()
     if not last:
         raise UserError("there is no report yet; materialise eval_report, or run: make demo")
     rows = tables.read("SELECT * FROM eval_report WHERE run = ?", [last[0]["run"]]).to_dicts()
-    typer.echo(to_json(rows) if as_json else f"{headline_table(rows)}\n\nreport: {last[0]['path']}")
+    if as_json:
+        typer.echo(to_json(rows))
+        return
+    model = tables.value("SELECT path FROM checkpoints WHERE stage = 'grpo' AND current")
+    typer.echo(f"{headline_table(rows)}\n\nmodel: {model}\nreport: {last[0]['path']}")
 
 
 @app.command("export")

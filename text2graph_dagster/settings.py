@@ -361,6 +361,14 @@ class EvaluationSettings(_Section):
     published: dict[str, dict[str, float]] = Field(default_factory=dict, description="corpus → system → published F1")
 
 
+class CardSettings(_Section):
+    """The model card of a checkpoint; nothing is trained anew for it."""
+
+    license: str = Field(
+        "other", min_length=1, description="of the model: yours to choose, as base model and documents allow"
+    )
+
+
 class GateSettings(_Section):
     """The threshold of every gate (design: section 5)."""
 
@@ -414,6 +422,7 @@ class Settings(_Section):
     sft: SftSettings = SftSettings()
     grpo: GrpoSettings = GrpoSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    card: CardSettings = CardSettings()
     gates: GateSettings = GateSettings()
     automation: AutomationSettings = AutomationSettings()
 

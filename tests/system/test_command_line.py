@@ -33,6 +33,20 @@ def test_the_lineage_ends_with_a_page_and_a_headline(trained: Site) -> None:
     assert all(set(row) >= {"value", "low", "high", "n"} for row in figures)
 
 
+def test_the_model_that_the_report_names_is_enough_to_extract_with(trained: Site) -> None:
+    model = trained.tool("text2graph", "report").stdout.rsplit("model: ", 1)[1].splitlines()[0]
+    source = trained.root / "sources" / "tiny" / "documents.jsonl"
+    done = trained.tool("text2graph", "extract", str(source), "--checkpoint", model, "--out", str(trained.root / "g"))
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (trained.root / "g").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == len(source.read_text().splitlines())
+    for row in rows:
+        for entity in row["entities"]:
+            assert all(row["text"][m["start"] : m["end"]] == entity["text"] for m in entity["mentions"])
+    card = (Path(model) / "README.md").read_text(encoding="utf-8")
+    assert "| tiny | Relation F1, strict |" in card and "dataset_digest" in card
+
+
 def test_a_second_run_trains_nothing_and_asks_nobody(trained: Site) -> None:
     calls = trained.warehouse.count("teacher_calls")
     weights = sorted((p, p.stat().st_mtime_ns) for p in trained.root.glob("checkpoints/*/model.safetensors"))

@@ -16,6 +16,7 @@ import pytest
 from resources.vllm import RunningServer, serving
 from tests.assets.conftest import write_corpus
 from tests.system.conftest import ROOT, TOOLS, Site, make_site, wait_until
+from text2graph_dagster import Extractor
 from text2graph_dagster.graph import parse
 from text2graph_dagster.ontology import load_ontology
 from text2graph_dagster.settings import ServerSettings
@@ -169,6 +170,18 @@ class TestOneServer:
         print(f"equal: {PASSAGES - len(parted)} of {PASSAGES}; parted at (passage, token, margin): {parted}")
         assert len(parted) <= 0.02 * PASSAGES
         assert all(margin < 1e-3 for _, _, margin in parted)
+
+    def test_extraction_through_it_is_what_the_student_extracts_here(
+        self, server: RunningServer, student: Path, requests: list[Request]
+    ) -> None:
+        texts = [request.text for request in requests]
+        here = list(Extractor(student, threads=1).extract(texts))
+        there = list(Extractor(student, server=server.base_url).extract(texts))
+        assert [e.doc_id for e in there] == [e.doc_id for e in here]
+        equal = sum(a.graph == b.graph for a, b in zip(here, there, strict=True))
+        print(f"equal: {equal} of {PASSAGES}")
+        assert equal >= 0.98 * PASSAGES
+        assert sum(bool(e.graph.relations) for e in there) > PASSAGES / 2
 
     def test_every_answer_under_the_schema_is_a_graph(self, server: RunningServer, requests: list[Request]) -> None:
         teacher = ChatTeacher(EndpointSettings(server.base_url, MODEL, max_tokens=256))

@@ -57,8 +57,7 @@ def open_corpus(path: Path) -> CorpusFolder:
     files = list(_files(path))
     _refuse_escapes(path, files)
     ontology = load_ontology(path / ONTOLOGY)
-    special = {path / ONTOLOGY, path / KNOWLEDGE_BASE, path / GOLD}
-    documents = tuple(file for file in files if file not in special and not _describes_data(file))
+    documents = tuple(_documents(path, files))
     if not documents:
         raise UserError(f"{path} holds no document; add files (docs/bring-your-corpus.md has the formats).")
     knowledge_base, gold = path / KNOWLEDGE_BASE, path / GOLD
@@ -70,6 +69,32 @@ def open_corpus(path: Path) -> CorpusFolder:
         gold=gold if gold.is_file() else None,
         documents=documents,
     )
+
+
+def documents_under(path: Path) -> list[tuple[Path, str]]:
+    """Return the documents that a file or folder holds, in order, each with its name: its path, beginning with `path`.
+
+    Of a folder that is a corpus these are its documents, of any other all files. Hidden ones are passed over.
+
+    Raises:
+        UserError: there is no such path, there is nothing in it, it cannot be listed, or a link in it leads out of it.
+    """
+    if not path.is_dir():
+        if not path.exists():
+            raise UserError(f"{path} does not exist: name files or folders that do.")
+        return [(path, readable(path))]
+    files = list(_files(path))
+    _refuse_escapes(path, files)
+    found = [(file, readable(file)) for file in _documents(path, files) if not file.is_dir()]
+    if not found:
+        raise UserError(f"{path} holds no document; add files (docs/bring-your-corpus.md has the formats).")
+    return found
+
+
+def _documents(root: Path, files: list[Path]) -> Iterator[Path]:
+    """Yield the files that are documents: in a corpus, all but those that play another part."""
+    special = {root / ONTOLOGY, root / KNOWLEDGE_BASE, root / GOLD} if root / ONTOLOGY in files else set()
+    return (file for file in files if file not in special and not _describes_data(file))
 
 
 def fingerprint(path: Path) -> str:
@@ -89,9 +114,13 @@ def fingerprint(path: Path) -> str:
 
 
 def relative_name(root: Path, file: Path) -> str:
-    """Return the file's path inside the corpus with forward slashes; bytes that are not UTF-8 are written as \\x…"""
-    name = file.relative_to(root).as_posix()
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Return the file's path inside the corpus in readable form."""
+    return readable(file.relative_to(root))
+
+
+def readable(path: Path) -> str:
+    """Return a path with forward slashes; bytes that are not UTF-8 are written as \\x…"""
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -77,7 +77,7 @@ def merge(passages: Iterable[PassageGraph]) -> MergedGraph:
             head, tail, kind = ids[relation.head], ids[relation.tail], writable(relation.type)
             key = digest(head, kind, tail)
             edge = merged.relations.setdefault(key, MergedRelation(key, head, tail, kind))
-            span = relation.evidence or _between(by_id[relation.head], by_id[relation.tail])
+            span = relation.evidence or between(by_id[relation.head], by_id[relation.tail])
             if span:
                 edge.evidence.append(_evidence(passage, span))
     return merged
@@ -88,8 +88,8 @@ def _evidence(passage: PassageGraph, span: Span) -> Evidence:
     return Evidence(writable(passage.passage_id), writable(passage.doc_id), span.start, span.end, words)
 
 
-def _between(head: Entity, tail: Entity) -> Span | None:
-    """Return the shortest stretch that names both ends, where a relation comes without evidence of its own."""
+def between(head: Entity, tail: Entity) -> Span | None:
+    """Return the shortest stretch that names both ends of a relation; None where an end has no mention."""
     stretches = [
         Span(min(h.start, t.start), max(h.end, t.end)) for h in head.mentions for t in tail.mentions if h != t
     ] or list(head.mentions)

@@ -4,7 +4,10 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from text2graph_dagster.decoding import legalise
+from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
 from text2graph_dagster.graph import Graph, GraphParseError, parse
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import NOT_TURNED, canonical, gold_items, turned_relations
@@ -58,6 +61,7 @@ def measure(
         entities.add(_entities(graph), _entities(example.graph))
         relations.add(_relations(graph, turned), _relations(example.graph, turned))
     n = max(1, len(examples))
+    samples, seed = settings.evaluation.bootstrap_samples, settings.seed
     return {
         "passages": len(examples),
         "relation_f1": relations.f1,
@@ -69,6 +73,8 @@ def measure(
         "stopped": stopped / n,
         "empty_share": empty / n,
         "answer_tokens": sum(answer.tokens for answer in answers) / n,
+        **dict(zip(("relation_f1_low", "relation_f1_high"), relations.interval(samples, seed), strict=True)),
+        **dict(zip(("entity_f1_low", "entity_f1_high"), entities.interval(samples, seed), strict=True)),
     }
 
 
@@ -77,12 +83,14 @@ class Counts:
 
     def __init__(self) -> None:
         self.right = self.predicted = self.gold = 0
+        self._passages: list[tuple[int, int, int]] = []
 
     def add(self, predicted: set[Any], gold: set[Any]) -> None:
         """Add one passage."""
         self.right += len(predicted & gold)
         self.predicted += len(predicted)
         self.gold += len(gold)
+        self._passages.append((len(predicted & gold), len(predicted), len(gold)))
 
     @property
     def precision(self) -> float:
@@ -98,6 +106,11 @@ class Counts:
     def f1(self) -> float:
         """Micro-F1."""
         return 2 * self.right / max(1, self.predicted + self.gold)
+
+    def interval(self, samples: int, seed: int) -> tuple[float, float]:
+        """Return the 95 % interval of F1, by bootstrap over passages."""
+        sums = resampled_sums(np.asarray(self._passages, dtype=np.float64).reshape(-1, 3), samples, seed)
+        return interval(2 * sums[:, 0] / np.maximum(1, sums[:, 1] + sums[:, 2])) or (0.0, 0.0)
 
 
 def _legal_graph(text: str, example: Example, ontology: Ontology | None) -> Graph | None:

@@ -20,6 +20,7 @@ from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
+from text2graph_dagster.training.publishing import publish
 from text2graph_dagster.training.reporting import Reporter, points_every
 
 PROGRAM = "grpo"
@@ -43,6 +44,7 @@ def _train(path: Path, reporter: Reporter) -> None:
         output.open()
         result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **reinforce(config, output, reporter)}
         result["settings"] = config.settings.model_dump(mode="json", include={"student", "grpo", "seed"})
+        publish(output.finished, config, result)
         output.finish(result)
     else:
         reporter.say(f"{config.output} is finished already: nothing to do")

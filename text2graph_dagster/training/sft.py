@@ -17,6 +17,7 @@ from text2graph_dagster.training.curriculum import rate_factor
 from text2graph_dagster.training.defaults import optimizer_of, sft_rate
 from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
+from text2graph_dagster.training.publishing import publish
 from text2graph_dagster.training.reporting import Reporter, points_every
 
 PROGRAM = "sft"
@@ -37,6 +38,7 @@ def _train(path: Path, reporter: Reporter) -> None:
         output.open()
         result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **teach(config, output, reporter)}
         result["settings"] = config.settings.model_dump(mode="json", include={"student", "sft", "seed"})
+        publish(output.finished, config, result)
         output.finish(result)
     else:
         reporter.say(f"{config.output} is finished already: nothing to do")

@@ -1,7 +1,7 @@
 """A small server on 127.0.0.1 that speaks the OpenAI chat protocol and answers by script."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,10 +36,13 @@ def message(content: str | None, finish: str = "stop", **more: Any) -> dict[str,
 
 
 @contextmanager
-def serving(reply: Reply, error: Any = None) -> Iterator[Seen]:
+def serving(reply: Reply, error: Any = None, models: Sequence[str] = ("m",)) -> Iterator[Seen]:
     """Serve completions as `reply` says; a number is an HTTP status, sent with the body `error`."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in models]})
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with seen.lock:
@@ -49,6 +52,9 @@ def serving(reply: Reply, error: Any = None) -> Iterator[Seen]:
             status, value = (
                 (answer, error or {"error": {"message": "no"}}) if isinstance(answer, int) else (200, answer)
             )
+            self._send(status, value)
+
+        def _send(self, status: int, value: Any) -> None:
             data = json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

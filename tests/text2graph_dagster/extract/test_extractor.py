@@ -1,0 +1,276 @@
+"""Texts and documents in, graphs out, whoever answers and in whatever order."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.text2graph_dagster.extract.students import KNOWN, ONTOLOGY, Script, answer
+from tests.text2graph_dagster.teachers.server import message, serving
+from text2graph_dagster import Extractor
+from text2graph_dagster.corpus.cleaning import clean
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.extract.extraction import Extraction
+from text2graph_dagster.extract.recipe import Recipe, write_recipe
+from text2graph_dagster.graph import Span
+from text2graph_dagster.settings import Settings
+
+TYPES = "entity_types: [person, company, city]\nrelation_types: [works for, lives in]\n"
+
+
+def extractor(student: Any = None, **options: Any) -> Extractor:
+    made = Extractor("nowhere", ontology=ONTOLOGY, **options)
+    made.__dict__["_student"] = student or Script()  # in the place of a model that would be loaded
+    return made
+
+
+def checkpoint(folder: Path, *corpora: str) -> Path:
+    """Make a directory like a checkpoint, without a model."""
+    (folder / "types.yaml").write_text(TYPES)
+    made = folder / "checkpoint"
+    made.mkdir()
+    write_recipe(made, Settings(), dict.fromkeys(corpora, folder / "types.yaml"))
+    return made
+
+
+def test_a_text_becomes_a_graph_with_the_sentences_that_state_it() -> None:
+    text = "It was late. Ana Kovač went to Velsoft. Bo slept."
+    (found,) = extractor().extract([text])
+    assert [(h.text, kind, t.text) for h, kind, t in found.graph.triples()] == [
+        ("Ana Kovač", "works for", "Velsoft"),
+        ("Bo", "works for", "Velsoft"),
+    ]
+    assert [text[place.start : place.end] for (place,) in found.evidence] == [
+        "Ana Kovač went to Velsoft.",
+        "Ana Kovač went to Velsoft. Bo slept.",
+    ]
+    assert found.graph.relations[0].evidence == found.evidence[0][0]
+    assert (found.doc_id, found.error, found.unanswered) == ("0", "", {})
+
+
+def test_offsets_are_those_of_the_text_as_it_came() -> None:
+    text = "\ufeff\r\n  Ana \u200b Kova\u0063\u030c\u00a0 lives  in\r\nDene.\r\n\r\n\r\n\r\nBo   lives in De\u00adne."
+    (found,) = extractor().extract([text])
+    surfaces = {(e.text, text[m.start : m.end]) for e in found.graph.entities for m in e.mentions}
+    assert surfaces == {
+        ("Ana Kovač", "Ana \u200b Kova\u0063\u030c"),
+        ("Dene", "Dene"),
+        ("Dene", "De\u00adne"),
+        ("Bo", "Bo"),
+    }
+
+
+ODD = st.sampled_from(
+    [*KNOWN, ".", " ", "\u00a0", "\r\n", "\n\n\n", "\u200b", "e\u0301", "silence", "She", "went", "中国。"]
+)
+
+
+@given(st.lists(st.lists(ODD, max_size=60).map(" ".join), max_size=5), st.integers(1, 7))
+def test_offsets_always_point_at_the_surface(texts: list[str], at_once: int) -> None:
+    made = list(extractor(Script(at_once)).extract(texts))
+    assert [found.doc_id for found in made] == [str(i) for i in range(len(texts))]
+    for text, found in zip(texts, made, strict=True):
+        assert found.error or found.passages
+        for entity in found.graph.entities:
+            assert all(clean(text[m.start : m.end]) == entity.text for m in entity.mentions)
+        for relation, places in zip(found.graph.relations, found.evidence, strict=True):
+            ends = (found.graph.entities[relation.head].text, found.graph.entities[relation.tail].text)
+            assert all(end in clean(text[s.start : s.end]) for s in places for end in ends)
+
+
+@given(st.lists(st.lists(ODD, max_size=60).map(" ".join), max_size=5), st.integers(1, 7))
+def test_how_many_passages_are_answered_at_once_does_not_matter(texts: list[str], at_once: int) -> None:
+    assert list(extractor(Script(at_once)).extract(texts)) == list(extractor(Script(1)).extract(texts))
+
+
+def test_documents_leave_as_soon_as_they_are_done() -> None:
+    """However many there are: only those are held that the student was asked about."""
+    taken = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield "Ana Kovač lives in Dene."
+
+    stream = extractor(Script(4)).extract(endless())
+    for i in range(50):
+        next(stream)
+        assert taken <= i + 5
+
+
+def test_a_long_document_is_asked_about_passage_by_passage() -> None:
+    text = " ".join(f"In year {i} Ana Kovač lived in Dene and the weather was fine enough." for i in range(40))
+    (found,) = extractor().extract([text])
+    assert len(found.passages) > 10
+    assert found.passages[0].span.start == 0 and found.passages[-1].span.end == len(text)
+    assert [len(e.mentions) for e in found.graph.entities] == [40, 40]
+    assert len(found.graph.relations) == 1 and len(found.evidence[0]) == len(found.passages)
+
+
+def test_what_could_not_be_answered_or_was_illegal_is_counted() -> None:
+    class Bad:
+        def answers(self, questions: Any) -> Any:
+            from text2graph_dagster.extract.documents import Reply
+
+            for question, raw in zip(
+                questions,
+                ['{"entities":[{"id":0,"text":"Zoe","type":"person"}],"relations":[]}', "{", None],
+                strict=False,
+            ):
+                yield question, Reply("", "failed") if raw is None else Reply(raw)
+
+    first, second, third = extractor(Bad()).extract(["Ana.", "Bo.", "Dene."])
+    assert first.dropped == {"ungrounded_entity": 1} and not first.graph.entities
+    assert second.unanswered == {"truncated": 1} and third.unanswered == {"failed": 1}
+    assert third.as_row()["passages"] == [{"start": 0, "end": 5, "problem": "failed"}]
+
+
+@pytest.mark.parametrize(("text", "error"), [("", "empty"), (" \n", "empty"), ("a\0b", "nul_character")])
+def test_a_text_that_is_none_is_told(text: str, error: str) -> None:
+    before, found, after = extractor().extract(["Bo.", text, "Bo."])
+    assert (found.error, found.graph.entities) == (error, ()) and found.detail
+    assert found.as_row() == {"doc_id": "1", "error": error, "detail": found.detail}
+    assert before.graph == after.graph and not before.error
+
+
+def test_files_of_every_kind_are_read_and_none_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "docs" / ".hidden").mkdir(parents=True)
+    (tmp_path / "docs" / ".hidden" / "no.txt").write_text("Bo")
+    (tmp_path / "docs" / "a.txt").write_text("Ana Kovač lives in Dene.", encoding="utf-8")
+    (tmp_path / "docs" / "rows.jsonl").write_text('{"id": "x", "text": "Bo."}\n{"body": "Bo."}\n')
+    (tmp_path / "docs" / "z.xyz").write_text("Bo")
+    (tmp_path / "one.md").write_text("# Velsoft\n\nBo lives.")
+    found = {e.doc_id: e for e in extractor().extract_documents([tmp_path / "docs", tmp_path / "one.md"])}
+    docs = f"{tmp_path}/docs"
+    assert {name: e.error for name, e in found.items()} == {
+        f"{docs}/a.txt": "",
+        f"{docs}/rows.jsonl#x": "",
+        f"{docs}/rows.jsonl:2": "no_text",
+        f"{docs}/z.xyz": "unsupported_format",
+        f"{tmp_path}/one.md": "",
+    }
+    assert len(found[f"{docs}/a.txt"].graph.relations) == 1
+
+
+def test_a_corpus_gives_its_documents_and_not_its_gold(tmp_path: Path) -> None:
+    (tmp_path / "ontology.yaml").write_text(TYPES)
+    (tmp_path / "gold.jsonl").write_text('{"text": "Bo."}\n')
+    (tmp_path / "a.txt").write_text("Bo.")
+    assert [e.doc_id for e in extractor().extract_documents([tmp_path])] == [f"{tmp_path}/a.txt"]
+
+
+class TestWhichTypes:
+    def test_the_only_corpus_need_not_be_named(self, tmp_path: Path) -> None:
+        made = Extractor(checkpoint(tmp_path, "tiny"))
+        assert (made.ontology.name, made.ontology.entity_names) == ("tiny", ("person", "company", "city"))
+        assert made.recipe == Recipe.of(Settings()) and not made.recipe.outdated
+
+    def test_of_several_one_is_chosen_by_name(self, tmp_path: Path) -> None:
+        folder = checkpoint(tmp_path, "one", "two")
+        assert Extractor(folder, corpus="two").ontology.name == "two"
+        for corpus in (None, "three"):
+            with pytest.raises(UserError, match="one, two"):
+                Extractor(folder, corpus=corpus)
+
+    def test_other_types_may_be_asked_for(self, tmp_path: Path) -> None:
+        folder = checkpoint(tmp_path, "one", "two")
+        (tmp_path / "other.yaml").write_text("entity_types: [fruit]")
+        assert Extractor(folder, ontology=tmp_path / "other.yaml").ontology.entity_names == ("fruit",)
+        assert Extractor(folder, ontology=ONTOLOGY).ontology is ONTOLOGY
+
+    def test_what_is_missing_is_told_in_a_sentence(self, tmp_path: Path) -> None:
+        (tmp_path / "bare").mkdir()
+        cases: list[tuple[dict[str, Any], str]] = [
+            ({}, "nobody to ask"),
+            ({"checkpoint": tmp_path / "nowhere"}, "There is no checkpoint"),
+            ({"checkpoint": tmp_path / "bare"}, "without an ontology"),
+            ({"server": "http://127.0.0.1:1/v1"}, "Which types"),
+            ({"checkpoint": tmp_path, "corpus": "a", "ontology": ONTOLOGY}, "exclude each other"),
+        ]
+        for options, says in cases:
+            with pytest.raises(UserError, match=says):
+                Extractor(**options)
+        (tmp_path / "bare" / "extraction.json").write_text('{"template": "sonnet"}')
+        with pytest.raises(UserError, match=r"extraction\.json cannot be read"):
+            Extractor(tmp_path / "bare")
+
+    def test_a_prompt_that_has_changed_is_noticed(self) -> None:
+        assert Recipe(template="compact", prompt_version="0").outdated
+        assert not Recipe(template="compact").outdated
+
+
+def ask(body: dict[str, Any]) -> dict[str, Any]:
+    return message(answer(body["messages"][0]["content"]))
+
+
+class TestServer:
+    def test_it_says_the_same_as_the_student_here(self, tmp_path: Path) -> None:
+        texts = ["Ana Kovač lives in Dene.", "", "Bo. " * 200, "silence"]
+        with serving(ask) as seen:
+            asked = list(Extractor(checkpoint(tmp_path, "tiny"), server=seen.url).extract(texts))
+        here = extractor()
+        here.recipe = Recipe.of(Settings())
+        expected = list(here.extract(texts))
+
+        def without_tokens(found: Extraction) -> tuple[Any, ...]:
+            return found.as_row(), found.graph, found.unanswered
+
+        assert list(map(without_tokens, asked)) == list(map(without_tokens, expected))
+        assert {body["model"] for body in seen.bodies} == {"m"}
+        assert all("response_format" not in body and "chat_template_kwargs" not in body for body in seen.bodies)
+
+    def test_a_template_that_can_think_is_told_not_to(self, tmp_path: Path) -> None:
+        folder = checkpoint(tmp_path, "tiny")
+        (folder / "chat_template.jinja").write_text("{% if enable_thinking %}…{% endif %}")
+        with serving(ask) as seen:
+            list(Extractor(folder, server=seen.url, model="other").extract(["Bo."]))
+        assert seen.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False}
+        assert seen.bodies[0]["model"] == "other"
+
+    def test_a_call_that_fails_costs_its_passage_and_no_other(self) -> None:
+        def sometimes(body: dict[str, Any]) -> dict[str, Any] | int:
+            return 400 if "Dene" in body["messages"][0]["content"] else ask(body)
+
+        with serving(sometimes) as seen:
+            made = Extractor(server=seen.url, ontology=ONTOLOGY)
+            bad, good = made.extract(["Bo in Dene.", "Bo."])
+        assert bad.unanswered == {"failed": 1} and [e.text for e in good.graph.entities] == ["Bo"]
+
+    def test_a_server_that_is_not_there_is_told_in_a_sentence(self) -> None:
+        with pytest.raises(UserError, match="does not say what it serves"):
+            list(Extractor(server="http://127.0.0.1:9/v1", ontology=ONTOLOGY).extract(["Bo."]))
+        with pytest.raises(UserError, match="no http"):
+            list(Extractor(server="127.0.0.1", ontology=ONTOLOGY).extract(["Bo."]))
+
+    def test_one_of_several_models_must_be_named(self) -> None:
+        with serving(ask, models=("a", "b")) as seen, pytest.raises(UserError, match="serves a, b"):
+            list(Extractor(server=seen.url, ontology=ONTOLOGY).extract(["Bo."]))
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    heavy = ["torch", "transformers", "trl", "datasets", "openai", "dagster"]
+    program = (
+        "import sys, text2graph_dagster\nassert 'text2graph_dagster.extract' not in sys.modules\n"
+        "from text2graph_dagster import Extractor\nExtractor\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_nothing_else_hides_behind_the_package() -> None:
+    import text2graph_dagster
+
+    with pytest.raises(AttributeError, match="Extraktor"):
+        text2graph_dagster.Extraktor  # noqa: B018
+
+
+def test_spans_are_plain() -> None:
+    (found,) = extractor().extract(["Bo."])
+    assert found.passages[0].span == Span(0, 3) and found.passages[0].tokens == 5

@@ -1,0 +1,93 @@
+"""Who answers: a server that serves the student, or the student in this process (training/local.py)."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.extract.documents import Question, Reply
+from text2graph_dagster.teachers.endpoint import (
+    KEY_VARIABLE,
+    NO_KEY,
+    Asking,
+    Endpoint,
+    EndpointSettings,
+)
+
+_SECONDS = 10.0  # in which a server must say what it serves
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+
+
+class Answerer(Protocol):
+    """Answers questions, in any order."""
+
+    def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
+        """Yield every question with its reply; questions are taken some at a time."""
+        ...
+
+
+class ServedStudent:
+    """A server that speaks the OpenAI chat protocol and serves the student, vLLM for one."""
+
+    def __init__(self, url: str, model: str, max_new_tokens: int, template_options: Mapping[str, Any]) -> None:
+        """Name the server.
+
+        Args:
+            model: its name there; "": the only one that it serves.
+            template_options: what the chat template is to be told, where the server passes such things on.
+
+        Raises:
+            UserError: the address cannot be one, or the server does not say what it serves.
+        """
+        settings = EndpointSettings(url, model or "unknown", max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
+        self._endpoint = _StudentEndpoint(settings, template_options)  # looks at the address
+        if not model:
+            self._endpoint.settings = replace(settings, model=only_model(url))
+
+    def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
+        """Yield every question with its reply, as they come.
+
+        Raises:
+            UserError: the server refuses the key, does not know the model, or cannot be reached.
+        """
+        asking: Asking[Question] = Asking(lambda question: question.prompt, lambda question: None, lambda question: 0)
+        for question, _, completion in self._endpoint.complete_all(questions, asking):
+            problem = completion.status if completion.status in ("failed", "refused") else ""
+            yield question, Reply(completion.text, problem, completion.completion_tokens)
+
+
+class _StudentEndpoint(Endpoint):
+    """An endpoint that tells the chat template what the student's own prompts are written with."""
+
+    def __init__(self, settings: EndpointSettings, template_options: Mapping[str, Any]) -> None:
+        super().__init__(settings)
+        self._options = dict(template_options)
+
+    def _body(self, *args: Any) -> dict[str, Any]:
+        body = super()._body(*args)
+        return {**body, "chat_template_kwargs": self._options} if self._options else body
+
+
+def only_model(url: str) -> str:
+    """Return the name of the one model that a server serves.
+
+    Raises:
+        UserError: it does not answer, or serves several.
+    """
+    import openai
+
+    key = os.environ.get(KEY_VARIABLE) or NO_KEY
+    by_proxy = urlsplit(url).hostname not in _THIS_MACHINE
+    http = openai.DefaultHttpxClient(trust_env=by_proxy)
+    try:
+        with openai.OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=2, http_client=http) as client:
+            names = [model.id for model in client.models.list()]
+    except openai.OpenAIError as error:
+        raise UserError(
+            f"{url} does not say what it serves ({type(error).__name__}): start the server, or mend the address."
+        ) from None
+    if len(names) != 1:
+        raise UserError(f"{url} serves {', '.join(names) or 'no model'}: name the one to ask with --model.")
+    return names[0]
