@@ -22,7 +22,7 @@ from text2graph_dagster.errors import UserError
     group_name="model",
     kinds={"pytorch", "huggingface"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     pool="gpu",
     automation_condition=when_data_changed,
     retry_policy=dg.RetryPolicy(max_retries=1),
