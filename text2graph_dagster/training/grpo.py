@@ -141,7 +141,6 @@ def make_trainer(
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
     import torch
     from torch.optim.lr_scheduler import LambdaLR
-    from trl import GRPOTrainer
 
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import ReportCallback
@@ -151,6 +150,7 @@ def make_trainer(
     from text2graph_dagster.training.generation import supports
     from text2graph_dagster.training.renaming import Renamer
     from text2graph_dagster.training.rewarding import Rewarder
+    from text2graph_dagster.training.trainer import Trainer
 
     settings, grpo = config.settings, config.settings.grpo
     longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
@@ -165,10 +165,6 @@ def make_trainer(
 
     def factor(step: int) -> float:
         return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
-
-    class Trainer(GRPOTrainer):  # type: ignore[misc]
-        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-            """Checkpoints are nobody's model: the card is written for the finished one."""
 
     trainer = Trainer(
         model=model,

@@ -1,0 +1,198 @@
+"""Samples per second of reinforcement against a plain TRL script: `python -m benchmarks.grpo [--quick] [--json]`.
+
+Three arms take the same steps from the same student, with the same prompts, batch and reward:
+
+- plain: TRL's trainer as a script would use it; completions by the model's own `generate`;
+- decoder: the same, with completions from `training/generation.py`;
+- ours: the trainer of `training/grpo.py` as the pipeline runs it.
+
+They take turns, once unmeasured to warm up and then `ROUNDS` times, each round with prompts of its own. The table has
+medians over the rounds, the smallest and the largest rate, and processor seconds per step by phase: writing
+completions, rewards, the forward pass that gives log-probabilities, the backward pass, the optimizer's step, and what
+is left. `alike` is the share of prompts whose completions all have one reward, which move nothing (only the last arm
+counts them). Rates are per second of the wall clock and, since other work disturbs those, per processor second.
+
+With TEXT2GRAPH_HOME set, the student and the prompts are those of the newest reinforcement run there; otherwise the
+gazette's lineage is run up to one, which takes as long as the demo. `--quick`: one round of one step, and the smoke
+corpus if there is no home.
+"""
+
+import functools
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.lineage import ASSETS, materialise, prepare, timed
+from benchmarks.table import flags, show
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.training.program import prepare_environment
+
+ARMS = ("plain", "decoder", "ours")
+PHASES = ("generate", "rewards", "log_probs", "backward", "optimizer")
+ROUNDS, STEPS = 3, 3
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one arm's turn took."""
+
+    wall: float
+    cpu: float
+    samples: int
+    tokens: float  # of a completion, on average
+    alike: float  # share of prompts whose completions all have the same reward
+    phases: dict[str, float]  # processor seconds
+
+
+class Clock:
+    """Processor seconds by phase of the calls that it watches."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+
+    def watch(self, owner: Any, method: str, phase: str) -> None:
+        """Count what this method of this object takes from now on."""
+        original: Callable[..., Any] = getattr(owner, method)
+
+        @functools.wraps(original)
+        def counted(*arguments: Any, **named: Any) -> Any:
+            begun = time.process_time()
+            try:
+                return original(*arguments, **named)
+            finally:
+                self.spent[phase] += time.process_time() - begun
+
+        setattr(owner, method, counted)
+
+
+def read_run(home: Path, steps: int, round_: int, output: Path) -> Any:
+    """Return the configuration of the newest reinforcement run of a home, for a few steps with the defaults."""
+    from text2graph_dagster.settings import Settings
+    from text2graph_dagster.training.config import TrainingConfig
+
+    runs = sorted(home.glob("checkpoints/grpo-*.inputs/run.json"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise UserError(f"{home} holds no reinforcement run: materialise grpo_checkpoint, or unset TEXT2GRAPH_HOME.")
+    run = json.loads(runs[-1].read_text(encoding="utf-8"))
+    values = {"student": run["settings"]["student"], "seed": run["settings"]["seed"] + round_}
+    run["settings"] = Settings.load(None, values | {"grpo": {"max_steps": steps, "save_steps": steps}})
+    return TrainingConfig.model_validate({**run, "dev": None, "output": output})
+
+
+def make(arm: str, config: Any) -> Any:
+    """Return an arm's trainer on a student of its own."""
+    from trl import GRPOTrainer
+
+    from text2graph_dagster.training import students
+    from text2graph_dagster.training.examples import read_examples
+    from text2graph_dagster.training.files import OutputDirectory
+    from text2graph_dagster.training.grpo import make_trainer
+    from text2graph_dagster.training.program import quiet, set_threads
+    from text2graph_dagster.training.reporting import Reporter
+
+    set_threads(config.settings.grpo.threads)
+    model, tokenizer = students.load_student(config.base)
+    output = OutputDirectory(config.output, "benchmark")
+    output.open()
+    examples = read_examples(config.train, config.settings)
+    ours = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None))
+    if arm == "ours":
+        return ours
+    trainer = GRPOTrainer(
+        model=students.load_student(config.base)[0],
+        reward_funcs=ours.reward_funcs,
+        args=ours.args,
+        train_dataset=ours.train_dataset,
+        processing_class=tokenizer,
+        rollout_func=ours.rollout_func if arm == "decoder" else None,
+    )
+    return quiet(trainer)
+
+
+def take(arm: str, config: Any) -> Turn:
+    """Let an arm take its steps."""
+    trainer, clock = make(arm, config), Clock()
+    trainer.args.save_strategy = "no"
+    clock.watch(trainer, "_generate", "generate")
+    clock.watch(trainer, "_calculate_rewards", "rewards")
+    clock.watch(trainer, "_get_per_token_logps_and_entropies", "log_probs")
+    clock.watch(trainer.accelerator, "backward", "backward")
+    trainer.create_optimizer()
+    clock.watch(trainer.optimizer, "step", "optimizer")
+    wall, cpu = time.perf_counter(), time.process_time()
+    trainer.train()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    logs = [log for log in trainer.state.log_history if "reward" in log]
+    lengths, alike = ([log[name] for log in logs] for name in ("completions/mean_length", "frac_reward_zero_std"))
+    grpo = config.settings.grpo
+    samples = grpo.max_steps * grpo.prompts_per_step * grpo.generations
+    return Turn(wall, cpu, samples, statistics.mean(lengths), statistics.mean(alike), dict(clock.spent))
+
+
+def rows(turns: dict[str, list[Turn]], steps: int) -> list[dict[str, Any]]:
+    """Return the table; `times` is how often as many samples per processor second as the plain arm, round by round."""
+    table = []
+    for arm, own in turns.items():
+        rates = [turn.samples / turn.cpu for turn in own]
+        times = [a.samples / a.cpu / (b.samples / b.cpu) for a, b in zip(own, turns["plain"], strict=True)]
+        phases = {p: statistics.median(turn.phases.get(p, 0.0) / steps for turn in own) for p in PHASES}
+        left = statistics.median((turn.cpu - sum(turn.phases.values())) / steps for turn in own)
+        table.append(
+            {
+                "arm": arm,
+                "samples_per_s": statistics.median(turn.samples / turn.wall for turn in own),
+                "per_cpu_s": statistics.median(rates),
+                "least": min(rates),
+                "most": max(rates),
+                "times": statistics.median(times),
+                "times_least": min(times),
+                "tokens": statistics.mean(turn.tokens for turn in own),
+                "alike": statistics.mean(turn.alike for turn in own),
+                **phases,
+                "rest": left,
+            }
+        )
+    return table
+
+
+def measure(home: Path, *, quick: bool) -> list[dict[str, Any]]:
+    """Let the arms take turns; return the table."""
+    rounds, steps = (1, 1) if quick else (ROUNDS, STEPS)
+    turns: dict[str, list[Turn]] = {arm: [] for arm in ARMS}
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
+        for round_ in range(rounds + 1):
+            for arm in ARMS:
+                config = read_run(home, steps if round_ else 1, round_, Path(folder) / f"{arm}-{round_}")
+                turn = take(arm, config)
+                if round_:
+                    turns[arm].append(turn)
+    return rows(turns, steps)
+
+
+def main() -> None:
+    """Run from the command line."""
+    arguments = flags(str(__doc__))
+    prepare_environment()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    if home := os.environ.get("TEXT2GRAPH_HOME"):
+        table = measure(Path(home), quick=arguments.quick)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            env = prepare(Path(folder), quick=arguments.quick)
+            for asset in ASSETS[: ASSETS.index("grpo_checkpoint") + 1]:
+                timed(materialise(asset), env, Path(folder) / "log")
+            table = measure(Path(folder), quick=arguments.quick)
+    show(table, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
