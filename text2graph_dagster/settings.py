@@ -7,10 +7,10 @@ overrides both. Unknown keys are refused, so that a misspelt threshold cannot pa
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from text2graph_dagster.errors import UserError
 
@@ -361,6 +361,42 @@ class EvaluationSettings(_Section):
     published: dict[str, dict[str, float]] = Field(default_factory=dict, description="corpus → system → published F1")
 
 
+class MessageSettings(_Section):
+    """One message of a prompt; `{text}`, `{entity_types}` and `{relation_types}` in it are filled in."""
+
+    role: Literal["system", "user"]
+    content: str = Field(min_length=1)
+
+
+class SystemSettings(_Section):
+    """Another system in the report: a model that runs here, or one behind an endpoint, asked as a teacher is."""
+
+    model: str = Field("", description="a model directory or hub name")
+    template: Literal["auto", "compact", "extract"] = Field(
+        "auto", description="its prompt; auto: what a checkpoint of ours was taught, for other models 'extract'"
+    )
+    messages: tuple[MessageSettings, ...] = Field((), description="a prompt of its own, in the template's place")
+    label_similarity: float | None = Field(
+        None, gt=0, le=1, description="read its labels as the ontology's, as in `teacher`; none: they must be these"
+    )
+    max_new_tokens: int | None = Field(None, ge=8, description="none: evaluation.max_new_tokens")
+    endpoint: TeacherSettings | None = Field(None, description="in the place of all above; the ledger keeps its calls")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "SystemSettings":
+        if bool(self.model) == bool(self.endpoint):
+            raise ValueError("name either a model or an endpoint")
+        if self.endpoint and (self.endpoint.kind != "chat" or self.endpoint.panel or self.endpoint.samples > 1):
+            raise ValueError("an endpoint is of kind chat, has no panel, and is asked once")
+        if self.messages and not any("{text}" in message.content for message in self.messages):
+            raise ValueError("one of the messages must hold {text}, in the place of which the passage is put")
+        return self
+
+
+SystemName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$")]
+OWN_SYSTEMS = ("teacher", "base", "sft", "grpo")
+
+
 class CardSettings(_Section):
     """The model card of a checkpoint; nothing is trained anew for it."""
 
@@ -422,9 +458,17 @@ class Settings(_Section):
     sft: SftSettings = SftSettings()
     grpo: GrpoSettings = GrpoSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    systems: dict[SystemName, SystemSettings] = Field({}, description="further systems in the report, by name")
     card: CardSettings = CardSettings()
     gates: GateSettings = GateSettings()
     automation: AutomationSettings = AutomationSettings()
+
+    @field_validator("systems")
+    @classmethod
+    def _names_are_free(cls, systems: dict[str, SystemSettings]) -> dict[str, SystemSettings]:
+        if taken := sorted(set(systems) & set(OWN_SYSTEMS)):
+            raise ValueError(f"{taken[0]!r} is what one of the lineage's own systems is called: choose another name")
+        return systems
 
     @classmethod
     def load(
