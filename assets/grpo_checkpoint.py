@@ -9,6 +9,7 @@ from assets.checkpoints import Bench, checkpoint_metadata, current, learning_cur
 from assets.conditions import when_data_changed
 from assets.gates import Gate, Measured, Scope, build_gates, failed_gates
 from assets.plain import OWNERS, plain_errors
+from assets.rollouts import store_rollouts, told_alarms
 from assets.sft_checkpoint import SFT_CHECKPOINT_GATES, dev_figure, refuse_bad_data, sft_checkpoint
 from resources.home import Home
 from resources.launcher import Launcher
@@ -42,8 +43,14 @@ def grpo_checkpoint(
             raise UserError(f"the SFT checkpoint is not improved upon: {'; '.join(objections)}.")
         parent = current(warehouse, "sft")
         checkpoint = train(bench, "grpo", "text2graph_dagster.training.grpo", {"student", "grpo", "evaluation"}, parent)
+        kept = store_rollouts(warehouse, checkpoint)
+        charts = ["reward", "dev_relation_f1", "reward_relation_f1", "reward_entity_f1", "entropy", "kl"]
         return dg.MaterializeResult(
-            metadata=checkpoint_metadata(checkpoint, ["reward", "relation_f1", "entity_f1", "entropy", "kl"]),
+            metadata={
+                **checkpoint_metadata(checkpoint, charts),
+                "rollouts": kept,
+                "alarms": told_alarms(checkpoint["metrics"].get("alarms") or []),
+            },
             data_version=dg.DataVersion(checkpoint["checkpoint_id"]),
         )
 

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from resources.processes import owned
 
-METRICS = "train_metrics"
+OBSERVED = ("train_metrics", "alarm")
 RESULT = "result"
 
 
 class _LiveMetrics(dg.PipesTempFileMessageReader):
-    """Turns each metrics message into an observation of the asset the moment it arrives: the UI plots them live."""
+    """Turns points and alarms into observations of the asset the moment they arrive: the UI plots them live."""
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         super().__init__()
@@ -27,8 +27,10 @@ class _LiveMetrics(dg.PipesTempFileMessageReader):
 
         def handle(message: Any) -> None:
             payload = (message.get("params") or {}).get("payload") if message.get("method") else None
-            if isinstance(payload, dict) and payload.get("type") == METRICS:
+            if isinstance(payload, dict) and payload.get("type") in OBSERVED:
                 values = {key: value for key, value in payload.items() if key != "type" and value is not None}
+                if payload["type"] == "alarm":
+                    values["alarm"] = values.pop("name", "")
                 self._context.log_event(dg.AssetObservation(asset_key=self._context.asset_key, metadata=values))
             forward(message)
 

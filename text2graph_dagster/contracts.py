@@ -271,6 +271,29 @@ CHECKPOINTS = _contract(
         "current": _column(pl.Boolean, "whether it is the one that the next stage takes"),
     },
 )
+_PENALTY = {"grounding": "spans that the passage does not name", "schema_legal": "types that were not asked for"}
+_PENALTY |= {"spurious": "relations that gold does not hold", "verbosity": "more items than gold holds"}
+ROLLOUTS = _contract(
+    "rollouts",
+    ("run", "step", "place"),
+    {
+        "run": _column(pl.String, "the checkpoint that was reinforced by them: the current one's only"),
+        "step": _column(pl.Int64, "the step that learnt from it", pa.Check.ge(1)),
+        "place": _column(pl.Int64, "its place in the step; a prompt's completions stand together", pa.Check.ge(0)),
+        "corpus": _CORPUS,
+        "passage_id": _PASSAGE,
+        "example_id": _column(pl.String, "the example of filtered_dataset that it answers"),
+        "text": _column(pl.String, "the passage as the student read it, its names perhaps invented"),
+        "completion": _column(pl.String, "what the student wrote"),
+        **{
+            name: _column(pl.Float64, f"the reward's part {name}, before its weight", _share())
+            for name in ("json_valid", "format", "entity_f1", "relation_f1")
+        },
+        **{name: _column(pl.Float64, what, pa.Check.in_range(-1.0, 0.0)) for name, what in _PENALTY.items()},
+        "total": _column(pl.Float64, "the reward: the sum of its parts times their weights"),
+        "advantage": _column(pl.Float64, "what it counted for in the update; 0 where a prompt's all earned the same"),
+    },
+)
 PREDICTIONS = _contract(
     "predictions",
     ("run", "system", "corpus", "passage_id"),
@@ -332,6 +355,7 @@ CONTRACTS: Mapping[str, Contract] = {
         FILTERED_DATASET,
         GOLD_GRAPHS,
         CHECKPOINTS,
+        ROLLOUTS,
         PREDICTIONS,
         EVAL_REPORT,
         REPORT_GOLD,

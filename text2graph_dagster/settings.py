@@ -316,6 +316,28 @@ class CreditSettings(_Section):
     )
 
 
+AlarmName = Literal["tiny_graphs", "length_drift", "entropy_collapse", "kl", "no_variance", "reward_without_f1"]
+
+
+class AlarmSettings(_Section):
+    """What a reinforcement run is watched for while it goes on (training/alarms.py)."""
+
+    window: int = Field(5, ge=1, description="points whose mean is taken, at the run's beginning and now")
+    least_items: float = Field(0.3, ge=0, description="tiny_graphs: items that completions state, now per beginning")
+    length_drift: float = Field(2.0, gt=1, description="length_drift: length of completions, now per beginning")
+    least_entropy: float = Field(0.2, ge=0, description="entropy_collapse: entropy per token, now per beginning")
+    max_kl: float = Field(5.0, gt=0, description="kl: to the fine-tuned student, where beta is above 0")
+    max_without_variance: float = Field(
+        0.9, ge=0, le=1, description="no_variance: share of prompts whose completions all earn the same"
+    )
+    dev_fall: float = Field(0.02, ge=0, description="reward_without_f1: fall of dev relation F1 below its best …")
+    component_rise: float = Field(0.02, ge=0, description="… while a component of the reward rose by more than this")
+    fatal: tuple[AlarmName, ...] = Field(
+        ("tiny_graphs", "kl", "reward_without_f1"),
+        description="alarms that end the run; what is kept is the best model on dev so far",
+    )
+
+
 class GrpoSettings(_Section):
     """Group-relative policy optimisation."""
 
@@ -335,6 +357,10 @@ class GrpoSettings(_Section):
     credit: CreditSettings = CreditSettings()
     max_empty_share: float = Field(0.35, ge=0, le=1, description="at most this share of prompts without a relation")
     weights: RewardWeights = RewardWeights()
+    alarms: AlarmSettings = AlarmSettings()
+    rollouts_kept: int = Field(
+        20_000, ge=0, description="completions that the table rollouts holds at most, of evenly spaced steps"
+    )
     use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")
     save_steps: int = Field(10, ge=1)
     dev_checks: int = Field(3, ge=1, description="how often dev F1 is measured; the best model is kept")

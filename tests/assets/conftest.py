@@ -25,6 +25,7 @@ from resources.launcher import Launcher
 from resources.models import ReasonerResource, TeacherResource
 from resources.settings import SettingsResource
 from resources.warehouse import Warehouse
+from text2graph_dagster.rewards import COMPONENTS
 
 MODULES = [raw_corpus, teacher_graphs, cot_traces, filtered_dataset, sft_checkpoint, grpo_checkpoint, eval_report]
 DATA = ["raw_corpus", "teacher_graphs", "cot_traces"]
@@ -77,6 +78,14 @@ def gold_line(i: int) -> dict[str, Any]:
     return {"id": f"g{i}", "split": "dev" if i % 2 else "test", "text": text, "entities": ends, "relations": [relation]}
 
 
+def rollout(example: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """Return what the program writes of a completion: the parts of its reward are those of an empty answer."""
+    parts = dict.fromkeys((*COMPONENTS, "total", "advantage"), 0.0) | {"json_valid": 1.0, "total": 0.2}
+    known = {name: example[name] for name in ("corpus", "passage_id", "example_id", "text")}
+    place = int(example["example_id"][:12], 16)
+    return {"step": step, "place": place, **known, "completion": '{"entities":[],"relations":[]}', **parts}
+
+
 class FakeLauncher(Launcher):
     """Stands in for minutes of training: writes what the programs write, and counts how often it is asked."""
 
@@ -97,6 +106,9 @@ class FakeLauncher(Launcher):
             return {"type": "result"}
         output.mkdir(parents=True, exist_ok=True)
         (output / "model.safetensors").write_bytes(module.encode())
+        if module.endswith("grpo"):
+            written = (rollout(row, step) for step in (1, 2) for row in pl.read_parquet(program["train"]).to_dicts())
+            (output / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
         points = [{"step": i, "loss": 1.0 / (i + 1), "reward": i / 10} for i in range(20)]
         (output / "metrics.jsonl").write_text("".join(json.dumps(p) + "\n" for p in points))
         dev = {"relation_f1": 0.5, "parse_rate": 1.0, "stopped": 1.0, "empty_share": 0.1, "answer_tokens": 20.0}

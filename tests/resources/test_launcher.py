@@ -22,6 +22,7 @@ PROGRAMS = {
             for step in range(3):
                 point = {"type": "train_metrics", "step": step, "loss": 1.0 / (step + 1), "kl": None}
                 pipes.report_custom_message(point)
+            pipes.report_custom_message({"type": "alarm", "name": "kl", "step": 2, "value": 9.0})
             pipes.report_custom_message({"type": "result", "path": sys.argv[-1]})
     """,
     "silent": "print('I say nothing')",
@@ -58,8 +59,9 @@ def test_a_result_and_every_metric_arrive(programs: Path) -> None:
     assert result.success
     assert result.asset_materializations_for_node("trained")[0].metadata["path"].value == str(programs / "run.json")
     observations = result.get_asset_observation_events()
-    assert [o.asset_observation_data.asset_observation.metadata["step"].value for o in observations] == [0, 1, 2]
+    assert [o.asset_observation_data.asset_observation.metadata["step"].value for o in observations] == [0, 1, 2, 2]
     assert "kl" not in observations[0].asset_observation_data.asset_observation.metadata
+    assert observations[3].asset_observation_data.asset_observation.metadata["alarm"].value == "kl"
 
 
 @pytest.mark.parametrize(

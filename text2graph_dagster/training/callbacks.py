@@ -1,10 +1,12 @@
 """From the trainers' logs to the reporter."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from text2graph_dagster.training.alarms import Watch
 from text2graph_dagster.training.reporting import Reporter
 
 # What the trainers call their figures → what they are called here.
@@ -53,3 +55,17 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
     def _note(state: TrainerState) -> str:
         last = state.log_history[-1] if state.log_history else {}
         return ", ".join(f"{k} {last[k]:.3f}" for k in ("loss", "reward") if k in last)
+
+
+class AlarmCallback(TrainerCallback):  # type: ignore[misc]
+    """Reports what goes wrong, and ends the run at an alarm that is fatal; stands after `ReportCallback`."""
+
+    def __init__(self, watch: Watch, reporter: Reporter) -> None:
+        self.watch, self.reporter = watch, reporter
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Look at the points so far."""
+        for alarm in self.watch.listen(self.reporter.points):
+            self.reporter.alarm(asdict(alarm))
+        if self.watch.fatal:
+            control.should_training_stop = True

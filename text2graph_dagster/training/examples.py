@@ -21,7 +21,7 @@ from text2graph_dagster.training.wire import encode
 
 Message = dict[str, str]
 COLUMNS = ("example_id", "corpus", "messages", "entity_types", "relation_types", "entities", "relations", "text")
-OPTIONAL_COLUMNS = ("task",)  # a gold passage is asked for everything
+OPTIONAL_COLUMNS = ("task", "passage_id")  # a gold passage is asked for everything
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Example:
     relation_types: tuple[str, ...]
     graph: Graph
     task: Task = "both"
+    passage_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def _example(row: Mapping[str, Any], settings: Settings) -> Example:
         tuple(row["relation_types"]),
         graph,
         row.get("task") or "both",
+        row.get("passage_id") or "",
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 CHECKPOINTS_KEPT = 2
-CHECKPOINTS, FINISHED, METRICS, RUN = "checkpoints", "finished", "metrics.jsonl", "run.json"
+CHECKPOINTS, FINISHED, RUN = "checkpoints", "finished", "run.json"
+METRICS, ROLLOUTS = "metrics.jsonl", "rollouts.jsonl"
 _IDENTITY = "identity"
 
 
@@ -22,6 +23,7 @@ class OutputDirectory:
         self.checkpoints = self.partial / CHECKPOINTS
         self.finished = self.partial / FINISHED
         self.metrics = self.partial / METRICS
+        self.rollouts = self.partial / ROLLOUTS
         self.arrow = self.partial / "arrow"
 
     def recorded(self) -> dict[str, Any] | None:
@@ -52,8 +54,10 @@ class OutputDirectory:
         return _step(checkpoint) if checkpoint else 0
 
     def finish(self, run: dict[str, Any]) -> None:
-        """Put the finished model, its metrics and run.json in place of the output, in one step."""
-        shutil.copyfile(self.metrics, self.finished / METRICS)
+        """Put the finished model, what was written beside it, and run.json in place of the output, in one step."""
+        for file in (self.metrics, self.rollouts):
+            if file.is_file():
+                shutil.copyfile(file, self.finished / file.name)
         text = json.dumps({**run, "identity": self.identity}, ensure_ascii=False, indent=2)
         (self.finished / RUN).write_text(text + "\n", encoding="utf-8")
         if self.output.exists():
@@ -62,6 +66,27 @@ class OutputDirectory:
             self.output.replace(old)
         self.finished.replace(self.output)
         shutil.rmtree(self.partial)
+
+
+def cut_after(path: Path, step: int) -> list[dict[str, Any]]:
+    """Remove from a file of JSON lines those of later steps than `step`, and return the others.
+
+    They are of a run that was cut off, and that will write them again; so is a last line that is not whole.
+    """
+    kept: list[dict[str, Any]] = []
+    if path.is_file():
+        fresh = path.with_name(f"{path.name}.new")
+        with path.open(encoding="utf-8") as old, fresh.open("w", encoding="utf-8") as new:
+            for line in old:
+                try:
+                    point = json.loads(line)
+                except ValueError:
+                    break
+                if point["step"] <= step:
+                    kept.append(point)
+                    new.write(json.dumps(point) + "\n")
+        fresh.replace(path)
+    return kept
 
 
 def _step(checkpoint: Path) -> int:

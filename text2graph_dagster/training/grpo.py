@@ -8,6 +8,7 @@ the dev passages, which is the fine-tuned one if none beats it. Resumes like sft
 import random
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import GrpoSettings
+from text2graph_dagster.training.alarms import Watch
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
@@ -67,7 +69,10 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     examples = read_examples(config.train, settings, output.arrow)
     dev, ontologies = read_dev(config), config.load_ontologies()
     model, tokenizer = students.load_student(config.base or "")
-    reporter.record_to(output.metrics, output.last_step())
+    steps = output.last_step()
+    reporter.record_to(output.metrics, steps)
+    alarms = Watch(grpo.alarms)
+    alarms.replay(reporter.points)
 
     def save(trained: Any, directory: Path) -> None:
         students.save_student(students.merged(trained), tokenizer, directory)
@@ -78,23 +83,27 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     selection = SelectionCallback(Best(output.partial / "best", save), look, grpo, reporter)
     if dev:
         selection.begin(model)
-    if grpo.max_steps:
+    if grpo.max_steps and not alarms.fatal:
         if settings.student.lora:
             model = students.with_lora(model, settings.student.lora, settings.seed)
-        trainer = make_trainer(config, model, tokenizer, examples, ontologies, output, reporter)
+        trainer = make_trainer(config, model, tokenizer, examples, ontologies, output, reporter, alarms)
         if dev:
             trainer.add_callback(selection)
         checkpoint = output.last_checkpoint()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        model = trainer.model
+        model, steps = trainer.model, trainer.state.global_step
+    if alarms.fatal and not dev:  # there is no better model to go back to than the one that the run began with
+        model, tokenizer = students.load_student(config.base or "")
     if not dev:
         save(model, output.finished)
-    no_choice: dict[str, Any] = {"step": grpo.max_steps, "dev": None}
+    no_choice: dict[str, Any] = {"step": 0 if alarms.fatal else steps, "dev": None}
     kept = selection.best.move_to(output.finished) if dev else no_choice
     return {
         "model": students.describe(model),
         "examples": len(examples),
-        "steps": grpo.max_steps,
+        "steps": steps,
+        "alarms": [asdict(alarm) for alarm in alarms.rung.values()],
+        "stopped_by": alarms.fatal.name if alarms.fatal else None,
         "kept_step": kept["step"],
         "improved_on_dev": bool(dev) and kept["step"] > 0,
         "dev": kept["dev"],
@@ -137,19 +146,21 @@ def make_trainer(
     ontologies: Mapping[str, Ontology],
     output: OutputDirectory,
     reporter: Reporter,
+    alarms: Watch,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
     import torch
     from torch.optim.lr_scheduler import LambdaLR
 
     from text2graph_dagster.training.arrow import from_rows
-    from text2graph_dagster.training.callbacks import ReportCallback
+    from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
     from text2graph_dagster.training.curriculum import rate_factor
     from text2graph_dagster.training.defaults import grpo_rate, rename_share
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
     from text2graph_dagster.training.renaming import Renamer
     from text2graph_dagster.training.rewarding import Rewarder
+    from text2graph_dagster.training.rollouts import Rollouts
     from text2graph_dagster.training.trainer import Trainer
 
     settings, grpo = config.settings, config.settings.grpo
@@ -166,21 +177,37 @@ def make_trainer(
     def factor(step: int) -> float:
         return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
 
-    trainer = Trainer(
+    rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking)
+    rollouts = Rollouts(output.rollouts, grpo, output.last_step())
+
+    class Recorder(Trainer):
+        def _generate_and_score_completions(self, inputs: Any) -> Any:
+            """Keep what was written and earned; where several processes share a step, the first one's part of it."""
+            batch = super()._generate_and_score_completions(inputs)
+            if self.accelerator.is_main_process:
+                rollouts.keep(self.state.global_step + 1, rewarder.scored, batch["advantages"].flatten().tolist())
+            return batch
+
+    trainer = Recorder(
         model=model,
-        reward_funcs=[Rewarder(course, ontologies, grpo, settings.dataset.thinking)],
+        reward_funcs=[rewarder],
         args=make_arguments(grpo, settings.seed, output),
         train_dataset=from_rows(rows, output.arrow / "prompts.arrow", _ROW),
         processing_class=tokenizer,
         optimizers=(optimizer, LambdaLR(optimizer, factor)),
-        callbacks=[ReportCallback(reporter, PROGRAM)],
-        rollout_func=make_rollout(tokenizer, grpo) if supports(model) and not grpo.use_vllm else None,
+        callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
+        rollout_func=make_rollout(tokenizer, grpo, settings.seed) if supports(model) and not grpo.use_vllm else None,
     )
     return quiet(trainer)
 
 
-def make_rollout(tokenizer: Any, grpo: GrpoSettings) -> Any:
-    """Return the function by which TRL has completions written."""
+def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
+    """Return the function by which TRL has completions written.
+
+    What is drawn depends on seed and step alone, so a run that goes on after it was cut off draws what it would have.
+    """
+    import torch
+
     from text2graph_dagster.training.answering import continue_prompts
 
     def roll_out(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
@@ -195,6 +222,7 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings) -> Any:
             max_new_tokens=grpo.max_completion_length,
             samples=grpo.generations,
             temperature=grpo.temperature,
+            generator=torch.Generator().manual_seed(seed * 1_000_003 + trainer.state.global_step),
         )
         policy.train()
         prompt_ids = [p for p in ids for _ in range(grpo.generations)]

@@ -10,6 +10,8 @@ from typing import Any
 
 from dagster_pipes import open_dagster_pipes
 
+from text2graph_dagster.training.files import cut_after
+
 MAX_POINTS = 200
 PIPES_VARIABLE = "DAGSTER_PIPES_CONTEXT"
 _SECONDS_BETWEEN_LINES = 5.0
@@ -26,30 +28,29 @@ class Reporter:
     def __init__(self, pipes: Any | None) -> None:
         self._pipes = pipes
         self._path: Path | None = None
+        self.points: list[dict[str, float]] = []  # those of metrics.jsonl
         self._begun: tuple[float, int] | None = None
         self._last_line = 0.0
 
     def record_to(self, path: Path, after_step: int = 0) -> None:
         """Append metrics to `path`; points later than `after_step` are of a run that was cut off, and are removed."""
-        kept = []
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    point = json.loads(line)
-                except ValueError:
-                    break  # the line that was being written when the run was cut off
-                if point["step"] <= after_step:
-                    kept.append(line)
-        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        self.points = cut_after(path, after_step)
+        path.touch()
         self._path = path
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Record one point."""
         point = {"step": step, **values}
+        self.points.append(point)
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(point) + "\n")
         self.send({"type": "train_metrics", **point})
+
+    def alarm(self, alarm: Mapping[str, Any]) -> None:
+        """Tell what has gone wrong: `name`, `step`, `value`, `threshold`, `sentence`."""
+        self.send({"type": "alarm", **alarm})
+        self.say(f"alarm {alarm['name']} at step {alarm['step']}: {alarm['sentence']}")
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message to Dagster, if it listens."""

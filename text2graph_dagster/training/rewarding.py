@@ -10,6 +10,7 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import COMPONENTS, Request, score
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.examples import Example
+from text2graph_dagster.training.rollouts import Scored
 
 
 class Rewarder:
@@ -25,6 +26,7 @@ class Rewarder:
         self.credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
         self.credit_steps = settings.credit.until * settings.max_steps
         self._request = lru_cache(maxsize=settings.prompts_per_step)(self._prepare)
+        self.scored: list[Scored] = []  # the last batch
 
     def __call__(
         self,
@@ -37,17 +39,19 @@ class Rewarder:
     ) -> list[float]:
         """Return the total reward of every completion; `index` is the number of its example."""
         sums: dict[str, float] = defaultdict(float)
-        totals = []
+        self.scored = []
         for number, completion in zip(index, completions, strict=True):
             scores = self.score(number, completion, trainer_state.global_step)
-            totals.append(scores["total"])
+            self.scored.append(Scored(self.examples[number], completion, scores))
             for name, value in scores.items():
                 sums[name] += value
         for name in COMPONENTS:
             if self.weights[name] and (self.thinking or name != "format"):
-                log_metric(f"t2g/reward_{name}", sums[name] / len(totals))
+                log_metric(f"t2g/reward_{name}", sums[name] / len(self.scored))
         log_metric("t2g/triple_ratio", sums["predicted_relations"] / max(1.0, sums["gold_relations"]))
-        return totals
+        predicted, held = (sums[f"{side}_entities"] + sums[f"{side}_relations"] for side in ("predicted", "gold"))
+        log_metric("t2g/item_ratio", predicted / max(1.0, held))
+        return [one.scores["total"] for one in self.scored]
 
     def score(self, number: int, completion: str, step: int) -> dict[str, float]:
         """Return the parts of the reward, and its total, of one completion for the example `number`."""

@@ -30,6 +30,11 @@ def test_three_steps_report_every_figure_and_never_hand_on_a_worse_model(fine_tu
     components = {"json_valid", "entity_f1", "relation_f1", "spurious", "grounding", "schema_legal", "verbosity"}
     assert {f"reward_{name}" for name in components} <= steps[0].keys()
     assert {"loss", "entropy", "completion_length", "triple_ratio", "groups_without_variance"} <= steps[0].keys()
+    rollouts = [json.loads(line) for line in (tmp_path / "grpo" / "rollouts.jsonl").read_text().splitlines()]
+    assert [(r["step"], r["place"]) for r in rollouts] == [(step, place) for step in (1, 2, 3) for place in range(8)]
+    for start in range(0, len(rollouts), 4):
+        group = [r["advantage"] for r in rollouts[start : start + 4]]
+        assert sum(group) == pytest.approx(0, abs=1e-4)
     measured = {p["step"]: p["dev_relation_f1"] for p in points(tmp_path / "grpo") if "dev_relation_f1" in p}
     assert sorted(measured) == [0, 1, 2, 3]
     run = json.loads((tmp_path / "grpo" / "run.json").read_text())
@@ -49,6 +54,16 @@ def test_kl_to_the_fine_tuned_model_is_measured_when_it_counts(fine_tuned: Path,
     assert json.loads((tmp_path / "grpo" / "run.json").read_text())["kept_step"] == 2
 
 
+def test_a_fatal_alarm_ends_the_run_and_the_best_model_so_far_is_kept(fine_tuned: Path, tmp_path: Path) -> None:
+    alarms = {"window": 1, "max_without_variance": 0.0, "fatal": ["no_variance"]}
+    changes = {"grpo": {"max_steps": 6, "dev_checks": 6, "temperature": 1e-4, "alarms": alarms}}
+    config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned))
+    assert main(["--config", str(config)]) == 0
+    run = json.loads((tmp_path / "grpo" / "run.json").read_text())
+    assert run["stopped_by"] == "no_variance" and run["steps"] == run["alarms"][0]["step"] == 1
+    assert run["kept_step"] in (0, 1)
+
+
 def test_no_steps_hand_the_fine_tuned_model_on(fine_tuned: Path, tmp_path: Path) -> None:
     config = tiny.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 0}}, base=str(fine_tuned))
     assert main(["--config", str(config)]) == 0
@@ -56,7 +71,7 @@ def test_no_steps_hand_the_fine_tuned_model_on(fine_tuned: Path, tmp_path: Path)
     assert all(torch.equal(kept[name], value) for name, value in base.items())
 
 
-def test_a_run_that_was_killed_goes_on_from_its_checkpoint(fine_tuned: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(fine_tuned: Path, tmp_path: Path) -> None:
     config = tiny.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 4}}, base=str(fine_tuned), dev=None)
     command = [sys.executable, "-m", "text2graph_dagster.training.grpo", "--config", str(config)]
     checkpoint = tmp_path / "grpo.partial" / "checkpoints" / "checkpoint-2" / "trainer_state.json"
@@ -68,7 +83,13 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(fine_tuned: Path, tmp
     process.wait()
     assert checkpoint.exists() and not (tmp_path / "grpo").exists()
     assert main(["--config", str(config)]) == 0
+    whole = tiny.write_config(tmp_path, "whole", {"grpo": {"max_steps": 4}}, base=str(fine_tuned), dev=None)
+    assert main(["--config", str(whole)]) == 0
     assert [p["step"] for p in points(tmp_path / "grpo") if "reward" in p] == [1, 2, 3, 4]
+    for name in ("metrics.jsonl", "rollouts.jsonl"):
+        assert (tmp_path / "grpo" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    cut, uncut = (load_file(tmp_path / name / "model.safetensors") for name in ("grpo", "whole"))
+    assert all(torch.equal(cut[name], value) for name, value in uncut.items())
 
 
 def test_prompts_without_a_relation_are_kept_few(examples: Any) -> None:
