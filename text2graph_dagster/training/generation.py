@@ -110,10 +110,16 @@ class _Cache:
             for to, source in zip(own, other, strict=True):
                 to[:, :, :length] = source.repeat_interleave(samples, 0)
 
-    def keep(self, rows: Tensor) -> None:
-        """Drop every row that is not listed."""
-        self.keys = [k[rows] for k in self.keys]
-        self.values = [v[rows] for v in self.values]
+    def keep(self, rows: Tensor, used: int) -> None:
+        """Drop every row that is not listed; only the first `used` places hold anything."""
+
+        def kept(old: Tensor) -> Tensor:
+            new = old.new_empty(len(rows), *old.shape[1:])
+            new[:, :, :used] = old[rows, :, :used]
+            return new
+
+        self.keys = [kept(k) for k in self.keys]
+        self.values = [kept(v) for v in self.values]
 
 
 def _rotary(theta: float, width: int, length: int) -> tuple[Tensor, Tensor]:
@@ -176,12 +182,12 @@ class _Rows:
     visible: Tensor  # (rows, cache places): what a row may look at
     lengths: Tensor  # tokens before the next one, padding not counted
 
-    def drop_ended(self) -> None:
-        """Drop the rows that have ended."""
+    def drop_ended(self, used: int) -> None:
+        """Drop the rows that have ended; `used` places of the cache are filled."""
         kept = self.running.nonzero()[:, 0]
         self.number, self.running = self.number[kept], self.running[kept]
         self.visible, self.lengths = self.visible[kept], self.lengths[kept]
-        self.cache.keep(kept)
+        self.cache.keep(kept, used)
 
     def advance(self, weights: _Weights, token: Tensor, place: int) -> None:
         """Write a token of each row at `place` of the cache and run it."""
@@ -222,7 +228,7 @@ def decode(
             break
         if share < _DROP_BELOW:
             token = token[rows.running]
-            rows.drop_ended()
+            rows.drop_ended(start + step)
         rows.advance(weights, token, start + step)
     return answers
 
