@@ -93,6 +93,7 @@ def make(arm: str, config: Any) -> Any:
     from trl import GRPOTrainer
 
     from text2graph_dagster.training import students
+    from text2graph_dagster.training.alarms import Watch
     from text2graph_dagster.training.examples import read_examples
     from text2graph_dagster.training.files import OutputDirectory
     from text2graph_dagster.training.grpo import make_trainer
@@ -104,7 +105,8 @@ def make(arm: str, config: Any) -> Any:
     output = OutputDirectory(config.output, "benchmark")
     output.open()
     examples = read_examples(config.train, config.settings)
-    ours = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None))
+    alarms = Watch(config.settings.grpo.alarms)
+    ours = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None), alarms)
     if arm == "ours":
         return ours
     trainer = GRPOTrainer(
