@@ -180,15 +180,7 @@ def make_trainer(
     rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking)
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
 
-    class Recorder(Trainer):
-        def _generate_and_score_completions(self, inputs: Any) -> Any:
-            """Keep what was written and earned; where several processes share a step, the first one's part of it."""
-            batch = super()._generate_and_score_completions(inputs)
-            if self.accelerator.is_main_process:
-                rollouts.keep(self.state.global_step + 1, rewarder.scored, batch["advantages"].flatten().tolist())
-            return batch
-
-    trainer = Recorder(
+    trainer = Trainer(
         model=model,
         reward_funcs=[rewarder],
         args=make_arguments(grpo, settings.seed, output),
@@ -198,6 +190,7 @@ def make_trainer(
         callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
         rollout_func=make_rollout(tokenizer, grpo, settings.seed) if supports(model) and not grpo.use_vllm else None,
     )
+    trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
     return quiet(trainer)
 
 

@@ -4,6 +4,7 @@ It overrides methods of TRL's own; the step that is taken is TRL's (a test), for
 fit, TRL's own is called.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,7 +19,13 @@ _NO_ADVANTAGE = 1e-6  # what rounding leaves of the advantage in a group of equa
 
 
 class Trainer(GRPOTrainer):  # type: ignore[misc]
-    """Runs a prompt once for all its completions, and completions without a say in the gradient not at all."""
+    """Runs a prompt once for all its completions, and completions without a say in the gradient not at all.
+
+    `keep` is told the step and the advantages of its completions, in the order in which they were scored; where several
+    processes share a step, those of the first.
+    """
+
+    keep: Callable[[int, list[float]], None] | None = None
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Checkpoints are nobody's model: the card is written for the finished one."""
@@ -27,6 +34,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         """Return the batch with the completions of a prompt in one row: TRL shuffles rows, then parts the batch."""
         training = self.model.training
         batch: Batch = super()._generate_and_score_completions(inputs)
+        if self.keep and self.accelerator.is_main_process:
+            self.keep(self.state.global_step + 1, batch["advantages"].tolist())
         groups, odd = divmod(len(batch["completion_ids"]), self.num_generations)
         if not training or odd:
             return batch

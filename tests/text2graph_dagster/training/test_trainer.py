@@ -10,6 +10,7 @@ from trl import GRPOTrainer
 
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster.training import shared_prompt, students
+from text2graph_dagster.training.alarms import Watch
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import read_examples
 from text2graph_dagster.training.files import OutputDirectory
@@ -40,10 +41,11 @@ def step(kind: type[GRPOTrainer], changes: dict[str, Any], base: Path, folder: P
     output = OutputDirectory(config.output, "identity")
     output.open()
     examples = read_examples(config.train, config.settings)
-    trainer = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None))
+    alarms = Watch(config.settings.grpo.alarms)
+    trainer = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None), alarms)
     assert type(trainer) is Trainer
     trainer.__class__ = kind
-    trainer.reward_funcs, trainer.mask_truncated_completions = [Rewards()], False
+    trainer.reward_funcs, trainer.mask_truncated_completions, trainer.keep = [Rewards()], False, None
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     trainer.optimizer = torch.optim.SGD(trained, lr=1.0)
     trainer.lr_scheduler = torch.optim.lr_scheduler.ConstantLR(trainer.optimizer, 1.0)
