@@ -15,10 +15,10 @@ from text2graph_dagster import prompts
 from text2graph_dagster.dataset.instructions import Template
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import CorpusSettings, EvaluationSettings, QualitySettings, Settings
+from text2graph_dagster.settings import CorpusSettings, QualitySettings, Settings
 
 RECIPE, ONTOLOGIES, ONTOLOGY = "extraction.json", "ontologies", "ontology.yaml"
-_CORPUS, _EVALUATION = CorpusSettings(), EvaluationSettings()
+_CORPUS = CorpusSettings()
 # What is not worth learning from may well be worth extracting from: every limit is off.
 _ANY_QUALITY = QualitySettings(
     min_document_tokens=0,
@@ -31,16 +31,16 @@ _ANY_QUALITY = QualitySettings(
 
 
 class Recipe(BaseModel):
-    """How a student is asked. The defaults suit a model that is none of ours and follows instructions."""
+    """How a student is asked. The defaults are for models that are none of ours and follow instructions."""
 
     model_config = ConfigDict(frozen=True)
 
     template: Template = Field("extract", description="the prompt that it was taught")
     prompt_version: str = Field("", description="version of that prompt; none: not known")
-    passage_tokens: int = Field(_CORPUS.passage_tokens, ge=1)
-    max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=1)
+    passage_tokens: int = Field(256, ge=8)
+    max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=200)
     overlap_sentences: int = Field(_CORPUS.overlap_sentences, ge=0)
-    max_new_tokens: int = Field(_EVALUATION.max_new_tokens, ge=1)
+    max_new_tokens: int = Field(512, ge=1)
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
