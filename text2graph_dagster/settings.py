@@ -344,7 +344,9 @@ class GrpoSettings(_Section):
     max_steps: int = Field(50, ge=0, description="0 skips the stage: the SFT model is handed on")
     prompts_per_step: int = Field(16, ge=1)
     generations: int = Field(8, ge=2)
-    micro_batch: int = Field(64, ge=1, description="completions per forward pass, at most")
+    micro_batch: int = Field(
+        64, ge=1, description="completions per forward pass, at most; in multiples of generations a prompt runs once"
+    )
     learning_rate: float | None = Field(None, gt=0, description="none: 1e-4 for nano, 1e-6 for others, with LoRA 2e-5")
     warmup_steps: int = Field(3, ge=0)
     temperature: float = Field(1.0, gt=0)

@@ -56,7 +56,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         live = mask * (inputs["advantages"].abs() > _NO_ADVANTAGE).unsqueeze(1)
         loss: Tensor = super()._compute_loss(model, inputs | {"completion_mask": live if live.any() else mask})
         if mask.any():  # entropy is what a drawn token's surprise amounts to on average: known of all tokens
-            self._metrics["train"]["entropy"][-1] = -drawn[mask.bool()].nanmean().item()
+            mode = "train" if self.model.training else "eval"
+            self._metrics[mode]["entropy"][-1] = -drawn[mask.bool()].nanmean().item()
         return loss
 
     def _moved_by_advantages_only(self) -> bool:
@@ -76,9 +77,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         size, split = batch_size or len(input_ids), input_ids.shape[1] - logits_to_keep
         parts = [slice(start, start + size) for start in range(0, len(input_ids), size)]
-        fits = shared_prompt.supports(self.accelerator.unwrap_model(model)) and not any(
-            value is not None and value is not False for value in others.values()
-        )
+        plain, images = self.accelerator.unwrap_model(model), [value for value in others.values() if value is not None]
+        fits = plain is model and shared_prompt.supports(plain) and not any(value is not False for value in images)
         if not fits or not all(attention_mask[part, split:].any() for part in parts):
             return super()._get_per_token_logps_and_entropies(  # type: ignore[no-any-return]
                 model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **others
