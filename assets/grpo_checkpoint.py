@@ -41,7 +41,8 @@ def grpo_checkpoint(
         if objections := failed_gates(warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
             raise UserError(f"the SFT checkpoint is not improved upon: {'; '.join(objections)}.")
         parent = current(warehouse, "sft")
-        checkpoint = train(bench, "grpo", "text2graph_dagster.training.grpo", {"student", "grpo", "evaluation"}, parent)
+        sections = {"student", "grpo", "decoding", "evaluation"}
+        checkpoint = train(bench, "grpo", "text2graph_dagster.training.grpo", sections, parent)
         return dg.MaterializeResult(
             metadata=checkpoint_metadata(checkpoint, ["reward", "relation_f1", "entity_f1", "entropy", "kl"]),
             data_version=dg.DataVersion(checkpoint["checkpoint_id"]),

@@ -13,6 +13,8 @@ from text2graph_dagster.decoding import legalise
 from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse, serialise, to_rows
 from text2graph_dagster.identity import digest, digest_json
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.defaults import wire_of
 
 SPLIT = "test"
 PREDICT = "text2graph_dagster.evaluation.predict"
@@ -49,6 +51,7 @@ def model_predictions(bench: Bench, system: str, identity: str, model: str, gold
             "gold": bench.gold_version(SPLIT),
             "ontologies": {name: ontology.digest for name, ontology in ontologies.items()},
             "max_new_tokens": bench.settings.evaluation.max_new_tokens,
+            "decoding": decoding_of(bench.settings),
         }
     )
     present = bench.warehouse.value("SELECT count(*) FROM predictions WHERE run = ? AND system = ?", [run, system])
@@ -81,16 +84,27 @@ def legal_graph(raw_output: str | None, row: Mapping[str, Any], ontology: Ontolo
     return legalise(parsed, row["text"], row["entity_types"], row["relation_types"], ontology).graph
 
 
+def decoding_of(settings: Settings) -> dict[str, Any]:
+    """Return what decides the grammar that answers are held to, as the prediction program is told it."""
+    return {
+        "decoding": settings.decoding.model_dump(mode="json"),
+        "wire": wire_of(settings.student),
+        "thinking": settings.dataset.thinking,
+    }
+
+
 def _ask(bench: Bench, run: str, model: str, gold: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Run the prediction program and return its answers by example id."""
     folder = bench.home.root_path / "predictions"
     folder.mkdir(parents=True, exist_ok=True)
     prompts, output, config = (folder / f"{run}.{name}" for name in ("prompts.parquet", "answers.parquet", "json"))
-    gold.select(pl.col("example_id").alias("id"), "messages").write_parquet(prompts)
+    columns = ("messages", "text", "entity_types", "relation_types")
+    gold.select(pl.col("example_id").alias("id"), *columns).write_parquet(prompts)
     settings = bench.settings.evaluation
     program = {
         **{"model": model, "prompts": str(prompts), "output": str(output)},
         **{"batch_size": settings.batch_size, "max_new_tokens": settings.max_new_tokens},
+        **decoding_of(bench.settings),
     }
     config.write_text(json.dumps(program, indent=2), encoding="utf-8")
     bench.launcher.run(bench.context, PREDICT, config)
