@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -14,7 +14,9 @@ from text2graph_dagster.decoding import legalise
 from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse, serialise, to_rows
 from text2graph_dagster.identity import digest, digest_json
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.labels import label_reader
+from text2graph_dagster.training.defaults import wire_of
 
 SPLIT = "test"
 PREDICT = "text2graph_dagster.evaluation.predict"
@@ -22,10 +24,19 @@ PREDICT = "text2graph_dagster.evaluation.predict"
 
 @dataclass(frozen=True)
 class Reading:
-    """How a model's answers are taken: the longest one in tokens, and how like a type a label must be (or exact)."""
+    """How a model's answers are taken: the longest one in tokens, how like a type a label must be (or exact), and the
+    grammar that they are held to (or none), as the prediction program is told it."""
 
     max_new_tokens: int
     label_similarity: float | None = None
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_student(cls, settings: Settings) -> "Reading":
+        """Return how the student's own answers are taken."""
+        grammar = settings.decoding.model_dump(mode="json")
+        told = {"decoding": grammar, "wire": wire_of(settings.student), "thinking": settings.dataset.thinking}
+        return cls(settings.evaluation.max_new_tokens, decoding=told)
 
 
 def teacher_predictions(bench: Bench) -> str:
@@ -55,7 +66,7 @@ def model_predictions(
         reading: how long an answer may be and how its labels are read; none: as the student's.
     """
     ontologies = bench.ontologies()
-    reading = reading or Reading(bench.settings.evaluation.max_new_tokens)
+    reading = reading or Reading.of_student(bench.settings)
     run = digest_json(
         {
             "model": identity,
@@ -63,6 +74,7 @@ def model_predictions(
             "gold": bench.gold_version(SPLIT),
             "ontologies": {name: ontology.digest for name, ontology in ontologies.items()},
             "max_new_tokens": reading.max_new_tokens,
+            "decoding": reading.decoding,
             **({"label_similarity": reading.label_similarity} if reading.label_similarity else {}),
         }
     )
@@ -70,7 +82,7 @@ def model_predictions(
     if present == gold.height:
         bench.context.log.info(f"{system}: its answers are known")
         return run
-    answers = _ask(bench, run, model, gold, reading.max_new_tokens)
+    answers = _ask(bench, run, model, gold, reading)
     rows = []
     for row in gold.iter_rows(named=True):
         answer = answers.get(row["example_id"], {"raw_output": None, "stopped": None})
@@ -100,16 +112,18 @@ def legal_graph(
     return legalise(parsed, row["text"], row["entity_types"], row["relation_types"], ontology).graph
 
 
-def _ask(bench: Bench, run: str, model: str, gold: pl.DataFrame, max_new_tokens: int) -> dict[str, dict[str, Any]]:
+def _ask(bench: Bench, run: str, model: str, gold: pl.DataFrame, reading: Reading) -> dict[str, dict[str, Any]]:
     """Run the prediction program and return its answers by example id."""
     folder = bench.home.root_path / "predictions"
     folder.mkdir(parents=True, exist_ok=True)
     prompts, output, config = (folder / f"{run}.{name}" for name in ("prompts.parquet", "answers.parquet", "json"))
-    gold.select(pl.col("example_id").alias("id"), "messages").write_parquet(prompts)
+    columns = ("messages", "text", "entity_types", "relation_types")
+    gold.select(pl.col("example_id").alias("id"), *columns).write_parquet(prompts)
     settings = bench.settings.evaluation
     program = {
         **{"model": model, "prompts": str(prompts), "output": str(output)},
-        **{"batch_size": settings.batch_size, "max_new_tokens": max_new_tokens},
+        **{"batch_size": settings.batch_size, "max_new_tokens": reading.max_new_tokens},
+        **reading.decoding,
     }
     config.write_text(json.dumps(program, indent=2), encoding="utf-8")
     bench.launcher.run(bench.context, PREDICT, config)

@@ -379,6 +379,17 @@ class GrpoSettings(_Section):
         return self
 
 
+class DecodingSettings(_Section):
+    """The grammar that a student's answers are held to while they are written (grammar.py)."""
+
+    grammar: Literal["none", "json", "copy"] = Field(
+        "none", description="json: nothing but a graph in the student's JSON; copy: whose names stand in the passage"
+    )
+    types: Literal["any", "requested"] = Field(
+        "any", description="of items; any: the legality filter drops what was not requested"
+    )
+
+
 class EvaluationSettings(_Section):
     """eval_report."""
 
@@ -485,6 +496,7 @@ class Settings(_Section):
     student: StudentSettings = StudentSettings()
     sft: SftSettings = SftSettings()
     grpo: GrpoSettings = GrpoSettings()
+    decoding: DecodingSettings = DecodingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     systems: dict[SystemName, SystemSettings] = Field({}, description="further systems in the report, by name")
     card: CardSettings = CardSettings()
