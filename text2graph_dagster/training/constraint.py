@@ -42,7 +42,7 @@ class GrammarConstraint:
     def _take(self, answer: int, token: int) -> bool:
         matcher = self._making.result()[answer]
         if matcher.is_stopped():
-            return token == self._end
+            return bool(token == self._end)
         return bool(matcher.try_consume_tokens([token]))
 
     def allowed(self, answers: list[int]) -> Tensor:
