@@ -91,3 +91,14 @@ def test_each_prompt_runs_once_and_equal_rewards_not_at_all(
     _, logged = step(Trainer, {"grpo": sizes}, fine_tuned, tmp_path)
     assert logged["frac_reward_zero_std"] == pytest.approx(1 / PROMPTS)
     assert [shape[0] for shape in shapes] == [PROMPTS - 1]
+
+
+def test_a_model_that_does_not_fit_gets_trls_own_pass(
+    fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_prompt, "supports", lambda model: False)
+    monkeypatch.setattr(shared_prompt, "score", None)
+    sizes = {"max_steps": 1, "warmup_steps": 0, "prompts_per_step": PROMPTS, "generations": GENERATIONS}
+    expected, _ = step(GRPOTrainer, {"grpo": sizes}, fine_tuned, tmp_path / "trl")
+    weights, _ = step(Trainer, {"grpo": sizes}, fine_tuned, tmp_path / "ours")
+    assert (weights - expected).abs().max() < 1e-5
