@@ -49,8 +49,17 @@ class Form:
     thinking: bool  # a rationale may stand before the JSON
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: these types, in this passage."""
+
+    text: str
+    entity_types: tuple[str, ...]
+    relation_types: tuple[str, ...]
+
+
 class Request(Protocol):
-    """What was asked: these types, in this passage."""
+    """Whatever has these: an `Asked`, an example, a prompt."""
 
     @property
     def text(self) -> str: ...

@@ -26,6 +26,7 @@ class Question:
     document: int
     passage: int
     prompt: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Course:
             under_way = self._open[number] = _Open(document, self.ontology, packing)
             for i in range(len(under_way.spans)):
                 words, language = under_way.passage(i)
-                yield Question(number, i, self._ask(words, language))
+                yield Question(number, i, self._ask(words, language), words)
 
     def _ask(self, words: str, language: str) -> str:
         types = (self.ontology.entity_names, self.ontology.relation_names)

@@ -86,7 +86,7 @@ class Extractor:
         assert self.checkpoint is not None
         from text2graph_dagster.training.local import LocalStudent  # brings in torch, seconds of it
 
-        return LocalStudent(self.checkpoint, longest, self._batch_size, self._threads)
+        return LocalStudent(self.checkpoint, self.recipe, self.ontology, self._batch_size, self._threads)
 
     def extract(self, texts: Iterable[str], progress: Progress | None = None) -> Iterator[Extraction]:
         """Yield the extraction of every text, in their order; their ids are "0", "1", …
