@@ -114,14 +114,10 @@ class _Cache:
 
     def keep(self, rows: Tensor, used: int) -> None:
         """Drop every row that is not listed; only the first `used` places hold anything."""
-
-        def kept(old: Tensor) -> Tensor:
-            new = old.new_empty(len(rows), *old.shape[1:])
-            new[:, :, :used] = old[rows, :, :used]
-            return new
-
-        self.keys = [kept(k) for k in self.keys]
-        self.values = [kept(v) for v in self.values]
+        for tensors in (self.keys, self.values):
+            for i, old in enumerate(tensors):
+                tensors[i] = old.new_empty(len(rows), *old.shape[1:])
+                tensors[i][:, :, :used] = old[rows, :, :used]
 
 
 def _rotary(theta: float, width: int, length: int) -> tuple[Tensor, Tensor]:
