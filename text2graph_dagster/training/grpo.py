@@ -42,7 +42,9 @@ def _train(path: Path, reporter: Reporter) -> None:
     if result is None:
         output.open()
         result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **reinforce(config, output, reporter)}
-        result["settings"] = config.settings.model_dump(mode="json", include={"student", "grpo", "seed"})
+        result["settings"] = config.settings.model_dump(
+            mode="json", include={"student", "grpo", "reward_model", "seed"}
+        )
         output.finish(result)
     else:
         reporter.say(f"{config.output} is finished already: nothing to do")
@@ -147,6 +149,7 @@ def make_trainer(
     from text2graph_dagster.training.defaults import grpo_rate, rename_share
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
+    from text2graph_dagster.training.judging import load_judge
     from text2graph_dagster.training.renaming import Renamer
     from text2graph_dagster.training.rewarding import Rewarder
 
@@ -158,6 +161,7 @@ def make_trainer(
         course = list(Renamer(examples).rename_some(course, 1.0, settings))
     prompts = render_prompts([example.prompt for example in course], tokenizer)
     rows = ({"prompt": prompt, "index": i} for i, prompt in enumerate(prompts))
+    judge = load_judge(config.reward_model, settings) if config.reward_model else None
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, grpo_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
 
@@ -170,7 +174,7 @@ def make_trainer(
 
     trainer = Trainer(
         model=model,
-        reward_funcs=[Rewarder(course, ontologies, grpo, settings.dataset.thinking)],
+        reward_funcs=[Rewarder(course, ontologies, grpo, settings.dataset.thinking, judge)],
         args=make_arguments(grpo, settings.seed, output),
         train_dataset=from_rows(rows, output.arrow / "prompts.arrow", _ROW),
         processing_class=tokenizer,
