@@ -261,7 +261,7 @@ CHECKPOINTS = _contract(
     ("checkpoint_id",),
     {
         "checkpoint_id": _column(pl.String, "digest of everything it was made from", pa.Check.str_length(32, 32)),
-        "stage": _column(pl.String, "base, sft or grpo", _one_of("base", "sft", "grpo")),
+        "stage": _column(pl.String, "what it is", _one_of("base", "sft", "reward_model", "grpo")),
         "path": _column(pl.String, "directory of the model"),
         "sha256": _column(pl.String, "digest of its weights"),
         "parent": _column(pl.String, "the checkpoint it started from", nullable=True),
