@@ -31,6 +31,9 @@ SELECT f.*, p.text FROM filtered_dataset f
 JOIN (SELECT corpus, passage_id, any_value(text) AS text FROM raw_corpus GROUP BY ALL) p USING (corpus, passage_id)
 WHERE f.split = $1 OR NOT EXISTS (FROM filtered_dataset WHERE split = $1)
 """
+EXAMPLES_WITH_TRUST = f"""
+SELECT *, coalesce(list_min(list_transform(relations, lambda r: r.confidence)), 1.0) >= $2 AS trusted FROM ({EXAMPLES})
+"""  # noqa: S608
 GOLD = """
 SELECT g.corpus, g.passage_id, g.split, min(p.doc_id) AS doc_id, any_value(p.text) AS text,
        any_value(p.language) AS language, any_value(g.entities) AS entities, any_value(g.relations) AS relations
@@ -102,7 +105,12 @@ def current(warehouse: Warehouse, stage: str) -> dict[str, Any] | None:
 
 
 def train(
-    bench: Bench, stage: str, module: str, sections: set[str], parent: Mapping[str, Any] | None
+    bench: Bench,
+    stage: str,
+    module: str,
+    sections: set[str],
+    parent: Mapping[str, Any] | None,
+    judge: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the stage's checkpoint for the present data and settings, training it unless it is there already.
 
@@ -110,9 +118,11 @@ def train(
         module: the program, e.g. "text2graph_dagster.training.sft".
         sections: the sections of the settings that decide the result.
         parent: the checkpoint that it starts from.
+        judge: the checkpoint of the reward model that rewards it.
     """
     warehouse, base = bench.warehouse, bench.settings.student.base_model
-    config = bench.settings.model_dump(mode="json", include={*sections, "seed"})
+    sections = {*sections, "seed", *(["reward_model"] if judge else [])}
+    config = bench.settings.model_dump(mode="json", include=sections)
     dataset_digest = warehouse.version("filtered_dataset")
     checkpoint_id = digest_json(
         {
@@ -124,6 +134,7 @@ def train(
             "parent": parent["checkpoint_id"] if parent else None,
             "base": base_identity(base),
             "version": TRAINING_VERSION,
+            **({"judge": judge["checkpoint_id"]} if judge else {}),
         }
     )
     folder = bench.home.checkpoints / f"{stage}-{checkpoint_id[:12]}"
@@ -132,7 +143,7 @@ def train(
         bench.context.log.info(f"{stage}: nothing has changed; {folder} is taken as it is")
         row = known[0]
     else:
-        result = bench.launcher.run(bench.context, module, _write_inputs(bench, stage, folder, parent))
+        result = bench.launcher.run(bench.context, module, _write_inputs(bench, stage, folder, parent, judge))
         row = {
             "checkpoint_id": checkpoint_id,
             "stage": stage,
@@ -152,11 +163,15 @@ def base_identity(base: str) -> str:
     return fingerprint(Path(base)) if Path(base).is_dir() else base
 
 
-def _write_inputs(bench: Bench, stage: str, folder: Path, parent: Mapping[str, Any] | None) -> Path:
+def _write_inputs(
+    bench: Bench, stage: str, folder: Path, parent: Mapping[str, Any] | None, judge: Mapping[str, Any] | None
+) -> Path:
     """Write what the program reads beside its output, and return the path of its configuration."""
     inputs = folder.with_name(f"{folder.name}.inputs")
     inputs.mkdir(parents=True, exist_ok=True)
-    _write_slices(bench.warehouse.slices(EXAMPLES, [stage], order=("example_id",)), inputs / "train.parquet")
+    reward = bench.settings.reward_model
+    sql, trust = (EXAMPLES_WITH_TRUST, [reward.least_confidence]) if reward.enabled else (EXAMPLES, [])
+    _write_slices(bench.warehouse.slices(sql, [stage, *trust], order=("example_id",)), inputs / "train.parquet")
     dev = bench.gold("dev")
     if dev.height:
         dev.write_parquet(inputs / "dev.parquet")
@@ -166,6 +181,7 @@ def _write_inputs(bench: Bench, stage: str, folder: Path, parent: Mapping[str, A
         "dev": str(inputs / "dev.parquet") if dev.height else None,
         "ontologies": {name: str(path) for name, path in bench.ontology_files().items()},
         "base": parent["path"] if parent else None,
+        "reward_model": judge["path"] if judge else None,
         "output": str(folder),
     }
     path = inputs / "run.json"

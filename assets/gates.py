@@ -167,7 +167,7 @@ def _judge(asset: dg.AssetKey, gate: Gate, scope: Scope, version: str) -> dg.Ass
     )
 
 
-_CHECKPOINT_STAGES = {"sft_checkpoint": "sft", "grpo_checkpoint": "grpo"}
+_CHECKPOINT_STAGES = {"sft_checkpoint": "sft", "reward_model": "reward_model", "grpo_checkpoint": "grpo"}
 
 
 def present_version(warehouse: Warehouse, asset: str, corpus: str | None) -> str:

@@ -1,7 +1,8 @@
 """grpo_checkpoint: the SFT student, improved by group-relative policy optimisation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import fmean
+from typing import Any
 
 import dagster as dg
 
@@ -9,6 +10,8 @@ from assets.checkpoints import Bench, checkpoint_metadata, current, learning_cur
 from assets.conditions import when_data_changed
 from assets.gates import Gate, Measured, Scope, build_gates, failed_gates
 from assets.plain import OWNERS, plain_errors
+from assets.reward_model import STAGE as REWARD_MODEL
+from assets.reward_model import judge_for_grpo
 from assets.rollouts import store_rollouts, told_alarms
 from assets.sft_checkpoint import SFT_CHECKPOINT_GATES, dev_figure, refuse_bad_data, sft_checkpoint
 from resources.home import Home
@@ -18,42 +21,59 @@ from resources.warehouse import Warehouse
 from text2graph_dagster.errors import UserError
 
 
-@dg.asset(
-    deps=[sft_checkpoint],
-    group_name="model",
-    kinds={"pytorch", "huggingface"},
-    owners=OWNERS,
-    code_version="2",
-    pool="gpu",
-    automation_condition=when_data_changed,
-    retry_policy=dg.RetryPolicy(max_retries=1),
-)
-def grpo_checkpoint(
-    context: dg.AssetExecutionContext,
-    home: Home,
-    warehouse: Warehouse,
-    settings: SettingsResource,
-    launcher: Launcher,
-) -> dg.MaterializeResult[None]:
-    """A model directory, never worse on dev gold than the SFT student it starts from; without dev gold, unmeasured."""
-    with plain_errors():
-        bench = Bench(context, home, warehouse, launcher, settings.load())
-        refuse_bad_data(warehouse, bench.settings)
-        if objections := failed_gates(warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
-            raise UserError(f"the SFT checkpoint is not improved upon: {'; '.join(objections)}.")
-        parent = current(warehouse, "sft")
-        sections = {"student", "grpo", "decoding", "evaluation"}
-        checkpoint = train(bench, "grpo", "text2graph_dagster.training.grpo", sections, parent)
-        kept = store_rollouts(warehouse, checkpoint)
-        charts = ["reward", "dev_relation_f1", "reward_relation_f1", "reward_entity_f1", "entropy", "kl"]
-        return dg.MaterializeResult(
-            metadata={
-                **checkpoint_metadata(checkpoint, charts),
-                "rollouts": kept,
-                "alarms": told_alarms(checkpoint["metrics"].get("alarms") or []),
-            },
-            data_version=dg.DataVersion(checkpoint["checkpoint_id"]),
-        )
+def build(*upstream: Any) -> dg.AssetsDefinition:
+    """Return the asset; `upstream` are the assets whose models it takes."""
+
+    @dg.asset(
+        deps=upstream,
+        group_name="model",
+        kinds={"pytorch", "huggingface"},
+        owners=OWNERS,
+        code_version="3",
+        pool="gpu",
+        automation_condition=when_data_changed,
+        retry_policy=dg.RetryPolicy(max_retries=1),
+    )
+    def grpo_checkpoint(
+        context: dg.AssetExecutionContext,
+        home: Home,
+        warehouse: Warehouse,
+        settings: SettingsResource,
+        launcher: Launcher,
+    ) -> dg.MaterializeResult[None]:
+        """A model directory, never worse on dev gold than the SFT student it starts from; unmeasured without any."""
+        with plain_errors():
+            bench = Bench(context, home, warehouse, launcher, settings.load())
+            refuse_bad_data(warehouse, bench.settings)
+            if objections := failed_gates(warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
+                raise UserError(f"the SFT checkpoint is not improved upon: {'; '.join(objections)}.")
+            parent, judge = current(warehouse, "sft"), judge_for_grpo(bench)
+            program, sections = "text2graph_dagster.training.grpo", {"student", "grpo", "decoding", "evaluation"}
+            checkpoint = train(bench, "grpo", program, sections, parent, judge)
+            kept = store_rollouts(warehouse, checkpoint)
+            charts = ["reward", "dev_relation_f1", "reward_relation_f1", "reward_entity_f1", "entropy", "kl"]
+            return dg.MaterializeResult(
+                metadata={
+                    **checkpoint_metadata(checkpoint, charts),
+                    "rollouts": kept,
+                    "alarms": told_alarms(checkpoint["metrics"].get("alarms") or []),
+                },
+                data_version=dg.DataVersion(checkpoint["checkpoint_id"]),
+            )
+
+    return grpo_checkpoint
+
+
+grpo_checkpoint = build(sft_checkpoint)
+
+
+def after_reward_model(assets: Iterable[Any]) -> list[Any]:
+    """Return the assets with grpo_checkpoint downstream of the reward model too.
+
+    It is built anew: a dependency that `map_asset_specs` adds is drawn in the UI, but no run waits for it.
+    """
+    built = build(sft_checkpoint, REWARD_MODEL)
+    return [built if isinstance(a, dg.AssetsDefinition) and a.keys == built.keys else a for a in assets]
 
 
 def _dev_loss(scope: Scope) -> Measured:

@@ -261,7 +261,7 @@ CHECKPOINTS = _contract(
     ("checkpoint_id",),
     {
         "checkpoint_id": _column(pl.String, "digest of everything it was made from", pa.Check.str_length(32, 32)),
-        "stage": _column(pl.String, "base, sft or grpo", _one_of("base", "sft", "grpo")),
+        "stage": _column(pl.String, "what it is", _one_of("base", "sft", "reward_model", "grpo")),
         "path": _column(pl.String, "directory of the model"),
         "sha256": _column(pl.String, "digest of its weights"),
         "parent": _column(pl.String, "the checkpoint it started from", nullable=True),
@@ -286,10 +286,16 @@ ROLLOUTS = _contract(
         "text": _column(pl.String, "the passage as the student read it, its names perhaps invented"),
         "completion": _column(pl.String, "what the student wrote"),
         **{
-            name: _column(pl.Float64, f"the reward's part {name}, before its weight", _share())
+            name: _column(pl.Float64, f"the reward's part {name}, before its weight", _share(), nullable=True)
             for name in ("json_valid", "format", "entity_f1", "relation_f1")
         },
-        **{name: _column(pl.Float64, what, pa.Check.in_range(-1.0, 0.0)) for name, what in _PENALTY.items()},
+        **{
+            name: _column(pl.Float64, what, pa.Check.in_range(-1.0, 0.0), nullable=True)
+            for name, what in _PENALTY.items()
+        },
+        "judged": _column(
+            pl.Float64, "what the reward model thinks of it, in the place of F1", _share(), nullable=True
+        ),
         "total": _column(pl.Float64, "the reward: the sum of its parts times their weights"),
         "advantage": _column(pl.Float64, "what it counted for in the update; 0 where a prompt's all earned the same"),
     },

@@ -390,6 +390,27 @@ class DecodingSettings(_Section):
     )
 
 
+class RewardModelSettings(_Section):
+    """reward_model: a learned reward for passages whose graph is not trusted; an asset only where it is enabled."""
+
+    enabled: bool = Field(False, description="read where the code location is loaded: no run's override changes it")
+    least_confidence: float = Field(
+        0.9, ge=0, le=1, description="a graph with a relation that is less likely than this is not trusted"
+    )
+    draws: int = Field(1000, ge=1, description="passages with a trusted graph that pairs are made of; few come again")
+    samples: int = Field(4, ge=0, description="answers that the SFT student writes to each; 0: mistakes only")
+    sampled_pairs: int = Field(3, ge=0, description="pairs made of these, at most")
+    held_out: float = Field(0.1, gt=0, lt=1, description="share of passages to measure on, where there is no dev gold")
+    measured: int = Field(200, ge=1, description="passages on which pair accuracy is measured, at most")
+    max_steps: int = Field(300, ge=1)
+    batch_size: int = Field(16, ge=1, description="pairs")
+    learning_rate: float | None = Field(None, gt=0, description="none: 5e-4 for nano, 1e-5 for others, with LoRA 1e-4")
+    warmup_steps: int = Field(20, ge=0)
+    save_steps: int = Field(100, ge=1)
+    weight: float = Field(3.0, ge=0, description="what its judgement, from 0 to 1, weighs in GRPO's reward")
+    threads: int = Field(0, ge=0, description="0: all cores")
+
+
 class EvaluationSettings(_Section):
     """eval_report."""
 
@@ -469,6 +490,9 @@ class GateSettings(_Section):
     sft_max_too_long: float = Field(0.05, description="share of the examples that were too long to be taught")
     sft_min_parse_rate: float = Field(0.9, description="share of dev answers that parse")
     sft_min_stopped: float = Field(0.9, description="share of dev answers that end by themselves")
+    reward_model_min_accuracy: float = Field(
+        0.6, description="lower end of the 95 % interval of the share of pairs that are told apart; 0.5 is a coin"
+    )
     grpo_max_dev_loss: float = Field(0.01, description="how far dev relation F1 may fall below SFT's")
     grpo_triple_ratio: tuple[float, float] = Field((0.5, 2.0), description="predicted per gold relation on dev")
     grpo_max_empty_rise: float = Field(0.2, description="rise of the share of empty answers over SFT's")
@@ -495,6 +519,7 @@ class Settings(_Section):
     dataset: DatasetSettings = DatasetSettings()
     student: StudentSettings = StudentSettings()
     sft: SftSettings = SftSettings()
+    reward_model: RewardModelSettings = RewardModelSettings()
     grpo: GrpoSettings = GrpoSettings()
     decoding: DecodingSettings = DecodingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -16,6 +16,7 @@ from assets import (
     filtered_dataset,
     grpo_checkpoint,
     raw_corpus,
+    reward_model,
     sft_checkpoint,
     teacher_graphs,
 )
@@ -26,6 +27,7 @@ from resources.models import ReasonerResource, TeacherResource
 from resources.settings import SettingsResource
 from resources.warehouse import Warehouse
 from text2graph_dagster.rewards import COMPONENTS
+from text2graph_dagster.settings import Settings
 
 MODULES = [raw_corpus, teacher_graphs, cot_traces, filtered_dataset, sft_checkpoint, grpo_checkpoint, eval_report]
 DATA = ["raw_corpus", "teacher_graphs", "cot_traces"]
@@ -113,7 +115,7 @@ class FakeLauncher(Launcher):
         (output / "metrics.jsonl").write_text("".join(json.dumps(p) + "\n" for p in points))
         dev = {"relation_f1": 0.5, "parse_rate": 1.0, "stopped": 1.0, "empty_share": 0.1, "answer_tokens": 20.0}
         told = {"examples": 10, "examples_too_long": 0, "seconds": 1.0, "cpu_seconds": 1.0}
-        return {"type": "result", "dev": {**dev, "triple_ratio": 1.0}, **told}
+        return {"type": "result", "dev": {**dev, "triple_ratio": 1.0, "all_low": 0.75}, **told}
 
 
 @dataclass
@@ -146,7 +148,10 @@ class House:
             "reasoner": ReasonerResource(logs=str(self.root / "servers")),
             "launcher": FakeLauncher(log=str(self.root / "launched")),
         }
-        assets, checks = dg.load_assets_from_modules(MODULES), dg.load_asset_checks_from_modules(MODULES)
+        judging = Settings.load(None, self.overrides).reward_model.enabled
+        modules = [*MODULES, reward_model] if judging else MODULES
+        assets, checks = dg.load_assets_from_modules(modules), dg.load_asset_checks_from_modules(modules)
+        assets = grpo_checkpoint.after_reward_model(assets) if judging else assets
         return dg.Definitions(assets=assets, asset_checks=checks, resources=resources)
 
     def add(self, name: str, **shape: int) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -14,6 +15,7 @@ from assets.filtered_dataset import FILTERED_DATASET_GATES
 from assets.gates import Gate, Scope
 from assets.grpo_checkpoint import GRPO_CHECKPOINT_GATES
 from assets.raw_corpus import RAW_CORPUS_GATES
+from assets.reward_model import REWARD_MODEL_GATES
 from assets.sft_checkpoint import SFT_CHECKPOINT_GATES
 from assets.teacher_graphs import TEACHER_GRAPHS_GATES
 from resources.warehouse import Warehouse
@@ -26,6 +28,7 @@ GATES: Mapping[str, Sequence[Gate]] = {
     "cot_traces": COT_TRACES_GATES,
     "filtered_dataset": FILTERED_DATASET_GATES,
     "sft_checkpoint": SFT_CHECKPOINT_GATES,
+    "reward_model": REWARD_MODEL_GATES,
     "grpo_checkpoint": GRPO_CHECKPOINT_GATES,
     "eval_report": EVAL_REPORT_GATES,
 }
@@ -97,6 +100,7 @@ SPOILED = {
     ("sft_checkpoint", "too_long"): measured("sft", "examples_too_long", 0, 9),
     ("sft_checkpoint", "parse_rate"): measured("sft", "parse_rate", 1.0, 0.2),
     ("sft_checkpoint", "stops"): measured("sft", "stopped", 1.0, 0.2),
+    ("reward_model", "pair_accuracy"): measured("reward_model", "all_low", 0.75, 0.5),
     ("grpo_checkpoint", "dev_f1"): measured("grpo", "relation_f1", 0.5, 0.4),
     ("grpo_checkpoint", "few_triples"): measured("grpo", "triple_ratio", 1.0, 0.1),
     ("grpo_checkpoint", "many_triples"): measured("grpo", "triple_ratio", 1.0, 9.0),
@@ -111,7 +115,8 @@ SPOILED = {
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A home in which the whole lineage has run."""
     root = tmp_path_factory.mktemp("finished")
-    overrides = {"evaluation": {"bootstrap_samples": 100}, "gates": {"dataset_min_examples": 8}}
+    overrides: dict[str, Any] = {"evaluation": {"bootstrap_samples": 100}, "gates": {"dataset_min_examples": 8}}
+    overrides["reward_model"] = {"enabled": True}
     with dg.DagsterInstance.ephemeral() as instance:
         house = House(root, instance, overrides)
         house.add("c")

@@ -42,6 +42,18 @@ def test_the_lineage_is_the_one_in_the_readme(defs: dg.Definitions) -> None:
     assert partitioned == LINEAGE[:3]
 
 
+def test_the_reward_model_stands_before_grpo_where_it_is_enabled(defs: dg.Definitions) -> None:
+    from text2graph_dagster.definitions import definitions
+    from text2graph_dagster.settings import Settings
+
+    assert not defs.resolve_asset_graph().has(dg.AssetKey("reward_model"))
+    graph = definitions(Settings.load(None, {"reward_model": {"enabled": True}})).resolve_asset_graph()
+    sft, judge, grpo = (dg.AssetKey(name) for name in ("sft_checkpoint", "reward_model", "grpo_checkpoint"))
+    assert graph.get(judge).parent_keys == {sft} and graph.get(grpo).parent_keys == {sft, judge}
+    assert [key.name for key in graph.asset_check_keys if key.asset_key == judge] == ["pair_accuracy"]
+    assert len(graph.asset_check_keys) == len(defs.resolve_asset_graph().asset_check_keys) + 1
+
+
 def test_every_asset_has_gates_that_block_and_a_docstring(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     for name in LINEAGE:

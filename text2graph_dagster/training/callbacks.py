@@ -17,6 +17,8 @@ _NAMES = {
     "entropy": "entropy",
     "mean_token_accuracy": "token_accuracy",
     "num_tokens": "tokens",
+    "accuracy": "pair_accuracy",
+    "margin": "pair_margin",
     "reward": "reward",
     "reward_std": "reward_deviation",
     "kl": "kl",

@@ -20,13 +20,14 @@ class _Config(BaseModel):
 
 
 class TrainingConfig(_Config):
-    """`python -m text2graph_dagster.training.sft` and `...grpo`."""
+    """`python -m text2graph_dagster.training.sft`, `...reward_model` and `...grpo`."""
 
-    settings: Settings = Field(description="sections student, sft, grpo and the seed are read")
+    settings: Settings = Field(description="sections student, sft, reward_model, grpo and the seed are read")
     train: Path = Field(description="examples: the columns of filtered_dataset and `text`")
     dev: Path | None = Field(None, description="gold examples, same columns: they choose the best model")
     ontologies: dict[str, Path] = Field(description="corpus → ontology.yaml")
-    base: Path | None = Field(None, description="grpo: the SFT model; sft: instead of student.base_model")
+    base: Path | None = Field(None, description="the SFT model; sft: instead of student.base_model")
+    reward_model: Path | None = Field(None, description="grpo: judges answers where the graph is not trusted")
     output: Path = Field(description="the directory to be made")
 
     def load_ontologies(self) -> dict[str, Ontology]:
@@ -40,11 +41,14 @@ class TrainingConfig(_Config):
             files["dev"] = self.dev
         if self.base:
             files |= {f"base:{p.name}": p for p in sorted(self.base.glob("*.safetensors"))}
+        if self.reward_model:
+            files |= {f"reward_model:{p.name}": p for p in sorted(self.reward_model.glob("*.safetensors"))}
         return {name: sha256_of(path) for name, path in files.items()}
 
     def identity(self, program: str, inputs: Mapping[str, str]) -> str:
         """Return the digest of everything that decides the result: what a checkpoint must share to be resumed from."""
-        settings = self.settings.model_dump(mode="json", include={"student", "sft", "grpo", "decoding", "seed"})
+        sections = {"student", "sft", "reward_model", "grpo", "decoding", "seed"}
+        settings = self.settings.model_dump(mode="json", include=sections)
         return digest_json({"program": program, "settings": settings, "inputs": dict(inputs)})
 
 

@@ -36,6 +36,11 @@ def grpo_rate(settings: Settings) -> float:
     return settings.grpo.learning_rate or _by_student(settings.student, nano=1e-4, whole=1e-6, lora=2e-5)
 
 
+def reward_model_rate(settings: Settings) -> float:
+    """Return the learning rate of the reward model."""
+    return settings.reward_model.learning_rate or _by_student(settings.student, nano=5e-4, whole=1e-5, lora=1e-4)
+
+
 def _by_student(student: StudentSettings, *, nano: float, whole: float, lora: float) -> float:
     if student.lora:
         return lora

@@ -21,12 +21,15 @@ from text2graph_dagster.training.wire import encode
 
 Message = dict[str, str]
 COLUMNS = ("example_id", "corpus", "messages", "entity_types", "relation_types", "entities", "relations", "text")
-OPTIONAL_COLUMNS = ("task", "passage_id")  # a gold passage is asked for everything
+OPTIONAL_COLUMNS = ("task", "passage_id", "trusted")  # a gold passage is asked for everything, and its graph is right
 
 
 @dataclass(frozen=True)
 class Example:
-    """One question and its answer. `graph` holds what is asked for; `answer` is it in the student's wire form."""
+    """One question and its answer. `graph` holds what is asked for; `answer` is it in the student's wire form.
+
+    A graph that is not `trusted` is no measure of an answer where a reward model can judge instead.
+    """
 
     example_id: str
     corpus: str
@@ -38,6 +41,7 @@ class Example:
     graph: Graph
     task: Task = "both"
     passage_id: str = ""
+    trusted: bool = True
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ def _example(row: Mapping[str, Any], settings: Settings) -> Example:
         graph,
         row.get("task") or "both",
         row.get("passage_id") or "",
+        row.get("trusted") is not False,
     )
 
 

@@ -45,7 +45,8 @@ def _train(path: Path, reporter: Reporter) -> None:
     if result is None:
         output.open()
         result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **reinforce(config, output, reporter)}
-        result["settings"] = config.settings.model_dump(mode="json", include={"student", "grpo", "seed"})
+        sections = {"student", "grpo", "reward_model", "seed"}
+        result["settings"] = config.settings.model_dump(mode="json", include=sections)
         publish(output.finished, config, result)
         output.finish(result)
     else:
@@ -158,6 +159,7 @@ def make_trainer(
     from text2graph_dagster.training.defaults import grpo_rate, rename_share
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
+    from text2graph_dagster.training.judging import load_judge
     from text2graph_dagster.training.renaming import Renamer
     from text2graph_dagster.training.rewarding import Rewarder
     from text2graph_dagster.training.rollouts import Rollouts
@@ -171,13 +173,14 @@ def make_trainer(
         course = list(Renamer(examples).rename_some(course, 1.0, settings))
     prompts = render_prompts([example.prompt for example in course], tokenizer)
     rows = ({"prompt": prompt, "index": i} for i, prompt in enumerate(prompts))
+    judge = load_judge(config.reward_model, settings) if config.reward_model else None
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, grpo_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
 
     def factor(step: int) -> float:
         return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
 
-    rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking)
+    rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking, judge)
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
 
     trainer = Trainer(

@@ -10,18 +10,27 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import COMPONENTS, Request, score
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.examples import Example
+from text2graph_dagster.training.judging import JUDGED, Judge
 from text2graph_dagster.training.rollouts import Scored
 
 
 class Rewarder:
-    """Scores completions by `rewards.score`; credit for what is partly right in the first part of the run only."""
+    """Scores completions by `rewards.score`; credit for what is partly right in the first part of the run only.
+
+    Where there is a reward model, it judges the answers to examples whose graph is not trusted.
+    """
 
     __name__ = "graph"  # what TRL calls the reward in its logs
 
     def __init__(
-        self, examples: Sequence[Example], ontologies: Mapping[str, Ontology], settings: GrpoSettings, thinking: bool
+        self,
+        examples: Sequence[Example],
+        ontologies: Mapping[str, Ontology],
+        settings: GrpoSettings,
+        thinking: bool,
+        judge: Judge | None = None,
     ) -> None:
-        self.examples, self.ontologies, self.thinking = examples, ontologies, thinking
+        self.examples, self.ontologies, self.thinking, self.judge = examples, ontologies, thinking, judge
         self.weights, self.untidy = settings.weights.model_dump(), settings.credit.untidy
         self.credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
         self.credit_steps = settings.credit.until * settings.max_steps
@@ -39,19 +48,31 @@ class Rewarder:
     ) -> list[float]:
         """Return the total reward of every completion; `index` is the number of its example."""
         sums: dict[str, float] = defaultdict(float)
-        self.scored = []
-        for number, completion in zip(index, completions, strict=True):
-            scores = self.score(number, completion, trainer_state.global_step)
+        counts: dict[str, int] = defaultdict(int)
+        self.scored, judged = [], self._judged(index, completions)
+        for place, (number, completion) in enumerate(zip(index, completions, strict=True)):
+            scores = judged.get(place) or self.score(number, completion, trainer_state.global_step)
             self.scored.append(Scored(self.examples[number], completion, scores))
             for name, value in scores.items():
                 sums[name] += value
+                counts[name] += 1
         for name in COMPONENTS:
             if self.weights[name] and (self.thinking or name != "format"):
-                log_metric(f"t2g/reward_{name}", sums[name] / len(self.scored))
+                log_metric(f"t2g/reward_{name}", sums[name] / max(1, counts[name]))
+        if judged:
+            log_metric(f"t2g/reward_{JUDGED}", sums[JUDGED] / len(judged))
         log_metric("t2g/triple_ratio", sums["predicted_relations"] / max(1.0, sums["gold_relations"]))
         predicted, held = (sums[f"{side}_entities"] + sums[f"{side}_relations"] for side in ("predicted", "gold"))
         log_metric("t2g/item_ratio", predicted / max(1.0, held))
         return [one.scores["total"] for one in self.scored]
+
+    def _judged(self, index: Sequence[int], completions: Sequence[str]) -> dict[int, dict[str, float]]:
+        """Return the rewards that the reward model gives, by the completion's place in the batch."""
+        if self.judge is None:
+            return {}
+        pairs = ((self.examples[number], completion) for number, completion in zip(index, completions, strict=True))
+        doubted = {place: pair for place, pair in enumerate(pairs) if not pair[0].trusted}
+        return self.judge.rewards(doubted, self.ontologies) if doubted else {}
 
     def score(self, number: int, completion: str, step: int) -> dict[str, float]:
         """Return the parts of the reward, and its total, of one completion for the example `number`."""

@@ -14,7 +14,7 @@ from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.files import cut_after
 
-PARTS = (*COMPONENTS, "total")
+PARTS = (*COMPONENTS, "judged", "total")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Rollouts:
             row = {
                 **{"step": step, "place": place, "corpus": one.example.corpus, "passage_id": one.example.passage_id},
                 **{"example_id": one.example.example_id, "text": one.example.text, "completion": one.completion},
-                **{part: one.scores[part] for part in PARTS},
+                **{part: one.scores.get(part) for part in PARTS},
                 "advantage": advantage,
             }
             lines.append(json.dumps(row) + "\n")

@@ -78,8 +78,8 @@ def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
     return model, tokenizer
 
 
-def with_lora(model: Any, lora: LoraSettings, seed: int) -> Any:
-    """Return the model with new low-rank adapters on all its linear layers; only these are trained."""
+def with_lora(model: Any, lora: LoraSettings, seed: int, task: str = "CAUSAL_LM") -> Any:
+    """Return the model with new low-rank adapters on all its linear layers; only these, and a new head, are trained."""
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
@@ -88,7 +88,7 @@ def with_lora(model: Any, lora: LoraSettings, seed: int) -> Any:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules="all-linear",
-        task_type="CAUSAL_LM",
+        task_type=task,
     )
     return get_peft_model(model, config)
 

@@ -14,8 +14,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests.text2graph_dagster.training import tiny
+from text2graph_dagster.training.callbacks import ReportCallback
 from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.grpo import choose_prompts, main, make_arguments
+from text2graph_dagster.training.rewarding import Rewarder
 from text2graph_dagster.training.selection import Best
 
 
@@ -45,12 +47,25 @@ def test_three_steps_report_every_figure_and_never_hand_on_a_worse_model(fine_tu
         assert run["improved_on_dev"] is False
 
 
+@pytest.fixture
+def brevity_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reward what a student of 20 steps can do: its answers are all wrong, and equal rewards would teach nothing."""
+
+    parts = Rewarder.score
+
+    def score(self: Rewarder, number: int, completion: str, step: int) -> dict[str, float]:
+        return parts(self, number, completion, step) | {"total": -float(len(completion))}
+
+    monkeypatch.setattr(Rewarder, "score", score)
+
+
+@pytest.mark.usefixtures("brevity_pays")
 def test_kl_to_the_fine_tuned_model_is_measured_when_it_counts(fine_tuned: Path, tmp_path: Path) -> None:
     changes = {"grpo": {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0}}
     config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
     assert main(["--config", str(config)]) == 0
     kl = [p["kl"] for p in points(tmp_path / "grpo") if "kl" in p]
-    assert kl[0] == pytest.approx(0.0, abs=1e-4) and len(kl) == 2
+    assert len(kl) == 2 and kl[0] == pytest.approx(0.0, abs=1e-4) and kl[1] > 1e-4
     assert json.loads((tmp_path / "grpo" / "run.json").read_text())["kept_step"] == 2
 
 
@@ -62,6 +77,32 @@ def test_a_fatal_alarm_ends_the_run_and_the_best_model_so_far_is_kept(fine_tuned
     run = json.loads((tmp_path / "grpo" / "run.json").read_text())
     assert run["stopped_by"] == "no_variance" and run["steps"] == run["alarms"][0]["step"] == 1
     assert run["kept_step"] in (0, 1)
+
+
+@pytest.mark.usefixtures("brevity_pays")
+def test_kl_with_adapters_is_that_to_the_fine_tuned_model_also_after_a_kill(
+    fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second step's KL is above 0 only if the adapters come back from the checkpoint, and not the reference's."""
+    changes = {"grpo": {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0}}
+    changes["student"] = {"lora": {"rank": 4, "alpha": 8}}
+    config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == 2:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(ReportCallback, "on_step_end", kill)
+        main(["--config", str(config)])
+    assert main(["--config", str(config)]) == 0
+    kl = [p["kl"] for p in points(tmp_path / "grpo") if "kl" in p]
+    assert len(kl) == 2 and kl[0] == pytest.approx(0.0, abs=1e-4) and kl[1] > 1e-4
+    kept, base = (load_file(folder / "model.safetensors") for folder in (tmp_path / "grpo", fine_tuned))
+    assert kept.keys() == base.keys() and not all(torch.equal(kept[name], value) for name, value in base.items())
 
 
 def test_no_steps_hand_the_fine_tuned_model_on(fine_tuned: Path, tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+"""What a reward model tells apart, and what it adds to GRPO: `python -m benchmarks.preferences HOME OUT [--json]`.
+
+HOME is a home folder in which the lineage has run with dev gold; it is only read. A share of the graphs that GRPO was
+rewarded by counts as trusted (`--share`, 10 %), the others as unknown. A reward model is taught by the trusted ones and
+measured on pairs of the dev gold (first table: n, accuracy, Wilson interval, by kind of mistake). Then GRPO goes on
+from the same SFT model for the same steps: on the trusted passages alone, on all with the reward model where nothing is
+trusted, and on all with every graph (second table: strict relation F1 on dev gold after the last step, no step chosen;
+the differences with paired bootstrap intervals over passages). One training seed per line: the intervals are those of
+the passages, not of the training.
+
+Every part is kept in OUT, so the same command goes on where it was stopped. `--quick`: few steps, to see that it runs.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from benchmarks.table import show
+from text2graph_dagster.decoding import legalise
+from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
+from text2graph_dagster.graph import Graph
+from text2graph_dagster.identity import digest
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.rewards import gold_items, read, turned_relations
+from text2graph_dagster.settings import merge
+from text2graph_dagster.training.config import TrainingConfig
+
+SAMPLES = 10_000
+DECIDING = ("seed", "student", "sft", "grpo", "evaluation")  # the sections that the programs read
+SFT, ALONE, JUDGED, EVERY = "SFT", "GRPO, trusted graphs alone", "GRPO, reward model elsewhere", "GRPO, every graph"
+Counts = npt.NDArray[np.float64]  # (passages, right · predicted · gold relations)
+
+
+def main() -> None:
+    """Run from the command line."""
+    arguments = _arguments()
+    folder = arguments.out
+    folder.mkdir(parents=True, exist_ok=True)
+    config = _config(arguments.home, arguments)
+    _share_out(Path(config["train"]), folder, arguments.share, arguments.seed)
+    some, every = str(folder / "trusted.parquet"), str(folder / "every.parquet")
+    judge = _run("reward_model", "reward_model", {**config, "train": every}, folder)
+    dev = json.loads((judge / "run.json").read_text(encoding="utf-8"))["dev"]
+    show(_pairs(dev), as_json=arguments.json)
+    blind = {**config, "dev": None}
+    models = {SFT: Path(config["base"])}
+    models[ALONE] = _run("grpo", "alone", {**blind, "train": some}, folder)
+    models[JUDGED] = _run("grpo", "judged", {**blind, "train": every, "reward_model": str(judge)}, folder)
+    if not arguments.no_ceiling:
+        models[EVERY] = _run("grpo", "every", {**blind, "train": every}, folder)
+    counts = {name: _counted(model, config, folder) for name, model in models.items()}
+    show(_lines(counts, models), as_json=arguments.json)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", type=Path, help="a home folder in which the lineage has run")
+    parser.add_argument("out", type=Path, help="where everything is kept")
+    parser.add_argument("--share", type=float, default=0.1, help="share of the graphs that are trusted")
+    parser.add_argument("--steps", type=int, default=25, help="GRPO's")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--no-ceiling", action="store_true", help="leave GRPO on every graph out")
+    parser.add_argument("--quick", action="store_true", help="few steps, to see that it runs")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    return parser.parse_args()
+
+
+def _config(home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the configuration of the home's last GRPO run, with this benchmark's changes."""
+    found = sorted(home.glob("checkpoints/grpo-*.inputs/run.json"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        sys.exit(f"{home} holds no inputs of GRPO: run the lineage there first.")
+    config: dict[str, Any] = json.loads(found[-1].read_text(encoding="utf-8"))
+    steps = 2 if arguments.quick else arguments.steps
+    changes: dict[str, Any] = {"seed": arguments.seed, "grpo": {"max_steps": steps}}
+    if arguments.quick:
+        changes["reward_model"] = {"max_steps": 5, "draws": 20, "measured": 20}
+        changes["student"] = {"dev_examples": 40}
+    kept = {name: config["settings"][name] for name in DECIDING}
+    kept["dataset"] = {"thinking": config["settings"]["dataset"]["thinking"]}
+    return {**config, "settings": merge(kept, changes)}
+
+
+def _share_out(examples: Path, folder: Path, share: float, seed: int) -> None:
+    """Write the trusted examples, and all of them with a column that tells which those are."""
+    frame = pl.read_parquet(examples).sort("example_id")
+    order = random.Random(seed).sample(range(frame.height), frame.height)
+    trusted = set(order[: round(frame.height * share)])
+    marked = frame.with_columns(trusted=pl.Series([i in trusted for i in range(frame.height)]))
+    marked.write_parquet(folder / "every.parquet")
+    marked.filter("trusted").write_parquet(folder / "trusted.parquet")
+
+
+def _run(program: str, name: str, config: Mapping[str, Any], folder: Path) -> Path:
+    """Run a training program to its end, unless it has; return the model's folder."""
+    path, output = folder / f"{name}.json", folder / name
+    path.write_text(json.dumps({**config, "output": str(output)}), encoding="utf-8")
+    TrainingConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    command = [sys.executable, "-m", f"text2graph_dagster.training.{program}", "--config", str(path)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    return output
+
+
+def _pairs(dev: Mapping[str, float]) -> list[dict[str, Any]]:
+    kinds = [name.removesuffix("_pairs") for name in dev if name.endswith("_pairs")]
+    return [
+        {"pairs": kind, "n": int(dev[f"{kind}_pairs"])}
+        | {name: round(dev[f"{kind}_{name}"], 3) for name in ("accuracy", "low", "high")}
+        for kind in kinds
+        if dev[f"{kind}_pairs"]
+    ]
+
+
+def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
+    """Return the counts of a model's legal answers to the dev passages, kept once they are known."""
+    known = folder / f"counts-{digest(str(model.resolve()), (model / 'run.json').read_text(encoding='utf-8'))}.npy"
+    if known.is_file():
+        kept: Counts = np.load(known, allow_pickle=False)
+        return kept
+    from text2graph_dagster.training.answering import answer_prompts
+    from text2graph_dagster.training.devset import read_dev
+    from text2graph_dagster.training.examples import render_prompts
+    from text2graph_dagster.training.students import load_student
+
+    whole = TrainingConfig.model_validate(config)
+    student, tokenizer = load_student(model)
+    examples, ontologies = read_dev(whole), whole.load_ontologies()
+    prompts = render_prompts([example.prompt for example in examples], tokenizer)
+    size = whole.settings.evaluation
+    answers = answer_prompts(
+        student, tokenizer, prompts, max_new_tokens=size.max_new_tokens, batch_size=size.batch_size
+    )
+    rows = []
+    for example, answer in zip(examples, answers, strict=True):
+        ontology, parsed = ontologies[example.corpus], read(answer.text)
+        types = example.entity_types, example.relation_types
+        graph = legalise(parsed, example.text, *types, ontology).graph if parsed else Graph()
+        said, gold = _relations(graph, ontology), _relations(example.graph, ontology)
+        rows.append((len(said & gold), len(said), len(gold)))
+    counts = np.array(rows, dtype=np.float64)
+    np.save(known, counts)
+    return counts
+
+
+def _relations(graph: Graph, ontology: Ontology) -> set[Any]:
+    """Return the strict triples: names and types of both ends."""
+    items = gold_items(graph, turned_relations(ontology)).relations.items()
+    return {(triple, ends) for triple, both in items for ends in both}
+
+
+def _f1(sums: Counts) -> Counts:
+    return 2 * sums[..., 0] / np.maximum(1, sums[..., 1] + sums[..., 2])
+
+
+def _lines(counts: Mapping[str, Counts], models: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """Return a line per model: F1, precision, recall, and how far it is from SFT and from GRPO on few graphs."""
+    joined = np.concatenate(list(counts.values()), axis=1)
+    resampled = resampled_sums(joined, SAMPLES, seed=0).reshape(SAMPLES, len(counts), 3)
+    draws = {name: _f1(resampled[:, i]) for i, name in enumerate(counts)}
+    lines = []
+    for name, rows in counts.items():
+        right, said, gold = rows.sum(axis=0)
+        run = json.loads((models[name] / "run.json").read_text(encoding="utf-8"))
+        figures = {"passages": len(rows), "F1": f"{_f1(rows.sum(axis=0)):.3f}"}
+        figures |= {"precision": f"{right / max(1, said):.3f}", "recall": f"{right / max(1, gold):.3f}"}
+        gains = {f"over {base}": _gain(name, base, counts, draws) for base in (SFT, ALONE)}
+        lines.append({"model": name, **figures, **gains, "cpu s": run["cpu_seconds"]})
+    return lines
+
+
+def _gain(name: str, base: str, counts: Mapping[str, Counts], draws: Mapping[str, Counts]) -> str:
+    if name == base:
+        return ""
+    gain = float(_f1(counts[name].sum(axis=0)) - _f1(counts[base].sum(axis=0)))
+    low, high = interval(draws[name] - draws[base]) or (0.0, 0.0)
+    return f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+if __name__ == "__main__":
+    main()
