@@ -5,7 +5,6 @@ al. 2024; token-level loss and asymmetric clipping from DAPO, Yu et al. 2025). W
 the dev passages, which is the fine-tuned one if none beats it. Resumes like sft.
 """
 
-import random
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -112,32 +111,6 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     }
 
 
-def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
-    """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
-
-    `short` are the numbers of the examples that are short enough.
-
-    Raises:
-        UserError: there are no prompts.
-    """
-    rng = random.Random(seed)
-    stated: list[int] = []
-    empty: list[int] = []
-    for i in short:
-        (stated if examples[i].graph.relations else empty).append(i)
-    rng.shuffle(stated)
-    rng.shuffle(empty)
-    share = settings.max_empty_share
-    pool = stated + empty[: round(len(stated) * share / (1 - share))] if share < 1 else stated + empty
-    if not pool:
-        raise UserError("there is no example to reinforce on: every one is too long or states no relation.")
-    needed = settings.max_steps * settings.prompts_per_step
-    order: list[int] = []
-    while len(order) < needed:
-        order += rng.sample(pool, len(pool))
-    return order[:needed]
-
-
 def make_trainer(
     config: TrainingConfig,
     model: Any,
@@ -146,7 +119,7 @@ def make_trainer(
     ontologies: Mapping[str, Ontology],
     output: OutputDirectory,
     reporter: Reporter,
-    alarms: Watch,
+    alarms: Watch | None = None,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
     import torch
@@ -154,7 +127,7 @@ def make_trainer(
 
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
-    from text2graph_dagster.training.curriculum import rate_factor
+    from text2graph_dagster.training.curriculum import choose_prompts, rate_factor
     from text2graph_dagster.training.defaults import grpo_rate, rename_share
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
@@ -177,25 +150,15 @@ def make_trainer(
     def factor(step: int) -> float:
         return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
 
-    rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking)
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
-
-    class Recorder(Trainer):
-        def _generate_and_score_completions(self, inputs: Any) -> Any:
-            """Keep what was written and earned; where several processes share a step, the first one's part of it."""
-            batch = super()._generate_and_score_completions(inputs)
-            if self.accelerator.is_main_process:
-                rollouts.keep(self.state.global_step + 1, rewarder.scored, batch["advantages"].flatten().tolist())
-            return batch
-
-    trainer = Recorder(
+    trainer = Trainer(
         model=model,
-        reward_funcs=[rewarder],
+        reward_funcs=[Rewarder(course, ontologies, grpo, settings.dataset.thinking, rollouts)],
         args=make_arguments(grpo, settings.seed, output),
         train_dataset=from_rows(rows, output.arrow / "prompts.arrow", _ROW),
         processing_class=tokenizer,
         optimizers=(optimizer, LambdaLR(optimizer, factor)),
-        callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
+        callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms or Watch(grpo.alarms), reporter)],
         rollout_func=make_rollout(tokenizer, grpo, settings.seed) if supports(model) and not grpo.use_vllm else None,
     )
     return quiet(trainer)

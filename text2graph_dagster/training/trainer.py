@@ -11,6 +11,7 @@ from torch import Tensor
 from trl import GRPOTrainer
 
 from text2graph_dagster.training import shared_prompt
+from text2graph_dagster.training.rewarding import Rewarder
 
 Batch = dict[str, Any]
 _GROUPED = 3  # dimensions of completions in groups: (prompts, generations, tokens)
@@ -27,6 +28,10 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         """Return the batch with the completions of a prompt in one row: TRL shuffles rows, then parts the batch."""
         training = self.model.training
         batch: Batch = super()._generate_and_score_completions(inputs)
+        if training and self.accelerator.is_main_process:  # where several share a step, the first one's part of it
+            for reward in self.reward_funcs:
+                if isinstance(reward, Rewarder):
+                    reward.keep(self.state.global_step + 1, batch["advantages"].tolist())
         groups, odd = divmod(len(batch["completion_ids"]), self.num_generations)
         if not training or odd:
             return batch

@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests.text2graph_dagster.training import tiny
+from text2graph_dagster.training.curriculum import choose_prompts
 from text2graph_dagster.training.files import OutputDirectory
-from text2graph_dagster.training.grpo import choose_prompts, main, make_arguments
+from text2graph_dagster.training.grpo import main, make_arguments
 from text2graph_dagster.training.selection import Best
 
 
