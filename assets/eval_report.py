@@ -15,8 +15,10 @@ from assets.grpo_checkpoint import GRPO_CHECKPOINT_GATES, grpo_checkpoint
 from assets.plain import OWNERS, plain_errors, svg_picture, table_metadata
 from assets.predictions import SPLIT, model_predictions, teacher_predictions
 from assets.regression import PRIMARY, REGRESSION_GATES
+from assets.systems import other_systems
 from resources.home import Home
 from resources.launcher import Launcher
+from resources.models import TeacherResource
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.errors import UserError
@@ -49,8 +51,9 @@ def eval_report(
     warehouse: Warehouse,
     settings: SettingsResource,
     launcher: Launcher,
+    teacher: TeacherResource,
 ) -> dg.MaterializeResult[None]:
-    """Teacher, untrained base, SFT and GRPO on the same gold, with paired 95 % intervals, as a page."""
+    """Teacher, untrained base, SFT, GRPO and other systems on the same gold, with paired 95 % intervals, as a page."""
     with plain_errors():
         bench = Bench(context, home, warehouse, launcher, settings.load())
         if objections := failed_gates(warehouse, bench.settings, "grpo_checkpoint", GRPO_CHECKPOINT_GATES, None):
@@ -60,7 +63,7 @@ def eval_report(
             raise UserError(
                 "no corpus has gold passages of the split test: add a gold.jsonl to be told how good it is."
             )
-        runs = ask_systems(bench, gold)
+        runs = ask_systems(bench, teacher, gold)
         run = _identity(bench, runs)
         page = home.reports / f"{run[:12]}.html"
         if not (page.is_file() and warehouse.value("SELECT count(*) FROM report_runs WHERE run = ?", [run])):
@@ -80,9 +83,9 @@ def eval_report(
         )
 
 
-def ask_systems(bench: Bench, gold: pl.DataFrame) -> dict[str, str]:
+def ask_systems(bench: Bench, teacher: TeacherResource, gold: pl.DataFrame) -> dict[str, str]:
     """Return, per system in the order of the report, the run of predictions that holds its answers."""
-    runs = {"teacher": teacher_predictions(bench)}
+    runs = {"teacher": teacher_predictions(bench), **other_systems(bench, teacher, gold)}
     base = bench.settings.student.base_model
     if base != NANO:
         runs["base"] = model_predictions(bench, "base", base_identity(base), base, gold)

@@ -42,7 +42,8 @@ def grpo_checkpoint(
         if objections := failed_gates(warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
             raise UserError(f"the SFT checkpoint is not improved upon: {'; '.join(objections)}.")
         parent = current(warehouse, "sft")
-        checkpoint = train(bench, "grpo", "text2graph_dagster.training.grpo", {"student", "grpo", "evaluation"}, parent)
+        sections = {"student", "grpo", "decoding", "evaluation"}
+        checkpoint = train(bench, "grpo", "text2graph_dagster.training.grpo", sections, parent)
         kept = store_rollouts(warehouse, checkpoint)
         charts = ["reward", "dev_relation_f1", "reward_relation_f1", "reward_entity_f1", "entropy", "kl"]
         return dg.MaterializeResult(

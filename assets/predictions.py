@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -13,9 +14,29 @@ from text2graph_dagster.decoding import legalise
 from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse, serialise, to_rows
 from text2graph_dagster.identity import digest, digest_json
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.settings import Settings
+from text2graph_dagster.teachers.labels import label_reader
+from text2graph_dagster.training.defaults import wire_of
 
 SPLIT = "test"
 PREDICT = "text2graph_dagster.evaluation.predict"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a model's answers are taken: the longest one in tokens, how like a type a label must be (or exact), and the
+    grammar that they are held to (or none), as the prediction program is told it."""
+
+    max_new_tokens: int
+    label_similarity: float | None = None
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_student(cls, settings: Settings) -> "Reading":
+        """Return how the student's own answers are taken."""
+        grammar = settings.decoding.model_dump(mode="json")
+        told = {"decoding": grammar, "wire": wire_of(settings.student), "thinking": settings.dataset.thinking}
+        return cls(settings.evaluation.max_new_tokens, decoding=told)
 
 
 def teacher_predictions(bench: Bench) -> str:
@@ -30,36 +51,42 @@ def teacher_predictions(bench: Bench) -> str:
     for row in bench.warehouse.read(sql, [SPLIT]).iter_rows(named=True):
         output = serialise(from_rows(row["entities"], row["relations"]))
         rows.append({**row, "run": run, "system": "teacher", "split": SPLIT, "raw_output": output, "stopped": True})
-    _store(bench, run, "teacher", rows)
+    store(bench, run, "teacher", rows)
     return run
 
 
-def model_predictions(bench: Bench, system: str, identity: str, model: str, gold: pl.DataFrame) -> str:
+def model_predictions(
+    bench: Bench, system: str, identity: str, model: str, gold: pl.DataFrame, reading: Reading | None = None
+) -> str:
     """Store a model's answers to the gold passages as predictions of `system`; return their run.
 
     Args:
         identity: what the model is, e.g. its checkpoint's id: equal identities are asked once.
         model: its directory or hub name.
+        reading: how long an answer may be and how its labels are read; none: as the student's.
     """
     ontologies = bench.ontologies()
+    reading = reading or Reading.of_student(bench.settings)
     run = digest_json(
         {
             "model": identity,
             "asked": [message["content"] for messages in gold["messages"] for message in messages],
             "gold": bench.gold_version(SPLIT),
             "ontologies": {name: ontology.digest for name, ontology in ontologies.items()},
-            "max_new_tokens": bench.settings.evaluation.max_new_tokens,
+            "max_new_tokens": reading.max_new_tokens,
+            "decoding": reading.decoding,
+            **({"label_similarity": reading.label_similarity} if reading.label_similarity else {}),
         }
     )
     present = bench.warehouse.value("SELECT count(*) FROM predictions WHERE run = ? AND system = ?", [run, system])
     if present == gold.height:
         bench.context.log.info(f"{system}: its answers are known")
         return run
-    answers = _ask(bench, run, model, gold)
+    answers = _ask(bench, run, model, gold, reading)
     rows = []
     for row in gold.iter_rows(named=True):
         answer = answers.get(row["example_id"], {"raw_output": None, "stopped": None})
-        graph = legal_graph(answer["raw_output"], row, ontologies[row["corpus"]])
+        graph = legal_graph(answer["raw_output"], row, ontologies[row["corpus"]], reading.label_similarity)
         entities, relations = to_rows(graph)
         rows.append(
             {
@@ -68,35 +95,42 @@ def model_predictions(bench: Bench, system: str, identity: str, model: str, gold
                 **{column: answer[column] for column in ("raw_output", "stopped")},
             }
         )
-    _store(bench, run, system, rows)
+    store(bench, run, system, rows)
     return run
 
 
-def legal_graph(raw_output: str | None, row: Mapping[str, Any], ontology: Ontology) -> Graph:
-    """Return the legal part of an answer, an empty graph when it cannot be read."""
+def legal_graph(
+    raw_output: str | None, row: Mapping[str, Any], ontology: Ontology, label_similarity: float | None = None
+) -> Graph:
+    """Return the legal part of an answer, its labels read as the ontology's if so wanted; empty if it is unreadable."""
     try:
         parsed = parse(raw_output or "")
     except GraphParseError:
         return Graph()
+    if label_similarity is not None:
+        parsed = label_reader(ontology, label_similarity).read(parsed).parsed
     return legalise(parsed, row["text"], row["entity_types"], row["relation_types"], ontology).graph
 
 
-def _ask(bench: Bench, run: str, model: str, gold: pl.DataFrame) -> dict[str, dict[str, Any]]:
+def _ask(bench: Bench, run: str, model: str, gold: pl.DataFrame, reading: Reading) -> dict[str, dict[str, Any]]:
     """Run the prediction program and return its answers by example id."""
     folder = bench.home.root_path / "predictions"
     folder.mkdir(parents=True, exist_ok=True)
     prompts, output, config = (folder / f"{run}.{name}" for name in ("prompts.parquet", "answers.parquet", "json"))
-    gold.select(pl.col("example_id").alias("id"), "messages").write_parquet(prompts)
+    columns = ("messages", "text", "entity_types", "relation_types")
+    gold.select(pl.col("example_id").alias("id"), *columns).write_parquet(prompts)
     settings = bench.settings.evaluation
     program = {
         **{"model": model, "prompts": str(prompts), "output": str(output)},
-        **{"batch_size": settings.batch_size, "max_new_tokens": settings.max_new_tokens},
+        **{"batch_size": settings.batch_size, "max_new_tokens": reading.max_new_tokens},
+        **reading.decoding,
     }
     config.write_text(json.dumps(program, indent=2), encoding="utf-8")
     bench.launcher.run(bench.context, PREDICT, config)
     return {row["id"]: row for row in pl.read_parquet(output).iter_rows(named=True)}
 
 
-def _store(bench: Bench, run: str, system: str, rows: list[dict[str, Any]]) -> None:
+def store(bench: Bench, run: str, system: str, rows: list[dict[str, Any]]) -> None:
+    """Put a system's predictions in place of those that the run had."""
     frame = pl.DataFrame(rows, schema=CONTRACTS["predictions"].dtypes)
     bench.warehouse.commit(Replace("predictions", frame, {"run": run, "system": system}))

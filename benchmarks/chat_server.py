@@ -1,15 +1,16 @@
-"""A chat endpoint without a model, for tests and benchmarks: `python -m benchmarks.chat_server PORT [SHARE]`.
+"""A chat endpoint without a model, for tests and benchmarks: `python -m benchmarks.chat_server [--port PORT] …`.
 
-It answers at once with the graph of "Person1 works for Company1.", taken from the prompt, and with a SHARE of faults:
+It answers at once with the graph of "Person1 works for Company1.", taken from the prompt, and with a share of faults:
 those of the network, and those of a model. Which call meets which fault is drawn from the prompt and the number of
 times that it was asked, so it is the same each time.
 """
 
+import argparse
 import asyncio
 import json
+import os
 import random
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,13 @@ class Heard:
     faults: Counter[str] = field(default_factory=Counter)
     under_way: int = 0
     most_under_way: int = 0
+    notes: int = -1  # a file to which each question and each answer is appended: it outlives a server that is killed
+
+    def note(self, what: str, prompt: str) -> None:
+        """Write down that a prompt was "asked" or "answered", by the person that its passage names."""
+        match = PASSAGE.search(prompt) if self.notes >= 0 else None
+        if match:
+            os.write(self.notes, f"{what} {match[1]}\n".encode())
 
 
 def graph(prompt: str) -> dict[str, Any]:
@@ -107,6 +115,10 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, mark, rest = self._buffer.partition(b"\r\n\r\n")
+        if mark and head.startswith(b"GET "):  # whether it is well
+            self._buffer = b""
+            self._transport.write(_http(200, b""))
+            return
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         if mark and length and len(rest) >= int(length[1]):
             self._buffer = b""  # the client sends one request at a time
@@ -122,6 +134,7 @@ class _Connection(asyncio.Protocol):
         heard, fault = self._heard, ""
         heard.under_way -= 1
         heard.asked[prompt] += 1
+        heard.note("asked", prompt)
         chance = random.Random(f"{prompt}{heard.asked[prompt]}") if self._share else None
         if chance and chance.random() < self._share:
             fault = chance.choice((*NETWORK, *MODEL))
@@ -143,6 +156,7 @@ class _Connection(asyncio.Protocol):
             case _:
                 heard.answered[prompt] += not self._transport.is_closing()
                 self._transport.write(_http(200, _completion(fault, prompt)))
+                heard.note("answered", prompt)
 
 
 async def _serve(heard: Heard, port: int, share: float, delay: float) -> asyncio.Server:
@@ -168,11 +182,26 @@ def serving(share: float = 0.0, delay: float = 0.0, port: int = 0) -> Iterator[H
         loop.close()
 
 
-async def _main(port: int, share: float) -> None:
-    server = await _serve(Heard(), port, share, 0.0)
+async def _run(heard: Heard, port: int, share: float, delay: float) -> None:
+    server = await _serve(heard, port, share, delay)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
+def main() -> None:
+    """Run from the command line; what it does not know are options of the server that it stands in for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0: a free one; the port is printed")
+    parser.add_argument("--share", type=float, default=0.0, help="of calls that meet a fault")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds that an answer takes")
+    parser.add_argument("--notes", help="a file to which each question and each answer is appended")
+    arguments, _ = parser.parse_known_args()
+    heard = Heard()
+    if arguments.notes:
+        heard.notes = os.open(arguments.notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(heard.notes, f"server {os.getpid()}\n".encode())
+    asyncio.run(_run(heard, arguments.port, arguments.share, arguments.delay))
+
+
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))
+    main()

@@ -6,8 +6,8 @@ Three arms take the same steps from the same student, with the same prompts, bat
 - decoder: the same, with completions from `training/generation.py`;
 - ours: the trainer of `training/grpo.py` as the pipeline runs it.
 
-They take turns, once unmeasured to warm up and then `ROUNDS` times, each round with prompts of its own. The table has
-medians over the rounds, the smallest and the largest rate, and processor seconds per step by phase: writing
+They take turns, once to warm up, which does not count, and then `ROUNDS` times, each round with prompts of its own. The
+table has medians over the rounds, the smallest and the largest rate, and processor seconds per step by phase: writing
 completions, rewards, the forward pass that gives log-probabilities, the backward pass, the optimizer's step, and what
 is left. `alike` is the share of prompts whose completions all have one reward, which move nothing (only the last arm
 counts them). Rates are per second of the wall clock and, since other work disturbs those, per processor second.
@@ -38,7 +38,7 @@ from text2graph_dagster.training.program import prepare_environment
 
 ARMS = ("plain", "decoder", "ours")
 PHASES = ("generate", "rewards", "log_probs", "backward", "optimizer")
-ROUNDS, STEPS = 3, 3
+ROUNDS, STEPS = 3, 2
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def make(arm: str, config: Any) -> Any:
     from trl import GRPOTrainer
 
     from text2graph_dagster.training import students
+    from text2graph_dagster.training.alarms import Watch
     from text2graph_dagster.training.examples import read_examples
     from text2graph_dagster.training.files import OutputDirectory
     from text2graph_dagster.training.grpo import make_trainer
@@ -104,7 +105,8 @@ def make(arm: str, config: Any) -> Any:
     output = OutputDirectory(config.output, "benchmark")
     output.open()
     examples = read_examples(config.train, config.settings)
-    ours = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None))
+    alarms = Watch(config.settings.grpo.alarms)
+    ours = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None), alarms)
     if arm == "ours":
         return ours
     trainer = GRPOTrainer(
@@ -173,6 +175,7 @@ def measure(home: Path, *, quick: bool) -> list[dict[str, Any]]:
             for arm in ARMS:
                 config = read_run(home, steps if round_ else 1, round_, Path(folder) / f"{arm}-{round_}")
                 turn = take(arm, config)
+                print(f"round {round_}, {arm}: {turn.samples / turn.cpu:.1f} samples per processor second", flush=True)
                 if round_:
                     turns[arm].append(turn)
     return rows(turns, steps)

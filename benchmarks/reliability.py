@@ -1,4 +1,4 @@
-"""Is a relation that is said to be right with a probability of 0.8 right in eight of ten cases?"""
+"""How far a score tells right from wrong: is what is said to be right with 0.8 right in eight of ten cases?"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,6 +30,18 @@ def rows(name: str, passages: Sequence[Sure], samples: int) -> list[dict[str, An
     ]
     error = f"{float(_error(totals)):.3f} [{low:.3f}, {high:.3f}]"
     return [*shown, _row(name, "all", totals.reshape(-1, 3).sum(axis=0), error)]
+
+
+def auc(marked: Sequence[tuple[float, bool]]) -> float:
+    """Return the probability that of one right and one wrong the right one has the higher score; ties count half."""
+    values = np.array([score for score, _ in marked])
+    right = np.array([met for _, met in marked], dtype=bool)
+    if not right.any() or right.all():
+        return float("nan")
+    _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[inverse]
+    positive = int(right.sum())
+    return float((ranks[right].sum() - positive * (positive + 1) / 2) / (positive * (len(right) - positive)))
 
 
 def _binned(sure: Sure) -> _Floats:

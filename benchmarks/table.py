@@ -8,10 +8,15 @@ from typing import Any
 
 def flags(description: str) -> argparse.Namespace:
     """Read `--quick` (a small version, for a look) and `--json`."""
+    return switches(description).parse_args()
+
+
+def switches(description: str) -> argparse.ArgumentParser:
+    """Return the parser of both, to which a benchmark can add its own."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a small version, to see that it runs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return parser.parse_args()
+    return parser
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

@@ -1,10 +1,14 @@
-"""What asking costs by itself: `python -m benchmarks.teachers [--quick] [--json]`.
+"""What asking costs: `python -m benchmarks.teachers [--quick] [--json] [--model DIRECTORY …]`.
 
-Asks a server that answers at once (`benchmarks.chat_server`, a process of its own) 100,000 questions, 64 at a time:
-by the client alone, with ledger and journal, and with a fault in one of twenty calls. Each row is a process of its own.
-`cpu_ms` is the client's CPU time for each call; `grown_mb` is by how much the peak of its memory rose after the first
-thousand calls, the graphs themselves included; `journal_us` is the CPU time of jotting one answer down. `--quick` asks
-2,000.
+By itself: asks a server that answers at once (`benchmarks.chat_server`, a process of its own) 100,000 questions, 64 at
+a time: by the client alone, with ledger and journal, and with a fault in one of twenty calls. Each row is a process of
+its own. `cpu_ms` is the client's CPU time for each call; `grown_mb` is by how much the peak of its memory rose after
+the first thousand calls, the graphs themselves included; `journal_us` is the CPU time of jotting one answer down.
+
+With `--model`, the directory of a student that answers as chat models do (docs/teachers.md), it is asked instead, by
+the pipeline through a vLLM server and through vLLM's own offline `LLM.chat`, 5 times 300 passages each: `ratio` is the
+pipeline's passages per second over vLLM's. On few cores a server's own share counts, the more so the smaller the model:
+`--layers` makes it slower without changing its answers. `--quick`: 2,000 questions, or 5 times 100 passages.
 """
 
 import multiprocessing
@@ -20,7 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import flags, show
+from benchmarks.table import show, switches
+from benchmarks.throughput import throughput
 from resources.models import WarehouseLedger
 from resources.warehouse import Warehouse
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -30,6 +35,7 @@ from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import Answer, Request
 
 CALLS, QUICK_CALLS, AT_ONCE, SHARE = 100_000, 2_000, 64, 0.05
+PASSAGES, QUICK_PASSAGES = 300, 100
 ROWS = (("client", 0.0), ("with ledger", 0.0), ("with ledger, faults", SHARE))
 PADDING = "It has done so for years, as everybody in the town who cares to ask will be told. " * 3
 ONTOLOGY = Ontology(
@@ -65,7 +71,7 @@ class Timed:
 @contextmanager
 def null_server(share: float) -> Iterator[str]:
     """Run a server and yield its address."""
-    command = [sys.executable, "-m", "benchmarks.chat_server", "0", str(share)]
+    command = [sys.executable, "-m", "benchmarks.chat_server", "--share", str(share)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -123,19 +129,33 @@ def measure(what: str, calls: int, url: str, results: Any) -> None:
     )
 
 
-def main() -> None:
-    """Run from the command line."""
-    arguments = flags(str(__doc__))
+def by_itself(calls: int) -> list[dict[str, Any]]:
+    """Return a row for each way of asking."""
     context = multiprocessing.get_context("spawn")
     rows = []
     for what, share in ROWS:
         results = context.Queue()
         with null_server(share) as url:
-            calls = QUICK_CALLS if arguments.quick else CALLS
             child = context.Process(target=measure, args=(what, calls, url, results))
             child.start()
             rows.append(results.get())
             child.join()
+    return rows
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = switches(str(__doc__))
+    parser.add_argument("--model", type=Path, help="the directory of a student; asks it instead")
+    parser.add_argument("--corpus", type=Path, help="a corpus folder whose passages it is asked about; the gazette")
+    parser.add_argument("--layers", type=int, default=0, help="more of them, which change nothing: a slower engine")
+    parser.add_argument("--python", default=".venv-vllm/bin/python", help="the interpreter that has vLLM")
+    arguments = parser.parse_args()
+    if arguments.model:
+        passages = QUICK_PASSAGES if arguments.quick else PASSAGES
+        rows = throughput(arguments.python, arguments.model, arguments.corpus, passages, arguments.layers)
+    else:
+        rows = by_itself(QUICK_CALLS if arguments.quick else CALLS)
     show(rows, as_json=arguments.json)
 
 

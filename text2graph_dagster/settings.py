@@ -7,10 +7,10 @@ overrides both. Unknown keys are refused, so that a misspelt threshold cannot pa
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from text2graph_dagster.errors import UserError
 
@@ -344,7 +344,9 @@ class GrpoSettings(_Section):
     max_steps: int = Field(50, ge=0, description="0 skips the stage: the SFT model is handed on")
     prompts_per_step: int = Field(16, ge=1)
     generations: int = Field(8, ge=2)
-    micro_batch: int = Field(64, ge=1, description="completions per forward pass, at most")
+    micro_batch: int = Field(
+        64, ge=1, description="completions per forward pass, at most; in multiples of generations a prompt runs once"
+    )
     learning_rate: float | None = Field(None, gt=0, description="none: 1e-4 for nano, 1e-6 for others, with LoRA 2e-5")
     warmup_steps: int = Field(3, ge=0)
     temperature: float = Field(1.0, gt=0)
@@ -377,6 +379,17 @@ class GrpoSettings(_Section):
         return self
 
 
+class DecodingSettings(_Section):
+    """The grammar that a student's answers are held to while they are written (grammar.py)."""
+
+    grammar: Literal["none", "json", "copy"] = Field(
+        "none", description="json: nothing but a graph in the student's JSON; copy: whose names stand in the passage"
+    )
+    types: Literal["any", "requested"] = Field(
+        "any", description="of items; any: the legality filter drops what was not requested"
+    )
+
+
 class EvaluationSettings(_Section):
     """eval_report."""
 
@@ -385,6 +398,42 @@ class EvaluationSettings(_Section):
     batch_size: int = Field(64, ge=1)
     max_new_tokens: int = Field(256, ge=8)
     published: dict[str, dict[str, float]] = Field(default_factory=dict, description="corpus → system → published F1")
+
+
+class MessageSettings(_Section):
+    """One message of a prompt; `{text}`, `{entity_types}` and `{relation_types}` in it are filled in."""
+
+    role: Literal["system", "user"]
+    content: str = Field(min_length=1)
+
+
+class SystemSettings(_Section):
+    """Another system in the report: a model that runs here, or one behind an endpoint, asked as a teacher is."""
+
+    model: str = Field("", description="a model directory or hub name")
+    template: Literal["auto", "compact", "extract"] = Field(
+        "auto", description="its prompt; auto: what a checkpoint of ours was taught, for other models 'extract'"
+    )
+    messages: tuple[MessageSettings, ...] = Field((), description="a prompt of its own, in the template's place")
+    label_similarity: float | None = Field(
+        None, gt=0, le=1, description="read its labels as the ontology's, as in `teacher`; none: they must be these"
+    )
+    max_new_tokens: int | None = Field(None, ge=8, description="none: evaluation.max_new_tokens")
+    endpoint: TeacherSettings | None = Field(None, description="in the place of all above; the ledger keeps its calls")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "SystemSettings":
+        if bool(self.model) == bool(self.endpoint):
+            raise ValueError("name either a model or an endpoint")
+        if self.endpoint and (self.endpoint.kind != "chat" or self.endpoint.panel or self.endpoint.samples > 1):
+            raise ValueError("an endpoint is of kind chat, has no panel, and is asked once")
+        if self.messages and not any("{text}" in message.content for message in self.messages):
+            raise ValueError("one of the messages must hold {text}, in the place of which the passage is put")
+        return self
+
+
+SystemName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$")]
+OWN_SYSTEMS = ("teacher", "base", "sft", "grpo")
 
 
 class CardSettings(_Section):
@@ -447,10 +496,19 @@ class Settings(_Section):
     student: StudentSettings = StudentSettings()
     sft: SftSettings = SftSettings()
     grpo: GrpoSettings = GrpoSettings()
+    decoding: DecodingSettings = DecodingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    systems: dict[SystemName, SystemSettings] = Field({}, description="further systems in the report, by name")
     card: CardSettings = CardSettings()
     gates: GateSettings = GateSettings()
     automation: AutomationSettings = AutomationSettings()
+
+    @field_validator("systems")
+    @classmethod
+    def _names_are_free(cls, systems: dict[str, SystemSettings]) -> dict[str, SystemSettings]:
+        if taken := sorted(set(systems) & set(OWN_SYSTEMS)):
+            raise ValueError(f"{taken[0]!r} is what one of the lineage's own systems is called: choose another name")
+        return systems
 
     @classmethod
     def load(

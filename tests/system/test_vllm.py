@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import kills
 from resources.vllm import RunningServer, serving
 from tests.assets.conftest import write_corpus
 from tests.system.conftest import ROOT, TOOLS, Site, make_site, wait_until
@@ -58,14 +59,7 @@ def server_settings(student: Path, mark: str) -> ServerSettings:
 
 def marked(mark: str) -> list[int]:
     """Return the processes of the server with that mark."""
-    wanted, found = f"{MARK}={mark}".encode(), []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if wanted in environ.read_bytes().split(b"\0"):
-                found.append(int(environ.parent.name))
-        except OSError:
-            continue
-    return found
+    return kills.marked(MARK, mark)
 
 
 @pytest.fixture(scope="module")

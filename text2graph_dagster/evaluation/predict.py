@@ -6,13 +6,15 @@ Answers are written in parts while it goes on, so that a run that was cut off as
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.grammar import forms_of
 from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.training.config import PredictionConfig, read_config
 from text2graph_dagster.training.program import Stopwatch, run, set_threads, work_offline
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _predict(path: Path, reporter: Reporter) -> None:
     config = read_config(PredictionConfig, path)
     work_offline(config.model)
-    prompts = read_prompts(config.prompts)
+    prompts = read_prompts(config.prompts, held=config.decoding.grammar != "none")
     watch = Stopwatch()
     parts = _open_parts(config)
     if not all((parts / f"{number}.parquet").is_file() for number, _ in _parts(prompts)):
@@ -44,8 +46,19 @@ def _predict(path: Path, reporter: Reporter) -> None:
     reporter.send({"type": "result", "path": str(config.output), "prompts": len(prompts), **watch.read()})
 
 
-def read_prompts(path: Path) -> list[dict[str, Any]]:
-    """Return {"id": ..., "messages": [...]} of every row; assistant turns are left out.
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt, and what is asked in it where the answer is held to a grammar."""
+
+    id: str
+    messages: list[dict[str, str]]
+    text: str = ""
+    entity_types: tuple[str, ...] = ()
+    relation_types: tuple[str, ...] = ()
+
+
+def read_prompts(path: Path, held: bool = False) -> list[Prompt]:
+    """Return every row's prompt, assistant turns left out; `held`: with what the grammar is made of.
 
     Raises:
         UserError: the file is missing or lacks a column.
@@ -53,11 +66,18 @@ def read_prompts(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"{path} does not exist: name the parquet file of prompts in the configuration.")
     frame = pl.read_parquet(path)
-    if missing := {"id", "messages"} - set(frame.columns):
-        raise UserError(f"{path} lacks the column {sorted(missing)[0]!r}: prompts have the columns id and messages.")
+    wanted = ("id", "messages", *(("text", "entity_types", "relation_types") if held else ()))
+    if missing := set(wanted) - set(frame.columns):
+        named = ", ".join(wanted)
+        raise UserError(f"{path} lacks the column {sorted(missing)[0]!r}: prompts have the columns {named}.")
     return [
-        {"id": row["id"], "messages": [dict(m) for m in row["messages"] if m["role"] != "assistant"]}
-        for row in frame.select("id", "messages").iter_rows(named=True)
+        Prompt(
+            row["id"],
+            [dict(m) for m in row["messages"] if m["role"] != "assistant"],
+            row.get("text") or "",
+            *(tuple(row.get(column) or ()) for column in ("entity_types", "relation_types")),
+        )
+        for row in frame.select(wanted).iter_rows(named=True)
     ]
 
 
@@ -74,12 +94,12 @@ def _open_parts(config: PredictionConfig) -> Path:
     return parts
 
 
-def _parts(prompts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
+def _parts(prompts: Sequence[Prompt]) -> Iterator[tuple[int, Sequence[Prompt]]]:
     for number, start in enumerate(range(0, len(prompts), _PART)):
         yield number, prompts[start : start + _PART]
 
 
-def _answer(config: PredictionConfig, prompts: Sequence[Mapping[str, Any]], parts: Path, reporter: Reporter) -> None:
+def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, reporter: Reporter) -> None:
     """Write every part that is not there yet."""
     from text2graph_dagster.training.answering import answer_prompts
     from text2graph_dagster.training.examples import render_prompts
@@ -99,12 +119,13 @@ def _answer(config: PredictionConfig, prompts: Sequence[Mapping[str, Any]], part
         answers = answer_prompts(
             model,
             tokenizer,
-            render_prompts([row["messages"] for row in part], tokenizer),
+            render_prompts([prompt.messages for prompt in part], tokenizer),
             max_new_tokens=config.max_new_tokens,
             batch_size=config.batch_size,
             progress=say,
+            forms=forms_of(part, config.decoding, config.wire, config.thinking),
         )
-        rows = ((r["id"], a.text, a.tokens, a.stopped) for r, a in zip(part, answers, strict=True))
+        rows = ((p.id, a.text, a.tokens, a.stopped) for p, a in zip(part, answers, strict=True))
         _write(rows, target)
 
 

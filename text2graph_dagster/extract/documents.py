@@ -26,6 +26,7 @@ class Question:
     document: int
     passage: int
     prompt: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,17 @@ class Course:
 
     ontology: Ontology
     recipe: Recipe
-    settings: CorpusSettings
     _open: dict[int, "_Open"] = field(default_factory=dict)
     _first: int = 0  # the document that leaves next
 
     def questions(self, documents: Iterable[Document | Refused]) -> Iterator[Question]:
         """Yield every passage of every document as a question."""
+        packing = self.recipe.corpus_settings()
         for number, document in enumerate(documents):
-            under_way = self._open[number] = _Open(document, self.ontology, self.settings)
+            under_way = self._open[number] = _Open(document, self.ontology, packing)
             for i in range(len(under_way.spans)):
                 words, language = under_way.passage(i)
-                yield Question(number, i, self._ask(words, language))
+                yield Question(number, i, self._ask(words, language), words)
 
     def _ask(self, words: str, language: str) -> str:
         types = (self.ontology.entity_names, self.ontology.relation_names)

@@ -65,7 +65,7 @@ class Extractor:
         self.ontology = self._ontology(ontology, corpus)
         self._server, self._model = server, model
         self._batch_size, self._threads = batch_size, threads
-        self._settings = self.recipe.corpus_settings(text_field)
+        self._text_field = text_field
 
     def _ontology(self, ontology: Ontology | str | Path | None, corpus: str | None) -> Ontology:
         if ontology is not None and corpus is not None:
@@ -86,7 +86,7 @@ class Extractor:
         assert self.checkpoint is not None
         from text2graph_dagster.training.local import LocalStudent  # brings in torch, seconds of it
 
-        return LocalStudent(self.checkpoint, longest, self._batch_size, self._threads)
+        return LocalStudent(self.checkpoint, self.recipe, self.ontology, self._batch_size, self._threads)
 
     def extract(self, texts: Iterable[str], progress: Progress | None = None) -> Iterator[Extraction]:
         """Yield the extraction of every text, in their order; their ids are "0", "1", …
@@ -108,10 +108,11 @@ class Extractor:
             UserError: a path does not exist, the model cannot be loaded, or the server cannot be asked.
         """
         found = [(file, name) for path in paths for file, name in documents_under(Path(path))]
-        return self._run((item for file, name in found for item in read_file(file, name, self._settings)), progress)
+        settings = self.recipe.corpus_settings(self._text_field)
+        return self._run((item for file, name in found for item in read_file(file, name, settings)), progress)
 
     def _run(self, documents: Iterable[Document | Refused], progress: Progress | None) -> Iterator[Extraction]:
-        course = Course(self.ontology, self.recipe, self._settings)
+        course = Course(self.ontology, self.recipe)
         for done, (question, reply) in enumerate(self._student.answers(course.questions(documents)), 1):
             course.answer(question, reply)
             if progress:

@@ -6,7 +6,7 @@ ontologies/<corpus>/ontology.yaml  the types of every corpus that it was taught
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from text2graph_dagster import prompts
 from text2graph_dagster.dataset.instructions import Template
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.grammar import Asked, Form, forms_of
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import CorpusSettings, EvaluationSettings, QualitySettings, Settings
+from text2graph_dagster.settings import CorpusSettings, DecodingSettings, QualitySettings, Settings, StudentWire
+from text2graph_dagster.training.defaults import wire_of
 
 RECIPE, ONTOLOGIES, ONTOLOGY = "extraction.json", "ontologies", "ontology.yaml"
-_CORPUS, _EVALUATION = CorpusSettings(), EvaluationSettings()
+_CORPUS = CorpusSettings()
 # What is not worth learning from may well be worth extracting from: every limit is off.
 _ANY_QUALITY = QualitySettings(
     min_document_tokens=0,
@@ -31,16 +33,19 @@ _ANY_QUALITY = QualitySettings(
 
 
 class Recipe(BaseModel):
-    """How a student is asked. The defaults suit a model that is none of ours and follows instructions."""
+    """How a student is asked. The defaults are for models that are none of ours and follow instructions."""
 
     model_config = ConfigDict(frozen=True)
 
     template: Template = Field("extract", description="the prompt that it was taught")
     prompt_version: str = Field("", description="version of that prompt; none: not known")
-    passage_tokens: int = Field(_CORPUS.passage_tokens, ge=1)
-    max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=1)
+    passage_tokens: int = Field(256, ge=8)
+    max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=200)
     overlap_sentences: int = Field(_CORPUS.overlap_sentences, ge=0)
-    max_new_tokens: int = Field(_EVALUATION.max_new_tokens, ge=1)
+    max_new_tokens: int = Field(512, ge=1)
+    decoding: DecodingSettings = Field(DecodingSettings(), description="the grammar that its answers are held to here")
+    wire: StudentWire = Field("public", description="the JSON that the grammar expects")
+    thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -53,12 +58,20 @@ class Recipe(BaseModel):
             max_passage_characters=corpus.max_passage_characters,
             overlap_sentences=corpus.overlap_sentences,
             max_new_tokens=settings.evaluation.max_new_tokens,
+            decoding=settings.decoding,
+            wire=wire_of(settings.student),
+            thinking=settings.dataset.thinking,
         )
 
     @property
     def outdated(self) -> bool:
         """Tell whether the prompt has other words now than when the student was taught."""
         return bool(self.prompt_version) and self.prompt_version != prompts.version(self.template)
+
+    def forms(self, texts: Iterable[str], ontology: Ontology) -> list[Form] | None:
+        """Return what the answers about passages may look like; None where they are not held to anything."""
+        asked = (Asked(text, ontology.entity_names, ontology.relation_names) for text in texts)
+        return forms_of(asked, self.decoding, self.wire, self.thinking)
 
     def corpus_settings(self, text_field: str = _CORPUS.text_field) -> CorpusSettings:
         """Return how documents are read and packed: as they were for training, but refused for no lack of quality."""

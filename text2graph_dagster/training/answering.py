@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from text2graph_dagster.grammar import Form
+from text2graph_dagster.training.constraint import GrammarConstraint, HeldToForm
 from text2graph_dagster.training.generation import Answers, decode, supports
 from text2graph_dagster.training.students import greedy
 from text2graph_dagster.training.wire import without_blanks
@@ -28,8 +30,9 @@ def answer_prompts(
     max_new_tokens: int,
     batch_size: int,
     progress: Callable[[int], None] = lambda done: None,
+    forms: Sequence[Form] | None = None,
 ) -> list[Answer]:
-    """Return the likeliest answer to every rendered prompt, in their order."""
+    """Return the likeliest answer to every rendered prompt, in their order, each held to its form if there are any."""
     ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
     by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     answers: dict[int, Answer] = {}
@@ -37,7 +40,8 @@ def answer_prompts(
     model.eval()
     for start in range(0, len(by_length), batch_size):
         batch = by_length[start : start + batch_size]
-        written = continue_prompts(model, tokenizer, [ids[i] for i in batch], max_new_tokens=max_new_tokens)
+        asked, held = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
+        written = continue_prompts(model, tokenizer, asked, max_new_tokens=max_new_tokens, forms=held)
         for i, tokens in zip(batch, written.tokens, strict=True):
             stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
             text = without_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens))
@@ -56,8 +60,16 @@ def continue_prompts(
     samples: int = 1,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
+    forms: Sequence[Form] | None = None,
 ) -> Answers:
-    """Continue prompts given as token ids: greedily at temperature 0, else `samples` draws of each."""
+    """Continue prompts given as token ids: greedily at temperature 0, else `samples` draws of each.
+
+    The answers are held to the `forms`, one per prompt.
+    """
+    constraint = None
+    if forms is not None:
+        each = [form for form in forms for _ in range(samples)]
+        constraint = GrammarConstraint(tokenizer, model.config.vocab_size, each)
     if supports(model):
         return decode(
             model,
@@ -67,13 +79,20 @@ def continue_prompts(
             samples=samples,
             temperature=temperature,
             generator=generator,
+            constraint=constraint,
         )
-    return _generate(model, tokenizer, prompts, max_new_tokens, samples, temperature)
+    return _generate(model, tokenizer, prompts, max_new_tokens, samples, temperature, constraint)
 
 
 @torch.no_grad()
 def _generate(
-    model: Any, tokenizer: Any, prompts: Sequence[list[int]], max_new_tokens: int, samples: int, temperature: float
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    max_new_tokens: int,
+    samples: int,
+    temperature: float,
+    constraint: GrammarConstraint | None,
 ) -> Answers:
     config = greedy(tokenizer)
     config.max_new_tokens, config.num_return_sequences = max_new_tokens, samples
@@ -84,7 +103,10 @@ def _generate(
     ids = torch.tensor([[tokenizer.pad_token_id] * n + p for n, p in zip(padding, prompts, strict=True)])
     mask = torch.tensor([[0] * n + [1] * len(p) for n, p in zip(padding, prompts, strict=True)])
     written = model.generate(
-        input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=config
+        input_ids=ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        generation_config=config,
+        logits_processor=[HeldToForm(constraint, longest, tokenizer.eos_token_id)] if constraint else [],
     )[:, longest:].tolist()
     tokens = [_until(row, tokenizer.eos_token_id) for row in written]
     return Answers(tokens, [[0.0] * len(row) for row in tokens])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import Settings
+from text2graph_dagster.settings import DecodingSettings, Settings, StudentWire
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -44,7 +44,7 @@ class TrainingConfig(_Config):
 
     def identity(self, program: str, inputs: Mapping[str, str]) -> str:
         """Return the digest of everything that decides the result: what a checkpoint must share to be resumed from."""
-        settings = self.settings.model_dump(mode="json", include={"student", "sft", "grpo", "seed"})
+        settings = self.settings.model_dump(mode="json", include={"student", "sft", "grpo", "decoding", "seed"})
         return digest_json({"program": program, "settings": settings, "inputs": dict(inputs)})
 
 
@@ -52,10 +52,16 @@ class PredictionConfig(_Config):
     """`python -m text2graph_dagster.evaluation.predict`."""
 
     model: Path = Field(description="a model directory")
-    prompts: Path = Field(description="parquet with the columns id and messages (the prompt: all but assistant turns)")
+    prompts: Path = Field(
+        description="parquet with the columns id and messages (the prompt: all but assistant turns); where there is a "
+        "grammar also text, entity_types and relation_types"
+    )
     output: Path = Field(description="the parquet file to be made: id, raw_output, tokens, stopped")
     batch_size: int = Field(64, ge=1)
     max_new_tokens: int = Field(256, ge=1)
+    decoding: DecodingSettings = Field(DecodingSettings(), description="the grammar that answers are held to")
+    wire: StudentWire = Field("public", description="the JSON that the grammar expects")
+    thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
     threads: int = Field(0, ge=0)
 
 

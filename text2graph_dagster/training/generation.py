@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from text2graph_dagster.training.picking import Constraint, pick, pick_allowed
+
 _DROP_BELOW = 0.85  # ended rows are dropped when a smaller share is still running: dropping copies the whole cache
 
 
@@ -110,10 +112,12 @@ class _Cache:
             for to, source in zip(own, other, strict=True):
                 to[:, :, :length] = source.repeat_interleave(samples, 0)
 
-    def keep(self, rows: Tensor) -> None:
-        """Drop every row that is not listed."""
-        self.keys = [k[rows] for k in self.keys]
-        self.values = [v[rows] for v in self.values]
+    def keep(self, rows: Tensor, used: int) -> None:
+        """Drop every row that is not listed; only the first `used` places hold anything."""
+        for tensors in (self.keys, self.values):
+            for i, old in enumerate(tensors):
+                tensors[i] = old.new_empty(len(rows), *old.shape[1:])
+                tensors[i][:, :, :used] = old[rows, :, :used]
 
 
 def _rotary(theta: float, width: int, length: int) -> tuple[Tensor, Tensor]:
@@ -153,18 +157,6 @@ def _forward(w: _Weights, ids: Tensor, positions: Tensor, cache: _Cache, start: 
     return functional.rms_norm(x[:, -1], (width,), w.norm, w.epsilon)
 
 
-def _pick(logits: Tensor, temperature: float, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Return (token, its log-probability) for each row: the likeliest, or one drawn at `temperature`."""
-    log_probabilities = functional.log_softmax(logits.float() / (temperature or 1.0), -1)
-    if temperature == 0:
-        token = logits.argmax(-1)
-    else:  # by the inverse of the distribution function: one uniform number per row, much faster than multinomial
-        cumulated = log_probabilities.exp().cumsum(-1)
-        draw = torch.rand(len(cumulated), 1, generator=generator) * cumulated[:, -1:]
-        token = (cumulated < draw).sum(-1).clamp(max=logits.shape[-1] - 1)
-    return token, log_probabilities.gather(1, token[:, None])[:, 0]
-
-
 @dataclass
 class _Rows:
     """The answers still being written: one row each, with what the next token depends on."""
@@ -176,12 +168,12 @@ class _Rows:
     visible: Tensor  # (rows, cache places): what a row may look at
     lengths: Tensor  # tokens before the next one, padding not counted
 
-    def drop_ended(self) -> None:
-        """Drop the rows that have ended."""
+    def drop_ended(self, used: int) -> None:
+        """Drop the rows that have ended; `used` places of the cache are filled."""
         kept = self.running.nonzero()[:, 0]
         self.number, self.running = self.number[kept], self.running[kept]
         self.visible, self.lengths = self.visible[kept], self.lengths[kept]
-        self.cache.keep(kept)
+        self.cache.keep(kept, used)
 
     def advance(self, weights: _Weights, token: Tensor, place: int) -> None:
         """Write a token of each row at `place` of the cache and run it."""
@@ -201,15 +193,24 @@ def decode(
     samples: int = 1,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
+    constraint: Constraint | None = None,
 ) -> Answers:
-    """Continue each prompt (token ids) `samples` times; greedy at temperature 0. The model must pass `supports`."""
+    """Continue each prompt (token ids) `samples` times; greedy at temperature 0. The model must pass `supports`.
+
+    What is written is held to `constraint`, which numbers the answers in their order.
+    """
     start = max(map(len, prompts))
     weights = _read_weights(model, start + max_new_tokens)
     rows = _read_prompts(weights, prompts, samples, start + max_new_tokens)
     ends = torch.tensor(list(end_tokens))
     answers = Answers([[] for _ in rows.hidden], [[] for _ in rows.hidden])
     for step in range(max_new_tokens):
-        token, log_probability = _pick(functional.linear(rows.hidden, weights.head), temperature, generator)
+        logits = functional.linear(rows.hidden, weights.head)
+        if constraint is None:
+            token, log_probability = pick(logits, temperature, generator)
+        else:
+            held = (rows.number, rows.running, constraint)
+            token, log_probability = pick_allowed(logits, *held, temperature, generator)
         for number, t, p, running in zip(
             *(x.tolist() for x in (rows.number, token, log_probability, rows.running)), strict=True
         ):
@@ -222,7 +223,7 @@ def decode(
             break
         if share < _DROP_BELOW:
             token = token[rows.running]
-            rows.drop_ended()
+            rows.drop_ended(start + step)
         rows.advance(weights, token, start + step)
     return answers
 

@@ -119,7 +119,7 @@ def make_trainer(
     ontologies: Mapping[str, Ontology],
     output: OutputDirectory,
     reporter: Reporter,
-    alarms: Watch | None = None,
+    alarms: Watch,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
     import torch
@@ -150,17 +150,20 @@ def make_trainer(
     def factor(step: int) -> float:
         return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
 
+    rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking)
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
+
     trainer = Trainer(
         model=model,
-        reward_funcs=[Rewarder(course, ontologies, grpo, settings.dataset.thinking, rollouts)],
+        reward_funcs=[rewarder],
         args=make_arguments(grpo, settings.seed, output),
         train_dataset=from_rows(rows, output.arrow / "prompts.arrow", _ROW),
         processing_class=tokenizer,
         optimizers=(optimizer, LambdaLR(optimizer, factor)),
-        callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms or Watch(grpo.alarms), reporter)],
+        callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
         rollout_func=make_rollout(tokenizer, grpo, settings.seed) if supports(model) and not grpo.use_vllm else None,
     )
+    trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
     return quiet(trainer)
 
 

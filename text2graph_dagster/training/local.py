@@ -5,6 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from text2graph_dagster.extract.documents import Question, Reply
+from text2graph_dagster.extract.recipe import Recipe
+from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.training.answering import answer_prompts
 from text2graph_dagster.training.examples import render_prompts
 from text2graph_dagster.training.program import set_threads
@@ -16,7 +18,9 @@ _BATCHES = 8  # are answered together: among so many, passages of about the same
 class LocalStudent:
     """A model directory, run in this process: by the fast decoder where it fits, else by Transformers."""
 
-    def __init__(self, checkpoint: Path, max_new_tokens: int, batch_size: int, threads: int | None) -> None:
+    def __init__(
+        self, checkpoint: Path, recipe: Recipe, ontology: Ontology, batch_size: int, threads: int | None
+    ) -> None:
         """Load the model; `threads` are processor cores, 0 all of them, None as many as torch thinks right.
 
         Raises:
@@ -25,7 +29,7 @@ class LocalStudent:
         if threads is not None:
             set_threads(threads)
         self._model, self._tokenizer = load_student(checkpoint)
-        self._max_new_tokens, self._batch_size = max_new_tokens, batch_size
+        self._recipe, self._ontology, self._batch_size = recipe, ontology, batch_size
 
     def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
         """Yield every question with its reply."""
@@ -39,13 +43,15 @@ class LocalStudent:
         room = getattr(self._model.config, "max_position_embeddings", None)
         lengths = [len(ids) for ids in self._tokenizer(prompts, add_special_tokens=False)["input_ids"]]
         fits = [room is None or length < room for length in lengths]
+        short = [number for number, fit in enumerate(fits) if fit]
         answers = iter(
             answer_prompts(
                 self._model,
                 self._tokenizer,
-                [prompt for prompt, fit in zip(prompts, fits, strict=True) if fit],
-                max_new_tokens=self._max_new_tokens,
+                [prompts[number] for number in short],
+                max_new_tokens=self._recipe.max_new_tokens,
                 batch_size=self._batch_size,
+                forms=self._recipe.forms((questions[number].text for number in short), self._ontology),
             )
         )
         for question, fit in zip(questions, fits, strict=True):

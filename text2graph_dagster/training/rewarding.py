@@ -10,7 +10,7 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import COMPONENTS, Request, score
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.examples import Example
-from text2graph_dagster.training.rollouts import Rollouts, Scored
+from text2graph_dagster.training.rollouts import Scored
 
 
 class Rewarder:
@@ -19,20 +19,14 @@ class Rewarder:
     __name__ = "graph"  # what TRL calls the reward in its logs
 
     def __init__(
-        self,
-        examples: Sequence[Example],
-        ontologies: Mapping[str, Ontology],
-        settings: GrpoSettings,
-        thinking: bool,
-        rollouts: Rollouts | None = None,
+        self, examples: Sequence[Example], ontologies: Mapping[str, Ontology], settings: GrpoSettings, thinking: bool
     ) -> None:
         self.examples, self.ontologies, self.thinking = examples, ontologies, thinking
         self.weights, self.untidy = settings.weights.model_dump(), settings.credit.untidy
         self.credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
         self.credit_steps = settings.credit.until * settings.max_steps
         self._request = lru_cache(maxsize=settings.prompts_per_step)(self._prepare)
-        self._rollouts = rollouts
-        self._scored: list[Scored] = []  # the last batch
+        self.scored: list[Scored] = []  # the last batch
 
     def __call__(
         self,
@@ -45,24 +39,19 @@ class Rewarder:
     ) -> list[float]:
         """Return the total reward of every completion; `index` is the number of its example."""
         sums: dict[str, float] = defaultdict(float)
-        self._scored = []
+        self.scored = []
         for number, completion in zip(index, completions, strict=True):
             scores = self.score(number, completion, trainer_state.global_step)
-            self._scored.append(Scored(self.examples[number], completion, scores))
+            self.scored.append(Scored(self.examples[number], completion, scores))
             for name, value in scores.items():
                 sums[name] += value
         for name in COMPONENTS:
             if self.weights[name] and (self.thinking or name != "format"):
-                log_metric(f"t2g/reward_{name}", sums[name] / len(self._scored))
+                log_metric(f"t2g/reward_{name}", sums[name] / len(self.scored))
         log_metric("t2g/triple_ratio", sums["predicted_relations"] / max(1.0, sums["gold_relations"]))
         predicted, held = (sums[f"{side}_entities"] + sums[f"{side}_relations"] for side in ("predicted", "gold"))
         log_metric("t2g/item_ratio", predicted / max(1.0, held))
-        return [one.scores["total"] for one in self._scored]
-
-    def keep(self, step: int, advantages: Sequence[float]) -> None:
-        """Keep the last batch: the step that learns from it, and what each completion counts for there."""
-        if self._rollouts is not None:
-            self._rollouts.keep(step, self._scored, advantages)
+        return [one.scores["total"] for one in self.scored]
 
     def score(self, number: int, completion: str, step: int) -> dict[str, float]:
         """Return the parts of the reward, and its total, of one completion for the example `number`."""

@@ -6,7 +6,8 @@ Each block begins with the prompt's last token: what predicts a completion's fir
 has one label, and the last token of a completion, which predicts nothing, is not computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,10 +65,14 @@ class Layout:
     number: Tensor  # (scored places,): which completion, in the order of the labels
     place: Tensor  # (scored places,): which of its tokens
 
+    @property
+    def scored(self) -> Tensor:
+        """Where a token is scored (rows, length)."""
+        return self.labels != _IGNORED
+
     def gather(self, values: Tensor, completions: int, length: int) -> Tensor:
-        """Return values (rows, length) of the scored places as (completions, length), 0 elsewhere."""
-        empty = values.new_zeros(completions, length)
-        return empty.index_put((self.number, self.place), values[self.labels != _IGNORED])
+        """Return the values of the scored places as (completions, length), 0 elsewhere."""
+        return values.new_zeros(completions, length).index_put((self.number, self.place), values.flatten())
 
 
 def lay_out(
@@ -124,19 +129,36 @@ def score(
     split = prompts.shape[1]
     prompt_ids, completion_ids = _real(prompts, seen[:, :split]), _real(completions, seen[:, split:])
     layout = lay_out(prompt_ids, completion_ids, completions.device, longest)
-    output = model(
-        input_ids=layout.ids,
-        attention_mask=layout.mask,
-        position_ids=layout.positions,
-        shift_labels=layout.labels,
-        fused_lm_head=True,
-    )
+    with _head_only_at(layout.scored, model):
+        output = model(
+            input_ids=layout.ids,
+            attention_mask=layout.mask,
+            position_ids=layout.positions,
+            shift_labels=layout.labels[layout.scored][None],
+            fused_lm_head=True,
+        )
     log_probabilities, entropy = (
         None if values is None else layout.gather(values, *completions.shape)
         for values in (output.log_probs, output.entropy)
     )
     assert log_probabilities is not None
     return log_probabilities, entropy
+
+
+@contextmanager
+def _head_only_at(places: Tensor, model: Any) -> Iterator[None]:
+    """Let the head see the states at these places alone, as one row: on the CPU, TRL's head works out all of them."""
+
+    def pick(backbone: Any, arguments: Any, output: Any) -> Any:
+        output.last_hidden_state = output.last_hidden_state[places][None]
+        return output
+
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # of an adapted model
+    hook = whole.base_model.register_forward_hook(pick)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _real(ids: Tensor, seen: Tensor) -> list[list[int]]:

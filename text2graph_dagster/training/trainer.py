@@ -4,6 +4,7 @@ It overrides methods of TRL's own; the step that is taken is TRL's (a test), for
 fit, TRL's own is called.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor
 from trl import GRPOTrainer
 
 from text2graph_dagster.training import shared_prompt
-from text2graph_dagster.training.rewarding import Rewarder
 
 Batch = dict[str, Any]
 _GROUPED = 3  # dimensions of completions in groups: (prompts, generations, tokens)
@@ -19,7 +19,13 @@ _NO_ADVANTAGE = 1e-6  # what rounding leaves of the advantage in a group of equa
 
 
 class Trainer(GRPOTrainer):  # type: ignore[misc]
-    """Runs a prompt once for all its completions, and completions without a say in the gradient not at all."""
+    """Runs a prompt once for all its completions, and completions without a say in the gradient not at all.
+
+    `keep` is told the step and the advantages of its completions, in the order in which they were scored; where several
+    processes share a step, those of the first.
+    """
+
+    keep: Callable[[int, list[float]], None] | None = None
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Checkpoints are nobody's model: the card is written for the finished one."""
@@ -28,10 +34,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         """Return the batch with the completions of a prompt in one row: TRL shuffles rows, then parts the batch."""
         training = self.model.training
         batch: Batch = super()._generate_and_score_completions(inputs)
-        if training and self.accelerator.is_main_process:  # where several share a step, the first one's part of it
-            for reward in self.reward_funcs:
-                if isinstance(reward, Rewarder):
-                    reward.keep(self.state.global_step + 1, batch["advantages"].tolist())
+        if self.keep and self.accelerator.is_main_process:
+            self.keep(self.state.global_step + 1, batch["advantages"].tolist())
         groups, odd = divmod(len(batch["completion_ids"]), self.num_generations)
         if not training or odd:
             return batch
@@ -52,7 +56,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         live = mask * (inputs["advantages"].abs() > _NO_ADVANTAGE).unsqueeze(1)
         loss: Tensor = super()._compute_loss(model, inputs | {"completion_mask": live if live.any() else mask})
         if mask.any():  # entropy is what a drawn token's surprise amounts to on average: known of all tokens
-            self._metrics["train"]["entropy"][-1] = -drawn[mask.bool()].nanmean().item()
+            mode = "train" if self.model.training else "eval"
+            self._metrics[mode]["entropy"][-1] = -drawn[mask.bool()].nanmean().item()
         return loss
 
     def _moved_by_advantages_only(self) -> bool:
@@ -72,9 +77,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         size, split = batch_size or len(input_ids), input_ids.shape[1] - logits_to_keep
         parts = [slice(start, start + size) for start in range(0, len(input_ids), size)]
-        fits = shared_prompt.supports(self.accelerator.unwrap_model(model)) and not any(
-            value is not None and value is not False for value in others.values()
-        )
+        plain, images = self.accelerator.unwrap_model(model), [value for value in others.values() if value is not None]
+        fits = plain is model and shared_prompt.supports(plain) and not any(value is not False for value in images)
         if not fits or not all(attention_mask[part, split:].any() for part in parts):
             return super()._get_per_token_logps_and_entropies(  # type: ignore[no-any-return]
                 model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **others

@@ -13,18 +13,21 @@ from tests.text2graph_dagster.training.conftest import (  # noqa: F401
     fine_tuned,
     workplace,
 )
+from text2graph_dagster.decoding import ground
 from text2graph_dagster.evaluation import predict
+from text2graph_dagster.graph import parse
 
 
-def write_config(folder: Path, model: Path, count: int) -> Path:
+def write_config(folder: Path, model: Path, count: int, **changes: Any) -> Path:
     import json
 
     tiny.write_examples(folder / "gold.parquet", count, seed=4)
-    frame = pl.read_parquet(folder / "gold.parquet").select(pl.col("example_id").alias("id"), "messages")
+    columns = ("messages", *(("text", "entity_types", "relation_types") if "decoding" in changes else ()))
+    frame = pl.read_parquet(folder / "gold.parquet").select(pl.col("example_id").alias("id"), *columns)
     frame.write_parquet(folder / "prompts.parquet")
     files = {"prompts": folder / "prompts.parquet", "output": folder / "answers.parquet", "model": model}
-    config = {name: str(path) for name, path in files.items()}
-    (folder / "predict.json").write_text(json.dumps({**config, "max_new_tokens": 8, "batch_size": 4, "threads": 1}))
+    config = {name: str(path) for name, path in files.items()} | {"max_new_tokens": 8, "batch_size": 4, "threads": 1}
+    (folder / "predict.json").write_text(json.dumps({**config, **changes}))
     return folder / "predict.json"
 
 
@@ -64,6 +67,26 @@ def test_a_run_that_was_cut_off_asks_only_what_is_left(
     assert predict.main(["--config", str(config)]) == 0
     assert asked == [4, 0, 4, 2]
     assert pl.read_parquet(tmp_path / "answers.parquet").height == 10
+
+
+def test_answers_are_held_to_the_grammar_of_their_request(
+    fine_tuned: Path,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = {"grammar": "copy", "types": "requested"}
+    config = write_config(tmp_path, fine_tuned, 6, decoding=copy, wire="indexed", max_new_tokens=200)
+    assert predict.main(["--config", str(config)]) == 0
+    answers = pl.read_parquet(tmp_path / "answers.parquet")
+    asked = pl.read_parquet(tmp_path / "prompts.parquet")
+    for answer, text in zip(answers.iter_rows(named=True), asked["text"], strict=True):
+        assert answer["raw_output"].startswith('{"entities":[')
+        if answer["stopped"]:
+            parsed = parse(answer["raw_output"])
+            assert parsed.strict and all(ground(name, text) for name, _ in parsed.entities)
+    asked.drop("text").write_parquet(tmp_path / "prompts.parquet")
+    assert predict.main(["--config", str(config)]) == 1
+    assert "'text'" in capsys.readouterr().err
 
 
 def test_a_bad_file_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ TYPES = "entity_types: [person, company, city]\nrelation_types: [works for, live
 
 def extractor(student: Any = None, **options: Any) -> Extractor:
     made = Extractor("nowhere", ontology=ONTOLOGY, **options)
+    made.recipe = Recipe.of(Settings())
     made.__dict__["_student"] = student or Script()  # in the place of a model that would be loaded
     return made
 
@@ -214,9 +215,7 @@ class TestServer:
         texts = ["Ana Kovač lives in Dene.", "", "Bo. " * 200, "silence"]
         with serving(ask) as seen:
             asked = list(Extractor(checkpoint(tmp_path, "tiny"), server=seen.url).extract(texts))
-        here = extractor()
-        here.recipe = Recipe.of(Settings())
-        expected = list(here.extract(texts))
+        expected = list(extractor().extract(texts))
 
         def without_tokens(found: Extraction) -> tuple[Any, ...]:
             return found.as_row(), found.graph, found.unanswered

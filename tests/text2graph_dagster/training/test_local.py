@@ -5,12 +5,14 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster import Extractor
 from text2graph_dagster.extract.documents import Question
 from text2graph_dagster.extract.recipe import Recipe
+from text2graph_dagster.settings import DecodingSettings
 from text2graph_dagster.training.local import LocalStudent
 from text2graph_dagster.training.wire import without_blanks
 
@@ -40,7 +42,14 @@ def prompts(count: int) -> list[str]:
 
 
 def questions(count: int) -> list[Question]:
-    return [Question(i, 0, prompt) for i, prompt in enumerate(prompts(count))]
+    return [
+        Question(i, 0, prompt, text) for i, (prompt, text) in enumerate(zip(prompts(count), texts(count), strict=True))
+    ]
+
+
+def student(checkpoint: Path, **recipe: object) -> LocalStudent:
+    asked = Recipe.of(tiny.settings()).model_copy(update=recipe)
+    return LocalStudent(checkpoint, asked, Extractor(checkpoint).ontology, 4, None)
 
 
 def test_plain_transformers_gives_the_same_answers_without_this_package(fine_tuned: Path) -> None:
@@ -53,7 +62,7 @@ def test_plain_transformers_gives_the_same_answers_without_this_package(fine_tun
         check=True,
     )
     alone = [without_blanks(json.loads(line)) for line in done.stdout.splitlines()]
-    replies = LocalStudent(fine_tuned, 24, 4, None).answers(questions(6))
+    replies = student(fine_tuned, max_new_tokens=24).answers(questions(6))
     assert alone == [reply.text for _, reply in replies] and all(alone)
 
 
@@ -69,10 +78,16 @@ def test_a_checkpoint_says_how_it_is_asked(fine_tuned: Path) -> None:
 
 def test_a_passage_beyond_the_models_reach_is_not_asked_about(fine_tuned: Path) -> None:
     first, *rest = questions(3)
-    long = Question(first.document, 0, first.prompt * 40)
-    replies = [reply for _, reply in LocalStudent(fine_tuned, 8, 4, None).answers([long, *rest])]
+    long = replace(first, prompt=first.prompt * 40)
+    replies = [reply for _, reply in student(fine_tuned, max_new_tokens=8).answers([long, *rest])]
     assert (replies[0].problem, replies[0].text) == ("too_long", "")
     assert all(reply.text and not reply.problem for reply in replies[1:])
+
+
+def test_answers_are_held_to_the_grammar_that_the_checkpoint_was_measured_with(fine_tuned: Path) -> None:
+    """Within two tokens a student that has hardly learnt writes no JSON by itself; one that is held begins one."""
+    held = student(fine_tuned, max_new_tokens=2, decoding=DecodingSettings(grammar="copy"))
+    assert all('{"entities":['.startswith(reply.text[:8]) for _, reply in held.answers(questions(4)))
 
 
 def test_the_command_extracts_with_nothing_but_the_checkpoint(fine_tuned: Path, tmp_path: Path) -> None:

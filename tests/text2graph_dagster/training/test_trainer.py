@@ -10,6 +10,7 @@ from trl import GRPOTrainer
 
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster.training import shared_prompt, students
+from text2graph_dagster.training.alarms import Watch
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import read_examples
 from text2graph_dagster.training.files import OutputDirectory
@@ -40,10 +41,11 @@ def step(kind: type[GRPOTrainer], changes: dict[str, Any], base: Path, folder: P
     output = OutputDirectory(config.output, "identity")
     output.open()
     examples = read_examples(config.train, config.settings)
-    trainer = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None))
+    alarms = Watch(config.settings.grpo.alarms)
+    trainer = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None), alarms)
     assert type(trainer) is Trainer
     trainer.__class__ = kind
-    trainer.reward_funcs, trainer.mask_truncated_completions = [Rewards()], False
+    trainer.reward_funcs, trainer.mask_truncated_completions, trainer.keep = [Rewards()], False, None
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     trainer.optimizer = torch.optim.SGD(trained, lr=1.0)
     trainer.lr_scheduler = torch.optim.lr_scheduler.ConstantLR(trainer.optimizer, 1.0)
@@ -89,3 +91,14 @@ def test_each_prompt_runs_once_and_equal_rewards_not_at_all(
     _, logged = step(Trainer, {"grpo": sizes}, fine_tuned, tmp_path)
     assert logged["frac_reward_zero_std"] == pytest.approx(1 / PROMPTS)
     assert [shape[0] for shape in shapes] == [PROMPTS - 1]
+
+
+def test_a_model_that_does_not_fit_gets_trls_own_pass(
+    fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_prompt, "supports", lambda model: False)
+    monkeypatch.setattr(shared_prompt, "score", None)
+    sizes = {"max_steps": 1, "warmup_steps": 0, "prompts_per_step": PROMPTS, "generations": GENERATIONS}
+    expected, _ = step(GRPOTrainer, {"grpo": sizes}, fine_tuned, tmp_path / "trl")
+    weights, _ = step(Trainer, {"grpo": sizes}, fine_tuned, tmp_path / "ours")
+    assert (weights - expected).abs().max() < 1e-5

@@ -1,0 +1,243 @@
+"""What a vote gains, and what agreement tells: `python -m benchmarks.agreement MODEL [--quick] [--json] …`.
+
+MODEL is the directory of a student that was trained on the gazette (`make demo` leaves one under home/checkpoints). It
+plays the teacher who is asked several times, and reads the gazette's test gold: once greedily, and `--samples` times at
+`--temperature`. Figures are strict, over triples with the types of their ends, with 95 % intervals (bootstrap over
+passages, the same for all rows).
+
+`vote`: what is read by the likeliest answer alone (`greedy`), by one sample (the mean of all of them), by majorities of
+the first 3, 5, … samples, and by the knowledge base, alone and with the greedy answer (what both say, or either);
+`over one sample` and `over greedy` are the gains in F1. `share`: how often a triple is right that so many samples say,
+of those that any says. `told by agreement`: how well an order by agreement puts what is right first: the probability
+that of one right and one wrong the right one stands higher (AUC; 0.5 is chance), for triples by their share of the
+samples, and for whole passages by the mean F1 of every two samples, where right is that the majority's triples are all
+of gold's and no others. `--quick`: 100 passages, 3 samples.
+"""
+
+import argparse
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from benchmarks.reliability import auc
+from benchmarks.table import show, switches
+from examples.gazette.generate import generate
+from examples.gazette.settings import GazetteSettings
+from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.dataset.instructions import render
+from text2graph_dagster.decoding import legalise
+from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
+from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.rewards import turned_relations
+from text2graph_dagster.settings import Settings
+from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
+from text2graph_dagster.teachers.voting import Vote, agreement, triples, vote
+
+BATCH, MAX_TOKENS, RESAMPLED, SEED = 16, 256, 1000, 7
+MAJORITY = 0.5
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A gold passage, and what everybody read in it."""
+
+    gold: Graph
+    known: Graph  # the knowledge base's
+    greedy: Graph
+    samples: Sequence[Graph]
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = switches(str(__doc__))
+    parser.add_argument("model", type=Path, help="the directory of a student")
+    parser.add_argument("--samples", type=int, default=9)
+    parser.add_argument("--temperature", type=float, default=0.7)
+    arguments = parser.parse_args()
+    passages, ontology = read(arguments)
+    tables = {
+        "vote": votes(passages, ontology),
+        "share": shares(passages, ontology),
+        "told by agreement": told(passages, ontology),
+    }
+    if arguments.json:
+        print(json.dumps(tables, indent=1))
+        return
+    print(f"{len(passages)} passages of the gazette's test gold, temperature {arguments.temperature}")
+    for name, rows in tables.items():
+        print(f"\n{name}")
+        show(rows, as_json=False)
+
+
+def read(arguments: argparse.Namespace) -> tuple[list[Passage], Ontology]:
+    """Return the passages with all readings."""
+    count, samples = (100, 3) if arguments.quick else (None, arguments.samples)
+    with tempfile.TemporaryDirectory() as root:
+        generate(Path(root) / "gazette", GazetteSettings())
+        folder = open_corpus(Path(root) / "gazette")
+        built = build(folder, Settings().corpus)
+        if folder.knowledge_base is None:
+            raise SystemExit("the gazette has lost its knowledge base")
+        ontology, teacher = folder.ontology, KnowledgeBaseTeacher(folder.knowledge_base, folder.ontology)
+        test = built.raw_corpus.filter(pl.col("split") == "test", pl.col("duplicate_of").is_null())
+        rows = list(test.unique("passage_id").sort("passage_id").head(count or test.height).iter_rows(named=True))
+        known = [teacher.annotate(row["text"], row["language"]) for row in rows]
+    gold = {r["passage_id"]: from_rows(r["entities"], r["relations"]) for r in built.gold_graphs.iter_rows(named=True)}
+    texts = [row["text"] for row in rows]
+    (greedy,) = zip(*ask(arguments.model, texts, ontology, 1, 0.0), strict=True)
+    sampled = ask(arguments.model, texts, ontology, samples, arguments.temperature)
+    return [
+        Passage(gold[row["passage_id"]], facts, one, many)
+        for row, facts, one, many in zip(rows, known, greedy, sampled, strict=True)
+    ], ontology
+
+
+def ask(model: Path, texts: Sequence[str], ontology: Ontology, samples: int, temperature: float) -> list[list[Graph]]:
+    """Return so many readings of each text; an answer that is no graph reads nothing."""
+    import torch
+
+    from text2graph_dagster.training.answering import continue_prompts
+    from text2graph_dagster.training.examples import render_prompts
+    from text2graph_dagster.training.students import load_student
+    from text2graph_dagster.training.wire import without_blanks
+
+    types = (ontology.entity_names, ontology.relation_names)
+    student, tokenizer = load_student(model)
+    student.eval()
+    messages = [[{"role": "user", "content": render(text, *types, ontology, "compact", "en")}] for text in texts]
+    ids = tokenizer(render_prompts(messages, tokenizer), add_special_tokens=False)["input_ids"]
+    chance = torch.Generator().manual_seed(SEED)
+    order, graphs = sorted(range(len(ids)), key=lambda i: len(ids[i])), dict[int, list[Graph]]()
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        written = continue_prompts(
+            student,
+            tokenizer,
+            [ids[i] for i in batch],
+            max_new_tokens=MAX_TOKENS,
+            samples=samples,
+            temperature=temperature,
+            generator=chance,
+        )
+        answers = [without_blanks(tokenizer.decode(tokens, skip_special_tokens=True)) for tokens in written.tokens]
+        for place, i in enumerate(batch):
+            said = answers[place * samples : (place + 1) * samples]
+            graphs[i] = [_graph(answer, texts[i], ontology) for answer in said]
+    return [graphs[i] for i in range(len(ids))]
+
+
+def _graph(answer: str, text: str, ontology: Ontology) -> Graph:
+    try:
+        parsed = parse(answer)
+    except GraphParseError:
+        return Graph()
+    return legalise(parsed, text, ontology.entity_names, ontology.relation_names, ontology).graph
+
+
+def votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
+    """Return a row per way of reading."""
+    turned, most = turned_relations(ontology), len(passages[0].samples)
+
+    def counts(read: Graph, gold: Graph) -> list[float]:
+        found, wanted = triples(read, turned), triples(gold, turned)
+        return [len(found & wanted), len(found), len(wanted)]
+
+    def counted(*read: Sequence[Graph]) -> Floats:
+        """Return (right, predicted, gold) of every passage, the mean of several readings."""
+        said = [[counts(g, p.gold) for g, p in zip(graphs, passages, strict=True)] for graphs in read]
+        return np.asarray(np.mean(said, axis=0))
+
+    ways = {
+        "knowledge base": counted([p.known for p in passages]),
+        "greedy": counted([p.greedy for p in passages]),
+        "one sample": counted(*([p.samples[n] for p in passages] for n in range(most))),
+    }
+    for size in range(3, most + 1, 2):
+        said = [[Vote(graph) for graph in p.samples[:size]] for p in passages]
+        ways[f"vote of {size}"] = counted([vote(v, ontology, MAJORITY) for v in said])
+    panel = [[Vote(p.greedy), Vote(p.known)] for p in passages]
+    for name, share in (("both say it", MAJORITY), ("either says it", 0.0)):
+        ways[name] = counted([vote(v, ontology, share) for v in panel])
+    sums = {name: resampled_sums(vectors, RESAMPLED, SEED) for name, vectors in ways.items()}
+    rows = []
+    for name, vectors in ways.items():
+        row: dict[str, Any] = {"read by": name, "n": int(vectors[:, 2].sum())}
+        for figure, value in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
+            row[figure] = _shown(float(value(vectors.sum(axis=0))), value(sums[name]))
+        for other in ("one sample", "greedy"):
+            gain = float(_f1(vectors.sum(axis=0)) - _f1(ways[other].sum(axis=0)))
+            row[f"over {other}"] = _shown(gain, _f1(sums[name]) - _f1(sums[other])) if name != other else ""
+        rows.append(row)
+    return rows
+
+
+def shares(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
+    """Return a row per number of samples that say a triple."""
+    most, met = len(passages[0].samples), dict[float, list[bool]]()
+    for marked in _marked(passages, ontology):
+        for count, right in marked:
+            met.setdefault(count, []).append(right)
+    return [{"said by": f"{n:.0f} of {most}", "n": len(met[n]), "right": fmean(met[n])} for n in sorted(met)]
+
+
+def told(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
+    """Return a row for triples and one for passages."""
+    turned = turned_relations(ontology)
+    by_triple = _marked(passages, ontology)
+    by_passage = []
+    for passage in passages:
+        read = vote([Vote(graph) for graph in passage.samples], ontology, MAJORITY)
+        right = triples(read, turned) == triples(passage.gold, turned)
+        by_passage.append([(agreement(passage.samples, ontology) or 0.0, right)])
+    rows: list[dict[str, Any]] = []
+    for what, marked in (("triples", by_triple), ("passages", by_passage)):
+        flat = [pair for pairs in marked for pair in pairs]
+        chance = np.random.default_rng(SEED)
+        drawn = (chance.integers(0, len(marked), len(marked)) for _ in range(RESAMPLED))
+        resampled = np.array([auc([pair for i in draw for pair in marked[i]]) for draw in drawn])
+        rows.append({"what": what, "n": len(flat), "right": sum(met for _, met in flat)})
+        rows[-1]["auc"] = _shown(auc(flat), resampled)
+    return rows
+
+
+def _marked(passages: Sequence[Passage], ontology: Ontology) -> list[list[tuple[float, bool]]]:
+    """Return of each passage the triples that any sample says: how many do, and whether gold has it."""
+    turned = turned_relations(ontology)
+    return [
+        [(count, triple in triples(p.gold, turned)) for triple, count in said.items()]
+        for p in passages
+        for said in [Counter(triple for graph in p.samples for triple in triples(graph, turned))]
+    ]
+
+
+def _precision(sums: Floats) -> Floats:
+    return np.asarray(sums[..., 0] / np.maximum(sums[..., 1], 1))
+
+
+def _recall(sums: Floats) -> Floats:
+    return np.asarray(sums[..., 0] / np.maximum(sums[..., 2], 1))
+
+
+def _f1(sums: Floats) -> Floats:
+    return np.asarray(2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1))
+
+
+def _shown(value: float, resampled: Floats) -> str:
+    low, high = interval(resampled) or (value, value)
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""kill -9 at random moments: `python -m benchmarks.kills [--quick] [--json]`.
+
+A corpus is asked about by the command that a user runs, `dagster asset materialize`, which starts a model server of its
+own: `benchmarks.chat_server` behind vLLM's command line. Twenty times each, at moments drawn with a seed (a quarter of
+them while it starts, the others while it asks), killed is: `step`, the command; `server`, only what it has started.
+After each kill the command is run again, and at last to its end. `lost`: passages that have neither a graph nor a row
+in quarantine then, and answers that were written down and are gone; `repeated`: calls that were made again though their
+answers were written down; `asked_again`: those that were under way; `left_seconds`: the longest that a server's process
+outlived a kill and the command; `left`: processes at the end; `slots`: places in the pool that are still taken then.
+`--quick` kills three times.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from benchmarks.chat_server import PASSAGE
+from benchmarks.table import flags, show
+from resources.warehouse import Warehouse
+
+ROOT = Path(__file__).parents[1]
+KILLS, QUICK_KILLS, AT_ONCE, DELAY = 20, 3, 8, 0.03
+PASSAGES_PER_KILL = 40  # asked about between two kills, on the average
+STARTING_SECONDS, WAIT_SECONDS = 8.0, 900.0
+CORPUS, MODULE, MARK = "news", "text2graph_dagster.definitions", "TEXT2GRAPH_KILLS"
+ONTOLOGY = {"entity_types": ["person", "company"], "relation_types": {"works for": {}}}
+UNACCOUNTED = """
+SELECT passage_id FROM raw_corpus
+EXCEPT SELECT passage_id FROM teacher_graphs EXCEPT SELECT passage_id FROM quarantine
+"""
+STAND_IN = "from benchmarks.chat_server import main\n\nmain()\n"
+
+
+@dataclass
+class Notes:
+    """What the servers have written down: by person, how often it was asked and answered; and the last server."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)
+    server: int = 0
+
+
+@dataclass(frozen=True)
+class Site:
+    """An installation of its own."""
+
+    root: Path
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """Return its warehouse."""
+        return Warehouse(path=str(self.root / "warehouse.duckdb"))
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """Return the variables of its processes; the servers' own come from its settings."""
+        named = {"TEXT2GRAPH_HOME": "", "TEXT2GRAPH_CONFIG": "settings.yaml", "DAGSTER_HOME": "dagster"}
+        return {**os.environ, **{name: str(self.root / path) for name, path in named.items()}, "PYTHONPATH": str(ROOT)}
+
+    def prepare(self, passages: int) -> None:
+        """Write settings and a corpus, and read the corpus."""
+        package = self.root / "vllm" / "entrypoints" / "openai"
+        package.mkdir(parents=True)
+        (package / "api_server.py").write_text(STAND_IN)
+        server = {
+            "env": {"PYTHONPATH": f"{self.root}{os.pathsep}{ROOT}", MARK: str(self.root)},
+            "extra_args": ["--notes", str(self.root / "notes"), "--delay", str(DELAY)],
+            "grace_seconds": 2.0,
+        }
+        teacher = {"kind": "chat", "model": "stand-in", "concurrency": AT_ONCE, "server": server}
+        (self.root / "settings.yaml").write_text(yaml.safe_dump({"teacher": teacher}))
+        (self.root / "dagster").mkdir()
+        shutil.copy(ROOT / "deploy" / "dagster.yaml", self.root / "dagster")
+        source = self.root / "sources" / CORPUS
+        source.mkdir(parents=True)
+        (source / "ontology.yaml").write_text(json.dumps(ONTOLOGY))
+        lines = [{"id": str(i), "text": f"Person{i} works for Company{i}. {_words(i)}"} for i in range(passages)]
+        (source / "documents.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self.tool("text2graph", "corpora", "add", str(source)).wait()
+        if self.materialise("raw_corpus").wait() != 0 or self.warehouse.count("raw_corpus") != passages:
+            raise RuntimeError(f"the corpus could not be read: {self.log.read_text()[-4000:]}")
+
+    @property
+    def log(self) -> Path:
+        """Return where its processes write."""
+        return self.root / "log"
+
+    def tool(self, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start one of the installed commands."""
+        line = [str(Path(sys.executable).parent / name), *arguments]
+        with self.log.open("ab") as output:
+            return subprocess.Popen(line, env=dict(self.env), cwd=ROOT, stdout=output, stderr=output)
+
+    def materialise(self, asset: str) -> "subprocess.Popen[bytes]":
+        """Start the command that makes an asset of the corpus."""
+        return self.tool("dagster", "asset", "materialize", "--select", asset, "--partition", CORPUS, "-m", MODULE)
+
+    def notes(self) -> Notes:
+        """Read what the servers have written down."""
+        notes, file = Notes(), self.root / "notes"
+        for line in file.read_text().splitlines() if file.exists() else ():
+            what, whom = line.split()
+            if what == "server":
+                notes.server = int(whom)
+            else:
+                (notes.asked if what == "asked" else notes.answered)[whom] += 1
+        return notes
+
+    def recorded(self) -> set[str]:
+        """Return the persons whose answers are in the table, or were jotted down by a run that was killed."""
+        texts = dict(self.warehouse.read("SELECT passage_id, text FROM raw_corpus").rows())
+        rows = self.warehouse.read("SELECT passage_id, status FROM teacher_calls").rows(named=True)
+        for file in (self.root / "calls").glob("*.jsonl"):
+            rows += [json.loads(line) for line in file.read_bytes().split(b"\n")[:-1]]
+        found = (PASSAGE.search(texts[row["passage_id"]]) for row in rows if row["status"] != "failed")
+        return {match[1] for match in found if match}
+
+    def unaccounted(self) -> int:
+        """Return how many passages have neither a graph nor a row in quarantine."""
+        return self.warehouse.read(UNACCOUNTED).height
+
+    def slots(self) -> int:
+        """Return how many places in the pool are taken."""
+        with dg.DagsterInstance.from_config(str(self.root / "dagster")) as instance:
+            return len(instance.event_log_storage.get_concurrency_info("gpu").claimed_slots)
+
+    def servers(self) -> list[int]:
+        """Return the processes that belong to its servers."""
+        return marked(MARK, str(self.root))
+
+
+def marked(variable: str, value: str) -> list[int]:
+    """Return the processes whose environment has that variable with that value (Linux)."""
+    wanted, found = f"{variable}={value}".encode(), []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if wanted in environ.read_bytes().split(b"\0"):
+                found.append(int(environ.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def measure(site: Site, victims: Sequence[str]) -> dict[str, Any]:
+    """Kill each victim in its turn, then run to the end; return the row of figures."""
+    chance, passages = random.Random("/".join(victims)), len(victims) * PASSAGES_PER_KILL
+    site.prepare(passages)
+    finished: dict[str, int] = {}  # by person, how often it had been asked about when its answer was written down
+    lost_answers, left, killed = 0, 0.0, 0
+    for victim in victims:
+        process = site.materialise("teacher_graphs")
+        killed += _kill(site, victim, process, chance, passages)
+        process.wait(WAIT_SECONDS)
+        left = max(left, _outlived(site))
+        known, asked = site.recorded(), site.notes().asked
+        lost_answers += len(set(finished) - known)
+        finished |= {person: asked[person] for person in known if person not in finished}
+    code = site.materialise("teacher_graphs").wait(WAIT_SECONDS)
+    asked = site.notes().asked
+    return {
+        "killed": " and ".join(dict.fromkeys(victims)),
+        "kills": killed,
+        "passages": passages,
+        "finished_at_kills": len(finished),
+        "lost": site.unaccounted() + lost_answers,
+        "repeated": sum(asked[person] - count for person, count in finished.items()),
+        "asked_again": asked.total() - passages,
+        "left_seconds": left,
+        "left": len(site.servers()),
+        "slots": site.slots(),
+        "last_run": "failed" if code else "ok",
+    }
+
+
+def _kill(site: Site, victim: str, process: "subprocess.Popen[bytes]", chance: random.Random, passages: int) -> bool:
+    """Wait for a moment of chance, and kill; return whether the command was still running then."""
+    before = site.notes()
+    if chance.random() < 0.25:
+        until = time.monotonic() + chance.uniform(0, STARTING_SECONDS)
+        _wait(lambda: process.poll() is not None or time.monotonic() > until)
+    else:
+        left = passages - len(before.answered) - AT_ONCE
+        enough = before.answered.total() + chance.randrange(max(1, min(2 * PASSAGES_PER_KILL, left)))
+        _wait(lambda: process.poll() is not None or site.notes().answered.total() > enough)
+    if victim == "server":
+        _wait(lambda: process.poll() is not None or site.notes().server != before.server)
+    time.sleep(chance.uniform(0, 0.05))
+    if process.poll() is not None:
+        return False
+    os.kill(process.pid if victim == "step" else site.notes().server, signal.SIGKILL)
+    return True
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError("nothing happened: see the site's log")
+        time.sleep(0.005)
+
+
+def _outlived(site: Site) -> float:
+    """Wait until no process of a server is left; return the seconds."""
+    begun = time.monotonic()
+    _wait(lambda: not site.servers())
+    return time.monotonic() - begun
+
+
+def _words(number: int) -> str:
+    chance = random.Random(number)
+    return " ".join("".join(chance.choices("abcdefghijklmnoprstuvw", k=6)) for _ in range(8)).capitalize() + "."
+
+
+def main() -> None:
+    """Run from the command line."""
+    arguments = flags(str(__doc__))
+    rows = []
+    for victim in ("step", "server"):
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(measure(Site(Path(folder)), [victim] * (QUICK_KILLS if arguments.quick else KILLS)))
+    show(rows, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Passages per second of a teacher behind a vLLM server, against vLLM's own offline `LLM.chat` (`benchmarks.teachers`).
+
+Both engines are loaded with the same options and answer the same passages, one after the other, in turns
+of which each begins with the other: neither computes while the other does. What the pipeline's side takes is what the
+asset's asking takes: client, parser, grounding, journal and ledger. Loading is in neither, and no passage comes twice.
+The first row is the warm-up, in which the client finds out how much it may ask at once; it is not in the mean.
+"""
+
+import itertools
+import json
+import os
+import random
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import polars as pl
+
+from benchmarks import offline_chat
+from benchmarks.deepened import deepen
+from examples.gazette.generate import generate
+from examples.gazette.settings import GazetteSettings
+from resources.models import WarehouseLedger
+from resources.vllm import command, environment, serving
+from resources.warehouse import Warehouse
+from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.settings import ServerSettings, Settings
+from text2graph_dagster.teachers.chat import ChatTeacher, build_prompt, graph_schema
+from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.ledger import ask_teacher
+from text2graph_dagster.teachers.protocol import Request
+
+MODEL, MAX_TOKENS = "teacher", 128
+ENGINE_AT_ONCE, AT_ONCE = 48, 64  # a few more questions than the engine takes: its queue is never empty
+RUNS, WARM_UP = 5, 128
+LOADING_SECONDS, LOOK_SECONDS = 600.0, 0.02
+SERVER_ONLY = ("--host", "--port", "--served-model-name", "--uvicorn-log-level")
+
+Ask = Callable[[Sequence[Request]], "Took"]
+
+
+@dataclass(frozen=True)
+class Took:
+    """How long some passages took, and the tokens of their answers."""
+
+    seconds: float
+    tokens: int
+
+
+def server(python: str, model: Path) -> ServerSettings:
+    """Return the settings of both engines: on a CPU, in float32, so many answers at once."""
+    # An engine that serves and one that does not differ in their defaults for the last two.
+    options = ["--enforce-eager", "--max-num-seqs", str(ENGINE_AT_ONCE), "--max-num-batched-tokens", "2048"]
+    return ServerSettings(
+        python=python,
+        weights=str(model.absolute()),
+        dtype="float32",
+        max_model_len=1024,
+        extra_args=options,
+        env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
+    )
+
+
+def questions(corpus: Path | None, count: int) -> list[Request]:
+    """Return so many passages of a corpus, or of the gazette, in an order of chance."""
+    with tempfile.TemporaryDirectory() as root:
+        if corpus is None:
+            generate(corpus := Path(root) / "gazette", GazetteSettings())
+        folder = open_corpus(corpus)
+        rows = build(folder, Settings().corpus).raw_corpus.filter(pl.col("duplicate_of").is_null())
+    texts = sorted(rows.unique("passage_id").select("passage_id", "text", "language").rows())
+    chosen = random.Random(7).sample(texts, count)
+    return [Request(name, text, language, folder.ontology) for name, text, language in chosen]
+
+
+def throughput(python: str, model: Path, corpus: Path | None, passages: int, layers: int) -> list[dict[str, Any]]:
+    """Return a row for the warm-up, one per run, and one with the runs' mean and spread.
+
+    `layers` makes the model deeper, and the engine slower, without changing an answer.
+    """
+    requests, rows = questions(corpus, WARM_UP + RUNS * passages), list[dict[str, Any]]()
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
+        settings = server(python, deepen(model, layers, folder / "deepened"))
+        with offline(settings, requests[0], folder) as theirs, served(settings, folder) as ours:
+            for run in range(RUNS + 1):
+                batch = requests[:WARM_UP] if run == 0 else requests[WARM_UP:][(run - 1) * passages : run * passages]
+                took = {ask: ask(batch) for ask in ((theirs, ours) if run % 2 else (ours, theirs))}
+                rows.append(_row(str(run or "warm-up"), len(batch), took[ours], took[theirs]))
+    timed = rows[1:]
+    names = [name for name in rows[0] if name not in ("run", "passages")]
+    mean = {name: fmean(row[name] for row in timed) for name in names}
+    spread = stdev(row["ratio"] for row in timed)
+    return [*rows, {"run": f"mean ± {spread:.3f}", "passages": passages, **mean}]
+
+
+def _row(run: str, passages: int, ours: Took, theirs: Took) -> dict[str, Any]:
+    return {
+        "run": run,
+        "passages": passages,
+        "per_second": passages / ours.seconds,
+        "vllm_per_second": passages / theirs.seconds,
+        "tokens": float(ours.tokens),
+        "vllm_tokens": float(theirs.tokens),
+        "ratio": theirs.seconds / ours.seconds,
+    }
+
+
+@contextmanager
+def served(settings: ServerSettings, folder: Path) -> Iterator[Ask]:
+    """Yield the pipeline's way of asking, at a server of its own."""
+    ledger = WarehouseLedger(Warehouse(path=str(folder / "warehouse.duckdb")))
+
+    with serving(MODEL, settings, folder / "server.log", lambda line: None) as running:
+        how = EndpointSettings(
+            running.base_url, MODEL, max_tokens=MAX_TOKENS, retry_max_tokens=MAX_TOKENS, concurrency=AT_ONCE
+        )
+        teacher = ChatTeacher(how)
+
+        def ask(requests: Sequence[Request]) -> Took:
+            begun = time.monotonic()
+            asked = ask_teacher(teacher, requests, ledger)
+            seconds = time.monotonic() - begun
+            assert asked.made == len(requests)
+            return Took(seconds, sum(answer.completion_tokens for answer in asked.answers))
+
+        yield ask
+
+
+@contextmanager
+def offline(settings: ServerSettings, example: Request, folder: Path) -> Iterator[Ask]:
+    """Yield vLLM's own way of asking.
+
+    Raises:
+        RuntimeError: the program ended; its log is told.
+    """
+    numbers, log = itertools.count(), folder / "offline.log"
+    program = [settings.python, str(Path(offline_chat.__file__))]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            program,
+            env=environment(settings, os.environ),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
+
+        def send(**what: Any) -> dict[str, Any]:
+            result = folder / f"result{next(numbers)}"
+            assert process.stdin is not None
+            process.stdin.write(json.dumps({**what, "result": str(result)}) + "\n")
+            process.stdin.flush()
+            while not result.exists():
+                if process.poll() is not None:
+                    raise RuntimeError(f"vLLM ended:\n{log.read_text()[-4000:]}")
+                time.sleep(LOOK_SECONDS)
+            came: dict[str, Any] = json.loads(result.read_text())
+            return came
+
+        send(options=_engine(settings), schema=graph_schema(example.ontology), max_tokens=MAX_TOKENS)
+        yield lambda requests: Took(**send(prompts=[build_prompt(request) for request in requests]))
+
+
+def _engine(settings: ServerSettings) -> list[str]:
+    """Return the options of the server's command line that are the engine's."""
+    _, _, _, *options = command(MODEL, settings, 0)
+    for name in SERVER_ONLY:
+        where = options.index(name)
+        del options[where : where + 2]
+    return options

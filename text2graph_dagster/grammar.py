@@ -1,0 +1,166 @@
+"""What an answer may look like, written as a grammar for llguidance: one text for a whole batch of requests.
+
+The grammar is Lark in llguidance's dialect (a context-free grammar whose rules may carry a number and compare it). It
+fixes the JSON of the student's wire form, counts the entities, and keeps the ends of relations that are numbers below
+that count. If `copied`, every name is a span of the passage between word boundaries, so the legality filter finds it
+there. What a context-free grammar cannot say is left to that filter: that a relation's end written as text is the text
+of an entity, that nothing is said twice, that a signature is kept.
+
+Reading a grammar costs more than checking an answer against it. So the requests of a batch share one: an answer of
+request 3 is preceded, for the engine only, by ``3:``.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from text2graph_dagster.settings import DecodingSettings, StudentWire
+
+MOST_ENTITIES = 64  # in one answer
+# Without `no_forcing` the engine allows only one way of cutting what must come next into tokens, its own.
+_COMMON = r"""%llguidance {"no_forcing": true}
+STRING: "\"" CHARACTER* "\""
+ANY: CHARACTER*
+CHARACTER: /[^"\\\x00-\x1F]|\\(["\\bfnrt]|u00[01][0-9a-f])/
+space: /\s{0,4}/
+"""
+# A span neither is empty nor begins with white space, escaped or not; a nano student writes a blank before it.
+_SPAN = r'" "? (WORDS & ~/((\s|\\[bfnrtu])(?s:.)*)?/)'
+# A character that JSON escapes, or what `graph.is_boundary` leaves whole; a test compares the two.
+_WORD = re.compile(r"\\(?:u[0-9a-f]{4}|.)|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|.", re.DOTALL)
+_OPEN, _MIDDLE, _CLOSE, _COMMA = (json.dumps(piece) for piece in ('{"entities":[', '],"relations":[', "]}", ","))
+# A rationale between tags that are text to the engine, or tokens of their own.
+_THOUGHT = ('thought[suffix="</think>"]: /<think>(?s:.)*/', "thought: <think> /(?s:.)*/ </think>")
+_ALWAYS = f"%if le(_, {MOST_ENTITIES})"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the answer to one request may look like."""
+
+    entity_types: tuple[str, ...]
+    relation_types: tuple[str, ...]
+    text: str
+    wire: StudentWire
+    copied: bool  # names are spans of `text`
+    requested: bool  # types are the request's; else any string
+    thinking: bool  # a rationale may stand before the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: these types, in this passage."""
+
+    text: str
+    entity_types: tuple[str, ...]
+    relation_types: tuple[str, ...]
+
+
+class Request(Protocol):
+    """Whatever has these: an `Asked`, an example, a prompt."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def entity_types(self) -> tuple[str, ...]: ...
+    @property
+    def relation_types(self) -> tuple[str, ...]: ...
+
+
+def forms_of(
+    requests: Iterable[Request], decoding: DecodingSettings, wire: StudentWire, thinking: bool
+) -> list[Form] | None:
+    """Return the form of the answer to every request; None where answers are not held to any."""
+    if decoding.grammar == "none":
+        return None
+    held = (wire, decoding.grammar == "copy", decoding.types == "requested", thinking)
+    return [Form(r.entity_types, r.relation_types, r.text, *held) for r in requests]
+
+
+def distinct(forms: Sequence[Form]) -> tuple[list[Form], list[int]]:
+    """Return the forms that differ in what they allow, and for every form its place among them."""
+    told = [form if form.copied else replace(form, text="") for form in forms]
+    places = {form: place for place, form in enumerate(dict.fromkeys(told))}
+    return list(places), [places[form] for form in told]
+
+
+def write_grammar(forms: Sequence[Form], tags_are_tokens: bool = False) -> str:
+    """Return the grammar of ``<place>:<answer>`` for every form.
+
+    Args:
+        tags_are_tokens: whether the tags around a rationale are special tokens to the engine.
+    """
+    start = " | ".join(f"{_quote(prefix(place))} answer{place}" for place in range(len(forms)))
+    lines = [_COMMON, _THOUGHT[tags_are_tokens], f"start: {start}", *_numbers()]
+    types: dict[tuple[str, ...] | None, str] = {}
+    for place, form in enumerate(forms):
+        lines += _rules(form, str(place), types)
+    lines += [f"{rule}: {_alternatives(names)}" for names, rule in types.items() if names != ()]
+    return "\n".join(lines) + "\n"
+
+
+def prefix(place: int) -> str:
+    """Return what the engine reads before an answer of the form at `place`."""
+    return f"{place}:"
+
+
+def _numbers() -> Iterator[str]:
+    """Yield the rules of the number of the next entity, and of an end among the entities so far."""
+    for rule, compared in (("own", "eq"), ("earlier", "gt")):
+        yield f"{rule}::_: " + " | ".join(f'"{i}" %if {compared}(_, {i})' for i in range(MOST_ENTITIES))
+
+
+def _rules(form: Form, n: str, types: dict[tuple[str, ...] | None, str]) -> Iterator[str]:
+    """Yield the rules of one form, their names ending in `n`; the number that they carry is that of the entities."""
+    name = f"SPAN{n}" if form.copied else "ANY"
+    listed = (form.entity_types, form.relation_types)
+    kinds = [types.setdefault(names if form.requested else None, f"type{len(types)}") for names in listed]
+    entities, relations = (bool(names) or not form.requested for names in listed)
+    thinking = "(thought space)?" if form.thinking else ""
+    # A rule that carries a number must make use of it, so every alternative compares it.
+    end, another = f"{_CLOSE} {_ALWAYS}", f"relation{n}::_ rest{n}::_"
+    room = f"%if lt(_, {MOST_ENTITIES})"
+    yield f"answer{n}: {thinking} {_OPEN} entities{n}::0"
+    yield f"entities{n}::_: {_MIDDLE} relations{n}::_" + (f" | entity{n}::_ more{n}::incr(_)" if entities else "")
+    yield f"relations{n}::_: {end}" + (f" | {another} %if gt(_, 0)" if relations else "")
+    if entities:
+        yield f"more{n}::_: {_MIDDLE} relations{n}::_ | {_COMMA} entity{n}::_ more{n}::incr(_) {room}"
+        yield f"entity{n}::_: {_entity(form.wire, name, kinds[0])} {_ALWAYS}"
+    if relations:
+        yield f"rest{n}::_: {end} | {_COMMA} {another}"
+        yield f"relation{n}::_: {_relation(form.wire, name, kinds[1])} {_ALWAYS}"
+    if form.copied:
+        yield f"WORDS{n}: %regex {json.dumps({'substring_chunks': _words(form.text)})}"
+        yield f"SPAN{n}: " + _SPAN.replace("WORDS", f"WORDS{n}")
+
+
+def _entity(wire: StudentWire, name: str, kind: str) -> str:
+    begins = _quote('{"text":"') if wire == "compact" else _quote('{"id":') + " own::_ " + _quote(',"text":"')
+    return " ".join((begins, name, _quote('","type":'), kind, _quote("}")))
+
+
+def _relation(wire: StudentWire, name: str, kind: str) -> str:
+    end = "earlier::_" if wire == "indexed" else " ".join((_quote('"'), name, _quote('"')))
+    values = {"head": end, "type": kind, "tail": end}
+    order = ("head", "tail", "type") if wire == "public" else ("head", "type", "tail")
+    parts = [_quote(("," if i else "{") + f'"{key}":') + " " + values[key] for i, key in enumerate(order)]
+    return " ".join((*parts, _quote("}")))
+
+
+def _alternatives(names: tuple[str, ...] | None) -> str:
+    """Return any string, or one of the names as JSON."""
+    if names is None:
+        return "STRING"
+    return " | ".join(_quote(json.dumps(name, ensure_ascii=False)) for name in names)
+
+
+def _words(text: str) -> list[str]:
+    """Return a passage as JSON writes it, cut at every word boundary."""
+    return _WORD.findall(json.dumps(text, ensure_ascii=False)[1:-1])
+
+
+def _quote(literal: str) -> str:
+    """Return a literal as the grammar writes it."""
+    return json.dumps(literal)

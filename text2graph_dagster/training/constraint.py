@@ -1,0 +1,93 @@
+"""Answers that cannot be wrong in form: llguidance follows each and says which tokens may come next."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
+from torch import Tensor
+from transformers import LogitsProcessor
+
+from text2graph_dagster.grammar import Form, distinct, prefix, write_grammar
+
+_MAKER = ThreadPoolExecutor(1, "grammar")
+# The engine's limits guard against grammars by strangers; ours grow with the batch only.
+_LIMITS = LLParserLimits(initial_lexer_fuel=200_000_000, max_grammar_size=10_000_000, verbose_errors=False)
+
+
+class GrammarConstraint:
+    """Holds the answers of a batch to their forms, as `picking.Constraint` describes."""
+
+    def __init__(self, tokenizer: Any, vocabulary: int, forms: Sequence[Form]) -> None:
+        """Begin to make ready for one answer per form; the model can read its prompts meanwhile.
+
+        Args:
+            vocabulary: how many logits the model gives, at least the tokenizer's tokens.
+        """
+        engine = _engine(tokenizer, vocabulary)
+        self._end, self._vocabulary = tokenizer.eos_token_id, engine.vocab_size
+        self._executor, self._answers = LLExecutor(), len(forms)
+        added = tokenizer.get_added_vocab()
+        tags = all(tag in added and engine.is_special_token(added[tag]) for tag in ("<think>", "</think>"))
+        self._making = _MAKER.submit(_matchers, engine, forms, tags)
+
+    def refuse(self, answers: list[int], tokens: list[int]) -> list[int]:
+        """Take in the next token of each of these answers; return the places in the list of those it does not take."""
+        return [i for i, (n, token) in enumerate(zip(answers, tokens, strict=True)) if not self._take(n, token)]
+
+    def _take(self, answer: int, token: int) -> bool:
+        matcher = self._making.result()[answer]
+        if matcher.is_stopped():
+            return bool(token == self._end)
+        return bool(matcher.try_consume_tokens([token]))
+
+    def allowed(self, answers: list[int]) -> Tensor:
+        """Return which tokens may come next: booleans (answers, vocabulary); after the JSON only the end token."""
+        bits = allocate_token_bitmask(len(answers), self._vocabulary)
+        matchers = self._making.result()
+        fill_next_token_bitmask_par(self._executor, [(matchers[n], i) for i, n in enumerate(answers)], bits)
+        flags = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, : self._vocabulary]
+        return torch.from_numpy(flags.astype(bool))
+
+    def __len__(self) -> int:
+        return self._answers
+
+
+class HeldToForm(LogitsProcessor):
+    """The same for HF `generate`, whose rows are the answers in order."""
+
+    def __init__(self, constraint: GrammarConstraint, prompt_length: int, end: int) -> None:
+        self._constraint, self._start, self._end = constraint, prompt_length, end
+        self._running = list(range(len(constraint)))
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Forbid what may not come next; rows that have ended are left alone."""
+        if input_ids.shape[1] > self._start:
+            last = input_ids[:, -1].tolist()
+            self._constraint.refuse(self._running, [last[n] for n in self._running])
+            self._running = [n for n in self._running if last[n] != self._end]
+        if self._running:
+            forbidden = ~self._constraint.allowed(self._running).to(scores.device)
+            scores = scores.clone()
+            scores[self._running] = scores[self._running].masked_fill(forbidden, float("-inf"))
+        return scores
+
+
+def _matchers(engine: LLTokenizer, forms: Sequence[Form], tags_are_tokens: bool) -> list[LLMatcher]:
+    different, places = distinct(forms)
+    whole = LLMatcher(engine, write_grammar(different, tags_are_tokens), log_level=0, limits=_LIMITS)
+    if whole.is_error():
+        raise ValueError(f"llguidance does not take the grammar: {whole.get_error()}")
+    matchers = [whole.deep_copy() for _ in places]
+    for matcher, place in zip(matchers, places, strict=True):
+        matcher.consume_tokens(engine.tokenize_str(prefix(place)))
+    return matchers
+
+
+@lru_cache(maxsize=2)
+def _engine(tokenizer: Any, vocabulary: int) -> LLTokenizer:
+    return LLTokenizer(tokenizer.backend_tokenizer.to_str(), n_vocab=vocabulary, eos_token=tokenizer.eos_token_id)

@@ -1,0 +1,56 @@
+"""The next token of every answer: the likeliest or one drawn, and where answers are held to a form, an allowed one."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class Constraint(Protocol):
+    """What the answers of a batch are held to; it follows each of them token by token."""
+
+    def refuse(self, answers: list[int], tokens: list[int]) -> list[int]:
+        """Take in the next token of each of these answers; return the places in the list of those it does not take."""
+
+    def allowed(self, answers: list[int]) -> Tensor:
+        """Return which tokens may come next: booleans (answers, vocabulary)."""
+
+
+def pick(logits: Tensor, temperature: float, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Return (token, its log-probability) for each row: the likeliest, or one drawn at `temperature`."""
+    log_probabilities = functional.log_softmax(logits.float() / (temperature or 1.0), -1)
+    if temperature == 0:
+        token = logits.argmax(-1)
+    else:  # by the inverse of the distribution function: one uniform number per row, much faster than multinomial
+        cumulated = log_probabilities.exp().cumsum(-1)
+        draw = torch.rand(len(cumulated), 1, generator=generator) * cumulated[:, -1:]
+        token = (cumulated < draw).sum(-1).clamp(max=logits.shape[-1] - 1)
+    return token, log_probabilities.gather(1, token[:, None])[:, 0]
+
+
+def pick_allowed(
+    logits: Tensor,
+    answers: Tensor,
+    running: Tensor,
+    constraint: Constraint,
+    temperature: float,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, Tensor]:
+    """Return `pick` among the allowed tokens, for the rows that are `running`; `answers` numbers the rows' answers.
+
+    What may come next is asked only where the token that was picked first may not: to check one token costs a fraction
+    of listing all that are allowed. Drawn so, a token has the same probability as if it were drawn from the allowed
+    ones at once. The log-probabilities are the model's own.
+    """
+    token, log_probability = pick(logits, temperature, generator)
+    rows = running.nonzero()[:, 0]
+    numbers = answers[rows].tolist()
+    if refused := constraint.refuse(numbers, token[rows].tolist()):
+        again, which = rows[refused], [numbers[i] for i in refused]
+        masked = logits[again].masked_fill(~constraint.allowed(which), float("-inf"))
+        token[again] = pick(masked, temperature, generator)[0]
+        own = functional.log_softmax(logits[again].float() / (temperature or 1.0), -1)
+        log_probability[again] = own.gather(1, token[again, None])[:, 0]
+        constraint.refuse(which, token[again].tolist())
+    return token, log_probability
