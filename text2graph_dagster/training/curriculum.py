@@ -3,6 +3,10 @@
 import random
 from collections.abc import Sequence
 
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.settings import GrpoSettings
+from text2graph_dagster.training.examples import Example
+
 _BATCHES_AT_ONCE = 20  # so many batches are drawn, sorted by length and cut, so that a batch holds little padding
 _FIRST_SHARE = 0.35  # the shortest examples, with which teaching begins
 
@@ -31,6 +35,32 @@ def lay_out(
         rng.shuffle(together)
         batches += together
     return batches
+
+
+def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
+    """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
+
+    `short` are the numbers of the examples that are short enough.
+
+    Raises:
+        UserError: there are no prompts.
+    """
+    rng = random.Random(seed)
+    stated: list[int] = []
+    empty: list[int] = []
+    for i in short:
+        (stated if examples[i].graph.relations else empty).append(i)
+    rng.shuffle(stated)
+    rng.shuffle(empty)
+    share = settings.max_empty_share
+    pool = stated + empty[: round(len(stated) * share / (1 - share))] if share < 1 else stated + empty
+    if not pool:
+        raise UserError("there is no example to reinforce on: every one is too long or states no relation.")
+    needed = settings.max_steps * settings.prompts_per_step
+    order: list[int] = []
+    while len(order) < needed:
+        order += rng.sample(pool, len(pool))
+    return order[:needed]
 
 
 def rate_factor(step: int, *, steps: int, warmup_steps: int, decay_share: float, floor: float = 0.05) -> float:

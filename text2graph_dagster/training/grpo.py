@@ -5,7 +5,6 @@ al. 2024; token-level loss and asymmetric clipping from DAPO, Yu et al. 2025). W
 the dev passages, which is the fine-tuned one if none beats it. Resumes like sft.
 """
 
-import random
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -113,32 +112,6 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     }
 
 
-def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
-    """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
-
-    `short` are the numbers of the examples that are short enough.
-
-    Raises:
-        UserError: there are no prompts.
-    """
-    rng = random.Random(seed)
-    stated: list[int] = []
-    empty: list[int] = []
-    for i in short:
-        (stated if examples[i].graph.relations else empty).append(i)
-    rng.shuffle(stated)
-    rng.shuffle(empty)
-    share = settings.max_empty_share
-    pool = stated + empty[: round(len(stated) * share / (1 - share))] if share < 1 else stated + empty
-    if not pool:
-        raise UserError("there is no example to reinforce on: every one is too long or states no relation.")
-    needed = settings.max_steps * settings.prompts_per_step
-    order: list[int] = []
-    while len(order) < needed:
-        order += rng.sample(pool, len(pool))
-    return order[:needed]
-
-
 def make_trainer(
     config: TrainingConfig,
     model: Any,
@@ -155,7 +128,7 @@ def make_trainer(
 
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
-    from text2graph_dagster.training.curriculum import rate_factor
+    from text2graph_dagster.training.curriculum import choose_prompts, rate_factor
     from text2graph_dagster.training.defaults import grpo_rate, rename_share
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster.training.callbacks import ReportCallback
+from text2graph_dagster.training.curriculum import choose_prompts
 from text2graph_dagster.training.files import OutputDirectory
-from text2graph_dagster.training.grpo import choose_prompts, main, make_arguments
+from text2graph_dagster.training.grpo import main, make_arguments
 from text2graph_dagster.training.rewarding import Rewarder
 from text2graph_dagster.training.selection import Best
 
