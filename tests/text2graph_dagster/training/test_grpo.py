@@ -48,6 +48,10 @@ def test_three_steps_report_every_figure_and_never_hand_on_a_worse_model(fine_tu
         assert run["improved_on_dev"] is False
 
 
+# So many completions that some of a student of 20 steps end by themselves: those that are cut off teach nothing.
+KL = {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0, "prompts_per_step": 6, "generations": 6}
+
+
 @pytest.fixture
 def brevity_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reward what a student of 20 steps can do: its answers are all wrong, and equal rewards would teach nothing."""
@@ -62,7 +66,7 @@ def brevity_pays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("brevity_pays")
 def test_kl_to_the_fine_tuned_model_is_measured_when_it_counts(fine_tuned: Path, tmp_path: Path) -> None:
-    changes = {"grpo": {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0}}
+    changes = {"grpo": KL}
     config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
     assert main(["--config", str(config)]) == 0
     kl = [p["kl"] for p in points(tmp_path / "grpo") if "kl" in p]
@@ -85,7 +89,7 @@ def test_kl_with_adapters_is_that_to_the_fine_tuned_model_also_after_a_kill(
     fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second step's KL is above 0 only if the adapters come back from the checkpoint, and not the reference's."""
-    changes = {"grpo": {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0}}
+    changes = {"grpo": KL}
     changes["student"] = {"lora": {"rank": 4, "alpha": 8}}
     config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
 
