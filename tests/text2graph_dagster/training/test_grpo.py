@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.text2graph_dagster.training import tiny
+from text2graph_dagster.training import grpo
 from text2graph_dagster.training.callbacks import ReportCallback
 from text2graph_dagster.training.curriculum import choose_prompts
 from text2graph_dagster.training.files import OutputDirectory
@@ -48,20 +49,25 @@ def test_three_steps_report_every_figure_and_never_hand_on_a_worse_model(fine_tu
         assert run["improved_on_dev"] is False
 
 
-# So many completions that some of a student of 20 steps end by themselves: those that are cut off teach nothing.
-KL = {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0, "prompts_per_step": 6, "generations": 6}
+KL = {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0}
 
 
 @pytest.fixture
 def brevity_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reward what a student of 20 steps can do: its answers are all wrong, and equal rewards would teach nothing."""
+    """Reward what a student of 20 steps can do: its answers are all wrong, and most of them are cut off."""
 
     parts = Rewarder.score
 
     def score(self: Rewarder, number: int, completion: str, step: int) -> dict[str, float]:
         return parts(self, number, completion, step) | {"total": -float(len(completion))}
 
+    def arguments(*given: Any) -> Any:
+        found = make_arguments(*given)
+        found.mask_truncated_completions = False
+        return found
+
     monkeypatch.setattr(Rewarder, "score", score)
+    monkeypatch.setattr(grpo, "make_arguments", arguments)
 
 
 @pytest.mark.usefixtures("brevity_pays")
