@@ -93,9 +93,9 @@ def _ask_half(examples: Sequence[Example], ontologies: dict[str, Ontology], sett
         prompt = render(
             example.text, entity_types, relation_types, ontology, settings.dataset.template, ontology.language
         )
-        types = {"entity_types": entity_types, "relation_types": relation_types}
+        half = replace(example, entity_types=entity_types, relation_types=relation_types)
         messages = ({"role": "user", "content": prompt},)
-        asked.append(replace(example, prompt=messages, graph=Graph(entities, relations), **types))
+        asked.append(replace(half, prompt=messages, graph=Graph(entities, relations)))
     return asked
 
 
