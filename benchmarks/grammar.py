@@ -93,9 +93,9 @@ def _ask_half(examples: Sequence[Example], ontologies: dict[str, Ontology], sett
         prompt = render(
             example.text, entity_types, relation_types, ontology, settings.dataset.template, ontology.language
         )
-        graph, messages = Graph(entities, relations), ({"role": "user", "content": prompt},)
-        types = (entity_types, relation_types)
-        asked.append(replace(example, prompt=messages, graph=graph, entity_types=types[0], relation_types=types[1]))
+        half = replace(example, entity_types=entity_types, relation_types=relation_types)
+        messages = ({"role": "user", "content": prompt},)
+        asked.append(replace(half, prompt=messages, graph=Graph(entities, relations)))
     return asked
 
 

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.extract.documents import Question, Reply
@@ -15,9 +14,9 @@ from text2graph_dagster.teachers.endpoint import (
     Endpoint,
     EndpointSettings,
 )
+from text2graph_dagster.teachers.servers import is_local
 
 _SECONDS = 10.0  # in which a server must say what it serves
-_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 class Answerer(Protocol):
@@ -79,8 +78,7 @@ def only_model(url: str) -> str:
     import openai
 
     key = os.environ.get(KEY_VARIABLE) or NO_KEY
-    by_proxy = urlsplit(url).hostname not in _THIS_MACHINE
-    http = openai.DefaultHttpxClient(trust_env=by_proxy)
+    http = openai.DefaultHttpxClient(trust_env=not is_local(url))
     try:
         with openai.OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=2, http_client=http) as client:
             names = [model.id for model in client.models.list()]

@@ -16,11 +16,16 @@ from text2graph_dagster.grammar import Form, distinct, prefix, write_grammar
 
 _MAKER = ThreadPoolExecutor(1, "grammar")
 # The engine's limits guard against grammars by strangers; ours grow with the batch only.
-_LIMITS = LLParserLimits(initial_lexer_fuel=200_000_000, max_grammar_size=10_000_000, verbose_errors=False)
+_LIMITS = LLParserLimits(
+    initial_lexer_fuel=200_000_000, step_lexer_fuel=5_000_000, max_grammar_size=10_000_000, verbose_errors=False
+)
 
 
 class GrammarConstraint:
-    """Holds the answers of a batch to their forms, as `picking.Constraint` describes."""
+    """Holds the answers of a batch to their forms, as `picking.Constraint` describes.
+
+    Where the engine gives up on an answer (one of its limits is reached) the answer goes on freely.
+    """
 
     def __init__(self, tokenizer: Any, vocabulary: int, forms: Sequence[Form]) -> None:
         """Begin to make ready for one answer per form; the model can read its prompts meanwhile.
@@ -29,7 +34,8 @@ class GrammarConstraint:
             vocabulary: how many logits the model gives, at least the tokenizer's tokens.
         """
         engine = _engine(tokenizer, vocabulary)
-        self._end, self._vocabulary = tokenizer.eos_token_id, engine.vocab_size
+        self._end: int = tokenizer.eos_token_id
+        self._vocabulary = engine.vocab_size
         self._executor, self._answers = LLExecutor(), len(forms)
         added = tokenizer.get_added_vocab()
         tags = all(tag in added and engine.is_special_token(added[tag]) for tag in ("<think>", "</think>"))
@@ -41,6 +47,8 @@ class GrammarConstraint:
 
     def _take(self, answer: int, token: int) -> bool:
         matcher = self._making.result()[answer]
+        if matcher.is_error():
+            return True
         if matcher.is_stopped():
             return bool(token == self._end)
         return bool(matcher.try_consume_tokens([token]))
@@ -51,7 +59,8 @@ class GrammarConstraint:
         matchers = self._making.result()
         fill_next_token_bitmask_par(self._executor, [(matchers[n], i) for i, n in enumerate(answers)], bits)
         flags = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, : self._vocabulary]
-        return torch.from_numpy(flags.astype(bool))
+        given_up = np.array([[matchers[n].is_error()] for n in answers])
+        return torch.from_numpy(flags.astype(bool) | given_up)
 
     def __len__(self) -> int:
         return self._answers
