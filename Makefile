@@ -30,10 +30,10 @@ dev: install $(DAGSTER_HOME)/dagster.yaml  ## the Dagster UI with the daemon on 
 
 test: export OMP_NUM_THREADS = 1  # a core for each worker
 test: install-test lint  ## linters, type checker, import rules, tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'not vllm'
 
 test-vllm: install-test install-vllm  ## a real vLLM server on the CPU serves a student as a teacher
-	$(BIN)/python -m pytest tests/system/test_vllm.py
+	$(BIN)/python -m pytest -m vllm --durations 0 tests/system
 
 lint: install-test
 	$(BIN)/ruff check .

@@ -28,6 +28,7 @@ from text2graph_dagster.teachers.protocol import Request
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.vllm,
     pytest.mark.skipif(
         not PYTHON.exists(), reason=f"THERE IS NO vLLM: {PYTHON} does not exist; run `make install-vllm`"
     ),
