@@ -96,11 +96,11 @@ def main() -> None:
     arguments = flags("What the rewards cost per completion.")
     settings, passes = GrpoSettings(), 1 if arguments.quick else PASSES
     credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
+    matching.best_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy, which no completion shall pay for
     rows = []
     for size in SIZES:
         rng = random.Random(size)
         cases = [case(rng, size) for _ in range(PASSAGES)]
-        _scoring(settings, credit)(cases[0])  # scipy is imported when it is first needed
         rows.append(
             {
                 "items": size,

@@ -138,6 +138,7 @@ def test_formulas() -> None:
     assert token_f1("new york new york", "new york") == pytest.approx(2 / 3)
     assert best_matching({(0, 0): 0.4, (0, 1): 0.5, (1, 1): 0.45}) == pytest.approx(0.85)
     assert best_matching({(0, 7): 0.4, (3, 1): 0.5}) == pytest.approx(0.9)
+    assert best_matching({(0, 0): 0.4, (0, 1): 0.5}) == best_matching({(0, 1): 0.4, (2, 1): 0.5}) == 0.5
     assert best_matching({}) == 0
 
 
