@@ -47,13 +47,20 @@ def test_an_answer_that_was_cut_off_is_asked_once_more_with_twice_the_room() -> 
 @pytest.mark.parametrize(("most", "second"), [(150, 150), (50, 100), (4096, 200)])
 def test_the_larger_budget_is_bounded_and_never_smaller(most: int, second: int) -> None:
     with serving(lambda _: message('{"', finish="length")) as seen:
-        teacher = ChatTeacher(fast(seen.url, max_tokens=100, retry_max_tokens=most))
+        teacher = ChatTeacher(fast(seen.url, max_tokens=100, retry_max_tokens=most, temperature=0.5))
         (answer,) = teacher.answer(passages(1))
     assert [body["max_tokens"] for body in seen.bodies] == [100, second]
     assert (answer.status, answer.raw) == ("unparsable", '{"')
     assert "truncated" in answer.reason
     assert "again" in answer.reason
     assert teacher.parameters()["retry_max_tokens"] == second
+
+
+def test_what_would_be_cut_off_in_the_same_place_is_not_asked_again() -> None:
+    with serving(lambda _: message('{"', finish="length")) as seen:
+        (answer,) = ChatTeacher(fast(seen.url, max_tokens=100, retry_max_tokens=50)).answer(passages(1))
+    assert [body["max_tokens"] for body in seen.bodies] == [100]
+    assert (answer.status, answer.reason) == ("unparsable", "truncated: the answer reached max_tokens")
 
 
 def test_a_refusal_is_asked_once_more_with_another_seed() -> None:
