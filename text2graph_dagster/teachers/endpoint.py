@@ -144,7 +144,7 @@ class Endpoint:
         """Return the answer to one item; one that was cut off or refused is asked for once more, with more room."""
         prompt, schema, seed = asking.prompt(item), asking.schema(item), asking.seed(item)
         first = await self._try(self._body(prompt, schema, seed, self.settings.max_tokens))
-        if first.status not in ("unparsable", "refused"):
+        if first.status not in ("unparsable", "refused") or (first.status == "unparsable" and self._no_more_room):
             return item, prompt, first
         # Another seed: with the same one a refusal would be repeated word for word.
         second = await self._try(self._body(prompt, schema, seed + 1_000_003, self.settings.larger_budget))
@@ -155,6 +155,11 @@ class Endpoint:
         )
         total = replace(best, prompt_tokens=sent, completion_tokens=received, seconds=first.seconds + second.seconds)
         return item, prompt, replace(total, reason=f"{total.reason}, also when asked again" if total.reason else "")
+
+    @property
+    def _no_more_room(self) -> bool:
+        """Whether an answer that was cut off would come again as it was: the same budget, nothing left to chance."""
+        return self.settings.larger_budget == self.settings.max_tokens and self.settings.temperature == 0
 
     def _body(self, prompt: str, schema: Mapping[str, Any] | None, seed: int, max_tokens: int) -> dict[str, Any]:
         body = {
