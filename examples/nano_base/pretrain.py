@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from examples.nano_base import lexicon, words
+from examples.nano_base.card import card
 from examples.nano_base.ontology import all_type_names
 from examples.nano_base.rows import make_rows
 from text2graph_dagster.settings import SCRATCH, Settings
@@ -28,6 +29,7 @@ EXAMPLES = 40_000
 STEPS = 2_800
 VOCABULARY = 5_120
 HELD_OUT = 500
+LICENSE = "apache-2.0"
 _ROWS_FOR_TOKENIZER = 4_000
 _SAY_WORDS = 30  # how often the tokenizer's texts say every word of the lexicon
 _SAVE_STEPS = 100
@@ -123,7 +125,7 @@ def _texts(seed: int) -> Iterator[str]:
 
 
 def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, reporter: Reporter) -> None:
-    """Write the taught model without its type tokens, in half precision, and run.json with held-out figures."""
+    """Write the taught model without its type tokens, in half precision, with its figures and its card."""
     import torch
     from transformers import AutoTokenizer
 
@@ -135,12 +137,14 @@ def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, repor
     model, _ = load_student(work / "taught")
     tokenizer = AutoTokenizer.from_pretrained(work / "tokenizer")
     model.resize_token_embeddings(len(tokenizer))
+    parameters = sum(p.numel() for p in model.parameters())
     save_student(model.to(torch.float16), tokenizer, out)
     model, tokenizer = load_student(out)
     add_types(model, tokenizer, all_type_names())
     settings = Settings.load(None, {"student": {"base_model": SCRATCH}})
     result["held_out"] = measure(model, tokenizer, read_examples(held_out, settings), {}, settings, reporter)
     (out / "run.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(card(result, parameters, LICENSE), encoding="utf-8")
 
 
 if __name__ == "__main__":
