@@ -19,9 +19,10 @@ from text2graph_dagster.corpus.folder import ONTOLOGY, fingerprint
 from text2graph_dagster.dataset.instructions import render
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.svg import line_chart
-from text2graph_dagster.identity import digest, digest_json
+from text2graph_dagster.identity import digest, digest_json, sha256_of
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import Settings
+from text2graph_dagster.settings import NANO, Settings
+from text2graph_dagster.training.config import NANO_BASE
 
 # Part of every checkpoint's identity: raise it when the training programs make something else of the same input.
 TRAINING_VERSION = 4
@@ -160,6 +161,8 @@ def train(
 
 def base_identity(base: str) -> str:
     """Return what tells one base model from another: of a directory, what stands in it; of a hub model, its name."""
+    if base == NANO:
+        return sha256_of(NANO_BASE / "model.safetensors")
     return fingerprint(Path(base)) if Path(base).is_dir() else base
 
 

@@ -30,7 +30,7 @@ from text2graph_dagster.evaluation.report import ReportData, primary_picture, re
 from text2graph_dagster.evaluation.score import read, score_run
 from text2graph_dagster.graph import from_rows
 from text2graph_dagster.identity import digest_json
-from text2graph_dagster.settings import NANO
+from text2graph_dagster.settings import EMBEDDED
 
 # Part of every report's identity: raise it when the same answers get other figures or another page.
 REPORT_VERSION = 2
@@ -87,7 +87,7 @@ def ask_systems(bench: Bench, teacher: TeacherResource, gold: pl.DataFrame) -> d
     """Return, per system in the order of the report, the run of predictions that holds its answers."""
     runs = {"teacher": teacher_predictions(bench), **other_systems(bench, teacher, gold)}
     base = bench.settings.student.base_model
-    if base != NANO:
+    if base not in EMBEDDED:
         runs["base"] = model_predictions(bench, "base", base_identity(base), base, gold)
     for stage in ("sft", "grpo"):
         checkpoint = current(bench.warehouse, stage)

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from text2graph_dagster.errors import UserError
 
-NANO = "nano"
+NANO, SCRATCH = "nano", "scratch"
+EMBEDDED = (NANO, SCRATCH)  # base models that come with the project: no download, one architecture
 
 
 class _Section(BaseModel):
@@ -249,25 +250,37 @@ StudentWire = Literal["public", "compact", "indexed"]
 class StudentSettings(_Section):
     """The model that is trained."""
 
-    base_model: str = Field(NANO, description="'nano' (from scratch), a model directory, or a hub name")
+    base_model: str = Field(
+        SCRATCH,
+        description="'nano' (the small base that comes with the project), 'scratch' (a model like it, untrained), "
+        "a model directory, or a hub name",
+    )
     wire: StudentWire | Literal["auto"] = Field(
         "auto",
         description="the JSON the student writes; auto: 'indexed' (relation ends as numbers) for nano, else public",
     )
     lora: LoraSettings | None = None
     dev_examples: int = Field(700, ge=1, description="gold dev passages on which each stage is measured, at most")
-    hidden_size: int = Field(128, ge=8, description="nano only, like the following")
+    context: int = Field(512, ge=64, description="tokens that a nano or a student from scratch reads and writes")
+    hidden_size: int = Field(128, ge=8, description="scratch only, like the following")
     layers: int = Field(4, ge=1)
     heads: int = Field(2, ge=1)
     kv_heads: int = Field(2, ge=1)
     mlp_size: int = Field(384, ge=8)
-    context: int = Field(512, ge=64)
     vocabulary: int = Field(2048, ge=300, description="byte-level BPE, the skeleton and the type names not counted")
 
     @model_validator(mode="after")
     def _heads_fit(self) -> "StudentSettings":
         if self.hidden_size % (2 * self.heads) or self.heads % self.kv_heads:
             raise ValueError("hidden_size must be a multiple of 2 x heads, and heads one of kv_heads")
+        return self
+
+    @model_validator(mode="after")
+    def _shape_is_of_scratch(self) -> "StudentSettings":
+        shape = ("hidden_size", "layers", "heads", "kv_heads", "mlp_size", "vocabulary")
+        changed = [name for name in shape if getattr(self, name) != type(self).model_fields[name].default]
+        if self.base_model == NANO and changed:
+            raise ValueError(f"{changed[0]} is of a student from scratch: set base_model: {SCRATCH} with it")
         return self
 
 

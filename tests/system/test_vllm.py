@@ -40,7 +40,7 @@ MARK = "TEXT2GRAPH_TEST_SERVER"  # a variable by which all processes of one serv
 PASSAGES, NEW_TOKENS = 200, 128
 # A student that is asked as chat models are, on passages of which it sees many: it learns to answer in a minute.
 LESSON: dict[str, Mapping[str, Any]] = {
-    "student": {"wire": "public", "context": 1024},
+    "student": {"base_model": "scratch", "wire": "public", "context": 1024},
     "dataset": {"template": "extract", "phrasings": False, "full_ontology_share": 1.0},
     "sft": {"max_steps": 150, "save_steps": 150, "batch_size": 8, "max_length": 1024, "rename_share": 0.0},
     "gates": {"dataset_min_examples": 8, "sft_min_loss_drop": 0.0},

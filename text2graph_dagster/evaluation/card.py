@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from text2graph_dagster.evaluation.figures import HEADLINE
 from text2graph_dagster.evaluation.headline import METRIC_LABELS, number
 from text2graph_dagster.extract.recipe import all_ontologies, read_recipe
-from text2graph_dagster.settings import NANO
+from text2graph_dagster.settings import EMBEDDED, SCRATCH
 
 CARD, RUN, REPORT = "README.md", "run.json", "report.json"
 _STAGES = {"sft": "Supervised fine-tuning", "grpo": "Reinforcement (GRPO) of a fine-tuned student"}
@@ -42,7 +42,8 @@ def write_report(checkpoint: Path, facts: Mapping[str, str], rows: Sequence[Mapp
 
 def _card(checkpoint: Path, run: Mapping[str, Any], report: Mapping[str, Any], license_: str) -> str:
     ontologies, base = all_ontologies(checkpoint), run["settings"]["student"]["base_model"]
-    base = "" if base == NANO else Path(base).name if Path(base).is_absolute() else base
+    base = "" if base == SCRATCH else Path(base).name if Path(base).is_absolute() else base
+    public = "" if base in EMBEDDED else base  # a name that others can look up
     # It is text, not a page: whoever shows it escapes it. Names in it were checked when the ontologies were read.
     environment = Environment(
         loader=PackageLoader("text2graph_dagster.evaluation", "templates"),
@@ -53,7 +54,7 @@ def _card(checkpoint: Path, run: Mapping[str, Any], report: Mapping[str, Any], l
         keep_trailing_newline=True,
     )
     return environment.get_template("card.md.jinja").render(
-        front_matter=_front_matter([o.language for o in ontologies.values()], base, license_),
+        front_matter=_front_matter([o.language for o in ontologies.values()], public, license_),
         title=f"A student of {', '.join(ontologies)}",
         run={"dev": None, **run},
         recipe=read_recipe(checkpoint),

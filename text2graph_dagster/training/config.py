@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import DecodingSettings, Settings, StudentWire
+from text2graph_dagster.settings import NANO, DecodingSettings, Settings, StudentWire
 
 C = TypeVar("C", bound=BaseModel)
+
+NANO_BASE = Path(__file__).parent / "nano_base"  # what student.base_model: nano is; examples/nano_base makes it
 
 
 class _Config(BaseModel):
@@ -39,8 +41,9 @@ class TrainingConfig(_Config):
         files = {"train": self.train, **{f"ontology:{c}": p for c, p in sorted(self.ontologies.items())}}
         if self.dev:
             files["dev"] = self.dev
-        if self.base:
-            files |= {f"base:{p.name}": p for p in sorted(self.base.glob("*.safetensors"))}
+        base = NANO_BASE if self.base is None and self.settings.student.base_model == NANO else self.base
+        if base:
+            files |= {f"base:{p.name}": p for p in sorted(base.glob("*.safetensors"))}
         if self.reward_model:
             files |= {f"reward_model:{p.name}": p for p in sorted(self.reward_model.glob("*.safetensors"))}
         return {name: sha256_of(path) for name, path in files.items()}

@@ -2,28 +2,28 @@
 
 from typing import Literal
 
-from text2graph_dagster.settings import NANO, Settings, StudentSettings, StudentWire
+from text2graph_dagster.settings import EMBEDDED, Settings, StudentSettings, StudentWire
 
 
 def wire_of(student: StudentSettings) -> StudentWire:
     """Return the form of the student's JSON."""
     if student.wire != "auto":
         return student.wire
-    return "indexed" if student.base_model == NANO else "public"
+    return "indexed" if student.base_model in EMBEDDED else "public"
 
 
 def optimizer_of(settings: Settings) -> Literal["muon", "adamw"]:
     """Return the optimizer of supervised fine-tuning."""
     if settings.sft.optimizer != "auto":
         return settings.sft.optimizer
-    return "muon" if settings.student.base_model == NANO else "adamw"
+    return "muon" if settings.student.base_model in EMBEDDED else "adamw"
 
 
 def rename_share(settings: Settings) -> float:
     """Return the share of examples that are taught with invented names; a pretrained model has names enough."""
     if settings.sft.rename_share is not None:
         return settings.sft.rename_share
-    return 0.3 if settings.student.base_model == NANO else 0.0
+    return 0.3 if settings.student.base_model in EMBEDDED else 0.0
 
 
 def sft_rate(settings: Settings) -> float:
@@ -44,4 +44,4 @@ def reward_model_rate(settings: Settings) -> float:
 def _by_student(student: StudentSettings, *, nano: float, whole: float, lora: float) -> float:
     if student.lora:
         return lora
-    return nano if student.base_model == NANO else whole
+    return nano if student.base_model in EMBEDDED else whole

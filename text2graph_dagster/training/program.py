@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.settings import NANO
+from text2graph_dagster.settings import EMBEDDED
 from text2graph_dagster.training.reporting import Reporter, open_reporter
 
 _PACKAGES = ("torch", "transformers", "trl", "peft", "tokenizers", "accelerate", "datasets")
@@ -31,7 +31,7 @@ def prepare_environment() -> None:
 
 def work_offline(model: str | Path) -> None:
     """Forbid every question to the hub when the model is here; call it before transformers is imported."""
-    if str(model) == NANO or Path(model).exists():
+    if str(model) in EMBEDDED or Path(model).exists():
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 

@@ -5,7 +5,7 @@ on from the last checkpoint after a kill, and does nothing when it has ended bef
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,18 @@ def _train(path: Path, reporter: Reporter) -> None:
     reporter.send({"type": "result", "path": str(config.output), **result})
 
 
-def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
+def teach(
+    config: TrainingConfig,
+    output: OutputDirectory,
+    reporter: Reporter,
+    student: tuple[Any, Any] | None = None,
+    prepare: Callable[[Any], None] = lambda trainer: None,
+) -> dict[str, Any]:
     """Train, and write the model to `output.finished`; return what run.json says about it.
+
+    Args:
+        student: the model and its tokenizer; none: what the configuration names.
+        prepare: is given the trainer before it begins.
 
     Raises:
         UserError: no example is short enough, or the model cannot be used.
@@ -60,7 +70,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     settings, watch = config.settings, Stopwatch()
     threads = set_threads(settings.sft.threads)
     examples, ontologies = read_examples(config.train, settings, output.arrow), config.load_ontologies()
-    model, tokenizer = students.make_student(config, examples, list(ontologies.values()))
+    model, tokenizer = student or students.make_student(config, examples, list(ontologies.values()))
     description = students.describe(model)
     reporter.say(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
     store = store_tokens(examples, tokenizer, output.arrow / "tokens.arrow")
@@ -73,6 +83,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     trainer = make_trainer(
         config, model, tokenizer, from_rows(rows, output.arrow / "course.arrow", ROW), output, reporter
     )
+    prepare(trainer)
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -85,8 +96,8 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
         "threads": threads,
     }
     if dev := read_dev(config):
-        student, tokenizer = students.load_student(output.finished)
-        result["dev"] = measure(student, tokenizer, dev, ontologies, settings, reporter)
+        finished, tokenizer = students.load_student(output.finished)
+        result["dev"] = measure(finished, tokenizer, dev, ontologies, settings, reporter)
     return {**result, **watch.read()}
 
 

@@ -1,4 +1,4 @@
-"""Students: the nano model from scratch, or any causal language model, trained whole or with LoRA."""
+"""Students: the nano base or a model like it from scratch, or any causal language model, whole or with LoRA."""
 
 import copy
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.settings import NANO, LoraSettings, Settings
-from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.settings import NANO, SCRATCH, LoraSettings, Settings
+from text2graph_dagster.training.config import NANO_BASE, TrainingConfig
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.nano import build_nano
 from text2graph_dagster.training.renaming import Renamer
 from text2graph_dagster.training.tokenizer import train_tokenizer
+from text2graph_dagster.training.type_tokens import add_types
 
 
 def new_nano(
@@ -26,7 +27,7 @@ def new_nano(
     Names are invented anew for it: a vocabulary with the training passages' own names in it would cut the names of
     other passages into more and smaller pieces.
     """
-    names = [name for o in ontologies for name in (*o.entity_names, *o.relation_names)]
+    names = _type_names(ontologies)
     quoted = [f'"{name}"' for name in names]
 
     def without_types(prompt: str) -> str:
@@ -40,19 +41,33 @@ def new_nano(
     return build_nano(settings.student, tokenizer, settings.seed), tokenizer
 
 
+def nano_base(settings: Settings, ontologies: Sequence[Ontology]) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Return the pretrained nano model and its tokenizer, with a token for each of the ontologies' types."""
+    model, tokenizer = load_student(NANO_BASE)
+    model.config.max_position_embeddings = settings.student.context  # rotary: the weights know no length
+    add_types(model, tokenizer, _type_names(ontologies))
+    return model, tokenizer
+
+
 def make_student(
     config: TrainingConfig, examples: Sequence[Example], ontologies: Sequence[Ontology]
 ) -> tuple[Any, PreTrainedTokenizerBase]:
     """Return the student that is to be fine-tuned, with new adapters if the settings want them, and its tokenizer."""
     settings = config.settings
     source = config.base or settings.student.base_model
-    if str(source) == NANO:
+    if str(source) == SCRATCH:
         model, tokenizer = new_nano(settings, examples, ontologies)
+    elif str(source) == NANO:
+        model, tokenizer = nano_base(settings, ontologies)
     else:
         model, tokenizer = load_student(source)
     if settings.student.lora:
         model = with_lora(model, settings.student.lora, settings.seed)
     return model, tokenizer
+
+
+def _type_names(ontologies: Sequence[Ontology]) -> list[str]:
+    return [name for o in ontologies for name in (*o.entity_names, *o.relation_names)]
 
 
 def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:

@@ -21,7 +21,7 @@ RUN: dict[str, Any] = {
     "seconds": 245.6,
     "cpu_seconds": 432.7,
     "dev": {**DEV, "relation_f1_low": 0.66, "relation_f1_high": 0.71, "entity_f1_low": 0.9, "entity_f1_high": 0.93},
-    "settings": {"seed": 7, "student": {"base_model": "nano"}},
+    "settings": {"seed": 7, "student": {"base_model": "scratch"}},
 }
 ROWS = [
     {"corpus": "news", "metric": "relation_strict_f1", "value": 0.7, "low": 0.6, "high": 0.8, "n": 1000},

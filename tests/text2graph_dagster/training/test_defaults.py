@@ -1,4 +1,4 @@
-"""A student from scratch and a pretrained one need different settings; naming the model is enough."""
+"""A nano and a model from elsewhere need different settings; naming the model is enough."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from text2graph_dagster.training.defaults import grpo_rate, optimizer_of, rename
     ("student", "expected"),
     [
         ({}, ("indexed", "muon", 6e-3, 1e-4, 0.3)),
+        ({"base_model": "nano"}, ("indexed", "muon", 6e-3, 1e-4, 0.3)),
         ({"base_model": "models/qwen"}, ("public", "adamw", 2e-5, 1e-6, 0.0)),
         ({"base_model": "models/qwen", "lora": {}}, ("public", "adamw", 2e-4, 2e-5, 0.0)),
     ],

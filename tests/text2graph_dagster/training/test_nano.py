@@ -32,7 +32,7 @@ def test_the_second_layer_looks_at_what_followed_the_token_before(attention: Any
 
 def test_a_seed_makes_one_model(nano: Any) -> None:
     _, tokenizer = nano
-    settings = StudentSettings(hidden_size=32, layers=2, heads=2, kv_heads=1, mlp_size=32)
+    settings = StudentSettings(base_model="scratch", hidden_size=32, layers=2, heads=2, kv_heads=1, mlp_size=32)
     first, same, other = (build_nano(settings, tokenizer, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["model.embed_tokens.weight"], other["model.embed_tokens.weight"])

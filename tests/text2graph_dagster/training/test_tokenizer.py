@@ -36,7 +36,7 @@ def loaded(exact: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, A
     """A tokenizer, and what Transformers makes of its files beside a model's."""
     folder = tmp_path_factory.mktemp("tokenizer")
     exact.save_pretrained(folder)
-    build_nano(StudentSettings(hidden_size=16, layers=1), exact, seed=0).save_pretrained(folder)
+    build_nano(StudentSettings(base_model="scratch", hidden_size=16, layers=1), exact, seed=0).save_pretrained(folder)
     again = AutoTokenizer.from_pretrained(folder)
     assert (again.eos_token_id, again.pad_token_id) == (exact.eos_token_id, exact.pad_token_id)
     assert len(again) == len(exact) and again.chat_template == exact.chat_template

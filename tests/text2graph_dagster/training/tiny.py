@@ -29,7 +29,10 @@ _SYLLABLES = ["ba", "ke", "lo", "mi", "ru", "sa", "te", "vo"]
 
 SMALL: dict[str, Any] = {
     "seed": 3,
-    "student": {"hidden_size": 32, "layers": 2, "heads": 2, "kv_heads": 1, "mlp_size": 64, "vocabulary": 340},
+    "student": {
+        **{"base_model": "scratch", "hidden_size": 32, "layers": 2, "heads": 2, "kv_heads": 1, "mlp_size": 64},
+        **{"vocabulary": 340},
+    },
     "sft": {"max_steps": 20, "batch_size": 4, "warmup_steps": 2, "save_steps": 5, "threads": 1, "max_length": 256},
     "grpo": {
         **{"max_steps": 3, "prompts_per_step": 2, "generations": 4, "micro_batch": 8, "save_steps": 1, "threads": 1},

@@ -1,0 +1,151 @@
+"""Makes the nano base: `python -m examples.nano_base.pretrain --out nano_base`.
+
+Writes generated examples, learns a tokenizer from them, teaches an untrained nano student with the project's own
+supervised fine-tuning, and writes an ordinary Transformers directory. The same command goes on from the last checkpoint
+after a kill. README.md says what is generated and why.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from examples.nano_base import lexicon, words
+from examples.nano_base.card import card
+from examples.nano_base.ontology import all_type_names
+from examples.nano_base.rows import make_rows
+from text2graph_dagster.settings import SCRATCH, Settings
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.program import prepare_environment, versions, work_offline
+from text2graph_dagster.training.reporting import Reporter, open_reporter
+
+SEED = 11
+EXAMPLES = 40_000
+STEPS = 2_800
+VOCABULARY = 5_120
+HELD_OUT = 500
+LICENSE = "apache-2.0"
+_ROWS_FOR_TOKENIZER = 4_000
+_SAY_WORDS = 30  # how often the tokenizer's texts say every word of the lexicon
+_SAVE_STEPS = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the model directory to be made")
+    parser.add_argument("--examples", type=int, default=EXAMPLES)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    given = parser.parse_args(arguments)
+    prepare_environment()
+    work_offline(SCRATCH)
+    with open_reporter() as reporter:
+        pretrain(given.out, given.examples, given.steps, given.seed, given.threads, reporter)
+    return 0
+
+
+def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, reporter: Reporter) -> None:
+    """Make the base in the folder `out`; what it takes meanwhile lies in `<out>.work`."""
+    from examples.nano_base.tying import TiedTypes
+    from text2graph_dagster.training import sft
+    from text2graph_dagster.training.nano import build_nano
+    from text2graph_dagster.training.type_tokens import TYPE, add_types, pieces
+
+    work = out.with_name(out.name + ".work")
+    work.mkdir(parents=True, exist_ok=True)
+    settings = _settings(steps, seed, threads)
+    train = _write_examples(work / f"train-{examples}-{seed}.parquet", examples, seed, reporter)
+    config = TrainingConfig(settings=settings, train=train, ontologies={}, output=work / "taught")
+    output = OutputDirectory(config.output, config.identity("pretrain", config.inputs()))
+    result = output.recorded()
+    if result is None:
+        output.open()
+        tokenizer = learn_tokenizer(seed)
+        tokenizer.save_pretrained(work / "tokenizer")
+        model = build_nano(settings.student, tokenizer, seed)
+        names = all_type_names()
+        tied = [pieces(tokenizer, name) for name in names]
+        add_types(model, tokenizer, names)
+        ties = TiedTypes(model, tied, tokenizer.convert_tokens_to_ids(TYPE))
+        result = sft.teach(config, output, reporter, (model, tokenizer), lambda trainer: trainer.add_callback(ties))
+        output.finish(result)
+    held_out = _write_examples(work / f"held-out-{seed}.parquet", HELD_OUT, seed + 2, reporter)
+    publish(work, out, {**result, "seed": seed, "generated": examples, "versions": versions()}, held_out, reporter)
+    reporter.say(f"wrote {out}")
+
+
+def _settings(steps: int, seed: int, threads: int) -> Settings:
+    return Settings.load(
+        None,
+        {
+            "seed": seed,
+            "student": {"base_model": SCRATCH, "vocabulary": VOCABULARY},
+            "sft": {"max_steps": steps, "rename_share": 0.0, "save_steps": _SAVE_STEPS, "threads": threads},
+        },
+    )
+
+
+def _write_examples(path: Path, count: int, seed: int, reporter: Reporter) -> Path:
+    if not path.is_file():
+        rows = []
+        for row in make_rows(count, seed):
+            rows.append(row)
+            reporter.progress("examples", len(rows), count)
+        partial = path.with_suffix(".partial")
+        pl.DataFrame(rows, infer_schema_length=None).write_parquet(partial)
+        partial.replace(path)
+    return path
+
+
+def learn_tokenizer(seed: int) -> Any:
+    """Return the base's tokenizer, learnt from generated passages and the lexicon."""
+    from tokenizers import AddedToken
+
+    from text2graph_dagster.training.tokenizer import train_tokenizer
+    from text2graph_dagster.training.type_tokens import TYPE
+
+    tokenizer = train_tokenizer(_texts(seed), [], VOCABULARY)
+    tokenizer.add_tokens([AddedToken(TYPE, normalized=False, special=True)])
+    return tokenizer
+
+
+def _texts(seed: int) -> Iterator[str]:
+    for row in make_rows(_ROWS_FOR_TOKENIZER, seed + 1):
+        yield "\n " + row["text"].replace("\n", "\n ")
+    said = sorted({*words.NOUNS, *words.ADJECTIVES, *words.PAST, *words.ADVERBS, *lexicon.all_words()})
+    for word in [*said, *all_type_names()]:
+        yield f" {word} {word.capitalize()}" * _SAY_WORDS
+
+
+def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, reporter: Reporter) -> None:
+    """Write the taught model without its type tokens, in half precision, with its figures and its card."""
+    import torch
+    from transformers import AutoTokenizer
+
+    from text2graph_dagster.training.devset import measure
+    from text2graph_dagster.training.examples import read_examples
+    from text2graph_dagster.training.students import load_student, save_student
+    from text2graph_dagster.training.type_tokens import add_types
+
+    model, _ = load_student(work / "taught")
+    tokenizer = AutoTokenizer.from_pretrained(work / "tokenizer")
+    model.resize_token_embeddings(len(tokenizer))
+    parameters = sum(p.numel() for p in model.parameters())
+    save_student(model.to(torch.float16), tokenizer, out)
+    model, tokenizer = load_student(out)
+    add_types(model, tokenizer, all_type_names())
+    settings = Settings.load(None, {"student": {"base_model": SCRATCH}})
+    result["held_out"] = measure(model, tokenizer, read_examples(held_out, settings), {}, settings, reporter)
+    (out / "run.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(card(result, parameters, LICENSE), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
