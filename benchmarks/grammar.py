@@ -65,7 +65,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     set_threads(arguments.threads)
-    config = read_config(TrainingConfig, arguments.checkpoint.with_name(f"{arguments.checkpoint.name}.inputs/run.json"))
+    inputs = arguments.checkpoint.with_name(f"{arguments.checkpoint.name}.inputs")
+    config = read_config(TrainingConfig, inputs / "run.json")
     ontologies = config.load_ontologies()
     student = load_student(arguments.checkpoint)
     assert config.dev is not None, "the checkpoint was trained without dev passages"
