@@ -170,7 +170,7 @@ def judge(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], st
     figures = Figures(rows, list(ARMS))
     costs = pl.concat(answered).group_by("system").agg(pl.mean("cpu_seconds"), pl.mean("tokens"), pl.mean("kept"))
     table = list(_table(cells[0], figures, {row["system"]: row for row in costs.to_dicts()}, len(cells)))
-    title = f"{home.name}, {len(cells)} seeds"
+    title = f"{home.name}, seeds {cells[0].seed} to {cells[-1].seed}"
     page = ReportData(
         title, "ablation", "", rows, list(ARMS), ontologies, labels=ARMS, configuration=cells[0].settings()
     )
