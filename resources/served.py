@@ -66,7 +66,8 @@ def _at(server: LazyServer, endpoint: Endpoint) -> Iterator[Endpoint]:
     running = server.running()
     moved = endpoint.settings.base_url != running.base_url
     try:
-        yield Endpoint(replace(endpoint.settings, base_url=running.base_url)) if moved else endpoint
+        there = replace(endpoint.settings, base_url=running.base_url)
+        yield Endpoint(there, running.refuse_the_dead) if moved else endpoint  # nobody waits for a dead server
     except UserError:
         running.check()
         raise

@@ -137,7 +137,7 @@ class RunningServer:
         started, seconds = time.monotonic(), self._settings.start_seconds
         told, last = started, ""
         while not self._healthy():
-            self._refuse_the_dead()
+            self.refuse_the_dead()
             now = time.monotonic()
             if now - started > seconds:
                 raise UserError(
@@ -159,9 +159,14 @@ class RunningServer:
         if not self._healthy():
             with suppress(subprocess.TimeoutExpired):  # what a dead server leaves behind is being ended
                 self._process.wait(self._settings.grace_seconds + 1)
-        self._refuse_the_dead()
+        self.refuse_the_dead()
 
-    def _refuse_the_dead(self) -> None:
+    def refuse_the_dead(self) -> None:
+        """Raise if the server's process has ended; at once, and without asking it.
+
+        Raises:
+            UserError: with the exit code and the log's last lines.
+        """
         code = self._process.poll()
         if code is not None:
             raise UserError(

@@ -87,6 +87,8 @@ def test_nothing_is_left_when_the_owner_is_interrupted_or_killed(
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # What a shell runs in the background ignores interrupts, and so does all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for((tmp_path / ("scratch" if "silent" in behaviour else "up")).exists)
     assert len(left_of(tmp_path)) == 6

@@ -69,17 +69,19 @@ class Asking(Generic[Item]):
 class Endpoint:
     """The chat completions of one model, served at one address or several.
 
+    `look` is called after every fault that is tried again; what it raises ends the asking.
+
     Raises:
         UserError: the settings name no model or no http(s) address, or an address holds a password.
     """
 
-    def __init__(self, settings: EndpointSettings) -> None:
+    def __init__(self, settings: EndpointSettings, look: Callable[[], None] = lambda: None) -> None:
         if not settings.model:
             raise UserError("No model is named for the chat endpoint: set `model` to the name the endpoint serves.")
         urls = dict.fromkeys((settings.base_url, *settings.more_base_urls))
         for url in urls:
             _check(url)
-        self.settings = settings
+        self.settings, self._look = settings, look
         self._key = os.environ.get(KEY_VARIABLE) or NO_KEY
         self._chance = random.Random(0)  # spreads calls; nothing that is kept depends on it
         self._answered = False  # whether any server ever did
@@ -189,6 +191,7 @@ class Endpoint:
             if not final.passes or (attempt >= TRIES_IN_VAIN - 1 and not final.reached and not self._answered):
                 break
             if attempt < settings.retries:
+                self._look()
                 await asyncio.sleep(back_off(attempt, settings.backoff_seconds, final.wait, self._chance))
         return Completion("", "failed", final.reason, seconds=time.monotonic() - begun, reached=final.reached)
 
