@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import dagster as dg
 import polars as pl
 import pyarrow.parquet as pq
 
-from assets.plain import svg_picture
+from assets.conditions import when_data_changed
+from assets.plain import OWNERS, svg_picture
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.warehouse import Replace, Warehouse
@@ -95,6 +96,20 @@ def _gold_example(row: Mapping[str, Any], ontology: Ontology, settings: Settings
         "entity_types": entity_types,
         "relation_types": relation_types,
     }
+
+
+def trained(deps: Sequence[Any], code_version: str) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Make an asset of what trains a model."""
+    return dg.asset(
+        deps=deps,
+        code_version=code_version,
+        group_name="model",
+        kinds={"pytorch", "huggingface"},
+        owners=OWNERS,
+        pool="gpu",
+        automation_condition=when_data_changed,
+        retry_policy=dg.RetryPolicy(max_retries=1),
+    )
 
 
 def current(warehouse: Warehouse, stage: str) -> dict[str, Any] | None:

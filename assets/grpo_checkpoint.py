@@ -6,34 +6,23 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checkpoints import Bench, checkpoint_metadata, current, learning_curves, train
-from assets.conditions import when_data_changed
-from assets.gates import Gate, Measured, Scope, build_gates, failed_gates
-from assets.plain import OWNERS, plain_errors
+from assets.checkpoints import Bench, checkpoint_metadata, current, learning_curves, train, trained
+from assets.gates import Gate, Measured, Scope, build_gates
+from assets.plain import plain_errors
 from assets.reward_model import STAGE as REWARD_MODEL
 from assets.reward_model import judge_for_grpo
 from assets.rollouts import store_rollouts, told_alarms
-from assets.sft_checkpoint import SFT_CHECKPOINT_GATES, dev_figure, refuse_bad_data, sft_checkpoint
+from assets.sft_checkpoint import dev_figure, sft_checkpoint, sft_to_start_from
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource
 from resources.warehouse import Warehouse
-from text2graph_dagster.errors import UserError
 
 
 def build(*upstream: Any) -> dg.AssetsDefinition:
     """Return the asset; `upstream` are the assets whose models it takes."""
 
-    @dg.asset(
-        deps=upstream,
-        group_name="model",
-        kinds={"pytorch", "huggingface"},
-        owners=OWNERS,
-        code_version="3",
-        pool="gpu",
-        automation_condition=when_data_changed,
-        retry_policy=dg.RetryPolicy(max_retries=1),
-    )
+    @trained(deps=upstream, code_version="3")
     def grpo_checkpoint(
         context: dg.AssetExecutionContext,
         home: Home,
@@ -44,10 +33,8 @@ def build(*upstream: Any) -> dg.AssetsDefinition:
         """A model directory, never worse on dev gold than the SFT student it starts from; unmeasured without any."""
         with plain_errors():
             bench = Bench(context, home, warehouse, launcher, settings.load())
-            refuse_bad_data(warehouse, bench.settings)
-            if objections := failed_gates(warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
-                raise UserError(f"the SFT checkpoint is not improved upon: {'; '.join(objections)}.")
-            parent, judge = current(warehouse, "sft"), judge_for_grpo(bench)
+            parent = sft_to_start_from(bench, "the SFT checkpoint is not improved upon")
+            judge = judge_for_grpo(bench)
             program, sections = "text2graph_dagster.training.grpo", {"student", "grpo", "decoding", "evaluation"}
             checkpoint = train(bench, "grpo", program, sections, parent, judge)
             kept = store_rollouts(warehouse, checkpoint)

@@ -4,11 +4,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checkpoints import Bench, checkpoint_metadata, current, train
-from assets.conditions import when_data_changed
+from assets.checkpoints import Bench, checkpoint_metadata, current, train, trained
 from assets.gates import Gate, Measured, build_gates, failed_gates
-from assets.plain import OWNERS, plain_errors
-from assets.sft_checkpoint import SFT_CHECKPOINT_GATES, dev_figure, refuse_bad_data, sft_checkpoint
+from assets.plain import plain_errors
+from assets.sft_checkpoint import dev_figure, sft_checkpoint, sft_to_start_from
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource
@@ -18,16 +17,7 @@ from text2graph_dagster.errors import UserError
 STAGE = "reward_model"
 
 
-@dg.asset(
-    deps=[sft_checkpoint],
-    group_name="model",
-    kinds={"pytorch", "huggingface"},
-    owners=OWNERS,
-    code_version="1",
-    pool="gpu",
-    automation_condition=when_data_changed,
-    retry_policy=dg.RetryPolicy(max_retries=1),
-)
+@trained(deps=[sft_checkpoint], code_version="1")
 def reward_model(
     context: dg.AssetExecutionContext,
     home: Home,
@@ -38,11 +28,9 @@ def reward_model(
     """A model directory: the SFT student with a scalar head, which judges answers where no graph is trusted."""
     with plain_errors():
         bench = Bench(context, home, warehouse, launcher, settings.load())
-        refuse_bad_data(warehouse, bench.settings)
-        if objections := failed_gates(warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
-            raise UserError(f"no reward model is made of the SFT checkpoint: {'; '.join(objections)}.")
+        parent = sft_to_start_from(bench, "no reward model is made of the SFT checkpoint")
         program, sections = "text2graph_dagster.training.reward_model", {"student", "reward_model", "grpo"}
-        checkpoint = train(bench, STAGE, program, sections, current(warehouse, "sft"))
+        checkpoint = train(bench, STAGE, program, sections, parent)
         return dg.MaterializeResult(
             metadata=checkpoint_metadata(checkpoint, ["loss", "pair_accuracy"]),
             data_version=dg.DataVersion(checkpoint["checkpoint_id"]),

@@ -1,14 +1,14 @@
 """sft_checkpoint: the student, taught the examples."""
 
 from statistics import fmean
+from typing import Any
 
 import dagster as dg
 
-from assets.checkpoints import Bench, checkpoint_metadata, current, learning_curves, train
-from assets.conditions import when_data_changed
+from assets.checkpoints import Bench, checkpoint_metadata, current, learning_curves, train, trained
 from assets.filtered_dataset import FILTERED_DATASET_GATES, filtered_dataset, open_corpora
 from assets.gates import Gate, Measured, Scope, build_gates, failed_gates
-from assets.plain import OWNERS, plain_errors
+from assets.plain import plain_errors
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource
@@ -17,16 +17,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings
 
 
-@dg.asset(
-    deps=[filtered_dataset],
-    group_name="model",
-    kinds={"pytorch", "huggingface"},
-    owners=OWNERS,
-    code_version="2",
-    pool="gpu",
-    automation_condition=when_data_changed,
-    retry_policy=dg.RetryPolicy(max_retries=1),
-)
+@trained(deps=[filtered_dataset], code_version="2")
 def sft_checkpoint(
     context: dg.AssetExecutionContext,
     home: Home,
@@ -59,6 +50,18 @@ def refuse_bad_data(warehouse: Warehouse, settings: Settings) -> None:
         raise UserError(
             f"nothing is trained: {'; '.join(objections)}. Materialise filtered_dataset and its gates again."
         )
+
+
+def sft_to_start_from(bench: Bench, otherwise: str) -> dict[str, Any] | None:
+    """Return the present SFT checkpoint for a stage that goes on from it; `otherwise` says what will not be done.
+
+    Raises:
+        UserError: a gate of it, or of what it was taught, is not open.
+    """
+    refuse_bad_data(bench.warehouse, bench.settings)
+    if objections := failed_gates(bench.warehouse, bench.settings, "sft_checkpoint", SFT_CHECKPOINT_GATES, None):
+        raise UserError(f"{otherwise}: {'; '.join(objections)}.")
+    return current(bench.warehouse, "sft")
 
 
 def dev_figure(stage: str, name: str, scope: Scope) -> float | None:

@@ -14,12 +14,14 @@ from assets.predictions import legal_graph
 from resources.warehouse import Warehouse
 from text2graph_dagster.contracts import CONTRACTS, frame_of
 from text2graph_dagster.graph import to_rows
+from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import load_ontology
+from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.defaults import sft_rate
 
 ARMS = {"sft": "SFT", "sft_on": "SFT, taught on", "grpo": "SFT + GRPO"}
 # Of the rate that SFT begins with: a student that has settled is thrown off by the whole of it.
 _RATE_ON = 0.3
-_NANO_RATE = 6e-3
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def teach_on(home: Path, sft: Arm, grpo: Arm) -> Arm:
     settings = inputs["settings"]
     seconds = grpo.cpu_seconds - sft.cpu_seconds
     steps = max(1, round(settings["sft"]["max_steps"] * seconds / sft.cpu_seconds))
-    rate = _RATE_ON * (settings["sft"]["learning_rate"] or _NANO_RATE)
+    rate = _RATE_ON * sft_rate(Settings.model_validate(settings))
     settings["sft"] |= {"max_steps": steps, "learning_rate": rate, "curriculum_share": 0.0, "decay_share": 1.0}
     settings["seed"] += 1  # other draws of the same examples
     output = home / "taught-on" / sft.path.name
@@ -105,8 +107,6 @@ def answer(home: Path, warehouse: Warehouse, arm: Arm) -> Arm:
 
 def _legal(home: Path, warehouse: Warehouse, like: pl.DataFrame, output: Path) -> pl.DataFrame:
     """Return answers as rows of predictions, the passages those of `like`."""
-    from text2graph_dagster.identity import digest
-
     texts = dict(warehouse.read("SELECT passage_id, any_value(text) FROM raw_corpus GROUP BY ALL").iter_rows())
     answers = {row["id"]: row for row in pl.read_parquet(output).to_dicts()}
     ontologies = {c: load_ontology(home / "corpora" / c / "ontology.yaml") for c in like["corpus"].unique()}

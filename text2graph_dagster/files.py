@@ -10,3 +10,10 @@ def write_whole(frame: pl.DataFrame, path: Path, compression_level: int | None =
     unfinished = path.with_name(f"{path.name}.tmp")
     frame.write_parquet(unfinished, compression_level=compression_level)
     unfinished.rename(path)
+
+
+def write_text_whole(text: str, path: Path) -> None:
+    """Write a text file in one step, likewise."""
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.rename(path)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from text2graph_dagster.corpus.arrays import Array, contains
-from text2graph_dagster.files import write_whole
+from text2graph_dagster.files import write_text_whole, write_whole
 
 
 @dataclass
@@ -70,7 +70,5 @@ class FilesRead:
         documents = np.concatenate([nothing, *(documents for _, documents in self._read)])
         files[np.isin(files, np.array(self._forgotten, dtype=np.uint64))] = 0
         write_whole(pl.DataFrame({"file": files, "document": documents}), self._path)
-        unfinished = self.folder / "sizes.tmp"
-        unfinished.write_text(json.dumps(self._sizes_now))
-        unfinished.rename(self._sizes_path)
+        write_text_whole(json.dumps(self._sizes_now), self._sizes_path)
         return np.sort(documents)

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from text2graph_dagster.evaluation.figures import HEADLINE
 from text2graph_dagster.evaluation.headline import METRIC_LABELS, number
 from text2graph_dagster.extract.recipe import all_ontologies, read_recipe
+from text2graph_dagster.files import write_text_whole
 from text2graph_dagster.settings import EMBEDDED, SCRATCH
 
 CARD, RUN, REPORT = "README.md", "run.json", "report.json"
@@ -111,9 +112,7 @@ def _write(path: Path, text: str) -> None:
     """Write a file in one step, and none that would be the same: a directory is also told by its times of change."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    write_text_whole(text, path)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import polars as pl
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.files import write_whole
 from text2graph_dagster.training.config import EntailmentConfig, read_config
-from text2graph_dagster.training.program import Stopwatch, run, set_threads, work_offline
+from text2graph_dagster.training.program import Stopwatch, in_one_sentence, run, set_threads, work_offline
 from text2graph_dagster.training.reporting import Reporter
 
 _MOST_TOKENS = 512  # where neither tokenizer nor model says how much it reads
@@ -48,14 +48,11 @@ def load_judge(name: str) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    try:
+    with in_one_sentence(f"denoise.nli_model: the model {name!r} cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_pretrained(
             name, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
         )
-    except (OSError, ValueError, KeyError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"denoise.nli_model: the model {name!r} cannot be loaded ({first_line}).") from None
     entailment_label(model.config.id2label)
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
 

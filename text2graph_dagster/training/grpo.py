@@ -19,10 +19,11 @@ from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.alarms import Watch
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import Example
-from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
-from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
+from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
 from text2graph_dagster.training.publishing import publish
-from text2graph_dagster.training.reporting import Reporter, points_every
+from text2graph_dagster.training.reporting import Reporter
+from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
 
 PROGRAM = "grpo"
 _ROW = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
@@ -38,19 +39,7 @@ def _train(path: Path, reporter: Reporter) -> None:
     if config.base is None:
         raise UserError(f"{path} names no base: reinforcement starts from the model that sft has made.")
     work_offline(config.base)
-    inputs = config.inputs()
-    output = OutputDirectory(config.output, config.identity(PROGRAM, inputs))
-    result = output.recorded()
-    if result is None:
-        output.open()
-        result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **reinforce(config, output, reporter)}
-        sections = {"student", "grpo", "reward_model", "seed"}
-        result["settings"] = config.settings.model_dump(mode="json", include=sections)
-        publish(output.finished, config, result)
-        output.finish(result)
-    else:
-        reporter.say(f"{config.output} is finished already: nothing to do")
-    reporter.send({"type": "result", "path": str(config.output), **result})
+    make_once(PROGRAM, config, reporter, reinforce, ("student", "grpo", "reward_model"), publish)
 
 
 def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
@@ -123,12 +112,9 @@ def make_trainer(
     alarms: Watch,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
-    import torch
-    from torch.optim.lr_scheduler import LambdaLR
-
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
-    from text2graph_dagster.training.curriculum import choose_prompts, rate_factor
+    from text2graph_dagster.training.curriculum import choose_prompts
     from text2graph_dagster.training.defaults import grpo_rate, rename_share
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
@@ -147,12 +133,6 @@ def make_trainer(
     prompts = render_prompts([example.prompt for example in course], tokenizer)
     rows = ({"prompt": prompt, "index": i} for i, prompt in enumerate(prompts))
     judge = load_judge(config.reward_model, settings) if config.reward_model else None
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, grpo_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
-
-    def factor(step: int) -> float:
-        return rate_factor(step, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps, decay_share=1.0)
-
     rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking, judge)
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
 
@@ -162,7 +142,7 @@ def make_trainer(
         args=make_arguments(grpo, settings.seed, output),
         train_dataset=from_rows(rows, output.arrow / "prompts.arrow", _ROW),
         processing_class=tokenizer,
-        optimizers=(optimizer, LambdaLR(optimizer, factor)),
+        optimizers=scheduled(adamw(model, grpo_rate(settings)), steps=grpo.max_steps, warmup_steps=grpo.warmup_steps),
         callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
         rollout_func=make_rollout(tokenizer, grpo, settings.seed) if supports(model) and not grpo.use_vllm else None,
     )
@@ -202,22 +182,18 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
 
 def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> Any:
     """Return TRL's configuration."""
-    import torch
     from trl import GRPOConfig
 
-    on_gpu = torch.cuda.is_available()
     completions = grpo.prompts_per_step * grpo.generations
     micro_batch = max(n for n in range(1, grpo.micro_batch + 1) if completions % n == 0)
     return GRPOConfig(
-        output_dir=str(output.checkpoints),
+        **arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps, checkpointing=False),
         per_device_train_batch_size=micro_batch,
         gradient_accumulation_steps=completions // micro_batch,
         num_generations=grpo.generations,
-        max_steps=grpo.max_steps,
         max_completion_length=grpo.max_completion_length,
         temperature=grpo.temperature,
         shuffle_dataset=False,
-        max_grad_norm=1.0,
         loss_type=grpo.loss_type,
         beta=grpo.beta,
         epsilon=grpo.epsilon,
@@ -226,17 +202,6 @@ def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> An
         mask_truncated_completions=True,
         use_vllm=grpo.use_vllm,
         vllm_mode="colocate",
-        use_cpu=not on_gpu,
-        bf16=on_gpu,
-        gradient_checkpointing=False,
-        dataloader_pin_memory=on_gpu,
-        report_to=[],
-        disable_tqdm=True,
-        logging_steps=points_every(grpo.max_steps),
-        save_strategy="steps",
-        save_steps=grpo.save_steps,
-        save_total_limit=CHECKPOINTS_KEPT,
-        seed=seed,
     )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.decoding import legalise
-from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph import Graph
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import Request, read, score
@@ -20,6 +19,7 @@ from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.defaults import wire_of
 from text2graph_dagster.training.examples import Example, tokenise
 from text2graph_dagster.training.files import RUN
+from text2graph_dagster.training.program import in_one_sentence
 from text2graph_dagster.training.wire import encode
 
 FORM = ("json_valid", "format", "grounding", "schema_legal")  # the components that need no graph to compare with
@@ -104,15 +104,12 @@ def load_judge(path: Path, settings: Settings) -> Judge:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    try:
+    with in_one_sentence(f"the reward model {str(path)!r} cannot be loaded"):
         scale = json.loads((path / RUN).read_text(encoding="utf-8"))["scale"]
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_pretrained(
             path, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
         )
-    except (OSError, ValueError, KeyError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"the reward model {str(path)!r} cannot be loaded ({first_line}).") from None
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     return Judge(model, tokenizer, scale["mean"], scale["deviation"], settings)
 

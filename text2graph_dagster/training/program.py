@@ -6,7 +6,8 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
@@ -56,6 +57,20 @@ def _stop(number: int, frame: FrameType | None) -> None:
     """End at once: what is finished is on disk, and the same command goes on from the last checkpoint."""
     print("stopped; the same command goes on from the last checkpoint", file=sys.stderr, flush=True)
     os._exit(STOPPED)
+
+
+@contextmanager
+def in_one_sentence(what: str) -> Iterator[None]:
+    """Tell what goes wrong when a model is read as a mistake of the user's: `what`, and the error's first line.
+
+    Raises:
+        UserError: it is missing, or is not what it should be.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{what} ({first_line}).") from None
 
 
 def set_threads(threads: int) -> int:

@@ -17,10 +17,11 @@ from text2graph_dagster.dataset.preferences import KINDS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import RewardModelSettings, Settings
 from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
+from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.pairing import Pair
-from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
-from text2graph_dagster.training.reporting import Reporter, points_every
+from text2graph_dagster.training.program import Stopwatch, in_one_sentence, quiet, run, set_threads, work_offline
+from text2graph_dagster.training.reporting import Reporter
+from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
 
 PROGRAM = "reward_model"
 ALL = "all"
@@ -38,17 +39,7 @@ def _train(path: Path, reporter: Reporter) -> None:
     if config.base is None:
         raise UserError(f"{path} names no base: a reward model starts from the model that sft has made.")
     work_offline(config.base)
-    inputs = config.inputs()
-    output = OutputDirectory(config.output, config.identity(PROGRAM, inputs))
-    result = output.recorded()
-    if result is None:
-        output.open()
-        result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **teach(config, output, reporter)}
-        result["settings"] = config.settings.model_dump(mode="json", include={"student", "reward_model", "seed"})
-        output.finish(result)
-    else:
-        reporter.say(f"{config.output} is finished already: nothing to do")
-    reporter.send({"type": "result", "path": str(config.output), **result})
+    make_once(PROGRAM, config, reporter, teach, ("student", "reward_model"))
 
 
 def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
@@ -166,13 +157,10 @@ def new_model(base: Path | str, settings: Settings) -> Any:
     from text2graph_dagster.training.students import with_lora
 
     set_seed(settings.seed)
-    try:
+    with in_one_sentence(f"no reward model can be made of {str(base)!r}"):
         model = AutoModelForSequenceClassification.from_pretrained(
             base, num_labels=1, dtype=torch.float32, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"no reward model can be made of {str(base)!r} ({first_line}).") from None
     lora = settings.student.lora
     return with_lora(model, lora, settings.seed, "SEQ_CLS") if lora else model
 
@@ -181,20 +169,13 @@ def make_trainer(
     model: Any, tokenizer: Any, data: Any, settings: Settings, output: OutputDirectory, reporter: Reporter
 ) -> Any:
     """Return a TRL trainer over tokenised pairs."""
-    import torch
-    from torch.optim.lr_scheduler import LambdaLR
     from trl import RewardTrainer
 
     from text2graph_dagster.training.callbacks import ReportCallback
-    from text2graph_dagster.training.curriculum import rate_factor
     from text2graph_dagster.training.defaults import reward_model_rate
 
     reward = settings.reward_model
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, reward_model_rate(settings), betas=(0.9, 0.95), weight_decay=0.01)
-
-    def factor(step: int) -> float:
-        return rate_factor(step, steps=reward.max_steps, warmup_steps=reward.warmup_steps, decay_share=1.0)
+    optimizer = adamw(model, reward_model_rate(settings), weight_decay=0.01)
 
     class Trainer(RewardTrainer):  # type: ignore[misc]
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
@@ -205,7 +186,7 @@ def make_trainer(
         args=make_arguments(reward, settings.seed, output),
         train_dataset=data,
         processing_class=tokenizer,
-        optimizers=(optimizer, LambdaLR(optimizer, factor)),
+        optimizers=scheduled(optimizer, steps=reward.max_steps, warmup_steps=reward.warmup_steps),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
     return quiet(trainer)
@@ -213,28 +194,13 @@ def make_trainer(
 
 def make_arguments(reward: RewardModelSettings, seed: int, output: OutputDirectory) -> Any:
     """Return TRL's configuration."""
-    import torch
     from trl import RewardConfig
 
-    on_gpu = torch.cuda.is_available()
     return RewardConfig(
-        output_dir=str(output.checkpoints),
+        **arguments(output, seed, steps=reward.max_steps, save_steps=reward.save_steps),
         per_device_train_batch_size=reward.batch_size,
-        max_steps=reward.max_steps,
         max_length=None,  # pairs too long are left out and counted
-        max_grad_norm=1.0,
         center_rewards_coefficient=0.01,  # differences are all that is taught: keep the scores near 0
-        use_cpu=not on_gpu,
-        bf16=on_gpu,
-        gradient_checkpointing=on_gpu,
-        dataloader_pin_memory=on_gpu,
-        report_to=[],
-        disable_tqdm=True,
-        logging_steps=points_every(reward.max_steps),
-        save_strategy="steps",
-        save_steps=reward.save_steps,
-        save_total_limit=CHECKPOINTS_KEPT,
-        seed=seed,
         data_seed=seed,
     )
 

@@ -13,12 +13,12 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings, SftSettings
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.course import IGNORED
-from text2graph_dagster.training.curriculum import rate_factor
 from text2graph_dagster.training.defaults import optimizer_of, sft_rate
-from text2graph_dagster.training.files import CHECKPOINTS_KEPT, OutputDirectory
-from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, versions, work_offline
+from text2graph_dagster.training.files import OutputDirectory
+from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
 from text2graph_dagster.training.publishing import publish
-from text2graph_dagster.training.reporting import Reporter, points_every
+from text2graph_dagster.training.reporting import Reporter
+from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
 
 PROGRAM = "sft"
 
@@ -31,18 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(path: Path, reporter: Reporter) -> None:
     config = read_config(TrainingConfig, path)
     work_offline(config.base or config.settings.student.base_model)
-    inputs = config.inputs()
-    output = OutputDirectory(config.output, config.identity(PROGRAM, inputs))
-    result = output.recorded()
-    if result is None:
-        output.open()
-        result = {"program": PROGRAM, "inputs": inputs, "versions": versions(), **teach(config, output, reporter)}
-        result["settings"] = config.settings.model_dump(mode="json", include={"student", "sft", "seed"})
-        publish(output.finished, config, result)
-        output.finish(result)
-    else:
-        reporter.say(f"{config.output} is finished already: nothing to do")
-    reporter.send({"type": "result", "path": str(config.output), **result})
+    make_once(PROGRAM, config, reporter, teach, ("student", "sft"), publish)
 
 
 def teach(
@@ -110,7 +99,6 @@ def make_trainer(
     reporter: Reporter,
 ) -> Any:
     """Return a TRL trainer over the tokenised course, a `datasets.Dataset`, in its order."""
-    from torch.optim.lr_scheduler import LambdaLR
     from trl import SFTTrainer
 
     from text2graph_dagster.training.callbacks import ReportCallback
@@ -118,9 +106,6 @@ def make_trainer(
 
     sft = config.settings.sft
     optimizer = make_optimizer(model, config.settings)
-
-    def factor(step: int) -> float:
-        return rate_factor(step, steps=sft.max_steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share)
 
     class Trainer(SFTTrainer):  # type: ignore[misc]
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
@@ -139,7 +124,9 @@ def make_trainer(
         args=make_arguments(sft, config.settings.seed, output),
         train_dataset=course,
         processing_class=tokenizer,
-        optimizers=(optimizer, LambdaLR(optimizer, factor)),
+        optimizers=scheduled(
+            optimizer, steps=sft.max_steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share
+        ),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
     return quiet(trainer)
@@ -164,41 +151,22 @@ def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> An
 
 def make_optimizer(model: Any, settings: Settings) -> Any:
     """Return Muon with AdamW, or AdamW alone."""
-    import torch
-
     from text2graph_dagster.training.muon import MuonAdamW
 
-    if optimizer_of(settings) == "muon":
-        return MuonAdamW(model, sft_rate(settings))
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(trained, sft_rate(settings), betas=(0.9, 0.95), weight_decay=0.0)
+    muon = optimizer_of(settings) == "muon"
+    return MuonAdamW(model, sft_rate(settings)) if muon else adamw(model, sft_rate(settings))
 
 
 def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
     """Return TRL's configuration."""
-    import torch
     from trl import SFTConfig
 
-    on_gpu = torch.cuda.is_available()
     return SFTConfig(
-        output_dir=str(output.checkpoints),
+        **arguments(output, seed, steps=sft.max_steps, save_steps=sft.save_steps),
         per_device_train_batch_size=sft.batch_size,
-        max_steps=sft.max_steps,
         train_sampling_strategy="sequential",
         dataset_kwargs={"skip_prepare_dataset": True},  # tokenised already: the template's end token is the last label
         max_length=None,
-        max_grad_norm=1.0,
-        use_cpu=not on_gpu,
-        bf16=on_gpu,  # on processors without bfloat16 units it is two to three times slower
-        gradient_checkpointing=on_gpu,
-        dataloader_pin_memory=on_gpu,
-        report_to=[],
-        disable_tqdm=True,
-        logging_steps=points_every(sft.max_steps),
-        save_strategy="steps",
-        save_steps=sft.save_steps,
-        save_total_limit=CHECKPOINTS_KEPT,
-        seed=seed,
         data_seed=seed,
     )
 

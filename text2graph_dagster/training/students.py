@@ -14,6 +14,7 @@ from text2graph_dagster.settings import NANO, SCRATCH, LoraSettings, Settings
 from text2graph_dagster.training.config import NANO_BASE, TrainingConfig
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.nano import build_nano
+from text2graph_dagster.training.program import in_one_sentence
 from text2graph_dagster.training.renaming import Renamer
 from text2graph_dagster.training.tokenizer import train_tokenizer
 from text2graph_dagster.training.type_tokens import add_types
@@ -78,13 +79,10 @@ def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
     Raises:
         UserError: there is no such model, or it is not a causal language model.
     """
-    try:
+    with in_one_sentence(f"the model {str(path)!r} cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-    except (OSError, ValueError, KeyError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"the model {str(path)!r} cannot be loaded ({first_line}).") from None
     if tokenizer.eos_token_id is None:
         raise UserError(f"the tokenizer of {str(path)!r} has no end token: a student must be able to end its answer.")
     if tokenizer.pad_token_id is None:

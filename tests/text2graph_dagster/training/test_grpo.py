@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster.training import grpo
-from text2graph_dagster.training.callbacks import ReportCallback
 from text2graph_dagster.training.curriculum import choose_prompts
 from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.grpo import main, make_arguments
@@ -98,16 +97,7 @@ def test_kl_with_adapters_is_that_to_the_fine_tuned_model_also_after_a_kill(
     changes = {"grpo": KL}
     changes["student"] = {"lora": {"rank": 4, "alpha": 8}}
     config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
-
-    class Killed(BaseException):
-        pass
-
-    def kill(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == 2:
-            raise Killed
-
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(ReportCallback, "on_step_end", kill)
+    with tiny.killed_at(2, monkeypatch):
         main(["--config", str(config)])
     assert main(["--config", str(config)]) == 0
     kl = [p["kl"] for p in points(tmp_path / "grpo") if "kl" in p]

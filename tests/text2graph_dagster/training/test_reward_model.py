@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster.dataset.preferences import Case
 from text2graph_dagster.training import grpo, reward_model
-from text2graph_dagster.training.callbacks import ReportCallback
 from text2graph_dagster.training.judging import load_judge
 from text2graph_dagster.training.pairing import draw, make_pairs
 from text2graph_dagster.training.reward_model import main, measure
@@ -70,16 +69,7 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
     trained: Path, fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny.write_config(tmp_path, "reward_model", {"reward_model": REWARD}, base=str(fine_tuned))
-
-    class Killed(BaseException):
-        pass
-
-    def kill(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == 18:
-            raise Killed
-
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(ReportCallback, "on_step_end", kill)
+    with tiny.killed_at(18, monkeypatch):
         main(["--config", str(config)])
     assert not (tmp_path / "reward_model").exists()
     assert main(["--config", str(config)]) == 0

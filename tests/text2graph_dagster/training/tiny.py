@@ -2,14 +2,18 @@
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from text2graph_dagster.graph import Entity, Graph, Relation, occurrences, serialise, to_rows
 from text2graph_dagster.identity import digest
 from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.callbacks import ReportCallback
 
 ONTOLOGY = """
 name: tiny
@@ -110,3 +114,20 @@ def write_config(folder: Path, name: str = "sft", changes: dict[str, Any] | None
 def settings(changes: dict[str, Any] | None = None) -> Settings:
     """Return the small settings."""
     return Settings.load(None, {**SMALL, **(changes or {})})
+
+
+class Killed(BaseException):
+    """Stands for a run that is cut off."""
+
+
+@contextmanager
+def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a run that is made in the block be cut off at the end of a step."""
+
+    def kill(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == step:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(ReportCallback, "on_step_end", kill)
+        yield
