@@ -371,6 +371,7 @@ class GrpoSettings(_Section):
     scale_rewards: Literal["group", "batch", "none"] = "batch"
     credit: CreditSettings = CreditSettings()
     max_empty_share: float = Field(0.35, ge=0, le=1, description="at most this share of prompts without a relation")
+    easy_first: bool = Field(False, description="prompts in the order of their graphs' size, not of chance")
     weights: RewardWeights = RewardWeights()
     alarms: AlarmSettings = AlarmSettings()
     rollouts_kept: int = Field(

@@ -40,7 +40,10 @@ def lay_out(
 def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
     """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
 
-    `short` are the numbers of the examples that are short enough.
+    Blindly drawn, or, with `easy_first`, those with the smaller graphs before those with the larger ones.
+
+    Args:
+        short: the numbers of the examples that are short enough.
 
     Raises:
         UserError: there are no prompts.
@@ -60,7 +63,10 @@ def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: 
     order: list[int] = []
     while len(order) < needed:
         order += rng.sample(pool, len(pool))
-    return order[:needed]
+    order = order[:needed]
+    if settings.easy_first:  # a stable order: prompts of one size stay as they were drawn, and come again late
+        order.sort(key=lambda i: len(examples[i].graph.entities) + len(examples[i].graph.relations))
+    return order
 
 
 def rate_factor(step: int, *, steps: int, warmup_steps: int, decay_share: float, floor: float = 0.05) -> float:

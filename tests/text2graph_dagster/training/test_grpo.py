@@ -148,6 +148,16 @@ def test_prompts_without_a_relation_are_kept_few(examples: Any) -> None:
     assert len(set(order[:38])) == 38
 
 
+def test_prompts_can_come_in_the_order_of_their_difficulty(examples: Any) -> None:
+    chance, easy = (
+        choose_prompts(range(len(examples)), examples, tiny.settings({"grpo": {"easy_first": first}}).grpo, seed=0)
+        for first in (False, True)
+    )
+    sizes = [len(examples[i].graph.entities) + len(examples[i].graph.relations) for i in easy]
+    assert sorted(easy) == sorted(chance) and easy != chance
+    assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
+
+
 def test_only_a_better_model_is_kept(tmp_path: Path) -> None:
     best = Best(tmp_path / "best", lambda model, folder: (folder / "model").write_text(model))
     assert best.offer("first", 0, {"relation_f1": 0.5})
