@@ -1,8 +1,8 @@
 """What pretraining is worth to the nano student: `python -m benchmarks.nano_base --inputs DIR --out DIR [--steps …]`.
 
 Teaches the examples of a corpus to the nano base and to the same model from scratch, for as many steps as told, and
-measures both on the corpus's gold dev passages: strict relation and entity F1 with 95 % intervals (passages drawn
-10,000 times), against processor seconds of training. Zero steps from the base is what it knows of an ontology that it
+measures both on the corpus's gold dev passages: strict relation and entity F1 with 95 % intervals (bootstrap over
+passages), against processor seconds of training. Zero steps from the base is what it knows of an ontology that it
 never saw. A run that stands in `--out` is not repeated.
 
 `--inputs` is the folder that `sft_checkpoint` leaves beside a checkpoint: run.json, train.parquet, dev.parquet.
@@ -12,23 +12,14 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.table import show
-from text2graph_dagster.decoding import legalise
-from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
-from text2graph_dagster.graph import Graph, GraphParseError, parse
-from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards import NOT_TURNED, canonical, gold_items, turned_relations
 from text2graph_dagster.settings import NANO, SCRATCH, Settings
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.program import prepare_environment, set_threads, work_offline
-
-RESAMPLES = 10_000
 
 
 def main() -> int:
@@ -90,55 +81,29 @@ def _write_config(given: argparse.Namespace, arm: str, steps: int, path: Path) -
 
 def _measure(config: TrainingConfig, given: argparse.Namespace, student: Path | None) -> dict[str, Any]:
     """Return the figures of a student, or of the base as it is, on the gold dev passages."""
-    from text2graph_dagster.training.answering import answer_prompts
-    from text2graph_dagster.training.examples import read_examples, render_prompts
+    from text2graph_dagster.training.devset import measure
+    from text2graph_dagster.training.examples import read_examples
+    from text2graph_dagster.training.reporting import open_reporter
     from text2graph_dagster.training.students import load_student, nano_base
 
     set_threads(1)
     ontologies = config.load_ontologies()
     model, tokenizer = load_student(student) if student else nano_base(config.settings, list(ontologies.values()))
     examples = list(read_examples(given.inputs / "dev.parquet", config.settings))
-    prompts = render_prompts([example.prompt for example in examples], tokenizer)
-    answers = answer_prompts(model, tokenizer, prompts, max_new_tokens=256, batch_size=64)
-    counts, parsed = [], 0
-    for example, answer in zip(examples, answers, strict=True):
-        ontology = ontologies.get(example.corpus)
-        try:
-            graph = legalise(
-                parse(answer.text), example.text, example.entity_types, example.relation_types, ontology
-            ).graph
-            parsed += 1
-        except GraphParseError:
-            graph = Graph()
-        counts.append([*_counts(graph, example.graph, ontology)])
-    return {"n": len(counts), "parsed": parsed / max(1, len(counts)), **_figures(np.array(counts, dtype=np.float64))}
+    with open_reporter() as reporter:
+        figures = measure(model, tokenizer, examples, ontologies, config.settings, reporter)
+    return {
+        "n": len(examples),
+        "parsed": round(figures["parse_rate"], 3),
+        **{name: value for of in ("relation", "entity") for name, value in _f1(figures, of).items()},
+        "precision": round(figures["relation_precision"], 3),
+        "recall": round(figures["relation_recall"], 3),
+    }
 
 
-def _counts(found: Graph, gold: Graph, ontology: Ontology | None) -> Sequence[int]:
-    """Return right, found and gold relations, and the same of entities."""
-    turned = turned_relations(ontology) if ontology else NOT_TURNED
-
-    def relations(graph: Graph) -> set[Any]:
-        return {(triple, ends) for triple, many in gold_items(graph, turned).relations.items() for ends in many}
-
-    def entities(graph: Graph) -> set[Any]:
-        return {(canonical(e.text), e.type) for e in graph.entities}
-
-    pairs = ((relations(found), relations(gold)), (entities(found), entities(gold)))
-    return [count for ours, theirs in pairs for count in (len(ours & theirs), len(ours), len(theirs))]
-
-
-def _figures(counts: np.ndarray[Any, Any]) -> dict[str, Any]:
-    sums, drawn = counts.sum(0), resampled_sums(counts, RESAMPLES, seed=0)
-    figures: dict[str, Any] = {}
-    for name, at in (("relation_f1", 0), ("entity_f1", 3)):
-        right, found, gold = (drawn[:, at + i] for i in range(3))
-        low, high = interval(2 * right / np.maximum(1, found + gold)) or (0.0, 0.0)
-        figures[name] = round(float(2 * sums[at] / max(1, sums[at + 1] + sums[at + 2])), 3)
-        figures[f"{name}_95"] = f"[{low:.3f}, {high:.3f}]"
-    figures["precision"] = round(float(sums[0] / max(1, sums[1])), 3)
-    figures["recall"] = round(float(sums[0] / max(1, sums[2])), 3)
-    return figures
+def _f1(figures: Mapping[str, float], of: str) -> dict[str, Any]:
+    score, low, high = (figures[f"{of}_f1{end}"] for end in ("", "_low", "_high"))
+    return {f"{of}_f1": round(score, 3), f"{of}_f1_95": f"[{low:.3f}, {high:.3f}]"}
 
 
 if __name__ == "__main__":
