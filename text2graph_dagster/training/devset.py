@@ -55,14 +55,14 @@ def measure(
     entities, relations = Counts(), Counts()
     parsed = stopped = empty = 0
     for example, answer in zip(examples, answers, strict=True):
-        graph = _legal_graph(answer.text, example, ontologies.get(example.corpus))
+        graph = legal_graph(answer.text, example, ontologies.get(example.corpus))
         turned = turned_in.get(example.corpus, NOT_TURNED)
         parsed += graph is not None
         stopped += answer.stopped
         graph = graph or Graph()
         empty += not graph.relations
         entities.add(_entities(graph), _entities(example.graph))
-        relations.add(_relations(graph, turned), _relations(example.graph, turned))
+        relations.add(triples(graph, turned), triples(example.graph, turned))
     n = max(1, len(examples))
     samples, seed = settings.evaluation.bootstrap_samples, settings.seed
     return {
@@ -116,7 +116,8 @@ class Counts:
         return interval(2 * sums[:, 0] / np.maximum(1, sums[:, 1] + sums[:, 2])) or (0.0, 0.0)
 
 
-def _legal_graph(text: str, example: Example, ontology: Ontology | None) -> Graph | None:
+def legal_graph(text: str, example: Example, ontology: Ontology | None) -> Graph | None:
+    """Return the graph of an answer, through the legality filter; None where there is none to be read."""
     try:
         parsed = parse(text)
     except GraphParseError:
@@ -124,9 +125,10 @@ def _legal_graph(text: str, example: Example, ontology: Ontology | None) -> Grap
     return legalise(parsed, example.text, example.entity_types, example.relation_types, ontology).graph
 
 
+def triples(graph: Graph, turned: Mapping[str, str]) -> set[Any]:
+    """Return relations as they are compared: with the texts and types of their ends, one way round."""
+    return {(triple, types) for triple, ends in gold_items(graph, turned).relations.items() for types in ends}
+
+
 def _entities(graph: Graph) -> set[tuple[str, str]]:
     return {(canonical(e.text), e.type) for e in graph.entities}
-
-
-def _relations(graph: Graph, turned: Mapping[str, str]) -> set[Any]:
-    return {(triple, types) for triple, ends in gold_items(graph, turned).relations.items() for types in ends}

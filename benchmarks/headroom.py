@@ -1,0 +1,148 @@
+"""What could reinforcement gain? `python -m benchmarks.headroom CHECKPOINT [--samples N] [--quick] [--json]`.
+
+CHECKPOINT is a student that the lineage has made, with its `.inputs` beside it. It reads the gold dev passages as it
+would for a user (`greedy`), and `--samples` times at temperature 1, which is what reinforcement learns from. Rows:
+
+- `one sample`: what is rewarded at first. Reinforcement raises it towards `greedy` by making the student surer of what
+  it thinks already, and nobody who decodes greedily gains by that.
+- `in n of N`: the triples that n samples state or more. The best of these rows is what the same knowledge yields with
+  the best balance of precision and recall; what lies between it and `greedy` is the gain of a better balance.
+- `best of N`: of every passage the sample with the best F1, chosen with gold: what the student can write at all.
+
+Relation F1 is strict, after the legality filter, with 95 % intervals (bootstrap over passages). `--quick`: 100
+passages.
+"""
+
+import sys
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import show, switches
+from text2graph_dagster.graph import Graph
+from text2graph_dagster.rewards import NOT_TURNED, turned_relations
+from text2graph_dagster.training.config import TrainingConfig, read_config
+from text2graph_dagster.training.examples import Example
+from text2graph_dagster.training.program import prepare_environment, set_threads, work_offline
+
+BATCH, QUICK_PASSAGES = 16, 100
+Triples = frozenset[Any]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A passage's triples: gold's, the greedy answer's, and every sample's."""
+
+    gold: Triples
+    greedy: Triples
+    samples: Sequence[Triples]
+
+
+def main() -> int:
+    """Run the benchmark."""
+    parser = switches(str(__doc__))
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--samples", type=int, default=16)
+    given = parser.parse_args()
+    prepare_environment()
+    work_offline(given.checkpoint)
+    show(list(rows(read(given), given.samples)), as_json=given.json)
+    return 0
+
+
+def read(given: Namespace) -> list[Read]:
+    """Let the student read."""
+    from text2graph_dagster.training.devset import legal_graph, read_dev, triples
+    from text2graph_dagster.training.examples import render_prompts
+    from text2graph_dagster.training.students import load_student
+
+    config = read_config(TrainingConfig, given.checkpoint.with_name(f"{given.checkpoint.name}.inputs") / "run.json")
+    examples, ontologies = read_dev(config)[: QUICK_PASSAGES if given.quick else None], config.load_ontologies()
+    turned = {corpus: turned_relations(ontology) for corpus, ontology in ontologies.items()}
+    set_threads(config.settings.sft.threads)
+    model, tokenizer = load_student(given.checkpoint)
+    model.eval()
+
+    def stated(text: str, example: Example) -> Triples:
+        graph = legal_graph(text, example, ontologies.get(example.corpus)) or Graph()
+        return frozenset(triples(graph, turned.get(example.corpus, NOT_TURNED)))
+
+    prompts = render_prompts([example.prompt for example in examples], tokenizer)
+    limit = config.settings.evaluation.max_new_tokens
+    samples = list(_write(model, tokenizer, prompts, limit, given.samples))
+    greedy = [answers[0] for answers in _write(model, tokenizer, prompts, limit)]
+    return [
+        Read(
+            frozenset(triples(example.graph, turned.get(example.corpus, NOT_TURNED))),
+            stated(likeliest, example),
+            [stated(text, example) for text in drawn],
+        )
+        for example, likeliest, drawn in zip(examples, greedy, samples, strict=True)
+    ]
+
+
+def _write(model: Any, tokenizer: Any, prompts: Sequence[str], limit: int, samples: int = 0) -> Iterator[list[str]]:
+    """Yield the texts of so many samples of each prompt; of the likeliest answer where 0 are wanted."""
+    import torch
+
+    from text2graph_dagster.training.answering import continue_prompts
+    from text2graph_dagster.training.wire import without_blanks
+
+    end = tokenizer.eos_token_id
+    for start in range(0, len(prompts), BATCH):
+        ids = tokenizer(list(prompts[start : start + BATCH]), add_special_tokens=False)["input_ids"]
+        each = max(1, samples)
+        answers = continue_prompts(
+            model,
+            tokenizer,
+            ids,
+            max_new_tokens=limit,
+            samples=each,
+            temperature=1.0 if samples else 0.0,
+            generator=torch.Generator().manual_seed(start),
+        )
+        texts = [without_blanks(tokenizer.decode(t[:-1] if t and t[-1] == end else t)) for t in answers.tokens]
+        yield from (texts[i : i + each] for i in range(0, len(texts), each))
+        print(f"{start + len(ids)} of {len(prompts)} passages", file=sys.stderr, flush=True)
+
+
+def rows(passages: Sequence[Read], samples: int) -> Iterator[Mapping[str, Any]]:
+    """Yield the table."""
+    counted = [Counter(triple for sample in passage.samples for triple in sample) for passage in passages]
+    ways: dict[str, list[Triples]] = {
+        "greedy": [passage.greedy for passage in passages],
+        "one sample": [passage.samples[0] for passage in passages],
+    }
+    for least in range(1, samples // 2 + 1):
+        ways[f"in {least} of {samples}"] = [frozenset(t for t, n in c.items() if n >= least) for c in counted]
+    ways[f"best of {samples}"] = [max(p.samples, key=lambda sample: _f1(sample, p.gold)) for p in passages]
+    for name, found in ways.items():
+        yield _row(name, found, [passage.gold for passage in passages])
+
+
+def _f1(found: Triples, gold: Triples) -> float:
+    return 2 * len(found & gold) / (len(found) + len(gold)) if found or gold else 1.0
+
+
+def _row(name: str, found: Sequence[Triples], gold: Sequence[Triples]) -> Mapping[str, Any]:
+    from text2graph_dagster.training.devset import Counts
+
+    counts = Counts()
+    for ours, theirs in zip(found, gold, strict=True):
+        counts.add(set(ours), set(theirs))
+    low, high = counts.interval(10_000, 0)
+    return {
+        "": name,
+        "passages": len(gold),
+        "relation F1": f"{counts.f1:.3f} [{low:.3f}, {high:.3f}]",
+        "precision": f"{counts.precision:.3f}",
+        "recall": f"{counts.recall:.3f}",
+        "triples": counts.predicted,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
