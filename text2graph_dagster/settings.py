@@ -289,6 +289,9 @@ class SftSettings(_Section):
 
     max_steps: int = Field(5000, ge=1)
     batch_size: int = Field(16, ge=1)
+    micro_batch: int | None = Field(
+        None, ge=1, description="examples per forward pass, at most; the step is the same; none: the whole batch"
+    )
     learning_rate: float | None = Field(None, gt=0, description="none: 6e-3 for nano, 2e-5 for others, with LoRA 2e-4")
     optimizer: Literal["auto", "muon", "adamw"] = Field("auto", description="auto: muon for nano, adamw for others")
     warmup_steps: int = Field(30, ge=0)

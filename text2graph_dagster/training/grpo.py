@@ -23,7 +23,7 @@ from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
 from text2graph_dagster.training.publishing import publish
 from text2graph_dagster.training.reporting import Reporter
-from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
+from text2graph_dagster.training.stage import adamw, arguments, in_parts, make_once, scheduled
 
 PROGRAM = "grpo"
 _ROW = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
@@ -185,11 +185,9 @@ def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> An
     from trl import GRPOConfig
 
     completions = grpo.prompts_per_step * grpo.generations
-    micro_batch = max(n for n in range(1, grpo.micro_batch + 1) if completions % n == 0)
     return GRPOConfig(
         **arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps, checkpointing=False),
-        per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=completions // micro_batch,
+        **in_parts(completions, grpo.micro_batch),
         num_generations=grpo.generations,
         max_completion_length=grpo.max_completion_length,
         temperature=grpo.temperature,

@@ -18,7 +18,7 @@ from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
 from text2graph_dagster.training.publishing import publish
 from text2graph_dagster.training.reporting import Reporter
-from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
+from text2graph_dagster.training.stage import adamw, arguments, in_parts, make_once, scheduled
 
 PROGRAM = "sft"
 
@@ -163,7 +163,7 @@ def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
 
     return SFTConfig(
         **arguments(output, seed, steps=sft.max_steps, save_steps=sft.save_steps),
-        per_device_train_batch_size=sft.batch_size,
+        **in_parts(sft.batch_size, sft.micro_batch),
         train_sampling_strategy="sequential",
         dataset_kwargs={"skip_prepare_dataset": True},  # tokenised already: the template's end token is the last label
         max_length=None,
