@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from text2graph_dagster.errors import UserError
 
@@ -242,6 +251,9 @@ class LoraSettings(_Section):
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
+    quantised: bool = Field(
+        False, description="hold the model's own weights in four bits while adapters are trained (QLoRA); needs a GPU"
+    )
 
 
 StudentWire = Literal["public", "compact", "indexed"]
@@ -273,6 +285,12 @@ class StudentSettings(_Section):
     def _heads_fit(self) -> "StudentSettings":
         if self.hidden_size % (2 * self.heads) or self.heads % self.kv_heads:
             raise ValueError("hidden_size must be a multiple of 2 x heads, and heads one of kv_heads")
+        return self
+
+    @model_validator(mode="after")
+    def _is_worth_quantising(self) -> "StudentSettings":
+        if self.base_model in EMBEDDED and self.lora and self.lora.quantised:
+            raise ValueError("lora.quantised is for large pretrained models: leave it out, or name one as base_model")
         return self
 
     @model_validator(mode="after")
@@ -543,6 +561,14 @@ class Settings(_Section):
     card: CardSettings = CardSettings()
     gates: GateSettings = GateSettings()
     automation: AutomationSettings = AutomationSettings()
+
+    @field_validator("grpo")
+    @classmethod
+    def _vllm_gets_weights(cls, grpo: GrpoSettings, others: ValidationInfo) -> GrpoSettings:
+        student = others.data.get("student")
+        if grpo.use_vllm and student and student.lora and student.lora.quantised:
+            raise ValueError("use_vllm cannot take weights from a student with lora.quantised: leave one of them out")
+        return grpo
 
     @field_validator("systems")
     @classmethod

@@ -51,6 +51,7 @@ def teach(
         UserError: no example is short enough, or the model cannot be used.
     """
     from text2graph_dagster.training import students
+    from text2graph_dagster.training.adapters import merged
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.course import ROW, lay_course, measure_lengths, rows_of_course, store_tokens
     from text2graph_dagster.training.devset import measure, read_dev
@@ -76,7 +77,8 @@ def teach(
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    students.save_student(students.merged(trainer.model), tokenizer, output.finished)
+    whole = merged(trainer.model, lambda: students.load_student(config.base or settings.student.base_model)[0])
+    students.save_student(whole, tokenizer, output.finished)
     result = {
         "model": description,
         "examples": len(examples),
@@ -101,6 +103,7 @@ def make_trainer(
     """Return a TRL trainer over the tokenised course, a `datasets.Dataset`, in its order."""
     from trl import SFTTrainer
 
+    from text2graph_dagster.training.adapters import trained_in_full
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.generation import supports
 
@@ -129,7 +132,7 @@ def make_trainer(
         ),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
-    return quiet(trainer)
+    return quiet(trained_in_full(trainer))
 
 
 def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> Any:
