@@ -53,7 +53,14 @@ def teach(
     from text2graph_dagster.training import students
     from text2graph_dagster.training.adapters import merged
     from text2graph_dagster.training.arrow import from_rows
-    from text2graph_dagster.training.course import ROW, lay_course, measure_lengths, rows_of_course, store_tokens
+    from text2graph_dagster.training.course import (
+        ROW,
+        lay_course,
+        measure_lengths,
+        padding_of,
+        rows_of_course,
+        store_tokens,
+    )
     from text2graph_dagster.training.devset import measure, read_dev
     from text2graph_dagster.training.examples import read_examples
 
@@ -69,10 +76,8 @@ def teach(
     if not short:
         raise UserError("every example is longer than sft.max_length: raise it, or cut the passages shorter.")
     course = lay_course(examples.select(short), [lengths[i] for i in short], settings)
-    rows = rows_of_course(course, store.select(short), tokenizer)
-    trainer = make_trainer(
-        config, model, tokenizer, from_rows(rows, output.arrow / "course.arrow", ROW), output, reporter
-    )
+    rows = from_rows(rows_of_course(course, store.select(short), tokenizer), output.arrow / "course.arrow", ROW)
+    trainer = make_trainer(config, model, tokenizer, rows, output, reporter)
     prepare(trainer)
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
@@ -83,6 +88,7 @@ def teach(
         "model": description,
         "examples": len(examples),
         "examples_too_long": len(examples) - len(short),
+        "padding_share": round(padding_of(rows, trainer.args.per_device_train_batch_size), 4),
         "steps": settings.sft.max_steps,
         "threads": threads,
     }
