@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from text2graph_dagster.errors import UserError
 
@@ -242,6 +251,9 @@ class LoraSettings(_Section):
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
+    quantised: bool = Field(
+        False, description="hold the model's own weights in four bits while adapters are trained (QLoRA); needs a GPU"
+    )
 
 
 StudentWire = Literal["public", "compact", "indexed"]
@@ -276,6 +288,12 @@ class StudentSettings(_Section):
         return self
 
     @model_validator(mode="after")
+    def _is_worth_quantising(self) -> "StudentSettings":
+        if self.base_model in EMBEDDED and self.lora and self.lora.quantised:
+            raise ValueError("lora.quantised is for large pretrained models: leave it out, or name one as base_model")
+        return self
+
+    @model_validator(mode="after")
     def _shape_is_of_scratch(self) -> "StudentSettings":
         shape = ("hidden_size", "layers", "heads", "kv_heads", "mlp_size", "vocabulary")
         changed = [name for name in shape if getattr(self, name) != type(self).model_fields[name].default]
@@ -289,6 +307,9 @@ class SftSettings(_Section):
 
     max_steps: int = Field(5000, ge=1)
     batch_size: int = Field(16, ge=1)
+    micro_batch: int | None = Field(
+        None, ge=1, description="examples per forward pass, at most; the step is the same; none: the whole batch"
+    )
     learning_rate: float | None = Field(None, gt=0, description="none: 6e-3 for nano, 2e-5 for others, with LoRA 2e-4")
     optimizer: Literal["auto", "muon", "adamw"] = Field("auto", description="auto: muon for nano, adamw for others")
     warmup_steps: int = Field(30, ge=0)
@@ -541,6 +562,14 @@ class Settings(_Section):
     card: CardSettings = CardSettings()
     gates: GateSettings = GateSettings()
     automation: AutomationSettings = AutomationSettings()
+
+    @field_validator("grpo")
+    @classmethod
+    def _vllm_gets_weights(cls, grpo: GrpoSettings, others: ValidationInfo) -> GrpoSettings:
+        student = others.data.get("student")
+        if grpo.use_vllm and student and student.lora and student.lora.quantised:
+            raise ValueError("use_vllm cannot take weights from a student with lora.quantised: leave one of them out")
+        return grpo
 
     @field_validator("systems")
     @classmethod

@@ -7,6 +7,7 @@ import pytest
 from resources.profiles import DEFAULTS
 from resources.vllm import command
 from text2graph_dagster.settings import Settings
+from text2graph_dagster.training.defaults import grpo_rate, sft_rate
 
 SHIPPED = sorted(Path("deploy").glob("*-cards.yaml")) + sorted(Path("deploy").glob("*-card.yaml"))
 
@@ -29,5 +30,11 @@ def test_shipped_configurations_leave_room_for_a_whole_passage_and_its_answer(pa
             assert asked.server.max_model_len >= asked.max_tokens + 8 * settings.corpus.passage_tokens
 
 
-def test_two_configurations_are_shipped() -> None:
-    assert len(SHIPPED) == 2
+def test_three_configurations_are_shipped() -> None:
+    assert len(SHIPPED) == 3
+
+
+def test_adapters_get_their_own_rates() -> None:
+    settings = Settings.load(Path("deploy/qwen3-1.7b-on-a-24gb-card.yaml"), profile=DEFAULTS["gpu"])
+    assert settings.student.lora
+    assert (sft_rate(settings), grpo_rate(settings)) == (2e-4, 2e-5)

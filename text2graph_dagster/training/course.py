@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
+import pyarrow.compute
 
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.arrow import ROWS, from_rows, in_batches
@@ -30,6 +31,18 @@ def store_tokens(examples: Iterable[Example], tokenizer: Any, path: Path) -> Any
 def measure_lengths(store: Any) -> list[int]:
     """Return the number of tokens of every example, prompt and answer together."""
     return [len(p) + len(a) for some in store.iter(ROWS) for p, a in zip(some["prompt"], some["answer"], strict=True)]
+
+
+def padding_share(lengths: Sequence[int], pass_size: int) -> float:
+    """Return the share of places that hold padding, where rows are read in their order, `pass_size` at a time."""
+    passes = [lengths[start : start + pass_size] for start in range(0, len(lengths), pass_size)]
+    places = sum(len(some) * max(some) for some in passes)
+    return 1 - sum(lengths) / places if places else 0.0
+
+
+def padding_of(rows: Any, pass_size: int) -> float:
+    """Return the share of a course's places that hold padding; `rows` is its `datasets.Dataset`."""
+    return padding_share(pyarrow.compute.list_value_length(rows.data.column("input_ids")).to_pylist(), pass_size)
 
 
 def lay_course(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> Course:

@@ -23,7 +23,7 @@ from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
 from text2graph_dagster.training.publishing import publish
 from text2graph_dagster.training.reporting import Reporter
-from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
+from text2graph_dagster.training.stage import adamw, arguments, in_parts, make_once, scheduled
 
 PROGRAM = "grpo"
 _ROW = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
@@ -49,6 +49,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
         UserError: no prompt is short enough.
     """
     from text2graph_dagster.training import students
+    from text2graph_dagster.training.adapters import merged, with_lora
     from text2graph_dagster.training.devset import measure, read_dev
     from text2graph_dagster.training.examples import read_examples
     from text2graph_dagster.training.selection import Best, SelectionCallback
@@ -57,24 +58,29 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     grpo, threads = settings.grpo, set_threads(settings.grpo.threads)
     examples = read_examples(config.train, settings, output.arrow)
     dev, ontologies = read_dev(config), config.load_ontologies()
-    model, tokenizer = students.load_student(config.base or "")
+    base, lora = config.base or "", settings.student.lora
+    # TRL merges adapters into the weights, step by step, for vLLM to sample with: in bfloat16 they would wear off.
+    model, tokenizer = students.load_student(base, None if grpo.use_vllm else lora)
     steps = output.last_step()
     reporter.record_to(output.metrics, steps)
     alarms = Watch(grpo.alarms)
     alarms.replay(reporter.points)
 
+    def whole(trained: Any) -> Any:
+        return merged(trained, lambda: students.load_student(base)[0])
+
     def save(trained: Any, directory: Path) -> None:
-        students.save_student(students.merged(trained), tokenizer, directory)
+        students.save_student(whole(trained), tokenizer, directory)
 
     def look(trained: Any) -> dict[str, float]:
-        return measure(trained, tokenizer, dev, ontologies, settings, reporter)
+        return measure(whole(trained), tokenizer, dev, ontologies, settings, reporter)
 
     selection = SelectionCallback(Best(output.partial / "best", save), look, grpo, reporter)
     if dev:
         selection.begin(model)
     if grpo.max_steps and not alarms.fatal:
-        if settings.student.lora:
-            model = students.with_lora(model, settings.student.lora, settings.seed)
+        if lora:
+            model = with_lora(model, lora, settings.seed)
         trainer = make_trainer(config, model, tokenizer, examples, ontologies, output, reporter, alarms)
         if dev:
             trainer.add_callback(selection)
@@ -82,7 +88,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         model, steps = trainer.model, trainer.state.global_step
     if alarms.fatal and not dev:  # there is no better model to go back to than the one that the run began with
-        model, tokenizer = students.load_student(config.base or "")
+        model, tokenizer = students.load_student(base)
     if not dev:
         save(model, output.finished)
     no_choice: dict[str, Any] = {"step": 0 if alarms.fatal else steps, "dev": None}
@@ -112,6 +118,7 @@ def make_trainer(
     alarms: Watch,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
+    from text2graph_dagster.training.adapters import trained_in_full
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
     from text2graph_dagster.training.curriculum import choose_prompts
@@ -147,7 +154,7 @@ def make_trainer(
         rollout_func=make_rollout(tokenizer, grpo, settings.seed) if supports(model) and not grpo.use_vllm else None,
     )
     trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
-    return quiet(trainer)
+    return quiet(trained_in_full(trainer))
 
 
 def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
@@ -185,11 +192,9 @@ def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> An
     from trl import GRPOConfig
 
     completions = grpo.prompts_per_step * grpo.generations
-    micro_batch = max(n for n in range(1, grpo.micro_batch + 1) if completions % n == 0)
     return GRPOConfig(
         **arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps, checkpointing=False),
-        per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=completions // micro_batch,
+        **in_parts(completions, grpo.micro_batch),
         num_generations=grpo.generations,
         max_completion_length=grpo.max_completion_length,
         temperature=grpo.temperature,

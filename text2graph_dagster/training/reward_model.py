@@ -49,6 +49,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
         UserError: no graph is trusted, or no pair is short enough.
     """
     from text2graph_dagster.training import students
+    from text2graph_dagster.training.adapters import merged
     from text2graph_dagster.training.arrow import from_rows
 
     settings, watch = config.settings, Stopwatch()
@@ -65,7 +66,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    model = students.merged(trainer.model)
+    model = merged(trainer.model)
     model.save_pretrained(output.finished)
     tokenizer.save_pretrained(output.finished)
     figures, scale = measure(model, tokenizer, measured, settings)
@@ -154,7 +155,7 @@ def new_model(base: Path | str, settings: Settings) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification, set_seed
 
-    from text2graph_dagster.training.students import with_lora
+    from text2graph_dagster.training.adapters import with_lora
 
     set_seed(settings.seed)
     with in_one_sentence(f"no reward model can be made of {str(base)!r}"):

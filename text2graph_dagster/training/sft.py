@@ -18,7 +18,7 @@ from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
 from text2graph_dagster.training.publishing import publish
 from text2graph_dagster.training.reporting import Reporter
-from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
+from text2graph_dagster.training.stage import adamw, arguments, in_parts, make_once, scheduled
 
 PROGRAM = "sft"
 
@@ -51,8 +51,16 @@ def teach(
         UserError: no example is short enough, or the model cannot be used.
     """
     from text2graph_dagster.training import students
+    from text2graph_dagster.training.adapters import merged
     from text2graph_dagster.training.arrow import from_rows
-    from text2graph_dagster.training.course import ROW, lay_course, measure_lengths, rows_of_course, store_tokens
+    from text2graph_dagster.training.course import (
+        ROW,
+        lay_course,
+        measure_lengths,
+        padding_of,
+        rows_of_course,
+        store_tokens,
+    )
     from text2graph_dagster.training.devset import measure, read_dev
     from text2graph_dagster.training.examples import read_examples
 
@@ -68,19 +76,19 @@ def teach(
     if not short:
         raise UserError("every example is longer than sft.max_length: raise it, or cut the passages shorter.")
     course = lay_course(examples.select(short), [lengths[i] for i in short], settings)
-    rows = rows_of_course(course, store.select(short), tokenizer)
-    trainer = make_trainer(
-        config, model, tokenizer, from_rows(rows, output.arrow / "course.arrow", ROW), output, reporter
-    )
+    rows = from_rows(rows_of_course(course, store.select(short), tokenizer), output.arrow / "course.arrow", ROW)
+    trainer = make_trainer(config, model, tokenizer, rows, output, reporter)
     prepare(trainer)
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    students.save_student(students.merged(trainer.model), tokenizer, output.finished)
+    whole = merged(trainer.model, lambda: students.load_student(config.base or settings.student.base_model)[0])
+    students.save_student(whole, tokenizer, output.finished)
     result = {
         "model": description,
         "examples": len(examples),
         "examples_too_long": len(examples) - len(short),
+        "padding_share": round(padding_of(rows, trainer.args.per_device_train_batch_size), 4),
         "steps": settings.sft.max_steps,
         "threads": threads,
     }
@@ -101,6 +109,7 @@ def make_trainer(
     """Return a TRL trainer over the tokenised course, a `datasets.Dataset`, in its order."""
     from trl import SFTTrainer
 
+    from text2graph_dagster.training.adapters import trained_in_full
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.generation import supports
 
@@ -129,7 +138,7 @@ def make_trainer(
         ),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
-    return quiet(trainer)
+    return quiet(trained_in_full(trainer))
 
 
 def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> Any:
@@ -163,7 +172,7 @@ def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
 
     return SFTConfig(
         **arguments(output, seed, steps=sft.max_steps, save_steps=sft.save_steps),
-        per_device_train_batch_size=sft.batch_size,
+        **in_parts(sft.batch_size, sft.micro_batch),
         train_sampling_strategy="sequential",
         dataset_kwargs={"skip_prepare_dataset": True},  # tokenised already: the template's end token is the last label
         max_length=None,

@@ -68,6 +68,12 @@ def arguments(
     }
 
 
+def in_parts(whole: int, most: int | None) -> dict[str, int]:
+    """Return how a step of `whole` rows is taken in equal passes of `most` rows at most, in TRL's words."""
+    size = max(n for n in range(1, min(whole, most or whole) + 1) if whole % n == 0)
+    return {"per_device_train_batch_size": size, "gradient_accumulation_steps": whole // size}
+
+
 def adamw(model: Any, rate: float, weight_decay: float = 0.0) -> Any:
     """Return AdamW over what is trained of a model."""
     import torch

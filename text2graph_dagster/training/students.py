@@ -1,6 +1,5 @@
 """Students: the nano base or a model like it from scratch, or any causal language model, whole or with LoRA."""
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import NANO, SCRATCH, LoraSettings, Settings
+from text2graph_dagster.training.adapters import frozen, is_quantised, with_lora
 from text2graph_dagster.training.config import NANO_BASE, TrainingConfig
 from text2graph_dagster.training.examples import Example
 from text2graph_dagster.training.nano import build_nano
@@ -61,7 +61,7 @@ def make_student(
     elif str(source) == NANO:
         model, tokenizer = nano_base(settings, ontologies)
     else:
-        model, tokenizer = load_student(source)
+        model, tokenizer = load_student(source, settings.student.lora)
     if settings.student.lora:
         model = with_lora(model, settings.student.lora, settings.seed)
     return model, tokenizer
@@ -71,46 +71,27 @@ def _type_names(ontologies: Sequence[Ontology]) -> list[str]:
     return [name for o in ontologies for name in (*o.entity_names, *o.relation_names)]
 
 
-def load_student(path: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
+def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[Any, PreTrainedTokenizerBase]:
     """Load a model and its tokenizer from a directory or the hub, onto the GPU if there is one.
 
-    Code that comes with a model is never run.
+    Code that comes with a model is never run. Its weights are float32, unless adapters (`lora`) are going to be put
+    on them.
 
     Raises:
-        UserError: there is no such model, or it is not a causal language model.
+        UserError: there is no such model, it is not a causal language model, or it cannot be quantised here.
     """
+    precision = frozen(lora)
     with in_one_sentence(f"the model {str(path)!r} cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
-        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+        model = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, **precision)
+        if not is_quantised(model):
+            model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     if tokenizer.eos_token_id is None:
         raise UserError(f"the tokenizer of {str(path)!r} has no end token: a student must be able to end its answer.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return model, tokenizer
-
-
-def with_lora(model: Any, lora: LoraSettings, seed: int, task: str = "CAUSAL_LM") -> Any:
-    """Return the model with new low-rank adapters on all its linear layers; only these, and a new head, are trained."""
-    from peft import LoraConfig, get_peft_model
-
-    torch.manual_seed(seed)
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules="all-linear",
-        task_type=task,
-    )
-    return get_peft_model(model, config)
-
-
-def merged(model: Any) -> Any:
-    """Return a copy of an adapted model with the adapters merged into its weights; any other model as it is."""
-    if not hasattr(model, "merge_and_unload"):
-        return model
-    return copy.deepcopy(model).merge_and_unload()
 
 
 def save_student(model: Any, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
@@ -133,9 +114,10 @@ def greedy(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
 def describe(model: Any) -> dict[str, Any]:
     """Return what run.json says about a model."""
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    quantised = sum(p.numel() for p in model.parameters() if type(p).__name__ == "Params4bit")  # two in a byte
     return {
         "architecture": model.config.model_type,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()) + quantised,
         "trained_parameters": trainable,
         "vocabulary": model.config.vocab_size,
     }

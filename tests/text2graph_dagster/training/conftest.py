@@ -9,6 +9,11 @@ import pytest
 
 from tests.text2graph_dagster.training import tiny
 
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
@@ -58,3 +63,35 @@ def fine_tuned(workplace: Path) -> Path:
 
     assert main(["--config", str(workplace / "sft.json")]) == 0
     return workplace / "sft"
+
+
+@pytest.fixture(scope="session")
+def chat_model(tmp_path_factory: pytest.TempPathFactory, examples: Any) -> Path:
+    """A model directory as one would download it: Qwen2, ChatML, sampling by default."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from tokenizers.decoders import ByteLevel
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    folder = tmp_path_factory.mktemp("chat") / "model"
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([e.text for e in examples] + [e.answer for e in examples], trainer)
+    fast = PreTrainedTokenizerFast(
+        **{"tokenizer_object": tokenizer, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"},
+        chat_template=CHATML,
+    )
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    model = Qwen2ForCausalLM(Qwen2Config(vocab_size=len(fast), intermediate_size=64, **shape))
+    model.generation_config.do_sample = True
+    model.generation_config.repetition_penalty = 1.1
+    model.save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder

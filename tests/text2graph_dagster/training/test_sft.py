@@ -28,6 +28,7 @@ def test_the_loss_falls_and_the_run_is_on_record(fine_tuned: Path) -> None:
     assert len(points) == 20 and sum(points[-3:]) < 0.8 * sum(points[:3])
     run = json.loads((fine_tuned / "run.json").read_text())
     assert run["examples"] == 60 and run["steps"] == 20 and run["seconds"] > 0
+    assert 0 < run["padding_share"] < 0.2
     assert set(run["inputs"]) == {"train", "dev", "ontology:tiny"} and run["versions"]["trl"]
     assert {"relation_f1", "entity_f1", "parse_rate", "stopped", "triple_ratio"} <= run["dev"].keys()
     assert not fine_tuned.with_name("sft.partial").exists()

@@ -6,50 +6,23 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from tokenizers.decoders import ByteLevel
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.text2graph_dagster.training import tiny
+from tests.text2graph_dagster.training.conftest import CHATML
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.training import grpo, sft
 from text2graph_dagster.training.students import load_student
 
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+@pytest.mark.parametrize(
+    "lora",
+    [None, {"rank": 4, "alpha": 8}, {"rank": 4, "alpha": 8, "quantised": True}],
+    ids=["whole", "lora", "qlora"],
 )
-
-
-@pytest.fixture(scope="module")
-def chat_model(tmp_path_factory: pytest.TempPathFactory, examples: Any) -> Path:
-    """A model directory as one would download it: Qwen2, ChatML, sampling by default."""
-    folder = tmp_path_factory.mktemp("chat") / "model"
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator([e.text for e in examples] + [e.answer for e in examples], trainer)
-    fast = PreTrainedTokenizerFast(
-        **{"tokenizer_object": tokenizer, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"},
-        chat_template=CHATML,
-    )
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
-    model = Qwen2ForCausalLM(Qwen2Config(vocab_size=len(fast), intermediate_size=64, **shape))
-    model.generation_config.do_sample = True
-    model.generation_config.repetition_penalty = 1.1
-    model.save_pretrained(folder)
-    fast.save_pretrained(folder)
-    return folder
-
-
-@pytest.mark.parametrize("lora", [None, {"rank": 4, "alpha": 8}], ids=["whole", "lora"])
 def test_a_model_directory_is_taught_and_reinforced(chat_model: Path, tmp_path: Path, lora: Any) -> None:
+    if lora and lora.get("quantised"):
+        pytest.importorskip("bitsandbytes", reason="QLoRA needs bitsandbytes: pip install -e '.[gpu]'")
     changes = {
         "student": {"base_model": str(chat_model), "lora": lora, "dev_examples": 2},
         "sft": {"max_steps": 4, "learning_rate": 1e-2},
@@ -61,9 +34,12 @@ def test_a_model_directory_is_taught_and_reinforced(chat_model: Path, tmp_path: 
     assert (run["model"]["trained_parameters"] < run["model"]["parameters"]) == (lora is not None)
     before = AutoModelForCausalLM.from_pretrained(chat_model).state_dict()
     after = AutoModelForCausalLM.from_pretrained(tmp_path / "sft").state_dict()
+    assert {value.dtype for value in after.values()} == {torch.float32}
     assert before.keys() == after.keys()
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert any("q_proj.weight" in name for name in moved)
+    if lora:  # nothing else: what is quantised for training leaves no trace
+        assert all(name.endswith("_proj.weight") for name in moved)
     assert ("model.embed_tokens.weight" in moved) == (lora is None)
     config = tiny.write_config(tmp_path, "grpo", changes, base=str(tmp_path / "sft"))
     assert grpo.main(["--config", str(config)]) == 0

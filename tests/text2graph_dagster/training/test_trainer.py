@@ -10,6 +10,7 @@ from trl import GRPOTrainer
 
 from tests.text2graph_dagster.training import tiny
 from text2graph_dagster.training import shared_prompt, students
+from text2graph_dagster.training.adapters import with_lora
 from text2graph_dagster.training.alarms import Watch
 from text2graph_dagster.training.config import TrainingConfig, read_config
 from text2graph_dagster.training.examples import read_examples
@@ -37,7 +38,7 @@ def step(kind: type[GRPOTrainer], changes: dict[str, Any], base: Path, folder: P
     config = read_config(TrainingConfig, path)
     model, tokenizer = students.load_student(base)
     if config.settings.student.lora:
-        model = students.with_lora(model, config.settings.student.lora, 0)
+        model = with_lora(model, config.settings.student.lora, 0)
     output = OutputDirectory(config.output, "identity")
     output.open()
     examples = read_examples(config.train, config.settings)
