@@ -21,14 +21,8 @@ _CHAT_STUDENT: Mapping[str, Any] = {
     },
     "corpus": {"passage_tokens": 256},
     "student": {"base_model": "Qwen/Qwen2.5-0.5B-Instruct", "wire": "public"},
-    "sft": {"optimizer": "adamw", "learning_rate": 2e-5, "max_length": 2048},
-    "grpo": {
-        "learning_rate": 1e-6,
-        "max_steps": 500,
-        "prompts_per_step": 64,
-        "max_completion_length": 512,
-        "micro_batch": 16,
-    },
+    "sft": {"max_length": 2048},
+    "grpo": {"max_steps": 500, "prompts_per_step": 64, "max_completion_length": 512, "micro_batch": 16},
     "evaluation": {"max_new_tokens": 512},
 }
 # On one GPU, which the teacher's server leaves before the student is trained on it.
