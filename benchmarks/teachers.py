@@ -7,8 +7,9 @@ the first thousand calls, the graphs themselves included; `journal_us` is the CP
 
 With `--model`, the directory of a student that answers as chat models do (docs/teachers.md), it is asked instead, by
 the pipeline through a vLLM server and through vLLM's own offline `LLM.chat`, 5 times 300 passages each: `ratio` is the
-pipeline's passages per second over vLLM's. On few cores a server's own share counts, the more so the smaller the model:
-`--layers` makes it slower without changing its answers. `--quick`: 2,000 questions, or 5 times 100 passages.
+pipeline's passages per second over vLLM's, `bare_ratio` those of a bare loop of the client at the same server. On few
+cores a server's own share counts, the more so the smaller the model: `--layers` makes it slower without changing its
+answers. `--quick`: 2,000 questions, or 5 times 100 passages.
 """
 
 import multiprocessing

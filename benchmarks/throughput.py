@@ -1,11 +1,14 @@
 """Passages per second of a teacher behind a vLLM server, against vLLM's own offline `LLM.chat` (`benchmarks.teachers`).
 
 Both engines are loaded with the same options and answer the same passages, one after the other, in turns
-of which each begins with the other: neither computes while the other does. What the pipeline's side takes is what the
+of which each begins with another: neither computes while the other does. What the pipeline's side takes is what the
 asset's asking takes: client, parser, grounding, journal and ledger. Loading is in neither, and no passage comes twice.
+`bare_ratio` is that of the same server to a bare loop of the `openai` client, with passages of its own: what is missing
+there is missing at the server, which has a front door of its own to keep beside the engine.
 The first row is the warm-up, in which the client finds out how much it may ask at once; it is not in the mean.
 """
 
+import asyncio
 import itertools
 import json
 import os
@@ -20,6 +23,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import openai
 import polars as pl
 
 from benchmarks import offline_chat
@@ -85,15 +89,18 @@ def throughput(python: str, model: Path, corpus: Path | None, passages: int, lay
 
     `layers` makes the model deeper, and the engine slower, without changing an answer.
     """
-    requests, rows = questions(corpus, WARM_UP + RUNS * passages), list[dict[str, Any]]()
+    sizes = [WARM_UP, *[passages] * RUNS]
+    requests, rows = questions(corpus, 2 * sum(sizes)), list[dict[str, Any]]()
+    batches = iter(requests)
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root)
         settings = server(python, deepen(model, layers, folder / "deepened"))
-        with offline(settings, requests[0], folder) as theirs, served(settings, folder) as ours:
-            for run in range(RUNS + 1):
-                batch = requests[:WARM_UP] if run == 0 else requests[WARM_UP:][(run - 1) * passages : run * passages]
-                took = {ask: ask(batch) for ask in ((theirs, ours) if run % 2 else (ours, theirs))}
-                rows.append(_row(str(run or "warm-up"), len(batch), took[ours], took[theirs]))
+        with offline(settings, requests[0], folder) as theirs, served(settings, folder) as (ours, bare):
+            for run, size in enumerate(sizes):
+                batch, other = (list(itertools.islice(batches, size)) for _ in range(2))
+                turns = [(ours, batch), (theirs, batch), (bare, other)]
+                took = {ask: ask(asked) for ask, asked in turns[run % 3 :] + turns[: run % 3]}
+                rows.append(_row(str(run or "warm-up"), size, took[ours], took[theirs], took[bare]))
     timed = rows[1:]
     names = [name for name in rows[0] if name not in ("run", "passages")]
     mean = {name: fmean(row[name] for row in timed) for name in names}
@@ -101,7 +108,7 @@ def throughput(python: str, model: Path, corpus: Path | None, passages: int, lay
     return [*rows, {"run": f"mean ± {spread:.3f}", "passages": passages, **mean}]
 
 
-def _row(run: str, passages: int, ours: Took, theirs: Took) -> dict[str, Any]:
+def _row(run: str, passages: int, ours: Took, theirs: Took, bare: Took) -> dict[str, Any]:
     return {
         "run": run,
         "passages": passages,
@@ -109,13 +116,14 @@ def _row(run: str, passages: int, ours: Took, theirs: Took) -> dict[str, Any]:
         "vllm_per_second": passages / theirs.seconds,
         "tokens": float(ours.tokens),
         "vllm_tokens": float(theirs.tokens),
+        "bare_ratio": theirs.seconds / bare.seconds,
         "ratio": theirs.seconds / ours.seconds,
     }
 
 
 @contextmanager
-def served(settings: ServerSettings, folder: Path) -> Iterator[Ask]:
-    """Yield the pipeline's way of asking, at a server of its own."""
+def served(settings: ServerSettings, folder: Path) -> Iterator[tuple[Ask, Ask]]:
+    """Yield the pipeline's way of asking, and a bare one, at one server."""
     ledger = WarehouseLedger(Warehouse(path=str(folder / "warehouse.duckdb")))
 
     with serving(MODEL, settings, folder / "server.log", lambda line: None) as running:
@@ -131,7 +139,29 @@ def served(settings: ServerSettings, folder: Path) -> Iterator[Ask]:
             assert asked.made == len(requests)
             return Took(seconds, sum(answer.completion_tokens for answer in asked.answers))
 
-        yield ask
+        yield ask, lambda requests: asyncio.run(_bare(running.base_url, requests))
+
+
+async def _bare(url: str, requests: Sequence[Request]) -> Took:
+    """Ask with nothing but the client, as many at once."""
+    places, begun = asyncio.Semaphore(AT_ONCE), time.monotonic()
+    http = openai.DefaultAsyncHttpxClient(trust_env=False)
+    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, http_client=http) as client:
+
+        async def ask(request: Request) -> int:
+            form: Any = {"name": "graph", "schema": graph_schema(request.ontology)}
+            async with places:
+                answer = await client.chat.completions.create(
+                    model=MODEL,
+                    messages=[{"role": "user", "content": build_prompt(request)}],
+                    max_tokens=MAX_TOKENS,
+                    temperature=0.0,
+                    response_format={"type": "json_schema", "json_schema": form},
+                )
+            return answer.usage.completion_tokens if answer.usage else 0
+
+        tokens = await asyncio.gather(*(ask(request) for request in requests))
+    return Took(time.monotonic() - begun, sum(tokens))
 
 
 @contextmanager
