@@ -97,7 +97,9 @@ def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[An
 def save_student(model: Any, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
     """Write an ordinary Transformers directory that decodes greedily and ends at the end token."""
     model.generation_config = greedy(tokenizer)
+    in_training, model.config.use_cache = model.config.use_cache, True  # which trainers switch off
     model.save_pretrained(directory)
+    model.config.use_cache = in_training
     tokenizer.save_pretrained(directory)
 
 

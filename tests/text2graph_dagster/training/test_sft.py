@@ -44,6 +44,7 @@ def test_the_output_is_an_ordinary_transformers_directory(fine_tuned: Path) -> N
     written = model.generate(**prompt, max_new_tokens=4)
     assert written.shape[1] > prompt["input_ids"].shape[1]
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
+    assert model.config.use_cache  # trainers switch it off, and who generates with Transformers wants it
     assert model.config.model_type == "qwen2"
 
 
