@@ -52,8 +52,8 @@ OPEN_GATES = {
 }
 OF_SET: Mapping[str, Mapping[str, Any]] = {
     "gazette": {},
-    "conll04": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 2000}},
-    "crossre": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 2000}},
+    "conll04": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 800}},
+    "crossre": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 800}},
 }
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "all": {},

@@ -263,7 +263,7 @@ class StudentSettings(_Section):
     """The model that is trained."""
 
     base_model: str = Field(
-        SCRATCH,
+        NANO,
         description="'nano' (the small base that comes with the project), 'scratch' (a model like it, untrained), "
         "a model directory, or a hub name",
     )
@@ -305,7 +305,7 @@ class StudentSettings(_Section):
 class SftSettings(_Section):
     """Supervised fine-tuning."""
 
-    max_steps: int = Field(5000, ge=1)
+    max_steps: int = Field(1600, ge=1, description="a student from scratch wants three times as many")
     batch_size: int = Field(16, ge=1)
     micro_batch: int | None = Field(
         None, ge=1, description="examples per forward pass, at most; the step is the same; none: the whole batch"
@@ -375,7 +375,7 @@ class AlarmSettings(_Section):
 class GrpoSettings(_Section):
     """Group-relative policy optimisation."""
 
-    max_steps: int = Field(50, ge=0, description="0 skips the stage: the SFT model is handed on")
+    max_steps: int = Field(40, ge=0, description="0 skips the stage: the SFT model is handed on")
     prompts_per_step: int = Field(16, ge=1)
     generations: int = Field(8, ge=2)
     micro_batch: int = Field(

@@ -25,8 +25,8 @@ from text2graph_dagster.training.program import prepare_environment, versions, w
 from text2graph_dagster.training.reporting import Reporter, open_reporter
 
 SEED = 11
-EXAMPLES = 40_000
-STEPS = 2_800
+EXAMPLES = 150_000
+STEPS = 12_000
 VOCABULARY = 5_120
 HELD_OUT = 500
 LICENSE = "apache-2.0"

@@ -70,6 +70,8 @@ def teach(
     model, tokenizer = student or students.make_student(config, examples, list(ontologies.values()))
     description = students.describe(model)
     reporter.say(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
+    if students.is_foreign_to_nano(config, list(ontologies.values())):
+        reporter.say("the nano base has read English only: see whether student.base_model: scratch does better here")
     store = store_tokens(examples, tokenizer, output.arrow / "tokens.arrow")
     lengths = measure_lengths(store)
     short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]

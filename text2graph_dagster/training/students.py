@@ -67,6 +67,12 @@ def make_student(
     return model, tokenizer
 
 
+def is_foreign_to_nano(config: TrainingConfig, ontologies: Sequence[Ontology]) -> bool:
+    """Tell whether the student starts from the nano base and is to read another language than English."""
+    from_nano = str(config.base or config.settings.student.base_model) == NANO
+    return from_nano and any(ontology.language != "en" for ontology in ontologies)
+
+
 def _type_names(ontologies: Sequence[Ontology]) -> list[str]:
     return [name for o in ontologies for name in (*o.entity_names, *o.relation_names)]
 
