@@ -401,6 +401,9 @@ class GrpoSettings(_Section):
     use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")
     save_steps: int = Field(10, ge=1)
     dev_checks: int = Field(3, ge=1, description="how often dev F1 is measured; the best model is kept")
+    least_gain: float = Field(
+        0.01, ge=0, description="a model is better where its dev relation F1 is so much higher; less is mostly chance"
+    )
     threads: int = Field(0, ge=0, description="0: all cores")
 
     @model_validator(mode="after")

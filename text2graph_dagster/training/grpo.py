@@ -75,7 +75,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     def look(trained: Any) -> dict[str, float]:
         return measure(whole(trained), tokenizer, dev, ontologies, settings, reporter)
 
-    selection = SelectionCallback(Best(output.partial / "best", save), look, grpo, reporter)
+    selection = SelectionCallback(Best(output.partial / "best", save, grpo.least_gain), look, grpo, reporter)
     if dev:
         selection.begin(model)
     if grpo.max_steps and not alarms.fatal:

@@ -16,10 +16,14 @@ _RECORD = "dev.json"
 
 
 class Best:
-    """The best model so far, in a directory; a model that is not better than the one kept is not written."""
+    """The best model so far, in a directory; a model that is not better than the one kept is not written.
 
-    def __init__(self, directory: Path, save: Callable[[Any, Path], None]) -> None:
-        self.directory, self._save = directory, save
+    Better is by `least_gain` at least. Of several models that are as good as the first, the one that does best on dev
+    does so by chance, and no better on test.
+    """
+
+    def __init__(self, directory: Path, save: Callable[[Any, Path], None], least_gain: float = 0.0) -> None:
+        self.directory, self._save, self._least_gain = directory, save, least_gain
 
     @property
     def record(self) -> dict[str, Any] | None:
@@ -30,8 +34,10 @@ class Best:
     def offer(self, model: Any, step: int, dev: Mapping[str, float]) -> bool:
         """Keep the model if it beats the one kept; return whether it does."""
         kept = self.record
-        if kept is not None and dev[SELECTED_BY] <= kept["dev"][SELECTED_BY]:
-            return False
+        if kept is not None:
+            gain = dev[SELECTED_BY] - kept["dev"][SELECTED_BY]
+            if gain <= 0 or gain < self._least_gain:
+                return False
         fresh = self.directory.with_name(self.directory.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)

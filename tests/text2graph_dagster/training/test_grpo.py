@@ -168,6 +168,13 @@ def test_only_a_better_model_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "model").read_text() == "better"
 
 
+def test_what_may_be_chance_is_not_better(tmp_path: Path) -> None:
+    best = Best(tmp_path / "best", lambda model, folder: (folder / "model").write_text(model), least_gain=0.05)
+    assert best.offer("first", 0, {"relation_f1": 0.5})
+    assert not best.offer("by chance", 1, {"relation_f1": 0.54})
+    assert best.offer("better", 2, {"relation_f1": 0.56})
+
+
 def test_a_missing_base_is_told_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--config", str(tiny.write_config(tmp_path, "grpo", {}))]) == 1
     assert "base" in capsys.readouterr().err
