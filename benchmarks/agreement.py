@@ -108,34 +108,28 @@ def ask(model: Path, texts: Sequence[str], ontology: Ontology, samples: int, tem
     """Return so many readings of each text; an answer that is no graph reads nothing."""
     import torch
 
-    from text2graph_dagster.training.answering import continue_prompts
+    from text2graph_dagster.training.answering import sample_prompts
     from text2graph_dagster.training.examples import render_prompts
     from text2graph_dagster.training.students import load_student
-    from text2graph_dagster.training.wire import without_blanks
 
     types = (ontology.entity_names, ontology.relation_names)
     student, tokenizer = load_student(model)
-    student.eval()
     messages = [[{"role": "user", "content": render(text, *types, ontology, "compact", "en")}] for text in texts]
-    ids = tokenizer(render_prompts(messages, tokenizer), add_special_tokens=False)["input_ids"]
-    chance = torch.Generator().manual_seed(SEED)
-    order, graphs = sorted(range(len(ids)), key=lambda i: len(ids[i])), dict[int, list[Graph]]()
-    for start in range(0, len(order), BATCH):
-        batch = order[start : start + BATCH]
-        written = continue_prompts(
-            student,
-            tokenizer,
-            [ids[i] for i in batch],
-            max_new_tokens=MAX_TOKENS,
-            samples=samples,
-            temperature=temperature,
-            generator=chance,
-        )
-        answers = [without_blanks(tokenizer.decode(tokens, skip_special_tokens=True)) for tokens in written.tokens]
-        for place, i in enumerate(batch):
-            said = answers[place * samples : (place + 1) * samples]
-            graphs[i] = [_graph(answer, texts[i], ontology) for answer in said]
-    return [graphs[i] for i in range(len(ids))]
+    prompts = render_prompts(messages, tokenizer)
+    ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    written = sample_prompts(
+        student,
+        tokenizer,
+        [prompts[i] for i in order],
+        samples=samples,
+        temperature=temperature,
+        max_new_tokens=MAX_TOKENS,
+        batch_size=BATCH,
+        generator=torch.Generator().manual_seed(SEED),
+    )
+    said = dict(zip(order, written, strict=True))
+    return [[_graph(answer, text, ontology) for answer in said[i]] for i, text in enumerate(texts)]
 
 
 def _graph(answer: str, text: str, ontology: Ontology) -> Graph:

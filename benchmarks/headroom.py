@@ -55,6 +55,7 @@ def main() -> int:
 
 def read(given: Namespace) -> list[Read]:
     """Let the student read."""
+    from text2graph_dagster.training.answering import answer_prompts
     from text2graph_dagster.training.devset import legal_graph, read_dev, triples
     from text2graph_dagster.training.examples import render_prompts
     from text2graph_dagster.training.students import load_student
@@ -64,7 +65,6 @@ def read(given: Namespace) -> list[Read]:
     turned = {corpus: turned_relations(ontology) for corpus, ontology in ontologies.items()}
     set_threads(config.settings.sft.threads)
     model, tokenizer = load_student(given.checkpoint)
-    model.eval()
 
     def stated(text: str, example: Example) -> Triples:
         graph = legal_graph(text, example, ontologies.get(example.corpus)) or Graph()
@@ -72,41 +72,36 @@ def read(given: Namespace) -> list[Read]:
 
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     limit = config.settings.evaluation.max_new_tokens
-    samples = list(_write(model, tokenizer, prompts, limit, given.samples))
-    greedy = [answers[0] for answers in _write(model, tokenizer, prompts, limit)]
+    greedy = answer_prompts(model, tokenizer, prompts, max_new_tokens=limit, batch_size=BATCH)
+    samples = _sample(model, tokenizer, prompts, limit, given.samples)
     return [
         Read(
             frozenset(triples(example.graph, turned.get(example.corpus, NOT_TURNED))),
-            stated(likeliest, example),
+            stated(likeliest.text, example),
             [stated(text, example) for text in drawn],
         )
         for example, likeliest, drawn in zip(examples, greedy, samples, strict=True)
     ]
 
 
-def _write(model: Any, tokenizer: Any, prompts: Sequence[str], limit: int, samples: int = 0) -> Iterator[list[str]]:
-    """Yield the texts of so many samples of each prompt; of the likeliest answer where 0 are wanted."""
+def _sample(model: Any, tokenizer: Any, prompts: Sequence[str], limit: int, samples: int) -> Iterator[list[str]]:
+    """Yield the texts of so many samples of each prompt."""
     import torch
 
-    from text2graph_dagster.training.answering import continue_prompts
-    from text2graph_dagster.training.wire import without_blanks
+    from text2graph_dagster.training.answering import sample_prompts
 
-    end = tokenizer.eos_token_id
     for start in range(0, len(prompts), BATCH):
-        ids = tokenizer(list(prompts[start : start + BATCH]), add_special_tokens=False)["input_ids"]
-        each = max(1, samples)
-        answers = continue_prompts(
+        yield from sample_prompts(
             model,
             tokenizer,
-            ids,
+            prompts[start : start + BATCH],
+            samples=samples,
+            temperature=1.0,
             max_new_tokens=limit,
-            samples=each,
-            temperature=1.0 if samples else 0.0,
+            batch_size=BATCH,
             generator=torch.Generator().manual_seed(start),
         )
-        texts = [without_blanks(tokenizer.decode(t[:-1] if t and t[-1] == end else t)) for t in answers.tokens]
-        yield from (texts[i : i + each] for i in range(0, len(texts), each))
-        print(f"{start + len(ids)} of {len(prompts)} passages", file=sys.stderr, flush=True)
+        print(f"{min(start + BATCH, len(prompts))} of {len(prompts)} passages", file=sys.stderr, flush=True)
 
 
 def rows(passages: Sequence[Read], samples: int) -> Iterator[Mapping[str, Any]]:

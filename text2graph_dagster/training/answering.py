@@ -51,6 +51,43 @@ def answer_prompts(
     return [answers[i] for i in range(len(ids))]
 
 
+def sample_prompts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    *,
+    samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    batch_size: int,
+    generator: torch.Generator | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[list[str]]:
+    """Return so many draws of an answer to every rendered prompt; in batches of their order, which decides the draws.
+
+    Special tokens are left out, as TRL does before it rewards a completion.
+    """
+    ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
+    drawn: list[list[str]] = []
+    was_training = model.training
+    model.eval()
+    for start in range(0, len(ids), batch_size):
+        answers = continue_prompts(
+            model,
+            tokenizer,
+            ids[start : start + batch_size],
+            max_new_tokens=max_new_tokens,
+            samples=samples,
+            temperature=temperature,
+            generator=generator,
+        )
+        texts = [without_blanks(text) for text in tokenizer.batch_decode(answers.tokens, skip_special_tokens=True)]
+        drawn += [texts[i : i + samples] for i in range(0, len(texts), samples)]
+        progress(len(drawn))
+    model.train(was_training)
+    return drawn
+
+
 def continue_prompts(
     model: Any,
     tokenizer: Any,

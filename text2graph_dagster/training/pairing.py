@@ -83,8 +83,7 @@ def writer(student: Any, tokenizer: Any, settings: Settings, progress: Callable[
     """Return what has the student write its answers, sampled as in GRPO; None where the settings want none."""
     import torch
 
-    from text2graph_dagster.training.answering import continue_prompts
-    from text2graph_dagster.training.wire import without_blanks
+    from text2graph_dagster.training.answering import sample_prompts
 
     samples = settings.reward_model.samples
     if not samples:
@@ -95,22 +94,16 @@ def writer(student: Any, tokenizer: Any, settings: Settings, progress: Callable[
             return []
         torch.manual_seed(settings.seed)  # a run that goes on from its checkpoint has the same answers
         prompts = render_prompts([example.prompt for example in examples], tokenizer)
-        ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
-        written: list[str] = []
-        student.eval()
-        for start in range(0, len(ids), _PROMPTS):
-            answers = continue_prompts(
-                student,
-                tokenizer,
-                ids[start : start + _PROMPTS],
-                max_new_tokens=settings.grpo.max_completion_length,
-                samples=samples,
-                temperature=settings.grpo.temperature,
-            )
-            texts = tokenizer.batch_decode(answers.tokens, skip_special_tokens=True)
-            written += [without_blanks(text) for text in texts]
-            progress(min(start + _PROMPTS, len(ids)), len(ids))
-        return [written[i : i + samples] for i in range(0, len(written), samples)]
+        return sample_prompts(
+            student,
+            tokenizer,
+            prompts,
+            samples=samples,
+            temperature=settings.grpo.temperature,
+            max_new_tokens=settings.grpo.max_completion_length,
+            batch_size=_PROMPTS,
+            progress=lambda done: progress(done, len(prompts)),
+        )
 
     return write
 
