@@ -69,13 +69,14 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     def whole(trained: Any) -> Any:
         return merged(trained, lambda: students.load_student(base)[0])
 
-    def save(trained: Any, directory: Path) -> None:
-        students.save_student(whole(trained), tokenizer, directory)
+    def save(student: Any, directory: Path) -> None:
+        students.save_student(student, tokenizer, directory)
 
-    def look(trained: Any) -> dict[str, float]:
-        return measure(whole(trained), tokenizer, dev, ontologies, settings, reporter)
+    def look(student: Any) -> dict[str, float]:
+        return measure(student, tokenizer, dev, ontologies, settings, reporter)
 
-    selection = SelectionCallback(Best(output.partial / "best", save, grpo.least_gain), look, grpo, reporter)
+    best = Best(output.partial / "best", save, grpo.least_gain)
+    selection = SelectionCallback(best, look, whole, grpo, reporter)
     if dev:
         selection.begin(model)
     if grpo.max_steps and not alarms.fatal:
@@ -90,9 +91,9 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     if alarms.fatal and not dev:  # there is no better model to go back to than the one that the run began with
         model, tokenizer = students.load_student(base)
     if not dev:
-        save(model, output.finished)
+        save(whole(model), output.finished)
     no_choice: dict[str, Any] = {"step": 0 if alarms.fatal else steps, "dev": None}
-    kept = selection.best.move_to(output.finished) if dev else no_choice
+    kept = best.move_to(output.finished) if dev else no_choice
     return {
         "model": students.describe(model),
         "examples": len(examples),

@@ -58,12 +58,20 @@ class Best:
 
 
 class SelectionCallback(TrainerCallback):  # type: ignore[misc]
-    """Measures the model on the dev passages `checks` times, evenly over the run, the last time at its end."""
+    """Measures the model on the dev passages `checks` times, evenly over the run, the last time at its end.
+
+    What is measured, and kept, is what `whole` makes of the model in training.
+    """
 
     def __init__(
-        self, best: Best, measure: Callable[[Any], dict[str, float]], settings: GrpoSettings, reporter: Reporter
+        self,
+        best: Best,
+        measure: Callable[[Any], dict[str, float]],
+        whole: Callable[[Any], Any],
+        settings: GrpoSettings,
+        reporter: Reporter,
     ) -> None:
-        self.best, self.measure, self.reporter = best, measure, reporter
+        self.best, self.measure, self.whole, self.reporter = best, measure, whole, reporter
         self.moments = {round(settings.max_steps * (i + 1) / settings.dev_checks) for i in range(settings.dev_checks)}
 
     def begin(self, model: Any) -> None:
@@ -79,6 +87,7 @@ class SelectionCallback(TrainerCallback):  # type: ignore[misc]
             self._look(model, state.global_step)
 
     def _look(self, model: Any, step: int) -> None:
+        model = self.whole(model)
         dev = self.measure(model)
         better = self.best.offer(model, step, dev)
         self.reporter.metrics(step, {f"dev_{name}": value for name, value in dev.items()})
