@@ -18,6 +18,7 @@ from examples.nano_base import lexicon, words
 from examples.nano_base.card import card
 from examples.nano_base.ontology import all_type_names
 from examples.nano_base.rows import make_rows
+from text2graph_dagster.files import write_whole
 from text2graph_dagster.settings import SCRATCH, Settings
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.files import OutputDirectory
@@ -98,9 +99,7 @@ def _write_examples(path: Path, count: int, seed: int, reporter: Reporter) -> Pa
         for row in make_rows(count, seed):
             rows.append(row)
             reporter.progress("examples", len(rows), count)
-        partial = path.with_suffix(".partial")
-        pl.DataFrame(rows, infer_schema_length=None).write_parquet(partial)
-        partial.replace(path)
+        write_whole(pl.DataFrame(rows, infer_schema_length=None), path)
     return path
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.files import write_whole
 from text2graph_dagster.grammar import forms_of
 from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.training.config import PredictionConfig, read_config
@@ -130,9 +131,7 @@ def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, re
 
 
 def _write(rows: Iterable[tuple[Any, ...]], target: Path) -> None:
-    fresh = target.with_suffix(".new")
-    pl.DataFrame(list(rows), schema=_SCHEMA, orient="row").write_parquet(fresh)
-    fresh.replace(target)
+    write_whole(pl.DataFrame(list(rows), schema=_SCHEMA, orient="row"), target)
 
 
 if __name__ == "__main__":
