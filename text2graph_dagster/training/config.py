@@ -32,6 +32,11 @@ class TrainingConfig(_Config):
     reward_model: Path | None = Field(None, description="grpo: judges answers where the graph is not trusted")
     output: Path = Field(description="the directory to be made")
 
+    @property
+    def source(self) -> str | Path:
+        """The model that training starts from: `base`, else what the settings name."""
+        return self.base or self.settings.student.base_model
+
     def load_ontologies(self) -> dict[str, Ontology]:
         """Return every corpus's ontology."""
         return {corpus: load_ontology(path) for corpus, path in sorted(self.ontologies.items())}

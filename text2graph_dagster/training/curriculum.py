@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph import Graph
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.examples import Example
 
@@ -65,8 +66,12 @@ def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: 
         order += rng.sample(pool, len(pool))
     order = order[:needed]
     if settings.easy_first:  # a stable order: prompts of one size stay as they were drawn, and come again late
-        order.sort(key=lambda i: len(examples[i].graph.entities) + len(examples[i].graph.relations))
+        order.sort(key=lambda i: _size(examples[i].graph))
     return order
+
+
+def _size(graph: Graph) -> int:
+    return len(graph.entities) + len(graph.relations)
 
 
 def rate_factor(step: int, *, steps: int, warmup_steps: int, decay_share: float, floor: float = 0.05) -> float:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(path: Path, reporter: Reporter) -> None:
     config = read_config(TrainingConfig, path)
-    work_offline(config.base or config.settings.student.base_model)
+    work_offline(config.source)
     make_once(PROGRAM, config, reporter, teach, ("student", "sft"), publish)
 
 
@@ -84,7 +84,7 @@ def teach(
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    whole = merged(trainer.model, lambda: students.load_student(config.base or settings.student.base_model)[0])
+    whole = merged(trainer.model, lambda: students.load_student(config.source)[0])
     students.save_student(whole, tokenizer, output.finished)
     result = {
         "model": description,

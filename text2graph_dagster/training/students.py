@@ -54,8 +54,7 @@ def make_student(
     config: TrainingConfig, examples: Sequence[Example], ontologies: Sequence[Ontology]
 ) -> tuple[Any, PreTrainedTokenizerBase]:
     """Return the student that is to be fine-tuned, with new adapters if the settings want them, and its tokenizer."""
-    settings = config.settings
-    source = config.base or settings.student.base_model
+    settings, source = config.settings, config.source
     if str(source) == SCRATCH:
         model, tokenizer = new_nano(settings, examples, ontologies)
     elif str(source) == NANO:
@@ -69,8 +68,7 @@ def make_student(
 
 def is_foreign_to_nano(config: TrainingConfig, ontologies: Sequence[Ontology]) -> bool:
     """Tell whether the student starts from the nano base and is to read another language than English."""
-    from_nano = str(config.base or config.settings.student.base_model) == NANO
-    return from_nano and any(ontology.language != "en" for ontology in ontologies)
+    return str(config.source) == NANO and any(ontology.language != "en" for ontology in ontologies)
 
 
 def _type_names(ontologies: Sequence[Ontology]) -> list[str]:
