@@ -22,7 +22,7 @@ from resources.warehouse import Warehouse
 def build(*upstream: Any) -> dg.AssetsDefinition:
     """Return the asset; `upstream` are the assets whose models it takes."""
 
-    @trained(deps=upstream, code_version="3")
+    @trained(deps=upstream, code_version="4")
     def grpo_checkpoint(
         context: dg.AssetExecutionContext,
         home: Home,

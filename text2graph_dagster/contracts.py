@@ -271,7 +271,10 @@ CHECKPOINTS = _contract(
         "current": _column(pl.Boolean, "whether it is the one that the next stage takes"),
     },
 )
-_PENALTY = {"grounding": "spans that the passage does not name", "schema_legal": "types that were not asked for"}
+_PENALTY = {
+    "grounding": "spans that the passage does not name",
+    "schema_legal": "types not asked for, ends not allowed",
+}
 _PENALTY |= {"spurious": "relations that gold does not hold", "verbosity": "more items than gold holds"}
 ROLLOUTS = _contract(
     "rollouts",

@@ -2,16 +2,17 @@
 
 Items are entities (text, type) and relations (head, type, tail), compared by `canonical` text. Predictions are lists
 (a repetition is one more item), gold is a set. F1 looks at the items that pass the legality filter's own tests (type
-requested, every span in the passage); what fails them is priced by `grounding` and `schema_legal`. A relation earns
-credit only if both its ends are emitted as entities of the right type and no wrong one, and costs as an item in any
-case: no item can be added to hedge another, or left out to make it count for less.
+requested, every span in the passage, the relation allowed between such ends); what fails them no user sees, and it is
+priced by `grounding` and `schema_legal`. A relation earns credit only if both its ends are emitted as entities of the
+right type and no wrong one, and costs as an item wherever they are not: no item can be added to hedge another, or left
+out to make it count for less.
 
 Whatever the partial credit, these hold, and are tests: the order of items does not matter, adding a wrong item never
 helps, removing a right one never helps, repetition never helps, and no string raises.
 """
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -50,6 +51,7 @@ class Request:
     relation_types: frozenset[str]
     gold: Gold
     turned: Mapping[str, str]
+    ontology: Ontology | None = None
     spans: dict[str, str | None] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -63,7 +65,16 @@ class Request:
     ) -> "Request":
         """Prepare a request; `gold` is the passage's graph for the requested types."""
         turned = turned_relations(ontology)
-        return cls(text, frozenset(entity_types), frozenset(relation_types), gold_items(gold, turned), turned)
+        return cls(text, frozenset(entity_types), frozenset(relation_types), gold_items(gold, turned), turned, ontology)
+
+    def forbids(self, head: Collection[Item], kind: str, tail: Collection[Item]) -> bool:
+        """Tell whether both ends are emitted rightly, and the ontology allows no such relation between them.
+
+        Only then: were it enough that the ends have types, one could emit an end wrongly to make a relation cost less.
+        """
+        if self.ontology is None or not (head and tail and self.gold.entities.issuperset((*head, *tail))):
+            return False
+        return not any(self.ontology.allows(h[1], kind, t[1]) for h in head for t in tail)
 
     def named(self, surface: str) -> str | None:
         """Return a surface's canonical text; None where the passage does not name it, by the legality filter's test."""
@@ -74,13 +85,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A parsed completion against its request: the items that F1 looks at, and the number of those that it does not."""
+    """A parsed completion against its request: the items that F1 looks at, and the number of those that it does not.
+
+    `illegal` are those of a type that was not requested, and relations between types that the ontology does not allow.
+    """
 
     entities: Sequence[Item]
     relations: Sequence[Triple]
     items: int
     ungrounded: int
-    unrequested: int
+    illegal: int
 
 
 def score(
@@ -115,7 +129,7 @@ def score(
         parts["relation_f1"] = kept * f1(exact + partly, len(answer.relations), gold.relation_count)
         parts["spurious"] = spurious(exact, len(answer.relations), gold.relation_count)
         parts["grounding"] = penalty(answer.ungrounded, size)
-        parts["schema_legal"] = penalty(answer.unrequested, size)
+        parts["schema_legal"] = penalty(answer.illegal, size)
         parts["verbosity"] = verbosity(answer.items, size)
     total = sum(weights[name] * value for name, value in parts.items())
     return parts | {
@@ -155,32 +169,35 @@ def gold_items(gold: Graph, turned: Mapping[str, str] = NOT_TURNED) -> Gold:
 
 
 def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
-    """Sort an answer's items into those that F1 looks at and those whose span or type the filter refuses.
+    """Sort an answer's items into those that F1 looks at and those whose span, type or ends the filter refuses.
 
     A relation and its inverse, both said, are one item; one said twice by the same name is two.
     """
     entities: list[Item] = []
+    emitted: defaultdict[str, set[Item]] = defaultdict(set)
     said: dict[Triple, list[str]] = {}  # the relation as it is compared → the names it is said by
-    ungrounded = unrequested = 0
+    ungrounded = illegal = 0
     for surface, kind in parsed.entities:
         text = request.named(surface)
         if text is None:
             ungrounded += 1
         if kind not in request.entity_types:
-            unrequested += 1
+            illegal += 1
         elif text is not None:
             entities.append((text, kind))
+            emitted[text].add((text, kind))
     for head, kind, tail in parsed.relations:
         first, second = request.named(head), request.named(tail)
         if first is None or second is None:
             ungrounded += 1
-        if kind not in request.relation_types:
-            unrequested += 1
-        elif first is not None and second is not None:
+            illegal += kind not in request.relation_types
+        elif kind not in request.relation_types or request.forbids(emitted[first], kind, emitted[second]):
+            illegal += 1
+        else:
             said.setdefault(_turned(first, kind, second, request.turned), []).append(kind)
     items = len(parsed.entities) + len(parsed.relations)
     relations = [triple for triple, names in said.items() for _ in range(max(map(names.count, set(names))))]
-    return Answer(entities, relations, items, ungrounded, unrequested)
+    return Answer(entities, relations, items, ungrounded, illegal)
 
 
 def _turned(head: str, kind: str, tail: str, turned: Mapping[str, str]) -> Triple:

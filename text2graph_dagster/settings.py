@@ -234,7 +234,7 @@ class DatasetSettings(_Section):
         13, ge=4, description="a shared run of so many tokens with a gold passage removes a passage"
     )
     held_for_grpo: float = Field(
-        0.1,
+        0.0,
         ge=0,
         lt=1,
         description="share of the examples that SFT does not see; where there are none GRPO takes SFT's",
@@ -334,7 +334,9 @@ class RewardWeights(_Section):
     relation_f1: float = Field(2.0, ge=0, description="F1 over relations between emitted entities of the right types")
     spurious: float = Field(0.4, ge=0, description="price of relations that gold does not hold, per gold relation")
     grounding: float = Field(0.5, ge=0, description="price of items with a span that the passage does not name")
-    schema_legal: float = Field(0.25, ge=0, description="price of items of a type that was not asked for")
+    schema_legal: float = Field(
+        0.5, ge=0, description="price of items of a type that was not asked for, or between types that may not be"
+    )
     verbosity: float = Field(0.25, ge=0, description="price of more items than gold holds and one")
 
 
@@ -375,7 +377,9 @@ class AlarmSettings(_Section):
 class GrpoSettings(_Section):
     """Group-relative policy optimisation."""
 
-    max_steps: int = Field(40, ge=0, description="0 skips the stage: the SFT model is handed on")
+    max_steps: int = Field(
+        0, ge=0, description="0 hands the SFT model on: for a nano, SFT for as long does better (docs/rewards.md)"
+    )
     prompts_per_step: int = Field(16, ge=1)
     generations: int = Field(8, ge=2)
     micro_batch: int = Field(

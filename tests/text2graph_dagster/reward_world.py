@@ -17,7 +17,12 @@ ONTOLOGY = Ontology(
     "test",
     "en",
     tuple(map(EntityType, ("person", "company", "city", "product"))),
-    (RelationType("founded"), RelationType("lives in"), RelationType("married to", symmetric=True)),
+    (
+        RelationType("founded", signatures=(("person", "company"),)),
+        RelationType("lives in", signatures=(("person", "city"),)),
+        RelationType("married to", signatures=(("person", "person"),), symmetric=True),
+        RelationType("visited"),  # between any two
+    ),
 )
 Pair, Triple = tuple[str, str], tuple[str, str, str]
 ENTITIES: list[Pair] = [("Ana Ruiz", "person"), ("Velsoft", "company"), ("Oslo", "city"), ("Ben Ode", "person")]

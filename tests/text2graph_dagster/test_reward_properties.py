@@ -28,7 +28,9 @@ from text2graph_dagster.rewards import canonical
 SURFACES = ["Ana Ruiz", "Ana", "Velsoft", "Oslo", "Ben Ode", "with Ben Ode", "a_b", "Madrid", "Rack {9}"]
 ITEM = st.tuples(st.sampled_from(SURFACES), st.sampled_from(["person", "company", "city", "planet"]))
 TRIPLE = st.tuples(
-    st.sampled_from(SURFACES), st.sampled_from(["founded", "lives in", "married to", "owns"]), st.sampled_from(SURFACES)
+    st.sampled_from(SURFACES),
+    st.sampled_from(["founded", "lives in", "married to", "visited", "owns"]),
+    st.sampled_from(SURFACES),
 )
 OUTPUT = st.tuples(
     st.lists(st.sampled_from(ENTITIES) | ITEM, max_size=8), st.lists(st.sampled_from(RELATIONS) | TRIPLE, max_size=8)

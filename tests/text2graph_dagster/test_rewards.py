@@ -108,6 +108,21 @@ def test_what_the_filter_drops_is_priced_and_not_scored() -> None:
     assert unrequested["schema_legal"] == pytest.approx(-2 / 7)
 
 
+def test_relations_between_types_that_may_not_be_are_dropped_too() -> None:
+    owns = RelationType("owns", signatures=(("person", "company"),))
+    ontology = Ontology("news", "en", (EntityType("person"), EntityType("company")), (owns,))
+    people, held = [("Ben Ode", "person"), ("Velsoft", "company")], [("Ben Ode", "owns", "Velsoft")]
+
+    def of(said: list[tuple[str, str, str]], emitted: list[tuple[str, str]] = people) -> dict[str, float]:
+        return parts(answer(emitted, said), graph(people, held), ontology=ontology)
+
+    turned = of([*held, ("Velsoft", "owns", "Ben Ode")])
+    assert turned["relation_f1"] == 1 and turned["spurious"] == 0
+    assert turned["schema_legal"] == pytest.approx(-1 / 3)
+    endless = of([*held, ("Velsoft", "owns", "Ben Ode")], people[:1])
+    assert endless["relation_f1"] == 0 and endless["spurious"] == pytest.approx(-1)
+
+
 def test_a_wrong_relation_costs_even_where_silence_earns_nothing() -> None:
     silent, wrong = answer(relations=[]), answer(relations=[("Ben Ode", "lives in", "Oslo")])
     assert parts(silent)["relation_f1"] == parts(wrong)["relation_f1"] == 0
@@ -158,10 +173,10 @@ def test_a_right_type_on_a_wrong_span_earns_credit_once() -> None:
 
 
 def test_the_right_pair_under_another_type_earns_credit() -> None:
-    renamed = answer(ENTITIES, [("Ana Ruiz", "lives in", "Velsoft"), *RELATIONS[1:]])
+    renamed = answer(ENTITIES, [("Ana Ruiz", "visited", "Velsoft"), *RELATIONS[1:]])
     assert parts(renamed)["relation_f1"] == pytest.approx(2 * 2 / 6)
     assert parts(renamed, credit=Credit(pair=0.5))["relation_f1"] == pytest.approx(2 * 2.5 / 6)
-    turned = answer(ENTITIES, [("Velsoft", "lives in", "Ana Ruiz"), *RELATIONS[1:]])
+    turned = answer(ENTITIES, [("Velsoft", "visited", "Ana Ruiz"), *RELATIONS[1:]])
     assert parts(turned, credit=Credit(pair=0.5))["relation_f1"] == pytest.approx(2 * 2 / 6)
 
 

@@ -22,7 +22,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def test_a_row_has_every_part_of_the_reward_and_leads_back_to_its_passage(examples: Any, tmp_path: Path) -> None:
-    settings, path = GrpoSettings(), tmp_path / "rollouts.jsonl"
+    settings, path = GrpoSettings(max_steps=3), tmp_path / "rollouts.jsonl"
     Rollouts(path, settings).keep(1, [scored(examples, examples[0].answer), scored(examples, "no JSON")], [1.0, -1.0])
     right, unread = rows(path)
     assert (right["step"], right["place"], unread["place"]) == (1, 0, 1)
@@ -34,7 +34,7 @@ def test_a_row_has_every_part_of_the_reward_and_leads_back_to_its_passage(exampl
 
 
 def test_steps_after_the_checkpoint_are_written_again_once(examples: Any, tmp_path: Path) -> None:
-    settings, path = GrpoSettings(), tmp_path / "rollouts.jsonl"
+    settings, path = GrpoSettings(max_steps=3), tmp_path / "rollouts.jsonl"
     first = Rollouts(path, settings)
     for step in (1, 2, 3):
         first.keep(step, [scored(examples, f"before {step}")], [0.0])
