@@ -1,10 +1,15 @@
-"""How fast a trained student extracts in process: `python -m benchmarks.extract [--quick] [--json]`.
+"""How fast a trained student extracts: `python -m benchmarks.extract [--python VLLM] [--quick] [--json]`.
 
 The student is the newest checkpoint under `$TEXT2GRAPH_HOME/checkpoints` (default `home`; `make demo` makes one), the
 documents are real ones of `$TEXT2GRAPH_DATA/raw`: short texts and long articles, neither of the kind that the demo's
-student was taught, so only the speed says something. Each set is extracted twice in one run, by the fast decoder and by
-Transformers' `generate`. Reading, packing, filtering and merging count; loading the model does not. Per second of
-processor time, on one thread: `documents`, `passages`, `answer tokens`. `seconds` are of the wall clock.
+student was taught, so only the speed says something. Each set is extracted in one run by every arm:
+
+- `here`: in this process, by the fast decoder; `generate`: by Transformers' own
+- `vllm`: by a vLLM server on this machine, where `--python` names an interpreter whose environment has vLLM
+
+The first and the last also with answers held to the grammar `copy`. Per second of the wall clock, with all cores of the
+machine: `documents`, `passages`, `answer tokens`. Reading, packing, filtering and merging count; loading the model does
+not.
 
 `--quick`: a tenth of the documents.
 """
@@ -12,32 +17,44 @@ processor time, on one thread: `documents`, `passages`, `answer tokens`. `second
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
-from benchmarks.table import flags, show
+from benchmarks.table import show, switches
+from resources.vllm import serving
 from text2graph_dagster import Extractor
 from text2graph_dagster.extract.recipe import RECIPE, all_ontologies
 from text2graph_dagster.progress import log_progress
+from text2graph_dagster.settings import DecodingSettings, ServerSettings
 from text2graph_dagster.training.program import prepare_environment
 
 SHORT, LONG = 200, 10  # documents
+Grammar = Literal["none", "copy"]
+GRAMMARS: tuple[Grammar, ...] = ("none", "copy")
 
 
 def main() -> None:
     """Run from the command line."""
-    arguments = flags(str(__doc__))
+    parser = switches(str(__doc__))
+    parser.add_argument("--python", default="", help="the interpreter that has vLLM")
+    arguments = parser.parse_args()
     prepare_environment()
     checkpoint, share = newest(Path(os.environ.get("TEXT2GRAPH_HOME", "home"))), 10 if arguments.quick else 1
     data = Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data")) / "raw"
-    rows: list[dict[str, Any]] = []
-    for name, texts, count in (("short texts", short_texts(data), SHORT), ("articles", articles(data), LONG)):
-        chosen = list(islice(texts, count // share))
-        rows += [measure(checkpoint, name, chosen, fast=fast) for fast in (True, False)]
+    sets = {
+        name: list(islice(texts, count // share))
+        for name, texts, count in (("short texts", short_texts(data), SHORT), ("articles", articles(data), LONG))
+    }
+    arms: list[tuple[str, Grammar]] = [("here", "none"), ("here", "copy"), ("generate", "none")]
+    rows = [measure(checkpoint, arm, grammar, name, texts) for name, texts in sets.items() for arm, grammar in arms]
+    if arguments.python:
+        rows += through_server(checkpoint, arguments.python, sets)
     show(rows, as_json=arguments.json)
 
 
@@ -60,31 +77,59 @@ def articles(data: Path) -> Iterator[str]:
     yield from (path.read_text(encoding="utf-8") for path in sorted((data / "en_wikitext2_test").iterdir()))
 
 
-def measure(checkpoint: Path, name: str, texts: list[str], *, fast: bool) -> dict[str, Any]:
+def through_server(checkpoint: Path, python: str, sets: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Return the rows of a vLLM server that serves the checkpoint."""
+    settings = ServerSettings(
+        python=python,
+        weights=str(checkpoint),
+        dtype="float32",
+        extra_args=["--enforce-eager", "--structured-outputs-config.backend", "guidance"],
+        env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
+    )
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        log = Path(folder) / "server.log"
+        server = stack.enter_context(serving("student", settings, log, lambda line: print(line, file=sys.stderr)))
+        return [
+            measure(checkpoint, "vllm", grammar, name, texts, server.base_url)
+            for name, texts in sets.items()
+            for grammar in GRAMMARS
+        ]
+
+
+def measure(
+    checkpoint: Path,
+    arm: str,
+    grammar: Grammar,
+    name: str,
+    texts: Sequence[str],
+    server: str | None = None,
+) -> dict[str, Any]:
     """Extract from the texts once; return a row of the table."""
     from text2graph_dagster.training import answering
     from text2graph_dagster.training.generation import supports
 
-    corpus = min(all_ontologies(checkpoint))
-    extractor = Extractor(checkpoint, corpus=corpus, threads=1)
-    with patch.object(answering, "supports", supports if fast else lambda model: False):
+    extractor = Extractor(checkpoint, corpus=min(all_ontologies(checkpoint)), threads=0, server=server)
+    extractor.recipe = extractor.recipe.model_copy(update={"decoding": DecodingSettings(grammar=grammar)})
+    with patch.object(answering, "supports", supports if arm == "here" else lambda model: False):
         list(extractor.extract(texts[:1]))  # loads the model
-        wall, cpu = time.perf_counter(), time.process_time()
+        begun = time.perf_counter()
         found = list(extractor.extract(texts, log_progress(lambda line: print(f"{name}: {line}", file=sys.stderr))))
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        seconds = time.perf_counter() - begun
     windows = [window for extraction in found for window in extraction.passages]
+    dropped = sum((sum(extraction.dropped.values()) for extraction in found), 0)
     return {
         "set": name,
-        "decoder": "fast" if fast else "generate",
+        "student": arm,
+        "grammar": grammar,
         "documents": len(found),
-        "characters": sum(map(len, texts)),
         "passages": len(windows),
         "entities": sum(len(extraction.graph.entities) for extraction in found),
-        "documents/s": len(found) / cpu,
-        "passages/s": len(windows) / cpu,
-        "answer tokens/s": sum(window.tokens for window in windows) / cpu,
-        "unanswered": sum(bool(window.problem) for window in windows) / len(windows),
-        "seconds": wall,
+        "dropped": dropped,
+        "unanswered": sum(bool(window.problem) for window in windows),
+        "documents/s": len(found) / seconds,
+        "passages/s": len(windows) / seconds,
+        "answer tokens/s": sum(window.tokens for window in windows) / seconds,
+        "seconds": seconds,
     }
 
 

@@ -93,6 +93,15 @@ def write_grammar(forms: Sequence[Form], tags_are_tokens: bool = False) -> str:
         tags_are_tokens: whether the tags around a rationale are special tokens to the engine.
     """
     start = " | ".join(f"{_quote(prefix(place))} answer{place}" for place in range(len(forms)))
+    return _write(start, forms, tags_are_tokens)
+
+
+def write_for_one(form: Form) -> str:
+    """Return the grammar of an answer of one form, for a server that is told of each request's by itself."""
+    return _write("answer0", [form])
+
+
+def _write(start: str, forms: Sequence[Form], tags_are_tokens: bool = False) -> str:
     lines = [_COMMON, _THOUGHT[tags_are_tokens], f"start: {start}", *_numbers()]
     types: dict[tuple[str, ...] | None, str] = {}
     for place, form in enumerate(forms):

@@ -18,9 +18,10 @@ from resources.vllm import RunningServer, serving
 from tests.assets.conftest import write_corpus
 from tests.system.conftest import ROOT, TOOLS, Site, make_site, wait_until
 from text2graph_dagster import Extractor
+from text2graph_dagster.extract.extraction import Extraction
 from text2graph_dagster.graph import parse
 from text2graph_dagster.ontology import load_ontology
-from text2graph_dagster.settings import ServerSettings
+from text2graph_dagster.settings import DecodingSettings, ServerSettings
 from text2graph_dagster.teachers.chat import ChatTeacher, build_prompt
 from text2graph_dagster.teachers.endpoint import EndpointSettings
 from text2graph_dagster.teachers.protocol import Request
@@ -53,7 +54,7 @@ def server_settings(student: Path, mark: str) -> ServerSettings:
         weights=str(student),
         dtype="float32",
         max_model_len=1024,
-        extra_args=["--enforce-eager"],
+        extra_args=["--enforce-eager", "--structured-outputs-config.backend", "guidance"],
         env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", MARK: mark},
     )
 
@@ -177,6 +178,20 @@ class TestOneServer:
         print(f"equal: {equal} of {PASSAGES}")
         assert equal >= 0.98 * PASSAGES
         assert sum(bool(e.graph.relations) for e in there) > PASSAGES / 2
+
+    def test_it_holds_answers_to_the_grammar_that_they_are_held_to_here(
+        self, server: RunningServer, student: Path, requests: list[Request]
+    ) -> None:
+        texts = [request.text for request in requests[:50]]
+
+        def extracted(url: str | None) -> list[Extraction]:
+            extractor = Extractor(student, server=url, threads=1)
+            extractor.recipe = extractor.recipe.model_copy(update={"decoding": DecodingSettings(grammar="copy")})
+            return list(extractor.extract(texts))
+
+        here, there = extracted(None), extracted(server.base_url)
+        assert sum(a.graph == b.graph for a, b in zip(here, there, strict=True)) >= 0.98 * len(texts)
+        assert not any(e.unanswered.get("failed") or e.dropped.get("ungrounded_entity") for e in there)
 
     def test_every_answer_under_the_schema_is_a_graph(self, server: RunningServer, requests: list[Request]) -> None:
         teacher = ChatTeacher(EndpointSettings(server.base_url, MODEL, max_tokens=256))

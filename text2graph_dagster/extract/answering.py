@@ -1,7 +1,7 @@
 """Who answers: a server that serves the student, or the student in this process (training/local.py)."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -30,18 +30,26 @@ class Answerer(Protocol):
 class ServedStudent:
     """A server that speaks the OpenAI chat protocol and serves the student, vLLM for one."""
 
-    def __init__(self, url: str, model: str, max_new_tokens: int, template_options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        max_new_tokens: int,
+        template_options: Mapping[str, Any],
+        grammar: Callable[[str], str | None],
+    ) -> None:
         """Name the server.
 
         Args:
             model: its name there; "": the only one that it serves.
             template_options: what the chat template is to be told, where the server passes such things on.
+            grammar: what the answer about a passage is held to, as llguidance reads it; None: to nothing.
 
         Raises:
             UserError: the address cannot be one, or the server does not say what it serves.
         """
         settings = EndpointSettings(url, model or "unknown", max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
-        self._endpoint = _StudentEndpoint(settings, template_options)  # looks at the address
+        self._endpoint, self._grammar = _StudentEndpoint(settings, template_options), grammar  # looks at the address
         if not model:
             self._endpoint.settings = replace(settings, model=only_model(url))
 
@@ -51,22 +59,33 @@ class ServedStudent:
         Raises:
             UserError: the server refuses the key, does not know the model, or cannot be reached.
         """
-        asking: Asking[Question] = Asking(lambda question: question.prompt, lambda question: None, lambda question: 0)
+        asking: Asking[Question] = Asking(lambda question: question.prompt, self._form, lambda question: 0)
         for question, _, completion in self._endpoint.complete_all(questions, asking):
             problem = completion.status if completion.status in ("failed", "refused") else ""
             yield question, Reply(completion.text, problem, completion.completion_tokens)
 
+    def _form(self, question: Question) -> Mapping[str, Any] | None:
+        grammar = self._grammar(question.text)
+        return {"grammar": grammar} if grammar else None
+
 
 class _StudentEndpoint(Endpoint):
-    """An endpoint that tells the chat template what the student's own prompts are written with."""
+    """An endpoint that tells the chat template what the student's own prompts are written with.
+
+    What an answer is held to is sent as vLLM takes it, which takes grammars.
+    """
 
     def __init__(self, settings: EndpointSettings, template_options: Mapping[str, Any]) -> None:
         super().__init__(settings)
         self._options = dict(template_options)
 
-    def _body(self, *args: Any) -> dict[str, Any]:
-        body = super()._body(*args)
-        return {**body, "chat_template_kwargs": self._options} if self._options else body
+    def _body(self, prompt: str, schema: Mapping[str, Any] | None, seed: int, max_tokens: int) -> dict[str, Any]:
+        body = super()._body(prompt, None, seed, max_tokens)
+        if self._options:
+            body["chat_template_kwargs"] = self._options
+        if schema:
+            body["structured_outputs"] = schema
+        return body
 
 
 def only_model(url: str) -> str:

@@ -1,7 +1,7 @@
 """A trained student as an object: `from text2graph_dagster import Extractor`."""
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from text2graph_dagster.corpus.documents import Document, Refused, check_text
@@ -82,7 +82,8 @@ class Extractor:
     def _student(self) -> Answerer:
         longest = self.recipe.max_new_tokens
         if self._server is not None:
-            return ServedStudent(self._server, self._model, longest, _template_options(self.checkpoint))
+            options, grammar = _template_options(self.checkpoint), partial(self.recipe.grammar, ontology=self.ontology)
+            return ServedStudent(self._server, self._model, longest, options, grammar)
         assert self.checkpoint is not None
         from text2graph_dagster.training.local import LocalStudent  # brings in torch, seconds of it
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from text2graph_dagster import prompts
 from text2graph_dagster.dataset.instructions import Template
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.grammar import Asked, Form, forms_of
+from text2graph_dagster.grammar import Asked, Form, forms_of, write_for_one
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.settings import CorpusSettings, DecodingSettings, QualitySettings, Settings, StudentWire
 from text2graph_dagster.training.defaults import wire_of
@@ -72,6 +72,14 @@ class Recipe(BaseModel):
         """Return what the answers about passages may look like; None where they are not held to anything."""
         asked = (Asked(text, ontology.entity_names, ontology.relation_names) for text in texts)
         return forms_of(asked, self.decoding, self.wire, self.thinking)
+
+    def grammar(self, text: str, ontology: Ontology) -> str | None:
+        """Return the grammar that a server is to hold the answer about a passage to; None where it is held to nothing.
+
+        Thinking is held to nothing: whether its tags are tokens of their own, only the server's tokenizer knows.
+        """
+        forms = None if self.thinking else self.forms([text], ontology)
+        return write_for_one(forms[0]) if forms else None
 
     def corpus_settings(self, text_field: str = _CORPUS.text_field) -> CorpusSettings:
         """Return how documents are read and packed: as they were for training, but refused for no lack of quality."""

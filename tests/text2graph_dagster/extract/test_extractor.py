@@ -18,7 +18,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.extract.extraction import Extraction
 from text2graph_dagster.extract.recipe import Recipe, write_recipe
 from text2graph_dagster.graph import Span
-from text2graph_dagster.settings import Settings
+from text2graph_dagster.settings import DecodingSettings, Settings
 
 TYPES = "entity_types: [person, company, city]\nrelation_types: [works for, lives in]\n"
 
@@ -231,6 +231,18 @@ class TestServer:
             list(Extractor(folder, server=seen.url, model="other").extract(["Bo."]))
         assert seen.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False}
         assert seen.bodies[0]["model"] == "other"
+
+    @pytest.mark.parametrize(("thinking", "held"), [(False, True), (True, False)])
+    def test_it_is_told_what_an_answer_is_held_to(self, tmp_path: Path, thinking: bool, held: bool) -> None:
+        folder = checkpoint(tmp_path, "tiny")
+        recipe = Recipe(decoding=DecodingSettings(grammar="copy"), thinking=thinking)
+        (folder / "extraction.json").write_text(recipe.model_dump_json())
+        with serving(ask) as seen:
+            found = list(Extractor(folder, server=seen.url).extract(["Bo in Dene.", "Ana Kovač."]))
+        told = [body.get("structured_outputs", {}).get("grammar", "") for body in seen.bodies]
+        assert ["Dene" in grammar for grammar in told].count(True) == held  # the grammar of its own passage
+        assert all(grammar.count("start: answer0\n") == held for grammar in told)
+        assert all("response_format" not in body for body in seen.bodies) and all(e.graph.entities for e in found)
 
     def test_a_call_that_fails_costs_its_passage_and_no_other(self) -> None:
         def sometimes(body: dict[str, Any]) -> dict[str, Any] | int:
