@@ -9,6 +9,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .PHONY: demo smoke dev test test-vllm lint install install-test install-vllm clean
 
+demo: export TEXT2GRAPH_CONFIG ?= examples/gazette/demo.yaml
 demo: install $(DAGSTER_HOME)/dagster.yaml  ## the whole lineage on the embedded corpus, then its headline figures
 	$(BIN)/python -m examples.gazette.generate --out $(TEXT2GRAPH_HOME)/generated/gazette
 	$(BIN)/text2graph corpora add $(TEXT2GRAPH_HOME)/generated/gazette --replace
