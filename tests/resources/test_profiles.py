@@ -30,6 +30,11 @@ def test_shipped_configurations_leave_room_for_a_whole_passage_and_its_answer(pa
             assert asked.server.max_model_len >= asked.max_tokens + 8 * settings.corpus.passage_tokens
 
 
+@pytest.mark.parametrize("path", sorted(Path("examples/gazette").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_show_every_stage(path: Path) -> None:
+    assert Settings.load(path).grpo.max_steps > 0
+
+
 def test_three_configurations_are_shipped() -> None:
     assert len(SHIPPED) == 3
 
