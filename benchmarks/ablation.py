@@ -161,7 +161,8 @@ def judge(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], st
     """Return the rows and the page of cells that differ in their seeds only."""
     home = cells[0].home
     warehouse = Warehouse(path=str(home / "warehouse.duckdb"))
-    gold, answered = warehouse.read(_GOLD), [arms_of(cell) for cell in cells]
+    answered = [arms_of(cell) for cell in cells]
+    gold = warehouse.read(_GOLD)  # after the lineage: it is what makes the table
 
     def with_seed(frame: pl.DataFrame, cell: Cell) -> pl.DataFrame:
         return frame.with_columns(pl.format("{} (seed {})", "passage_id", pl.lit(cell.seed)).alias("passage_id"))
