@@ -29,7 +29,7 @@ class Reporter:
         self._pipes = pipes
         self._path: Path | None = None
         self.points: list[dict[str, float]] = []  # those of metrics.jsonl
-        self._begun: tuple[float, int] | None = None
+        self._begun: tuple[str, float, int] | None = None  # what, when, with how much done already
         self._last_line = 0.0
 
     def record_to(self, path: Path, after_step: int = 0) -> None:
@@ -64,13 +64,14 @@ class Reporter:
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
         """Say how far the work has come and how long it will still take, at most every few seconds."""
         now = time.monotonic()
-        if self._begun is None or done < self._begun[1]:
-            self._begun = (now, done)
+        if self._begun is None or what != self._begun[0] or done < self._begun[2]:
+            self._begun = (what, now, done)
             return
         if now - self._last_line < _SECONDS_BETWEEN_LINES and done < total:
             return
         self._last_line = now
-        rate = (done - self._begun[1]) / max(1e-9, now - self._begun[0])
+        _, begun, before = self._begun
+        rate = (done - before) / max(1e-9, now - begun)
         left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
         self.say(f"{what}: {done} of {total}{left}{f', {note}' if note else ''}")
 

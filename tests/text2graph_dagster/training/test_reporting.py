@@ -48,3 +48,14 @@ def test_progress_tells_what_is_left(capsys: pytest.CaptureFixture[str], monkeyp
         "sft step: 10 of 30, about 20 s left, loss 0.5",
         "sft step: 30 of 30, loss 0.5",
     ]
+
+
+def test_what_comes_next_has_a_clock_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([100.0, 500.0, 501.0, 511.0])
+    monkeypatch.setattr(reporting.time, "monotonic", lambda: next(clock))
+    reporter = Reporter(None)
+    for what, done, total in (("sft step", 0, 9), ("sft step", 9, 9), ("passages", 20, 80), ("passages", 40, 80)):
+        reporter.progress(what, done, total)
+    assert capsys.readouterr().out.splitlines() == ["sft step: 9 of 9", "passages: 40 of 80, about 20 s left"]
