@@ -67,14 +67,14 @@ class Request:
         turned = turned_relations(ontology)
         return cls(text, frozenset(entity_types), frozenset(relation_types), gold_items(gold, turned), turned, ontology)
 
-    def forbids(self, head: Collection[Item], kind: str, tail: Collection[Item]) -> bool:
-        """Tell whether both ends are emitted rightly, and the ontology allows no such relation between them.
+    def rightly(self, ends: Collection[Item]) -> bool:
+        """Tell whether these are entities of the passage, each of the right type."""
+        return bool(ends) and self.gold.entities.issuperset(ends)
 
-        Only then: were it enough that the ends have types, one could emit an end wrongly to make a relation cost less.
-        """
-        if self.ontology is None or not (head and tail and self.gold.entities.issuperset((*head, *tail))):
-            return False
-        return not any(self.ontology.allows(h[1], kind, t[1]) for h in head for t in tail)
+    def allows(self, head: Collection[Item], kind: str, tail: Collection[Item]) -> bool:
+        """Tell whether the relation may hold between entities of these types."""
+        known = self.ontology
+        return known is None or any(known.allows(h[1], kind, t[1]) for h in head for t in tail)
 
     def named(self, surface: str) -> str | None:
         """Return a surface's canonical text; None where the passage does not name it, by the legality filter's test."""
@@ -87,7 +87,9 @@ class Request:
 class Answer:
     """A parsed completion against its request: the items that F1 looks at, and the number of those that it does not.
 
-    `illegal` are those of a type that was not requested, and relations between types that the ontology does not allow.
+    `illegal` are those of a type that was not requested, and relations that the ontology does not allow or whose ends
+    are no right entities. The latter are looked at by F1 as well: it must never pay to emit an end wrongly, or not at
+    all, so that a relation costs less.
     """
 
     entities: Sequence[Item]
@@ -191,9 +193,14 @@ def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
         if first is None or second is None:
             ungrounded += 1
             illegal += kind not in request.relation_types
-        elif kind not in request.relation_types or request.forbids(emitted[first], kind, emitted[second]):
+            continue
+        if kind not in request.relation_types:
             illegal += 1
-        else:
+            continue
+        rightly = request.rightly(emitted[first]) and request.rightly(emitted[second])
+        legal = rightly and request.allows(emitted[first], kind, emitted[second])
+        illegal += not legal
+        if legal or not rightly:
             said.setdefault(_turned(first, kind, second, request.turned), []).append(kind)
     items = len(parsed.entities) + len(parsed.relations)
     relations = [triple for triple, names in said.items() for _ in range(max(map(names.count, set(names))))]
