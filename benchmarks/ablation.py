@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,8 @@ class Cell:
     def settings(self) -> dict[str, Any]:
         """Return what differs from the defaults."""
         smoke = yaml.safe_load((ROOT / "examples/gazette/smoke.yaml").read_text("utf-8")) if self.quick else {}
-        chosen = merge(merge(merge(REINFORCED, OF_SET[self.of]), WAYS[self.way]), smoke)
-        return merge(chosen, {"seed": self.seed, "gates": OPEN_GATES, "dataset": {"thinking": self.thinking}})
+        own = {"seed": self.seed, "gates": OPEN_GATES, "dataset": {"thinking": self.thinking}}
+        return reduce(merge, (OF_SET[self.of], WAYS[self.way], smoke, own), REINFORCED)
 
 
 def corpora(cell: Cell) -> list[Path]:

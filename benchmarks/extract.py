@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -86,9 +85,10 @@ def through_server(checkpoint: Path, python: str, sets: dict[str, list[str]]) ->
         extra_args=["--enforce-eager", "--structured-outputs-config.backend", "guidance"],
         env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
     )
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        log = Path(folder) / "server.log"
-        server = stack.enter_context(serving("student", settings, log, lambda line: print(line, file=sys.stderr)))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving("student", settings, Path(folder) / "server.log", lambda line: print(line, file=sys.stderr)) as server,
+    ):
         return [
             measure(checkpoint, "vllm", grammar, name, texts, server.base_url)
             for name, texts in sets.items()
@@ -116,7 +116,6 @@ def measure(
         found = list(extractor.extract(texts, log_progress(lambda line: print(f"{name}: {line}", file=sys.stderr))))
         seconds = time.perf_counter() - begun
     windows = [window for extraction in found for window in extraction.passages]
-    dropped = sum((sum(extraction.dropped.values()) for extraction in found), 0)
     return {
         "set": name,
         "student": arm,
@@ -124,7 +123,7 @@ def measure(
         "documents": len(found),
         "passages": len(windows),
         "entities": sum(len(extraction.graph.entities) for extraction in found),
-        "dropped": dropped,
+        "dropped": sum(sum(extraction.dropped.values()) for extraction in found),
         "unanswered": sum(bool(window.problem) for window in windows),
         "documents/s": len(found) / seconds,
         "passages/s": len(windows) / seconds,

@@ -273,9 +273,10 @@ CHECKPOINTS = _contract(
 )
 _PENALTY = {
     "grounding": "spans that the passage does not name",
-    "schema_legal": "types not asked for, ends not allowed",
+    "schema_legal": "types not asked for, and relations not allowed or with a wrong end",
+    "spurious": "relations that gold does not hold",
+    "verbosity": "more items than gold holds",
 }
-_PENALTY |= {"spurious": "relations that gold does not hold", "verbosity": "more items than gold holds"}
 ROLLOUTS = _contract(
     "rollouts",
     ("run", "step", "place"),

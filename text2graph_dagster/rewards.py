@@ -192,16 +192,14 @@ def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
         first, second = request.named(head), request.named(tail)
         if first is None or second is None:
             ungrounded += 1
-            illegal += kind not in request.relation_types
-            continue
         if kind not in request.relation_types:
             illegal += 1
-            continue
-        rightly = request.rightly(emitted[first]) and request.rightly(emitted[second])
-        legal = rightly and request.allows(emitted[first], kind, emitted[second])
-        illegal += not legal
-        if legal or not rightly:
-            said.setdefault(_turned(first, kind, second, request.turned), []).append(kind)
+        elif first is not None and second is not None:
+            rightly = request.rightly(emitted[first]) and request.rightly(emitted[second])
+            legal = rightly and request.allows(emitted[first], kind, emitted[second])
+            illegal += not legal
+            if legal or not rightly:
+                said.setdefault(_turned(first, kind, second, request.turned), []).append(kind)
     items = len(parsed.entities) + len(parsed.relations)
     relations = [triple for triple, names in said.items() for _ in range(max(map(names.count, set(names))))]
     return Answer(entities, relations, items, ungrounded, illegal)

@@ -335,7 +335,9 @@ class RewardWeights(_Section):
     spurious: float = Field(0.4, ge=0, description="price of relations that gold does not hold, per gold relation")
     grounding: float = Field(0.5, ge=0, description="price of items with a span that the passage does not name")
     schema_legal: float = Field(
-        0.5, ge=0, description="price of items of a type that was not asked for, or between types that may not be"
+        0.5,
+        ge=0,
+        description="price of items of a type not asked for, and of relations not allowed or with a wrong end",
     )
     verbosity: float = Field(0.25, ge=0, description="price of more items than gold holds and one")
 
