@@ -39,6 +39,9 @@ class Gold:
     relation_count: int  # the types of their ends told apart
 
 
+UNKNOWN = Gold(frozenset(), {}, 0)  # what a passage holds of which nobody knows it; `Gold` of nothing says: nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a passage was asked for and what it holds; made once, for all completions of one prompt.
@@ -60,16 +63,17 @@ class Request:
         text: str,
         entity_types: Collection[str],
         relation_types: Collection[str],
-        gold: Graph,
+        gold: Graph | None,
         ontology: Ontology | None,
     ) -> "Request":
-        """Prepare a request; `gold` is the passage's graph for the requested types."""
+        """Prepare a request; `gold` is the passage's graph for the requested types, None where nobody knows it."""
         turned = turned_relations(ontology)
-        return cls(text, frozenset(entity_types), frozenset(relation_types), gold_items(gold, turned), turned, ontology)
+        held = UNKNOWN if gold is None else gold_items(gold, turned)
+        return cls(text, frozenset(entity_types), frozenset(relation_types), held, turned, ontology)
 
     def rightly(self, ends: Collection[Item]) -> bool:
-        """Tell whether these are entities of the passage, each of the right type."""
-        return bool(ends) and self.gold.entities.issuperset(ends)
+        """Tell whether these are entities of the passage, each of the right type, as far as anybody knows."""
+        return bool(ends) and (self.gold is UNKNOWN or self.gold.entities.issuperset(ends))
 
     def allows(self, head: Collection[Item], kind: str, tail: Collection[Item]) -> bool:
         """Tell whether the relation may hold between entities of these types."""

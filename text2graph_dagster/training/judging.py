@@ -89,7 +89,7 @@ class Judge:
 
     def _form(self, example: Example, completion: str, ontology: Ontology | None) -> dict[str, float]:
         # Compared with nothing: a penalty is per gold item, so a single item out of order costs all that it can.
-        request = Request.of(example.text, example.entity_types, example.relation_types, Graph(), ontology)
+        request = Request.of(example.text, example.entity_types, example.relation_types, None, ontology)
         thinking = self.settings.dataset.thinking
         parts = score(completion, request, self.settings.grpo.weights.model_dump(), thinking=thinking)
         return {name: parts[name] for name in FORM}
