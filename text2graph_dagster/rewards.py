@@ -71,9 +71,11 @@ class Request:
         held = UNKNOWN if gold is None else gold_items(gold, turned)
         return cls(text, frozenset(entity_types), frozenset(relation_types), held, turned, ontology)
 
-    def rightly(self, ends: Collection[Item]) -> bool:
-        """Tell whether these are entities of the passage, each of the right type, as far as anybody knows."""
-        return bool(ends) and (self.gold is UNKNOWN or self.gold.entities.issuperset(ends))
+    def right(self, emitted: Mapping[str, Collection[Item]]) -> set[str]:
+        """Return the texts that are emitted as entities of the passage and of no wrong type, as far as anybody knows."""
+        if self.gold is UNKNOWN:
+            return set(emitted)
+        return {text for text, items in emitted.items() if self.gold.entities.issuperset(items)}
 
     def allows(self, head: Collection[Item], kind: str, tail: Collection[Item]) -> bool:
         """Tell whether the relation may hold between entities of these types."""
@@ -192,6 +194,7 @@ def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
         elif text is not None:
             entities.append((text, kind))
             emitted[text].add((text, kind))
+    right = request.right(emitted)
     for head, kind, tail in parsed.relations:
         first, second = request.named(head), request.named(tail)
         if first is None or second is None:
@@ -199,7 +202,7 @@ def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
         if kind not in request.relation_types:
             illegal += 1
         elif first is not None and second is not None:
-            rightly = request.rightly(emitted[first]) and request.rightly(emitted[second])
+            rightly = first in right and second in right
             legal = rightly and request.allows(emitted[first], kind, emitted[second])
             illegal += not legal
             if legal or not rightly:
