@@ -29,7 +29,7 @@ def sft_checkpoint(
     with plain_errors():
         bench = Bench(context, home, warehouse, launcher, settings.load())
         refuse_bad_data(warehouse, bench.settings)
-        checkpoint = train(bench, "sft", "text2graph_dagster.training.sft", {"student", "sft"}, None)
+        checkpoint = train(bench, "sft", "text2graph_dagster.training.sft", {"student", "sft", "decoding"}, None)
         return dg.MaterializeResult(
             metadata=checkpoint_metadata(checkpoint, ["loss"]),
             data_version=dg.DataVersion(checkpoint["checkpoint_id"]),

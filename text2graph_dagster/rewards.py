@@ -72,7 +72,7 @@ class Request:
         return cls(text, frozenset(entity_types), frozenset(relation_types), held, turned, ontology)
 
     def right(self, emitted: Mapping[str, Collection[Item]]) -> set[str]:
-        """Return the texts that are emitted as entities of the passage and of no wrong type, as far as anybody knows."""
+        """Return the texts that are emitted as entities of the passage and under no wrong type, if that is known."""
         if self.gold is UNKNOWN:
             return set(emitted)
         return {text for text, items in emitted.items() if self.gold.entities.issuperset(items)}

@@ -427,11 +427,14 @@ class DecodingSettings(_Section):
     """The grammar that a student's answers are held to while they are written (grammar.py)."""
 
     grammar: Literal["none", "json", "copy"] = Field(
-        "none", description="json: nothing but a graph in the student's JSON; copy: whose names stand in the passage"
+        "copy", description="json: nothing but a graph in the student's JSON; copy: whose names stand in the passage"
     )
     types: Literal["any", "requested"] = Field(
         "any", description="of items; any: the legality filter drops what was not requested"
     )
+
+
+HELD_TO_NOTHING = DecodingSettings(grammar="none")  # models that are not known to write the student's JSON
 
 
 class RewardModelSettings(_Section):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.extract.documents import Question, Reply
@@ -16,7 +16,10 @@ from text2graph_dagster.teachers.endpoint import (
 )
 from text2graph_dagster.teachers.servers import is_local
 
-_SECONDS = 10.0  # in which a server must say what it serves
+if TYPE_CHECKING:
+    import openai
+
+_SECONDS = 10.0  # in which a server must say what it serves, and what it takes
 
 
 class Answerer(Protocol):
@@ -46,12 +49,14 @@ class ServedStudent:
             grammar: what the answer about a passage is held to, as llguidance reads it; None: to nothing.
 
         Raises:
-            UserError: the address cannot be one, or the server does not say what it serves.
+            UserError: the address cannot be one, or the server does not say what it serves, or takes no grammars.
         """
         settings = EndpointSettings(url, model or "unknown", max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
         self._endpoint, self._grammar = _StudentEndpoint(settings, template_options), grammar  # looks at the address
         if not model:
             self._endpoint.settings = replace(settings, model=only_model(url))
+        if held := grammar("."):
+            try_grammar(url, self._endpoint.settings.model, held)
 
     def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
         """Yield every question with its reply, as they come.
@@ -96,10 +101,8 @@ def only_model(url: str) -> str:
     """
     import openai
 
-    key = os.environ.get(KEY_VARIABLE) or NO_KEY
-    http = openai.DefaultHttpxClient(trust_env=not is_local(url))
     try:
-        with openai.OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=2, http_client=http) as client:
+        with _client(url) as client:
             names = [model.id for model in client.models.list()]
     except openai.OpenAIError as error:
         raise UserError(
@@ -108,3 +111,39 @@ def only_model(url: str) -> str:
     if len(names) != 1:
         raise UserError(f"{url} serves {', '.join(names) or 'no model'}: name the one to ask with --model.")
     return names[0]
+
+
+def try_grammar(url: str, model: str, grammar: str) -> None:
+    """Ask a server for one token under a grammar: else it would refuse question after question.
+
+    Servers that know no `structured_outputs` leave it aside, and what goes wrong otherwise is told by the questions.
+
+    Raises:
+        UserError: it refuses.
+    """
+    import openai
+
+    try:
+        with _client(url) as client:
+            client.chat.completions.create(
+                model=model,
+                messages=[{"role": "user", "content": "."}],
+                max_tokens=1,
+                extra_body={"structured_outputs": {"grammar": grammar}},
+            )
+    except (openai.BadRequestError, openai.UnprocessableEntityError):
+        raise UserError(
+            f"{url} refuses the grammar that answers are held to: start vLLM with "
+            '--structured-outputs-config.backend guidance, or set "grammar" to "none" in the checkpoint\'s '
+            "extraction.json."
+        ) from None
+    except openai.OpenAIError:
+        return
+
+
+def _client(url: str) -> "openai.OpenAI":
+    import openai
+
+    key = os.environ.get(KEY_VARIABLE) or NO_KEY
+    http = openai.DefaultHttpxClient(trust_env=not is_local(url))
+    return openai.OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=2, http_client=http)

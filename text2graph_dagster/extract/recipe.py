@@ -16,7 +16,14 @@ from text2graph_dagster.dataset.instructions import Template
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.grammar import Asked, Form, forms_of, write_for_one
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import CorpusSettings, DecodingSettings, QualitySettings, Settings, StudentWire
+from text2graph_dagster.settings import (
+    HELD_TO_NOTHING,
+    CorpusSettings,
+    DecodingSettings,
+    QualitySettings,
+    Settings,
+    StudentWire,
+)
 from text2graph_dagster.training.defaults import wire_of
 
 RECIPE, ONTOLOGIES, ONTOLOGY = "extraction.json", "ontologies", "ontology.yaml"
@@ -43,7 +50,7 @@ class Recipe(BaseModel):
     max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=200)
     overlap_sentences: int = Field(_CORPUS.overlap_sentences, ge=0)
     max_new_tokens: int = Field(512, ge=1)
-    decoding: DecodingSettings = Field(DecodingSettings(), description="the grammar that its answers are held to here")
+    decoding: DecodingSettings = Field(HELD_TO_NOTHING, description="the grammar that its answers are held to here")
     wire: StudentWire = Field("public", description="the JSON that the grammar expects")
     thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import NANO, DecodingSettings, Settings, StudentWire
+from text2graph_dagster.settings import HELD_TO_NOTHING, NANO, DecodingSettings, Settings, StudentWire
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -71,7 +71,7 @@ class PredictionConfig(_Config):
     output: Path = Field(description="the parquet file to be made: id, raw_output, tokens, stopped")
     batch_size: int = Field(64, ge=1)
     max_new_tokens: int = Field(256, ge=1)
-    decoding: DecodingSettings = Field(DecodingSettings(), description="the grammar that answers are held to")
+    decoding: DecodingSettings = Field(HELD_TO_NOTHING, description="the grammar that answers are held to")
     wire: StudentWire = Field("public", description="the JSON that the grammar expects")
     thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
     threads: int = Field(0, ge=0)

@@ -229,8 +229,8 @@ class TestServer:
         (folder / "chat_template.jinja").write_text("{% if enable_thinking %}…{% endif %}")
         with serving(ask) as seen:
             list(Extractor(folder, server=seen.url, model="other").extract(["Bo."]))
-        assert seen.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False}
-        assert seen.bodies[0]["model"] == "other"
+        assert seen.bodies[-1]["chat_template_kwargs"] == {"enable_thinking": False}
+        assert {body["model"] for body in seen.bodies} == {"other"}
 
     @pytest.mark.parametrize(("thinking", "held"), [(False, True), (True, False)])
     def test_it_is_told_what_an_answer_is_held_to(self, tmp_path: Path, thinking: bool, held: bool) -> None:
@@ -243,6 +243,19 @@ class TestServer:
         assert ["Dene" in grammar for grammar in told].count(True) == held  # the grammar of its own passage
         assert all(grammar.count("start: answer0\n") == held for grammar in told)
         assert all("response_format" not in body for body in seen.bodies) and all(e.graph.entities for e in found)
+
+    def test_a_server_that_takes_no_grammars_is_told_before_a_passage_is_asked(self, tmp_path: Path) -> None:
+        def refuse(body: dict[str, Any]) -> dict[str, Any] | int:
+            return 400 if "structured_outputs" in body else ask(body)
+
+        folder = checkpoint(tmp_path, "tiny")
+        with serving(refuse) as seen:
+            with pytest.raises(UserError, match="backend guidance"):
+                list(Extractor(folder, server=seen.url).extract(["Bo.", "Ana Kovač."]))
+            assert len(seen.bodies) == 1
+            recipe = folder / "extraction.json"
+            recipe.write_text(recipe.read_text().replace('"copy"', '"none"'))
+            assert all(e.graph.entities for e in Extractor(folder, server=seen.url).extract(["Bo.", "Ana Kovač."]))
 
     def test_a_call_that_fails_costs_its_passage_and_no_other(self) -> None:
         def sometimes(body: dict[str, Any]) -> dict[str, Any] | int:
