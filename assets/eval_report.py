@@ -93,7 +93,7 @@ def ask_systems(bench: Bench, teacher: TeacherResource, gold: pl.DataFrame) -> d
         checkpoint = current(bench.warehouse, stage)
         if checkpoint is None:
             raise UserError(f"there is no {stage} checkpoint: materialise {stage}_checkpoint first.")
-        runs[stage] = model_predictions(bench, stage, checkpoint["checkpoint_id"], checkpoint["path"], gold)
+        runs[stage] = model_predictions(bench, stage, checkpoint["sha256"], checkpoint["path"], gold)
     return runs
 
 

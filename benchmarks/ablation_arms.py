@@ -44,12 +44,13 @@ class Arm:
         checkpoint = current(warehouse, stage)
         if checkpoint is None:
             raise SystemExit(f"the lineage made no {stage} checkpoint")
-        metrics = checkpoint["metrics"]
-        before = (current(warehouse, "sft") or checkpoint)["metrics"]["cpu_seconds"] if stage == "grpo" else 0.0
-        asked = (json.loads(config.read_text("utf-8")) | {"run": config.stem} for config in _programs(home))
-        run = next(program["run"] for program in asked if program["model"] == checkpoint["path"])
-        answers = warehouse.read("SELECT * FROM predictions WHERE system = ? AND run = ?", [stage, run])
+        metrics, sft = checkpoint["metrics"], current(warehouse, "sft") or checkpoint
+        before = sft["metrics"]["cpu_seconds"] if stage == "grpo" else 0.0
         kept = bool(metrics.get("improved_on_dev", True))
+        path = checkpoint["path"] if kept else sft["path"]  # the same weights are asked once
+        asked = (json.loads(config.read_text("utf-8")) | {"run": config.stem} for config in _programs(home))
+        run = next(program["run"] for program in asked if program["model"] == path)
+        answers = warehouse.read("SELECT * FROM predictions WHERE system = ? AND run = ?", [stage, run])
         cost, dev = metrics["cpu_seconds"] + before, metrics["dev"]["relation_f1"]
         return cls(stage, Path(checkpoint["path"]), cost, dev, kept, answers)
 

@@ -43,7 +43,7 @@ def test_they_are_asked_once_and_measured_like_the_others(house: House, tmp_path
         assert house.run("c").success
         assert house.run(None, "eval_report").success
         assert len(seen.bodies) == 3  # as many as there are test passages, in two runs
-    assert house.launched().count("predict") == 3  # other, sft, grpo
+    assert house.launched().count("predict") == 2  # other and sft, which is handed on without reinforcement
     shown = figures(house, "relation_strict_f1")
     assert set(shown) == {"teacher", "big-model", "other", "sft", "grpo"}
     assert shown["big-model"] == 1.0 and shown["other"] == 0.0
@@ -52,6 +52,14 @@ def test_they_are_asked_once_and_measured_like_the_others(house: House, tmp_path
     assert [m["content"] for m in systems] == ["Find: founded, lives in"] * 3
     rows = house.warehouse.read("SELECT * FROM predictions WHERE system = 'big-model'")
     assert rows.height == 3 and all("FOUNDED" in raw for raw in rows["raw_output"])
+
+
+def test_a_reinforced_student_is_asked_beside_the_one_it_was(house: House) -> None:
+    house.add("c")
+    house.overrides["grpo"] = {"max_steps": 2}
+    assert house.run("c").success
+    assert house.launched().count("predict") == 2
+    assert set(figures(house, "relation_strict_f1")) == {"teacher", "sft", "grpo"}
 
 
 def test_a_message_is_filled_in_and_a_text_cannot_ask_for_more() -> None:

@@ -1,7 +1,9 @@
 """How good a student is on gold passages: greedy answers, through the legality filter, as a user would get them."""
 
+import json
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from text2graph_dagster.decoding import legalise
 from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
 from text2graph_dagster.grammar import forms_of
 from text2graph_dagster.graph import Graph, GraphParseError, parse
+from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import NOT_TURNED, canonical, gold_items, turned_relations
 from text2graph_dagster.settings import Settings
@@ -17,6 +20,8 @@ from text2graph_dagster.training.answering import answer_prompts
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.defaults import wire_of
 from text2graph_dagster.training.examples import Example, read_examples, render_prompts
+from text2graph_dagster.training.files import RUN
+from text2graph_dagster.training.program import versions
 from text2graph_dagster.training.reporting import Reporter
 
 
@@ -27,6 +32,29 @@ def read_dev(config: TrainingConfig) -> list[Example]:
     examples = read_examples(config.dev, config.settings)
     count = min(len(examples), config.settings.student.dev_examples)
     return [examples[i] for i in random.Random(config.settings.seed).sample(range(len(examples)), count)]
+
+
+def conditions(config: TrainingConfig) -> str:
+    """Return the digest of everything but the model that decides what `measure` says of it."""
+    settings = config.settings
+    return digest_json(
+        {
+            "dev": sha256_of(config.dev) if config.dev else None,
+            "ontologies": {corpus: sha256_of(path) for corpus, path in config.ontologies.items()},
+            "settings": settings.model_dump(mode="json", include={"student", "decoding", "evaluation", "seed"}),
+            "thinking": settings.dataset.thinking,
+            "versions": versions(),
+        }
+    )
+
+
+def measured_before(config: TrainingConfig) -> dict[str, float] | None:
+    """Return what the program that made the base measured of it under the same conditions; None if it did not."""
+    record = Path(config.base or "") / RUN
+    if config.base is None or not record.is_file():
+        return None
+    run = json.loads(record.read_text(encoding="utf-8"))
+    return run["dev"] if run.get("dev_conditions") == conditions(config) else None
 
 
 def measure(

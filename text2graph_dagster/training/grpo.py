@@ -50,7 +50,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     """
     from text2graph_dagster.training import students
     from text2graph_dagster.training.adapters import merged, with_lora
-    from text2graph_dagster.training.devset import measure, read_dev
+    from text2graph_dagster.training.devset import measure, measured_before, read_dev
     from text2graph_dagster.training.examples import read_examples
     from text2graph_dagster.training.selection import Best, SelectionCallback
 
@@ -78,7 +78,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     best = Best(output.partial / "best", save, grpo.least_gain)
     selection = SelectionCallback(best, look, whole, grpo, reporter)
     if dev:
-        selection.begin(model)
+        selection.begin(model, measured_before(config))
     if grpo.max_steps and not alarms.fatal:
         if lora:
             model = with_lora(model, lora, settings.seed)

@@ -74,21 +74,21 @@ class SelectionCallback(TrainerCallback):  # type: ignore[misc]
         self.best, self.measure, self.whole, self.reporter = best, measure, whole, reporter
         self.moments = {round(settings.max_steps * (i + 1) / settings.dev_checks) for i in range(settings.dev_checks)}
 
-    def begin(self, model: Any) -> None:
-        """Measure the model that the run starts from, unless an earlier part of the run did."""
+    def begin(self, model: Any, dev: Mapping[str, float] | None) -> None:
+        """Measure the model that the run starts from, unless `dev` says how good it is or an earlier part of it did."""
         if self.best.record is None:
-            self._look(model, 0)
+            whole = self.whole(model)
+            self._judge(whole, 0, dev or self.measure(whole))
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
     ) -> None:
         """Measure at the moments set."""
         if state.global_step in self.moments:
-            self._look(model, state.global_step)
+            whole = self.whole(model)
+            self._judge(whole, state.global_step, self.measure(whole))
 
-    def _look(self, model: Any, step: int) -> None:
-        model = self.whole(model)
-        dev = self.measure(model)
+    def _judge(self, model: Any, step: int, dev: Mapping[str, float]) -> None:
         better = self.best.offer(model, step, dev)
         self.reporter.metrics(step, {f"dev_{name}": value for name, value in dev.items()})
         self.reporter.say(

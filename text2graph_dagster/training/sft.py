@@ -61,7 +61,7 @@ def teach(
         rows_of_course,
         store_tokens,
     )
-    from text2graph_dagster.training.devset import measure, read_dev
+    from text2graph_dagster.training.devset import conditions, measure, read_dev
     from text2graph_dagster.training.examples import read_examples
 
     settings, watch = config.settings, Stopwatch()
@@ -97,6 +97,7 @@ def teach(
     if dev := read_dev(config):
         finished, tokenizer = students.load_student(output.finished)
         result["dev"] = measure(finished, tokenizer, dev, ontologies, settings, reporter)
+        result["dev_conditions"] = conditions(config)
     return {**result, **watch.read()}
 
 
