@@ -390,6 +390,7 @@ class GrpoSettings(_Section):
     learning_rate: float | None = Field(None, gt=0, description="none: 1e-4 for nano, 1e-6 for others, with LoRA 2e-5")
     warmup_steps: int = Field(3, ge=0)
     temperature: float = Field(1.0, gt=0)
+    held: bool = Field(False, description="completions to decoding.grammar, too, for which the fast decoder is needed")
     max_completion_length: int = Field(160, ge=8)
     beta: float = Field(0.0, ge=0, description="weight of the KL to the SFT model")
     epsilon: float = Field(0.2, gt=0)

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.grammar import Form, forms_of
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.alarms import Watch
@@ -123,7 +124,7 @@ def make_trainer(
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
     from text2graph_dagster.training.curriculum import choose_prompts
-    from text2graph_dagster.training.defaults import grpo_rate, rename_share
+    from text2graph_dagster.training.defaults import grpo_rate, rename_share, wire_of
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
     from text2graph_dagster.training.judging import load_judge
@@ -144,6 +145,12 @@ def make_trainer(
     rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking, judge)
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
 
+    fast = supports(model) and not grpo.use_vllm
+    forms = forms_of(course, settings.decoding, wire_of(settings.student), settings.dataset.thinking)
+    if grpo.held and not fast:
+        raise UserError("completions of this student cannot be held to a grammar: set grpo.held to false.")
+    held = dict(zip(prompts, forms, strict=True)) if grpo.held and forms else None
+
     trainer = Trainer(
         model=model,
         reward_funcs=[rewarder],
@@ -152,14 +159,14 @@ def make_trainer(
         processing_class=tokenizer,
         optimizers=scheduled(adamw(model, grpo_rate(settings)), steps=grpo.max_steps, warmup_steps=grpo.warmup_steps),
         callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
-        rollout_func=make_rollout(tokenizer, grpo, settings.seed) if supports(model) and not grpo.use_vllm else None,
+        rollout_func=make_rollout(tokenizer, grpo, settings.seed, held) if fast else None,
     )
     trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
     return quiet(trained_in_full(trainer))
 
 
-def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
-    """Return the function by which TRL has completions written.
+def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int, held: Mapping[str, Form] | None = None) -> Any:
+    """Return the function by which TRL has completions written; `held` says what each prompt's are held to.
 
     What is drawn depends on seed and step alone, so a run that goes on after it was cut off draws what it would have.
     """
@@ -169,7 +176,8 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
 
     def roll_out(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
         """Write `generations` completions to each prompt; TRL hands over every prompt that many times in a row."""
-        ids = tokenizer(prompts[:: grpo.generations], add_special_tokens=False)["input_ids"]
+        asked = prompts[:: grpo.generations]
+        ids = tokenizer(asked, add_special_tokens=False)["input_ids"]
         policy = trainer.accelerator.unwrap_model(trainer.model)
         policy.eval()
         answers = continue_prompts(
@@ -180,6 +188,7 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
             samples=grpo.generations,
             temperature=grpo.temperature,
             generator=torch.Generator().manual_seed(seed * 1_000_003 + trainer.state.global_step),
+            forms=[held[prompt] for prompt in asked] if held else None,
         )
         policy.train()
         prompt_ids = [p for p in ids for _ in range(grpo.generations)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.text2graph_dagster.training import tiny
-from text2graph_dagster.training import grpo
+from text2graph_dagster.training import devset, grpo
 from text2graph_dagster.training.curriculum import choose_prompts
 from text2graph_dagster.training.files import OutputDirectory
 from text2graph_dagster.training.grpo import main, make_arguments
@@ -111,6 +112,41 @@ def test_no_steps_hand_the_fine_tuned_model_on(fine_tuned: Path, tmp_path: Path)
     assert main(["--config", str(config)]) == 0
     kept, base = (load_file(folder / "model.safetensors") for folder in (tmp_path / "grpo", fine_tuned))
     assert all(torch.equal(kept[name], value) for name, value in base.items())
+
+
+def test_completions_can_be_held_to_the_grammar_of_their_passage(fine_tuned: Path, tmp_path: Path) -> None:
+    def completions(held: bool) -> list[dict[str, Any]]:
+        folder = tmp_path / str(held)
+        changes = {"grpo": {"held": held, "max_steps": 1, "temperature": 2.0}}
+        config = tiny.write_config(folder, "grpo", changes, base=str(fine_tuned), dev=None)
+        assert main(["--config", str(config)]) == 0
+        return [json.loads(line) for line in (folder / "grpo" / "rollouts.jsonl").read_text().splitlines()]
+
+    def names(row: dict[str, Any]) -> list[str]:
+        return re.findall(r'"text":"([^"]*)"', row["completion"])
+
+    held, free = completions(True), completions(False)
+    assert all(row["completion"].startswith('{"entities":[') for row in held) and sum(map(len, map(names, held))) > 4
+    assert all(name.strip() in row["text"] for row in held for name in names(row))
+    assert not all(row["completion"].startswith('{"entities":[') for row in free)
+
+
+def test_what_is_known_of_the_fine_tuned_student_is_not_measured_again(
+    fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = json.loads((fine_tuned / "run.json").read_text())["dev"]
+    figures, measured = {**known, "relation_f1": 0.25}, []
+    monkeypatch.setattr(devset, "measure", lambda *asked: measured.append(asked) or figures)
+    for name, changes, dev in (
+        ("same", {}, known),
+        ("other", {"evaluation": {"max_new_tokens": 9}}, figures),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        config = tiny.write_config(folder, "grpo", {"grpo": {"max_steps": 0}, **changes}, base=str(fine_tuned))
+        assert main(["--config", str(config)]) == 0
+        assert json.loads((folder / "grpo" / "run.json").read_text())["dev"] == dev
+        assert len(measured) == (dev is figures)
 
 
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(fine_tuned: Path, tmp_path: Path) -> None:
