@@ -27,15 +27,17 @@ import polars as pl
 from benchmarks.table import show
 from text2graph_dagster.decoding import legalise
 from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
+from text2graph_dagster.grammar import forms_of
 from text2graph_dagster.graph import Graph
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards import gold_items, read, turned_relations
 from text2graph_dagster.settings import merge
 from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.defaults import wire_of
 
 SAMPLES = 10_000
-DECIDING = ("seed", "student", "sft", "grpo", "evaluation")  # the sections that the programs read
+DECIDING = ("seed", "student", "sft", "grpo", "decoding", "evaluation")  # the sections that the programs read
 SFT, ALONE, JUDGED, EVERY = "SFT", "GRPO, trusted graphs alone", "GRPO, reward model elsewhere", "GRPO, every graph"
 Counts = npt.NDArray[np.float64]  # (passages, right · predicted · gold relations)
 
@@ -137,7 +139,14 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     size = whole.settings.evaluation
     answers = answer_prompts(
-        student, tokenizer, prompts, max_new_tokens=size.max_new_tokens, batch_size=size.batch_size
+        student,
+        tokenizer,
+        prompts,
+        max_new_tokens=size.max_new_tokens,
+        batch_size=size.batch_size,
+        forms=forms_of(
+            examples, whole.settings.decoding, wire_of(whole.settings.student), whole.settings.dataset.thinking
+        ),
     )
     rows = []
     for example, answer in zip(examples, answers, strict=True):
