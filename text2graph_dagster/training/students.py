@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
@@ -53,17 +53,33 @@ def nano_base(settings: Settings, ontologies: Sequence[Ontology]) -> tuple[Any, 
 def make_student(
     config: TrainingConfig, examples: Sequence[Example], ontologies: Sequence[Ontology]
 ) -> tuple[Any, PreTrainedTokenizerBase]:
-    """Return the student that is to be fine-tuned, with new adapters if the settings want them, and its tokenizer."""
+    """Return the student that is to be fine-tuned, with new adapters if the settings want them, and its tokenizer.
+
+    Raises:
+        UserError: the base cannot be loaded, or its weights are quantised already.
+    """
     settings, source = config.settings, config.source
     if str(source) == SCRATCH:
         model, tokenizer = new_nano(settings, examples, ontologies)
     elif str(source) == NANO:
         model, tokenizer = nano_base(settings, ontologies)
     else:
+        _refuse_quantised(source)
         model, tokenizer = load_student(source, settings.student.lora)
     if settings.student.lora:
         model = with_lora(model, settings.student.lora, settings.seed)
     return model, tokenizer
+
+
+def _refuse_quantised(source: str | Path) -> None:
+    """Refuse weights of four or eight bits: they cannot be taught, nor can adapters be merged into them."""
+    with in_one_sentence(f"the model {str(source)!r} cannot be loaded"):
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    if getattr(config, "quantization_config", None):
+        raise UserError(
+            f"the weights of {str(source)!r} are quantised already: name the model that they were made of, and "
+            "student.lora.quantised to hold it in four bits while it is taught."
+        )
 
 
 def is_foreign_to_nano(config: TrainingConfig, ontologies: Sequence[Ontology]) -> bool:

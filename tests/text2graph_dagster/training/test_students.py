@@ -12,7 +12,8 @@ from tests.text2graph_dagster.training import tiny
 from tests.text2graph_dagster.training.conftest import CHATML
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.training import grpo, sft
-from text2graph_dagster.training.students import load_student
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.students import load_student, make_student
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,13 @@ def test_what_is_no_model_is_told_in_a_sentence(tmp_path: Path, content: str | N
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match="cannot be loaded"):
         load_student(tmp_path)
+
+
+def test_a_base_that_is_quantised_already_is_refused(chat_model: Path, tmp_path: Path) -> None:
+    config = json.loads((chat_model / "config.json").read_text())
+    quantised = tmp_path / "awq"
+    quantised.mkdir()
+    (quantised / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "awq"}}))
+    told = TrainingConfig.model_validate_json(tiny.write_config(tmp_path, base=str(quantised)).read_text())
+    with pytest.raises(UserError, match="quantised already"):
+        make_student(told, [], [])
