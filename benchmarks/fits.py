@@ -6,7 +6,8 @@ of the estimate that a CPU can check (weights, gradients, optimizer, activations
 Memory is that of the longest batch, as TRL's trainer takes it: gradients are checkpointed, so each layer keeps its
 input and one layer at a time is worked out again; scores of the vocabulary are worked out in tiles. Time is
 floating-point operations (6 per weight and token, Kaplan et al. 2020; 2 more for checkpointing; 2 fewer for weights
-that are frozen) over what the card is assumed to do.
+that are frozen) over what the card is assumed to do. GRPO is given memory only: a pass like SFT's, or the keys and
+values of the completions that `generate` writes at once, whichever is more.
 """
 
 import argparse
@@ -80,6 +81,9 @@ class Plan:
     mean_length: int
     answer_share: float
     steps: int
+    grpo_micro_batch: int
+    grpo_completions: int
+    grpo_length: int
     rank: int
     card_gb: float
     tflops: float
@@ -115,14 +119,15 @@ def estimate(shape: Shape, method: str, plan: Plan) -> dict[str, float]:
     Trained weights are float32, with gradients and AdamW's two moments; the layers compute in bfloat16. Frozen ones
     are bfloat16, or four bits with float32 embeddings. AdamW needs another copy of what is trained while it steps.
     """
-    full, tokens = method == "full", plan.micro_batch * plan.length
+    full = method == "full"
     trained = shape.parameters if full else shape.adapters * plan.rank
     frozen = {"full": 0.0, "LoRA": 2.0 * shape.parameters, "QLoRA": _FOUR_BITS * shape.linear + 4.0 * shape.embedding}
-    stream = 2 if method == "LoRA" else 4  # bytes of the layers' inputs: those of the embeddings
-    scored = min(int(tokens * plan.answer_share), 4096)
-    passing = 2 * shape.activations(tokens, checkpointed=True) + (stream - 2) * tokens * shape.layers * shape.hidden
-    passing += 2 * min(_TILE, scored * 32_768) + (2 * shape.linear + 4 * shape.embedding if full else 0)
-    total = frozen[method] + 16 * trained + max(passing, 4 * trained)
+    held = frozen[method] + 16 * trained
+    passing = _passing(shape, method, plan.micro_batch * plan.length, plan.answer_share)
+    # GRPO writes all completions of a step at once: the keys and values of every token, as wide as the weights.
+    written = plan.grpo_completions * (plan.mean_length + plan.grpo_length)
+    cache = written * 2 * shape.layers * shape.keys * (2 if method == "LoRA" else 4)
+    reinforcing = max(_passing(shape, method, plan.grpo_micro_batch * plan.length, plan.answer_share), cache)
     taught = plan.steps * plan.batch * plan.mean_length
     operations = (8 if full else 6) * taught * (shape.linear + plan.answer_share * shape.embedding)
     seconds = operations / (plan.tflops * 1e12 * plan.utilisation) * _SLOWER[method]
@@ -130,9 +135,19 @@ def estimate(shape: Shape, method: str, plan: Plan) -> dict[str, float]:
         "weights": (frozen[method] + 4 * trained) / GB,
         "gradients, AdamW": 12 * trained / GB,
         "passing": max(passing, 4 * trained) / GB,
-        "GB": total / GB,
+        "GB": (held + max(passing, 4 * trained)) / GB,
         "minutes": seconds / 60,
+        "GRPO GB": (held + max(reinforcing, 4 * trained)) / GB,
     }
+
+
+def _passing(shape: Shape, method: str, tokens: int, scored_share: float) -> float:
+    """Return the bytes that a pass over so many tokens takes beside weights, gradients and optimizer."""
+    stream = 2 if method == "LoRA" else 4  # bytes of the layers' inputs: those of the embeddings
+    scored = min(int(tokens * scored_share), 4096)
+    passing = 2 * shape.activations(tokens, checkpointed=True) + (stream - 2) * tokens * shape.layers * shape.hidden
+    copies = 2 * shape.linear + 4 * shape.embedding if method == "full" else 0
+    return passing + 2 * min(_TILE, scored * 32_768) + copies
 
 
 def table(plan: Plan) -> list[dict[str, Any]]:
@@ -147,7 +162,8 @@ def table(plan: Plan) -> list[dict[str, Any]]:
             figures = estimate(shape, method, plan)
             room = plan.card_gb * 0.95 - 1.0  # the driver's own, and what is lost between blocks
             facts = {"model": name, "million weights": shape.parameters / 1e6, "method": method, **figures}
-            rows.append({**facts, f"fits {plan.card_gb:g} GB": "yes" if figures["GB"] <= room else "no"})
+            fits = max(figures["GB"], figures["GRPO GB"]) <= room
+            rows.append({**facts, f"fits {plan.card_gb:g} GB": "yes" if fits else "no"})
     return rows
 
 
@@ -224,6 +240,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mean-length", type=int, default=800, help="tokens of a usual row: time is for these")
     parser.add_argument("--answer-share", type=float, default=0.3, help="share of the tokens that are taught")
     parser.add_argument("--steps", type=int, default=1000, help="sft.max_steps")
+    parser.add_argument("--grpo-micro-batch", type=int, default=8, help="grpo.micro_batch")
+    parser.add_argument("--grpo-completions", type=int, default=64, help="grpo.written_at_once")
+    parser.add_argument("--grpo-length", type=int, default=512, help="grpo.max_completion_length")
     parser.add_argument("--rank", type=int, default=16, help="student.lora.rank")
     parser.add_argument("--card-gb", type=float, default=24.0)
     parser.add_argument("--tflops", type=float, default=120.0, help="bfloat16, as the card's maker states them")

@@ -405,6 +405,9 @@ class GrpoSettings(_Section):
     rollouts_kept: int = Field(
         20_000, ge=0, description="completions that the table rollouts holds at most, of evenly spaced steps"
     )
+    written_at_once: int = Field(
+        64, ge=1, description="completions of a model that generate writes: a GPU holds the keys and values of so many"
+    )
     use_vllm: bool = Field(False, description="sample with vLLM on the training GPU")
     save_steps: int = Field(10, ge=1)
     dev_checks: int = Field(3, ge=1, description="how often dev F1 is measured; the best model is kept")

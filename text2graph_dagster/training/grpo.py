@@ -161,6 +161,7 @@ def make_trainer(
         callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
         rollout_func=make_rollout(tokenizer, grpo, settings.seed, held) if fast else None,
     )
+    trainer.written_at_once = grpo.written_at_once
     trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
     return quiet(trained_in_full(trainer))
 
@@ -203,7 +204,7 @@ def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> An
 
     completions = grpo.prompts_per_step * grpo.generations
     return GRPOConfig(
-        **arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps, checkpointing=False),
+        **arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps),
         **in_parts(completions, grpo.micro_batch),
         num_generations=grpo.generations,
         max_completion_length=grpo.max_completion_length,

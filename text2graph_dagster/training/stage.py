@@ -43,10 +43,8 @@ def make_once(
     reporter.send({"type": "result", "path": str(config.output), **result})
 
 
-def arguments(
-    output: OutputDirectory, seed: int, *, steps: int, save_steps: int, checkpointing: bool = True
-) -> dict[str, Any]:
-    """Return what every configuration of TRL's says alike; `checkpointing`: trade time for a GPU's memory."""
+def arguments(output: OutputDirectory, seed: int, *, steps: int, save_steps: int) -> dict[str, Any]:
+    """Return what every configuration of TRL's says alike."""
     import torch
 
     on_gpu = torch.cuda.is_available()
@@ -56,7 +54,7 @@ def arguments(
         "max_grad_norm": 1.0,
         "use_cpu": not on_gpu,
         "bf16": on_gpu,  # on processors without bfloat16 units it is two to three times slower
-        "gradient_checkpointing": on_gpu and checkpointing,
+        "gradient_checkpointing": on_gpu,  # a GPU's memory is what there is least of
         "dataloader_pin_memory": on_gpu,
         "report_to": [],
         "disable_tqdm": True,

@@ -22,13 +22,22 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
     """Runs a prompt once for all its completions, and completions without a say in the gradient not at all.
 
     `keep` is told the step and the advantages of its completions, in the order in which they were scored; where several
-    processes share a step, those of the first.
+    processes share a step, those of the first. `written_at_once` is how many completions `generate` writes at a time.
     """
 
     keep: Callable[[int, list[float]], None] | None = None
+    written_at_once = 64
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Checkpoints are nobody's model: the card is written for the finished one."""
+
+    def _generate_single_turn(self, prompt_ids: Any, *others: Any, **named: Any) -> Any:
+        """Let `generate` write some after the others: it keeps the keys and values of all that it writes at a time."""
+        size, write = self.written_at_once, super()._generate_single_turn
+        if self.use_vllm or len(prompt_ids) <= size:
+            return write(prompt_ids, *others, **named)
+        parts = (prompt_ids[start : start + size] for start in range(0, len(prompt_ids), size))
+        return [ids for part in parts for ids in write(part, *others, **named)[0]], None
 
     def _generate_and_score_completions(self, inputs: Any) -> Batch:
         """Return the batch with the completions of a prompt in one row: TRL shuffles rows, then parts the batch."""

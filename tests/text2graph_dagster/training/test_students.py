@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import GRPOTrainer
 
 from tests.text2graph_dagster.training import tiny
 from tests.text2graph_dagster.training.conftest import CHATML
@@ -78,3 +79,21 @@ def test_a_base_that_is_quantised_already_is_refused(chat_model: Path, tmp_path:
     told = TrainingConfig.model_validate_json(tiny.write_config(tmp_path, base=str(quantised)).read_text())
     with pytest.raises(UserError, match="quantised already"):
         make_student(told, [], [])
+
+
+def test_only_so_many_completions_are_written_at_once(
+    chat_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, write = [], GRPOTrainer._generate_single_turn
+
+    def count(trainer: Any, prompts: Any, *others: Any, **named: Any) -> Any:
+        written.append(len(prompts))
+        return write(trainer, prompts, *others, **named)
+
+    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", count)
+    few = {"max_steps": 1, "prompts_per_step": 2, "generations": 4, "written_at_once": 3, "max_completion_length": 8}
+    changes = {"grpo": few, "student": {"lora": {"rank": 4, "alpha": 8}}}  # with adapters `generate` writes
+    config = tiny.write_config(tmp_path, "grpo", changes, base=str(chat_model), dev=None)
+    assert grpo.main(["--config", str(config)]) == 0
+    assert written == [3, 3, 2]
+    assert len((tmp_path / "grpo" / "rollouts.jsonl").read_text().splitlines()) == 8
