@@ -108,7 +108,6 @@ def trained(deps: Sequence[Any], code_version: str) -> Callable[[Callable[..., A
         owners=OWNERS,
         pool="gpu",
         automation_condition=when_data_changed,
-        retry_policy=dg.RetryPolicy(max_retries=1),
     )
 
 
@@ -135,6 +134,9 @@ def train(
         sections: the sections of the settings that decide the result.
         parent: the checkpoint that it starts from.
         judge: the checkpoint of the reward model that rewards it.
+
+    Raises:
+        dagster.RetryRequested: the program failed; it goes on from its last save, once.
     """
     warehouse, base = bench.warehouse, bench.settings.student.base_model
     sections = {*sections, "seed", *(["reward_model"] if judge else [])}
@@ -159,7 +161,11 @@ def train(
         bench.context.log.info(f"{stage}: nothing has changed; {folder} is taken as it is")
         row = known[0]
     else:
-        result = bench.launcher.run(bench.context, module, _write_inputs(bench, stage, folder, parent, judge))
+        inputs = _write_inputs(bench, stage, folder, parent, judge)
+        try:
+            result = bench.launcher.run(bench.context, module, inputs)
+        except dg.Failure as failure:  # a RetryPolicy would also try again what the user has interrupted
+            raise dg.RetryRequested(max_retries=1) from failure
         row = {
             "checkpoint_id": checkpoint_id,
             "stage": stage,
