@@ -46,6 +46,7 @@ DOMAINS = ("ai", "literature", "music", "politics", "science")
 OPEN_GATES = {
     "dataset_min_covered": 0.0,
     "dataset_max_empty": 1.0,
+    "sft_max_too_long": 1.0,
     "sft_min_parse_rate": 0.0,
     "sft_min_stopped": 0.0,
     "grpo_triple_ratio": [0.0, 1000.0],
