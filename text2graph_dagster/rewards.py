@@ -14,7 +14,7 @@ helps, removing a right one never helps, repetition never helps, and no string r
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from text2graph_dagster.decoding import ground
@@ -42,20 +42,31 @@ class Gold:
 UNKNOWN = Gold(frozenset(), {}, 0)  # what a passage holds of which nobody knows it; `Gold` of nothing says: nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a passage was asked for and what it holds; made once, for all completions of one prompt.
+class Named(dict[str, str | None]):
+    """The canonical text of a surface; None where the passage does not name it, by the legality filter's test.
 
-    `spans` remembers what was asked of `named`.
+    It is worked out when it is first asked for.
     """
 
-    text: str
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def __missing__(self, surface: str) -> str | None:
+        self[surface] = found = canonical(surface) if ground(surface, self._text) else None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a passage was asked for and what it holds; made once, for all completions of one prompt."""
+
+    named: Named
     entity_types: frozenset[str]
     relation_types: frozenset[str]
     gold: Gold
     turned: Mapping[str, str]
-    ontology: Ontology | None = None
-    spans: dict[str, str | None] = field(default_factory=dict, compare=False)
+    ontology: Ontology | None
 
     @classmethod
     def of(
@@ -69,7 +80,7 @@ class Request:
         """Prepare a request; `gold` is the passage's graph for the requested types, None where nobody knows it."""
         turned = turned_relations(ontology)
         held = UNKNOWN if gold is None else gold_items(gold, turned)
-        return cls(text, frozenset(entity_types), frozenset(relation_types), held, turned, ontology)
+        return cls(Named(text), frozenset(entity_types), frozenset(relation_types), held, turned, ontology)
 
     def right(self, emitted: Mapping[str, Collection[Item]]) -> set[str]:
         """Return the texts that are emitted as entities of the passage and under no wrong type, if that is known."""
@@ -81,12 +92,6 @@ class Request:
         """Tell whether the relation may hold between entities of these types."""
         known = self.ontology
         return known is None or any(known.allows(h[1], kind, t[1]) for h in head for t in tail)
-
-    def named(self, surface: str) -> str | None:
-        """Return a surface's canonical text; None where the passage does not name it, by the legality filter's test."""
-        if surface not in self.spans:
-            self.spans[surface] = canonical(surface) if ground(surface, self.text) else None
-        return self.spans[surface]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,7 @@ def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
     said: dict[Triple, list[str]] = {}  # the relation as it is compared → the names it is said by
     ungrounded = illegal = 0
     for surface, kind in parsed.entities:
-        text = request.named(surface)
+        text = request.named[surface]
         if text is None:
             ungrounded += 1
         if kind not in request.entity_types:
@@ -196,7 +201,7 @@ def answer_items(parsed: ParsedGraph, request: Request) -> Answer:
             emitted[text].add((text, kind))
     right = request.right(emitted)
     for head, kind, tail in parsed.relations:
-        first, second = request.named(head), request.named(tail)
+        first, second = request.named[head], request.named[tail]
         if first is None or second is None:
             ungrounded += 1
         if kind not in request.relation_types:
