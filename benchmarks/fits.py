@@ -124,7 +124,7 @@ def estimate(shape: Shape, method: str, plan: Plan) -> dict[str, float]:
     frozen = {"full": 0.0, "LoRA": 2.0 * shape.parameters, "QLoRA": _FOUR_BITS * shape.linear + 4.0 * shape.embedding}
     held = frozen[method] + 16 * trained
     passing = _passing(shape, method, plan.micro_batch * plan.length, plan.answer_share)
-    # GRPO writes all completions of a step at once: the keys and values of every token, as wide as the weights.
+    # `generate` writes so many completions at once: the keys and values of every token, as wide as the weights.
     written = plan.grpo_completions * (plan.mean_length + plan.grpo_length)
     cache = written * 2 * shape.layers * shape.keys * (2 if method == "LoRA" else 4)
     reinforcing = max(_passing(shape, method, plan.grpo_micro_batch * plan.length, plan.answer_share), cache)

@@ -25,16 +25,13 @@ import numpy.typing as npt
 import polars as pl
 
 from benchmarks.table import show
-from text2graph_dagster.decoding import legalise
 from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
-from text2graph_dagster.grammar import forms_of
 from text2graph_dagster.graph import Graph
 from text2graph_dagster.identity import digest
-from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards import gold_items, read, turned_relations
+from text2graph_dagster.rewards import turned_relations
 from text2graph_dagster.settings import merge
 from text2graph_dagster.training.config import TrainingConfig
-from text2graph_dagster.training.defaults import wire_of
+from text2graph_dagster.training.defaults import student_forms
 
 SAMPLES = 10_000
 DECIDING = ("seed", "student", "sft", "grpo", "decoding", "evaluation")  # the sections that the programs read
@@ -129,7 +126,7 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
         kept: Counts = np.load(known, allow_pickle=False)
         return kept
     from text2graph_dagster.training.answering import answer_prompts
-    from text2graph_dagster.training.devset import read_dev
+    from text2graph_dagster.training.devset import legal_graph, read_dev, triples
     from text2graph_dagster.training.examples import render_prompts
     from text2graph_dagster.training.students import load_student
 
@@ -144,26 +141,17 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
         prompts,
         max_new_tokens=size.max_new_tokens,
         batch_size=size.batch_size,
-        forms=forms_of(
-            examples, whole.settings.decoding, wire_of(whole.settings.student), whole.settings.dataset.thinking
-        ),
+        forms=student_forms(examples, whole.settings),
     )
     rows = []
     for example, answer in zip(examples, answers, strict=True):
-        ontology, parsed = ontologies[example.corpus], read(answer.text)
-        types = example.entity_types, example.relation_types
-        graph = legalise(parsed, example.text, *types, ontology).graph if parsed else Graph()
-        said, gold = _relations(graph, ontology), _relations(example.graph, ontology)
+        ontology = ontologies[example.corpus]
+        graph, turned = legal_graph(answer.text, example, ontology) or Graph(), turned_relations(ontology)
+        said, gold = triples(graph, turned), triples(example.graph, turned)
         rows.append((len(said & gold), len(said), len(gold)))
     counts = np.array(rows, dtype=np.float64)
     np.save(known, counts)
     return counts
-
-
-def _relations(graph: Graph, ontology: Ontology) -> set[Any]:
-    """Return the strict triples: names and types of both ends."""
-    items = gold_items(graph, turned_relations(ontology)).relations.items()
-    return {(triple, ends) for triple, both in items for ends in both}
 
 
 def _f1(sums: Counts) -> Counts:

@@ -1,7 +1,9 @@
 """What the settings leave open, decided by the student: a model from scratch learns otherwise than a pretrained one."""
 
+from collections.abc import Iterable
 from typing import Literal
 
+from text2graph_dagster.grammar import Form, Request, forms_of
 from text2graph_dagster.settings import EMBEDDED, Settings, StudentSettings, StudentWire
 
 
@@ -10,6 +12,11 @@ def wire_of(student: StudentSettings) -> StudentWire:
     if student.wire != "auto":
         return student.wire
     return "indexed" if student.base_model in EMBEDDED else "public"
+
+
+def student_forms(requests: Iterable[Request], settings: Settings) -> list[Form] | None:
+    """Return what the student's answers may look like; None where they are held to nothing."""
+    return forms_of(requests, settings.decoding, wire_of(settings.student), settings.dataset.thinking)
 
 
 def optimizer_of(settings: Settings) -> Literal["muon", "adamw"]:

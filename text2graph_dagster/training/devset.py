@@ -10,7 +10,6 @@ import numpy as np
 
 from text2graph_dagster.decoding import legalise
 from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
-from text2graph_dagster.grammar import forms_of
 from text2graph_dagster.graph import Graph, GraphParseError, parse
 from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.ontology import Ontology
@@ -18,7 +17,7 @@ from text2graph_dagster.rewards import NOT_TURNED, canonical, gold_items, turned
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.answering import answer_prompts
 from text2graph_dagster.training.config import TrainingConfig
-from text2graph_dagster.training.defaults import wire_of
+from text2graph_dagster.training.defaults import student_forms
 from text2graph_dagster.training.examples import Example, read_examples, render_prompts
 from text2graph_dagster.training.files import RUN
 from text2graph_dagster.training.program import versions
@@ -77,7 +76,7 @@ def measure(
         max_new_tokens=settings.evaluation.max_new_tokens,
         batch_size=settings.evaluation.batch_size,
         progress=lambda done: reporter.progress("dev passages", done, len(prompts)),
-        forms=forms_of(examples, settings.decoding, wire_of(settings.student), settings.dataset.thinking),
+        forms=student_forms(examples, settings),
     )
     turned_in = {corpus: turned_relations(ontology) for corpus, ontology in ontologies.items()}
     entities, relations = Counts(), Counts()

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.grammar import Form, forms_of
+from text2graph_dagster.grammar import Form
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.alarms import Watch
@@ -124,7 +124,7 @@ def make_trainer(
     from text2graph_dagster.training.arrow import from_rows
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
     from text2graph_dagster.training.curriculum import choose_prompts
-    from text2graph_dagster.training.defaults import grpo_rate, rename_share, wire_of
+    from text2graph_dagster.training.defaults import grpo_rate, rename_share, student_forms
     from text2graph_dagster.training.examples import render_prompts, tokenise
     from text2graph_dagster.training.generation import supports
     from text2graph_dagster.training.judging import load_judge
@@ -146,10 +146,10 @@ def make_trainer(
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
 
     fast = supports(model) and not grpo.use_vllm
-    forms = forms_of(course, settings.decoding, wire_of(settings.student), settings.dataset.thinking)
     if grpo.held and not fast:
         raise UserError("completions of this student cannot be held to a grammar: set grpo.held to false.")
-    held = dict(zip(prompts, forms, strict=True)) if grpo.held and forms else None
+    forms = student_forms(course, settings) if grpo.held else None
+    held = dict(zip(prompts, forms, strict=True)) if forms else None
 
     trainer = Trainer(
         model=model,

@@ -77,18 +77,18 @@ class SelectionCallback(TrainerCallback):  # type: ignore[misc]
     def begin(self, model: Any, dev: Mapping[str, float] | None) -> None:
         """Measure the model that the run starts from, unless `dev` says how good it is or an earlier part of it did."""
         if self.best.record is None:
-            whole = self.whole(model)
-            self._judge(whole, 0, dev or self.measure(whole))
+            self._look(model, 0, dev)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
     ) -> None:
         """Measure at the moments set."""
         if state.global_step in self.moments:
-            whole = self.whole(model)
-            self._judge(whole, state.global_step, self.measure(whole))
+            self._look(model, state.global_step)
 
-    def _judge(self, model: Any, step: int, dev: Mapping[str, float]) -> None:
+    def _look(self, model: Any, step: int, dev: Mapping[str, float] | None = None) -> None:
+        model = self.whole(model)
+        dev = dev or self.measure(model)
         better = self.best.offer(model, step, dev)
         self.reporter.metrics(step, {f"dev_{name}": value for name, value in dev.items()})
         self.reporter.say(

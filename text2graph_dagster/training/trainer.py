@@ -26,15 +26,15 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
     """
 
     keep: Callable[[int, list[float]], None] | None = None
-    written_at_once = 64
+    written_at_once: int | None = None  # all of a step
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Checkpoints are nobody's model: the card is written for the finished one."""
 
     def _generate_single_turn(self, prompt_ids: Any, *others: Any, **named: Any) -> Any:
         """Let `generate` write some after the others: it keeps the keys and values of all that it writes at a time."""
-        size, write = self.written_at_once, super()._generate_single_turn
-        if self.use_vllm or len(prompt_ids) <= size:
+        size, write = self.written_at_once or len(prompt_ids), super()._generate_single_turn
+        if self.use_vllm:
             return write(prompt_ids, *others, **named)
         parts = (prompt_ids[start : start + size] for start in range(0, len(prompt_ids), size))
         return [ids for part in parts for ids in write(part, *others, **named)[0]], None
