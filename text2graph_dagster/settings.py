@@ -215,7 +215,9 @@ class DatasetSettings(_Section):
 
     thinking: bool = Field(False, description="put the verified rationale before the JSON")
     template: Literal["compact", "extract"] = Field("compact", description="the prompt; 'extract' suits chat models")
-    full_ontology_share: float = Field(0.7, ge=0, le=1, description="examples that ask for every type")
+    full_ontology_share: float = Field(
+        1.0, ge=0, le=1, description="examples that ask for every type; a model that follows instructions needs fewer"
+    )
     shuffle_types: bool = Field(False, description="list the types in a new order per example, not the ontology's")
     phrasings: bool = Field(True, description="word instructions in several ways, where a template has several")
     hard_negatives: int = Field(

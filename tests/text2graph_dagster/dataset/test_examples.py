@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -83,15 +84,18 @@ def test_each_stage_has_passages_of_its_own() -> None:
 
 
 def test_an_example_depends_on_its_passage_and_the_seed_not_on_its_neighbours_or_order() -> None:
+    def built(rows: list[dict[str, Any]], seed: int = 7) -> dict[str, dict[str, Any]]:
+        examples = build(rows, seed=seed, full_ontology_share=0.5, empty_share=1.0).examples
+        return {example["passage_id"]: example for example in examples.iter_rows(named=True)}
+
     rows = [row(i) for i in range(60)]
-    together = {e["passage_id"]: e for e in build(rows, empty_share=1.0).examples.iter_rows(named=True)}
+    together = built(rows)
     random.seed(1)
-    backwards = {e["passage_id"]: e for e in build(rows[::-1], empty_share=1.0).examples.iter_rows(named=True)}
-    alone = next(build([rows[17]], empty_share=1.0).examples.iter_rows(named=True))
-    assert together == backwards
+    assert together == built(rows[::-1])
+    (alone,) = built([rows[17]]).values()
     near = together[rows[17]["passage_id"]]
     assert alone | {"score": 0} == near | {"score": 0}  # how rare its labels are is a matter of the whole corpus
-    other = {e["passage_id"]: e for e in build(rows, seed=8, empty_share=1.0).examples.iter_rows(named=True)}
+    other = built(rows, seed=8)
     assert any(together[key]["entity_types"] != other[key]["entity_types"] for key in together)
 
 
