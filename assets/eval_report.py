@@ -53,7 +53,7 @@ def eval_report(
     launcher: Launcher,
     teacher: TeacherResource,
 ) -> dg.MaterializeResult[None]:
-    """Teacher, untrained base, SFT, GRPO and other systems on the same gold, with paired 95 % intervals, as a page."""
+    """Teacher, base model, SFT, GRPO and other systems on the same gold, with paired 95 % intervals, as a page."""
     with plain_errors():
         bench = Bench(context, home, warehouse, launcher, settings.load())
         if objections := failed_gates(warehouse, bench.settings, "grpo_checkpoint", GRPO_CHECKPOINT_GATES, None):

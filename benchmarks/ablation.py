@@ -27,6 +27,7 @@ import polars as pl
 import yaml
 
 from benchmarks.ablation_arms import ARMS, Arm, answer, teach_on
+from benchmarks.corpora import data_folder
 from benchmarks.lineage import PARTITIONED, ROOT, TOOLS, timed
 from benchmarks.table import show
 from examples.annotated.prepare import prepare, read
@@ -103,15 +104,15 @@ class Cell:
 
 def corpora(cell: Cell) -> list[Path]:
     """Make the folders of a set's corpora, and return them."""
-    made, data = cell.home / "generated", Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data"))
+    made = cell.home / "generated"
     if cell.of == "gazette":
         generate(made / "gazette", GazetteSettings.smoke() if cell.quick else None)
         return [made / "gazette"]
     if cell.of == "conll04":
-        prepare(data / "conll04", made / "conll04", ROOT / "examples/conll04/ontology.yaml")
+        prepare(data_folder() / "conll04", made / "conll04", ROOT / "examples/conll04/ontology.yaml")
         return [made / "conll04"]
     for domain in DOMAINS:
-        prepare(_halved(data / "crossre", made / "source"), made / domain, only=("domain", domain))
+        prepare(_halved(data_folder() / "crossre", made / "source"), made / domain, only=("domain", domain))
     return [made / domain for domain in DOMAINS]
 
 

@@ -1,8 +1,10 @@
 """Large corpora for benchmarks, out of small ones: the words of real text, in sentences that nobody wrote."""
 
 import json
+import os
 import random
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,16 @@ _WORD = re.compile(r"[A-Za-z]{4,}")
 _SEED = 7
 
 
+def data_folder() -> Path:
+    """Return the folder of annotated sets and raw texts that TEXT2GRAPH_DATA names; end with a sentence without one."""
+    folder = Path(os.environ.get("TEXT2GRAPH_DATA", ""))
+    if not os.environ.get("TEXT2GRAPH_DATA") or not folder.is_dir():
+        sys.exit(
+            "this benchmark reads annotated sets or real texts: let TEXT2GRAPH_DATA name the folder that holds them"
+        )
+    return folder
+
+
 def pool(texts: Iterator[str]) -> list[str]:
     """Return the sentences of some texts, each once."""
     found: dict[str, None] = {}
@@ -25,7 +37,7 @@ def pool(texts: Iterator[str]) -> list[str]:
 
 
 def real_texts(data: Path) -> Iterator[str]:
-    """Yield the English raw texts of the folder that TEXT2GRAPH_DATA names."""
+    """Yield the English raw texts of `data_folder()`."""
     for path in sorted((data / "raw").glob("en_*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)["text"]

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
+from benchmarks.corpora import data_folder
 from benchmarks.table import show, switches
 from resources.vllm import serving
 from text2graph_dagster import Extractor
@@ -45,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     prepare_environment()
     checkpoint, share = newest(Path(os.environ.get("TEXT2GRAPH_HOME", "home"))), 10 if arguments.quick else 1
-    data = Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data")) / "raw"
+    data = data_folder() / "raw"
     sets = {
         name: list(islice(texts, count // share))
         for name, texts, count in (("short texts", short_texts(data), SHORT), ("articles", articles(data), LONG))

@@ -1,7 +1,7 @@
 """What could reinforcement gain? `python -m benchmarks.headroom CHECKPOINT [--samples N] [--quick] [--json]`.
 
-CHECKPOINT is a student that the lineage has made, with its `.inputs` beside it. It reads the gold dev passages as it
-would for a user (`greedy`), and `--samples` times at temperature 1, which is what reinforcement learns from. Rows:
+CHECKPOINT is a student that the lineage has made, with its `.inputs` beside it. It reads the gold dev passages
+greedily (held to no grammar), and `--samples` times at temperature 1, which is what reinforcement learns from. Rows:
 
 - `one sample`: what is rewarded at first. Reinforcement raises it towards `greedy` by making the student surer of what
   it thinks already, and nobody who decodes greedily gains by that.

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure(config: TrainingConfig) -> list[dict[str, Any]]:
-    """Return a row per size of a pass; names are those of the examples, since inventing some costs time only."""
+    """Return a row per size of a pass; names are those of the examples (invented ones pad more: run.json's share)."""
     settings = config.settings
     examples = read_examples(config.train, settings)
     _, tokenizer = make_student(config, examples, list(config.load_ontologies().values()))

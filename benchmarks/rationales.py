@@ -10,7 +10,6 @@ The wordings are templates: the figures tell how the rule copes with real names 
 """
 
 import json
-import os
 import random
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.corpora import data_folder
 from benchmarks.table import flags, show
 from examples.annotated.prepare import UNTYPED, ontology_of, read
 from text2graph_dagster.graph import Entity, Graph, Relation, Span
@@ -69,12 +69,12 @@ class Draft:
 def main() -> None:
     """Run from the command line."""
     arguments = flags(str(__doc__))
-    data, rows = Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data")), []
+    data, rows = data_folder(), []
     for name in SETS:
         if (data / name).is_dir():
             rows += measure(name, data / name, 100 if arguments.quick else None)
         else:
-            print(f"{name} LEFT OUT: {data / name} is missing; set TEXT2GRAPH_DATA.", file=sys.stderr)
+            print(f"{name} LEFT OUT: {data / name} is missing.", file=sys.stderr)
     show(rows, as_json=arguments.json)
 
 

@@ -56,7 +56,7 @@ def main() -> None:
     arguments = flags(str(__doc__))
     tables: dict[str, list[dict[str, Any]]] = {"cleaning": [], "reliability": [], "decision": []}
     gazette(tables, quick=arguments.quick)
-    folder = Path(os.environ.get("TEXT2GRAPH_DATA", "../shared/data")) / "knowledgenet"
+    folder = Path(os.environ.get("TEXT2GRAPH_DATA", "")) / "knowledgenet"
     if folder.is_dir():
         knowledgenet(tables, folder, folds=_MEASURED[:1] if arguments.quick else _MEASURED)
     else:

@@ -231,7 +231,9 @@ FILTERED_DATASET = _contract(
         "example_id": _column(pl.String, "digest of the example", pa.Check.str_length(32, 32)),
         "corpus": _CORPUS,
         "passage_id": _PASSAGE,
-        "split": _column(pl.String, "the stage that trains on it; never a gold passage", _one_of("sft", "grpo")),
+        "split": _column(
+            pl.String, "the stage it is kept for; with none for grpo, that takes sft's", _one_of("sft", "grpo")
+        ),
         "task": _column(pl.String, "what is asked for", _one_of("both", "entities", "relations")),
         "kind": _column(
             pl.String, "all types, some, or an answer that is empty", _one_of("full", "subset", "negative")

@@ -4,7 +4,7 @@ The wire format is the one of open-r1-text2graph, so that its models and ours ca
 
     {"entities":[{"id":0,"text":"Ana","type":"person"}],"relations":[{"head":"Ana","tail":"Velsoft","type":"founded"}]}
 
-The compact form leaves out the ids and has the order head, type, tail; what a student trained from scratch writes is in
+The compact form leaves out the ids and has the order head, type, tail; what nano and scratch write is in
 `training/wire.py`. `parse` reads both, because the order of keys and an absent id mean nothing in JSON.
 """
 

@@ -271,7 +271,7 @@ class StudentSettings(_Section):
     )
     wire: StudentWire | Literal["auto"] = Field(
         "auto",
-        description="the JSON the student writes; auto: 'indexed' (relation ends as numbers) for nano, else public",
+        description="the JSON the student writes; auto: 'indexed' (ends as numbers) for nano and scratch, else public",
     )
     lora: LoraSettings | None = None
     dev_examples: int = Field(700, ge=1, description="gold dev passages on which each stage is measured, at most")
@@ -312,15 +312,22 @@ class SftSettings(_Section):
     micro_batch: int | None = Field(
         None, ge=1, description="examples per forward pass, at most; the step is the same; none: the whole batch"
     )
-    learning_rate: float | None = Field(None, gt=0, description="none: 6e-3 for nano, 2e-5 for others, with LoRA 2e-4")
-    optimizer: Literal["auto", "muon", "adamw"] = Field("auto", description="auto: muon for nano, adamw for others")
+    learning_rate: float | None = Field(
+        None, gt=0, description="none: 6e-3 for nano and scratch, 2e-5 for others, with LoRA 2e-4"
+    )
+    optimizer: Literal["auto", "muon", "adamw"] = Field(
+        "auto", description="auto: muon for nano and scratch, adamw for others"
+    )
     warmup_steps: int = Field(30, ge=0)
     decay_share: float = Field(0.4, ge=0, le=1, description="share of the steps in which the rate falls to 5 %")
     curriculum_share: float = Field(
         0.3, ge=0, le=1, description="share of the steps in which longer examples are let in"
     )
     rename_share: float | None = Field(
-        None, ge=0, le=1, description="share of examples taught with invented names; none: 0.3 for nano, 0 for others"
+        None,
+        ge=0,
+        le=1,
+        description="share of examples with invented names; none: 0.3 for nano and scratch, 0 for others",
     )
     max_length: int = Field(512, ge=16, description="longer examples (tokens) are left out and counted")
     save_steps: int = Field(200, ge=1)
@@ -382,14 +389,16 @@ class GrpoSettings(_Section):
     """Group-relative policy optimisation."""
 
     max_steps: int = Field(
-        0, ge=0, description="0 hands the SFT model on: for a nano, SFT for as long does better (docs/rewards.md)"
+        0, ge=0, description="0 hands the SFT model on: a nano gained nothing by more (docs/rewards.md)"
     )
     prompts_per_step: int = Field(16, ge=1)
     generations: int = Field(8, ge=2)
     micro_batch: int = Field(
         64, ge=1, description="completions per forward pass, at most; in multiples of generations a prompt runs once"
     )
-    learning_rate: float | None = Field(None, gt=0, description="none: 1e-4 for nano, 1e-6 for others, with LoRA 2e-5")
+    learning_rate: float | None = Field(
+        None, gt=0, description="none: 1e-4 for nano and scratch, 1e-6 for others, with LoRA 2e-5"
+    )
     warmup_steps: int = Field(3, ge=0)
     temperature: float = Field(1.0, gt=0)
     held: bool = Field(False, description="completions to decoding.grammar, too, for which the fast decoder is needed")
@@ -457,7 +466,9 @@ class RewardModelSettings(_Section):
     measured: int = Field(200, ge=1, description="passages on which pair accuracy is measured, at most")
     max_steps: int = Field(300, ge=1)
     batch_size: int = Field(16, ge=1, description="pairs")
-    learning_rate: float | None = Field(None, gt=0, description="none: 5e-4 for nano, 1e-5 for others, with LoRA 1e-4")
+    learning_rate: float | None = Field(
+        None, gt=0, description="none: 5e-4 for nano and scratch, 1e-5 for others, with LoRA 1e-4"
+    )
     warmup_steps: int = Field(20, ge=0)
     save_steps: int = Field(100, ge=1)
     weight: float = Field(3.0, ge=0, description="what its judgement, from 0 to 1, weighs in GRPO's reward")
@@ -519,11 +530,11 @@ class CardSettings(_Section):
 
 
 class GateSettings(_Section):
-    """The threshold of every gate (design: section 5)."""
+    """The thresholds of gates; docs/architecture.md says how gates work."""
 
     raw_corpus_max_quarantined: float = Field(0.2, description="share of documents")
     raw_corpus_max_gold_quarantined: float = Field(0.1, description="share of gold documents")
-    raw_corpus_min_language: float = Field(0.8, description="share of passages in the ontology's language")
+    raw_corpus_min_language: float = Field(0.8, description="share of passages in the corpus's most frequent language")
     raw_corpus_max_duplicates: float = Field(0.5, description="share of passages")
     teacher_min_answered: float = Field(0.95, description="share of passages with a graph")
     teacher_min_grounded: float = Field(1.0, description="share of entities whose every mention is in the passage")
@@ -551,7 +562,9 @@ class GateSettings(_Section):
     grpo_max_empty_rise: float = Field(0.2, description="rise of the share of empty answers over SFT's")
     grpo_max_length: float = Field(2.0, description="mean length of dev answers relative to SFT's")
     grpo_max_kl: float = Field(5.0, description="mean KL to the SFT model in the last tenth, where it is measured")
-    report_max_regression: float = Field(0.0, description="upper bound of the change against the accepted report")
+    report_max_regression: float = Field(
+        0.0, description="how far the upper end of relation F1's interval may lie below the accepted report's"
+    )
 
 
 class AutomationSettings(_Section):

@@ -42,7 +42,7 @@ class World:
 
 
 def draw_world(rng: random.Random) -> World:
-    """Return an ontology of two to ten kinds and up to two dozen relations, no two of one meaning."""
+    """Return an ontology of two to eleven kinds and up to two dozen relations, no two of one meaning."""
     people = rng.sample(_PEOPLE, 1 if rng.random() < 0.8 else 2) if rng.random() < 0.8 else []
     others = [k for k in rng.sample(_KINDS, rng.randint(1, 9)) if k not in people]
     kinds = [*people, *others]

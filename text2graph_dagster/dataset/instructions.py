@@ -37,7 +37,7 @@ def render(
 
     Args:
         entity_types, relation_types: names of types of `ontology`, in the order in which the prompt lists them.
-        template: "compact" for a model trained from scratch, "extract" for one that follows instructions.
+        template: "compact" for nano and scratch, "extract" for one that follows instructions.
         language: of the prompt; English where there is no such prompt.
         given: the text's entities, where only relations between them are asked for.
         phrasing: which of the instruction's phrasings; 0 is the one of evaluation.

@@ -6,7 +6,7 @@ from typing import Any
 
 from text2graph_dagster.evaluation.figures import HEADLINE
 
-SYSTEM_LABELS: Mapping[str, str] = {"teacher": "Teacher", "base": "Untrained", "sft": "SFT", "grpo": "SFT + GRPO"}
+SYSTEM_LABELS: Mapping[str, str] = {"teacher": "Teacher", "base": "Not fine-tuned", "sft": "SFT", "grpo": "SFT + GRPO"}
 
 # metric → (name, protocol in a few words)
 METRIC_LABELS: Mapping[str, tuple[str, str]] = {

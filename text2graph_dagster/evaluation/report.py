@@ -107,7 +107,7 @@ def _is_level(points: Points) -> bool:
 
 
 def system_colors(systems: Sequence[str]) -> dict[str, str]:
-    """Return a colour per system: the teacher and the untrained base are grey, the last system stands out."""
+    """Return a colour per system: the teacher and the base model are grey, the last system stands out."""
     quiet, others = {"teacher": "#8d949e", "base": "#c6cad0"}, iter(SERIES[:1] + SERIES[2:])
     colors = {system: quiet.get(system) or next(others, "#5f6670") for system in systems[:-1]}
     return colors | dict.fromkeys(systems[-1:], SERIES[1])

@@ -1,4 +1,4 @@
-"""What the settings leave open, decided by the student: a model from scratch learns otherwise than a pretrained one."""
+"""What the settings leave open, decided by the student: small students learn otherwise than large pretrained ones."""
 
 from collections.abc import Iterable
 from typing import Literal

@@ -24,11 +24,6 @@ def pieces(tokenizer: Any, name: str) -> list[int]:
     return ids
 
 
-def knows_types(tokenizer: Any) -> bool:
-    """Tell whether a tokenizer's model was pretrained with type tokens made of their words."""
-    return TYPE in tokenizer.get_added_vocab()
-
-
 @torch.no_grad()
 def add_types(model: Any, tokenizer: Any, names: Iterable[str]) -> None:
     """Give a pretrained nano a token for every type, in quotes as prompts and answers write it."""
