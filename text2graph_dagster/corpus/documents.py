@@ -63,5 +63,10 @@ def row_document(
     text = row.get(field)
     if not isinstance(text, str):
         has = ", ".join(sorted(row))[:200]
-        return Refused(doc_id, "no_text", f'there is no string "{field}", but {has}; see corpus.text_field', size)
+        return Refused(
+            doc_id,
+            "no_text",
+            f'there is no string "{field}", but {has}; set corpus.text_field (for extract: --text-field)',
+            size,
+        )
     return check_text(doc_id, text, size) or Document(doc_id, text, name, number, size)

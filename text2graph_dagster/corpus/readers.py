@@ -74,7 +74,7 @@ def _read_whole(path: Path, name: str, suffix: str, settings: CorpusSettings) ->
         if suffix in _EXTRACT:
             text, encoding = _EXTRACT[suffix](path, settings), ""
         else:
-            text, encoding = _read_text(path.read_bytes(), is_page=suffix in _PAGES)
+            text, encoding = decode_text(path.read_bytes(), is_page=suffix in _PAGES)
     except OSError as error:
         return Refused(name, "unreadable", str(error.strerror or error)[:300], size)
     except ModuleNotFoundError as error:
@@ -86,8 +86,8 @@ def _read_whole(path: Path, name: str, suffix: str, settings: CorpusSettings) ->
     return check_text(name, text, size) or Document(name, text, name, None, size, encoding)
 
 
-def _read_text(data: bytes, *, is_page: bool) -> tuple[str | Refused, str]:
-    """Return the text and its encoding."""
+def decode_text(data: bytes, *, is_page: bool = False) -> tuple[str | Refused, str]:
+    """Return the text in the bytes of a file, and its encoding."""
     if kind := next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None):
         return Refused("", "unsupported_format", f"it is {kind}, whatever its name says"), ""
     decoded = decode_page(data) if is_page else decode(data)

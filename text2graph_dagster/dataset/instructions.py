@@ -13,6 +13,7 @@ from text2graph_dagster import prompts
 from text2graph_dagster.graph import Entity
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.teachers.delimiting import as_data
 
 Template = Literal["compact", "extract"]
 Task = Literal["both", "entities", "relations"]
@@ -42,6 +43,7 @@ def render(
         given: the text's entities, where only relations between them are asked for.
         phrasing: which of the instruction's phrasings; 0 is the one of evaluation.
     """
+    text = as_data(text)
     name = template if given is None else _RELATE[template]
     pieces = _around(tuple(entity_types), tuple(relation_types), _ByDigest(ontology), name, language, phrasing)
     if given is None:

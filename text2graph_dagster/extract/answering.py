@@ -52,11 +52,12 @@ class ServedStudent:
             UserError: the address cannot be one, or the server does not say what it serves, or takes no grammars.
         """
         settings = EndpointSettings(url, model or "unknown", max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
-        self._endpoint, self._grammar = _StudentEndpoint(settings, template_options), grammar  # looks at the address
+        self._settings, self._options, self._grammar = settings, template_options, grammar
+        _StudentEndpoint(settings, template_options)  # looks at the address
         if not model:
-            self._endpoint.settings = replace(settings, model=only_model(url))
+            self._settings = replace(settings, model=only_model(url))
         if held := grammar("."):
-            try_grammar(url, self._endpoint.settings.model, held)
+            try_grammar(url, self._settings.model, held)
 
     def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
         """Yield every question with its reply, as they come.
@@ -65,9 +66,11 @@ class ServedStudent:
             UserError: the server refuses the key, does not know the model, or cannot be reached.
         """
         asking: Asking[Question] = Asking(lambda question: question.prompt, self._form, lambda question: 0)
-        for question, _, completion in self._endpoint.complete_all(questions, asking):
+        endpoint = _StudentEndpoint(self._settings, self._options)  # of its own: two may be under way at once
+        for question, _, completion in endpoint.complete_all(questions, asking):
             problem = completion.status if completion.status in ("failed", "refused") else ""
-            yield question, Reply(completion.text, problem, completion.completion_tokens)
+            detail = completion.reason if problem else ""
+            yield question, Reply(completion.text, problem, completion.completion_tokens, detail)
 
     def _form(self, question: Question) -> Mapping[str, Any] | None:
         grammar = self._grammar(question.text)
@@ -104,7 +107,9 @@ def only_model(url: str) -> str:
     try:
         with _client(url) as client:
             names = [model.id for model in client.models.list()]
-    except openai.OpenAIError as error:
+    except openai.AuthenticationError:
+        raise UserError(f"{url} refuses the key: set {KEY_VARIABLE}.") from None
+    except (openai.OpenAIError, AttributeError, TypeError, ValueError) as error:  # the latter: it is no model server
         raise UserError(
             f"{url} does not say what it serves ({type(error).__name__}): start the server, or mend the address."
         ) from None

@@ -8,16 +8,17 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from text2graph_dagster.corpus.documents import Refused
-from text2graph_dagster.corpus.encodings import decode
+from text2graph_dagster.corpus.readers import decode_text
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.exports import FORMATS, PassageGraph
 from text2graph_dagster.extract.extraction import Extraction
@@ -54,8 +55,7 @@ def extract(
     threads: Annotated[int, typer.Option(min=0, help="processor cores; 0: all")] = 0,
 ) -> None:
     """Extract graphs from documents with a trained student: one JSON object per document and line."""
-    if format_ is not OutputFormat.JSONL and out == STANDARD:
-        raise UserError(f"{format_.value} is written to a file: name it with --out.")
+    check_out(out, format_, paths or [])
     extractor = Extractor(
         _prepared(checkpoint),
         corpus=corpus,
@@ -72,14 +72,37 @@ def extract(
         )
     tally = Tally()
     found = tally.watch(_extractions(extractor, paths or [STANDARD]))
-    if format_ is OutputFormat.JSONL:
-        write_lines(found, out, with_text=text)
-    else:
-        for path in FORMATS[format_.value](_graphs(found, corpus or extractor.ontology.name), Path(out)):
-            typer.echo(path)
-    typer.echo(tally, err=True)
+    try:
+        if format_ is OutputFormat.JSONL:
+            write_lines(found, out, with_text=text)
+        else:
+            for path in FORMATS[format_.value](_graphs(found, corpus or extractor.ontology.name), Path(out)):
+                typer.echo(path)
+    finally:  # also after Ctrl-C: what is written is whole
+        typer.echo(tally, err=True)
     if tally.incomplete:
         raise typer.Exit(INCOMPLETE)
+
+
+def check_out(out: str, format_: OutputFormat, paths: Iterable[str]) -> None:
+    """Look at the place of the output before anything is asked.
+
+    Raises:
+        UserError: it cannot be written there, or lies among the documents, where it would be read as one.
+    """
+    if out == STANDARD:
+        if format_ is not OutputFormat.JSONL:
+            raise UserError(f"{format_.value} is written to a file: name it with --out.")
+        return
+    path, is_folder = Path(out), format_ is OutputFormat.CSV
+    if not path.parent.is_dir():
+        raise UserError(f"{out} cannot be used: make the folder {path.parent} first, or name another with --out.")
+    if path.is_file() if is_folder else path.is_dir():
+        kinds = ("a file", "a folder") if is_folder else ("a folder", "a file")
+        raise UserError(f"{out} is {kinds[0]}, and {format_.value} is written to {kinds[1]}: name another with --out.")
+    for read in (Path(read).resolve() for read in paths if read != STANDARD):
+        if path.resolve().is_relative_to(read):
+            raise UserError(f"{out} lies among the documents, and would be read as one: name a place outside {read}.")
 
 
 def _prepared(checkpoint: str | None) -> str | None:
@@ -98,12 +121,12 @@ def _extractions(extractor: Extractor, paths: list[str]) -> Iterator[Extraction]
         return extractor.extract_documents(paths, progress)
     if len(paths) > 1:
         raise UserError("Standard input (-) goes alone: leave out the files, or the dash.")
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise UserError("There is nothing to read: name files or folders, or pipe a text in.")
-    read = decode(sys.stdin.buffer.read())
+    read, _ = decode_text(sys.stdin.buffer.read())
     if isinstance(read, Refused):
         return iter([Extraction(STANDARD, error=read.reason, detail=read.detail)])
-    return (replace(extraction, doc_id=STANDARD) for extraction in extractor.extract([read.text], progress))
+    return (replace(extraction, doc_id=STANDARD) for extraction in extractor.extract([read], progress))
 
 
 def _graphs(extractions: Iterable[Extraction], corpus: str) -> Iterator[PassageGraph]:
@@ -116,10 +139,14 @@ def _graphs(extractions: Iterable[Extraction], corpus: str) -> Iterator[PassageG
 
 
 def write_lines(extractions: Iterable[Extraction], out: str, *, with_text: bool) -> None:
-    """Write one JSON object per line as it comes, to a file or to standard output."""
-    with ExitStack() as stack:
-        file: BinaryIO = sys.stdout.buffer if out == STANDARD else stack.enter_context(Path(out).open("wb"))
-        for extraction in extractions:
+    """Write one JSON object per line as it comes, to a file or to standard output.
+
+    A file is opened when there is something to write: what stood in it outlives a student that cannot be asked.
+    """
+    source = iter(extractions)
+    first = [extraction for extraction in [next(source, None)] if extraction]
+    with nullcontext(sys.stdout.buffer) if out == STANDARD else Path(out).open("wb") as file:
+        for extraction in chain(first, source):
             row = extraction.as_row(with_text=with_text)
             try:
                 line = json.dumps(row, ensure_ascii=False).encode()

@@ -1,8 +1,8 @@
 """From documents to what the student is asked, and from its answers back to a graph of the document."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from text2graph_dagster.corpus.cleaning import clean_with_map
 from text2graph_dagster.corpus.documents import Document, Refused
@@ -18,6 +18,8 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import CorpusSettings
 from text2graph_dagster.training.wire import without_blanks
 
+MOST_SILENT = 1000  # documents in a row that wait for none but each other
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -31,11 +33,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the raw text, or the `problem` because of which there is none; `tokens` long."""
+    """What came back: the raw text, or the `problem` because of which there is none, with `detail`; `tokens` long."""
 
     text: str
     problem: str = ""
     tokens: int = 0
+    detail: str = ""
 
 
 @dataclass
@@ -47,17 +50,28 @@ class Course:
 
     ontology: Ontology
     recipe: Recipe
+    ended: bool = False  # whether all documents were taken
     _open: dict[int, "_Open"] = field(default_factory=dict)
+    _taken: int = 0
     _first: int = 0  # the document that leaves next
 
-    def questions(self, documents: Iterable[Document | Refused]) -> Iterator[Question]:
-        """Yield every passage of every document as a question."""
-        packing = self.recipe.corpus_settings()
-        for number, document in enumerate(documents):
+    def questions(self, documents: Iterator[Document | Refused]) -> Iterator[Question]:
+        """Yield every passage of every document as a question.
+
+        After many documents in a row about which there is nothing to ask it stops, so that they may leave: call it
+        again until everything has `ended`.
+        """
+        packing, silent = self.recipe.corpus_settings(), 0
+        for document in documents:
+            number, self._taken = self._taken, self._taken + 1
             under_way = self._open[number] = _Open(document, self.ontology, packing)
             for i in range(len(under_way.spans)):
                 words, language = under_way.passage(i)
                 yield Question(number, i, self._ask(words, language), words)
+            silent = 0 if under_way.spans else silent + 1
+            if silent == MOST_SILENT:
+                return
+        self.ended = True
 
     def _ask(self, words: str, language: str) -> str:
         types = (self.ontology.entity_names, self.ontology.relation_names)
@@ -114,7 +128,7 @@ class _Open:
                 legal = legalise(parsed, words, *types, self._ontology)
                 self._found.append(Found(self.spans[number].start, words, language, legal.graph))
                 self._dropped.update(legal.dropped)
-        self._windows[number] = Window(self.spans[number], problem, reply.tokens)
+        self._windows[number] = Window(self.spans[number], problem, reply.tokens, reply.detail)
 
     def extraction(self) -> Extraction:
         """Return what was found, with offsets into the document as it came."""
@@ -146,4 +160,4 @@ def _into_original(merged: Merged, windows: tuple[Window, ...], text: str) -> tu
     def back(span: Span) -> Span:
         return offsets.original(span.start, span.end)
 
-    return merged.moved(back), tuple(Window(back(w.span), w.problem, w.tokens) for w in windows)
+    return merged.moved(back), tuple(replace(window, span=back(window.span)) for window in windows)

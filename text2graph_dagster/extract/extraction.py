@@ -10,12 +10,13 @@ from text2graph_dagster.graph import Graph, Span
 class Window:
     """A passage of a document as the student saw it; `problem` says why its answer is missing, "" where it is not.
 
-    `tokens` is the length of the answer.
+    `tokens` is the length of the answer; `detail` is what a server said of the problem.
     """
 
     span: Span
     problem: str = ""
     tokens: int = 0
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,13 @@ class Extraction:
                 for r, spans in zip(self.graph.relations, self.evidence, strict=True)
             ],
             "passages": [
-                {**_span(window.span), **({"problem": window.problem} if window.problem else {})}
-                for window in self.passages
+                _span(w.span) | {key: said for key, said in (("problem", w.problem), ("detail", w.detail)) if said}
+                for w in self.passages
             ],
             "dropped": self.dropped,
             "left_out": [{"reason": reason, "detail": detail} for reason, detail in self.left_out],
         }
 
 
-def _span(span: Span) -> dict[str, int]:
+def _span(span: Span) -> dict[str, Any]:
     return {"start": span.start, "end": span.end}

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from text2graph_dagster.corpus.documents import Document, Refused, check_text
 from text2graph_dagster.corpus.folder import documents_under
@@ -14,6 +16,9 @@ from text2graph_dagster.extract.extraction import Extraction
 from text2graph_dagster.extract.recipe import Recipe, choose_ontology, read_recipe
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.progress import Progress
+from text2graph_dagster.settings import CorpusSettings
+
+_T = TypeVar("_T")
 
 
 class Extractor:
@@ -54,14 +59,25 @@ class Extractor:
             text_field: the field or column that holds the text of a row of `.jsonl` or `.parquet`.
 
         Raises:
-            UserError: there is no such checkpoint or ontology, or neither checkpoint nor server is named.
+            UserError: there is no such checkpoint or ontology, neither checkpoint nor server is named, or a number or
+                name is none that can be.
         """
         if checkpoint is None and server is None:
             raise UserError("There is nobody to ask: name a checkpoint, a server, or both.")
+        if model and server is None:
+            raise UserError("A model is named for a server, but no server (--server, `server=` in Python): add it.")
+        numbers = {"batch_size": (batch_size, 1), "max_new_tokens": (max_new_tokens, 1), "threads": (threads, 0)}
+        for name, (number, least) in numbers.items():
+            if number is not None and number < least:
+                raise UserError(f"{name} is {number}: at least {least} is wanted.")
+        if not text_field:
+            raise UserError("text_field is empty: name the field or column that holds a row's text.")
         self.checkpoint = Path(checkpoint) if checkpoint is not None else None
         known = read_recipe(self.checkpoint) if self.checkpoint else None
         recipe = known or Recipe()
-        self.recipe = recipe.model_copy(update={"max_new_tokens": max_new_tokens}) if max_new_tokens else recipe
+        self.recipe = (
+            recipe.model_copy(update={"max_new_tokens": max_new_tokens}) if max_new_tokens is not None else recipe
+        )
         self.ontology = self._ontology(ontology, corpus)
         self._server, self._model = server, model
         self._batch_size, self._threads = batch_size, threads
@@ -93,12 +109,10 @@ class Extractor:
         """Yield the extraction of every text, in their order; their ids are "0", "1", …
 
         Raises:
-            UserError: the model cannot be loaded, or the server cannot be asked.
+            UserError: `texts` is one text or holds something else, the model cannot be loaded, or the server cannot be
+                asked.
         """
-        named = ((str(i), text) for i, text in enumerate(texts))
-        return self._run(
-            (check_text(name, text) or Document(name, text, name, None, 0, "") for name, text in named), progress
-        )
+        return self._run(map(_as_document, count(), _several(texts, "texts")), progress)
 
     def extract_documents(self, paths: Iterable[str | Path], progress: Progress | None = None) -> Iterator[Extraction]:
         """Yield the extraction of every document in these files and folders, in their order.
@@ -106,20 +120,46 @@ class Extractor:
         All formats of a corpus are read. What cannot be read is an extraction with an `error`.
 
         Raises:
-            UserError: a path does not exist, the model cannot be loaded, or the server cannot be asked.
+            UserError: `paths` is one path, a path is empty or does not exist, the model cannot be loaded, or the server
+                cannot be asked.
         """
-        found = [(file, name) for path in paths for file, name in documents_under(Path(path))]
+        found = []
+        for path in _several(paths, "paths"):
+            if not str(path):
+                raise UserError("A path is empty: name files or folders. The present folder is a dot.")
+            found += documents_under(Path(path))
         settings = self.recipe.corpus_settings(self._text_field)
-        return self._run((item for file, name in found for item in read_file(file, name, settings)), progress)
+        return self._run((item for file, name in found for item in _documents(file, name, settings)), progress)
 
     def _run(self, documents: Iterable[Document | Refused], progress: Progress | None) -> Iterator[Extraction]:
-        course = Course(self.ontology, self.recipe)
-        for done, (question, reply) in enumerate(self._student.answers(course.questions(documents)), 1):
-            course.answer(question, reply)
-            if progress:
-                progress(done, None, "passages")
+        course, source, done = Course(self.ontology, self.recipe), iter(documents), count(1)
+        while not course.ended:
+            for question, reply in self._student.answers(course.questions(source)):
+                course.answer(question, reply)
+                if progress:
+                    progress(next(done), None, "passages")
+                yield from course.finished()
             yield from course.finished()
-        yield from course.finished()
+
+
+def _several(given: Iterable[_T], what: str) -> Iterable[_T]:
+    if isinstance(given, str | bytes | Path):
+        raise UserError(f"{what} is a single one: put it into a list.")
+    return given
+
+
+def _as_document(number: int, text: str) -> Document | Refused:
+    name = str(number)
+    if not isinstance(text, str):
+        raise UserError(f"text {name} is of type {type(text).__name__}: give strings.")
+    return check_text(name, text) or Document(name, text, name, None, 0, "")
+
+
+def _documents(file: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+    """Yield the documents of a file; one that holds none is told, too."""
+    documents = read_file(file, name, settings)
+    yield next(documents, Refused(name, "empty", "there is no document in it"))
+    yield from documents
 
 
 def _template_options(checkpoint: Path | None) -> dict[str, bool]:

@@ -42,7 +42,7 @@ _ANY_QUALITY = QualitySettings(
 class Recipe(BaseModel):
     """How a student is asked. The defaults are for models that are none of ours and follow instructions."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     template: Template = Field("extract", description="the prompt that it was taught")
     prompt_version: str = Field("", description="version of that prompt; none: not known")
@@ -112,15 +112,20 @@ def read_recipe(checkpoint: Path) -> Recipe | None:
     """Return a checkpoint's recipe, None where there is none.
 
     Raises:
-        UserError: the file cannot be read as one.
+        UserError: the file cannot be read as one, or is missing beside ontologies, which only a checkpoint has.
     """
     path = checkpoint / RECIPE
     if not path.is_file():
+        if (checkpoint / ONTOLOGIES).is_dir():
+            raise UserError(f"{path} is missing: copy the checkpoint whole.")
         return None
     try:
         return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:  # ValidationError is a ValueError, too
-        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        first = str(error).splitlines()[0]
+        if isinstance(error, ValidationError):
+            mistake = error.errors()[0]
+            first = f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {mistake['msg']}"
         raise UserError(f"{path} cannot be read ({first}): take it from a checkpoint that can.") from None
 
 

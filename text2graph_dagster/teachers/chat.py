@@ -10,7 +10,6 @@ from text2graph_dagster.decoding import DROP_REASONS, legalise
 from text2graph_dagster.graph import Graph, GraphParseError, parse
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.teachers.completion import Completion
-from text2graph_dagster.teachers.delimiting import as_data
 from text2graph_dagster.teachers.endpoint import Asking, Endpoint, EndpointSettings
 from text2graph_dagster.teachers.grounding import ground_fuzzily
 from text2graph_dagster.teachers.labels import Tally, label_reader
@@ -91,7 +90,7 @@ def build_prompt(request: Request) -> str:
     """Return the message: the allowed types described, the form of the answer, the passage between marks."""
     ontology = request.ontology
     types = (ontology.entity_names, ontology.relation_names)
-    return render(as_data(request.text), *types, ontology, "extract", request.language)
+    return render(request.text, *types, ontology, "extract", request.language)
 
 
 def graph_schema(ontology: Ontology) -> dict[str, Any]:

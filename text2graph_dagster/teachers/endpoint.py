@@ -9,10 +9,11 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
 from text2graph_dagster.errors import UserError
@@ -27,6 +28,7 @@ NO_KEY = "none"  # servers of one's own ask for no key, the client insists on on
 TRIES_IN_VAIN = 3  # to reach servers of which none has ever answered: a wrong address is told soon
 
 Item = TypeVar("Item")
+_T = TypeVar("_T")
 Result = tuple[Item, str, Completion]  # an item, its prompt, what came back
 
 
@@ -91,10 +93,19 @@ class Endpoint:
     def complete_all(self, items: Iterable[Item], asking: Asking[Item]) -> Iterator[Result[Item]]:
         """Yield (item, its prompt, its completion) as they come; an item is taken when there is a place for it.
 
+        Where an event loop runs already, as in a notebook, asking happens in a thread beside it.
+
         Raises:
             UserError: a server refuses the key or does not know the model, nobody can be reached, or call after call
                 fails; nothing else would fare better.
         """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._complete_all(items, asking)
+        return in_a_thread(self._complete_all(items, asking))
+
+    def _complete_all(self, items: Iterable[Item], asking: Asking[Item]) -> Generator[Result[Item], None, None]:
         results = self._results(items, asking)
 
         async def following() -> Result[Item] | None:
@@ -231,8 +242,22 @@ class Endpoint:
 
 def _check(url: str) -> None:
     """Refuse an address that cannot work, without repeating a password in it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half an IPv6 address
+        raise UserError("A base_url is no http(s) address: set it as in http://127.0.0.1:8000/v1.") from None
     if parts.username or parts.password or parts.query:
         raise UserError(f"A base_url holds a password or a query: take it out, and set {KEY_VARIABLE} instead.")
     if parts.scheme not in ("http", "https"):
         raise UserError(f"{url!r} is no http(s) address: set `base_url`, as in http://127.0.0.1:8000/v1.")
+
+
+def in_a_thread(generator: Generator[_T, None, None]) -> Iterator[_T]:
+    """Yield what a generator yields, which is driven, and ended, in a thread of its own."""
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            while (item := thread.submit(next, generator, end).result()) is not end:
+                yield cast(_T, item)
+        finally:
+            thread.submit(generator.close).result()

@@ -12,7 +12,7 @@ from text2graph_dagster.training.examples import render_prompts
 from text2graph_dagster.training.program import set_threads
 from text2graph_dagster.training.students import load_student
 
-_BATCHES = 8  # are answered together: among so many, passages of about the same length are found
+_BATCHES = 8  # are taken together: among so many, passages of about the same length are found
 
 
 class LocalStudent:
@@ -42,18 +42,17 @@ class LocalStudent:
         prompts = render_prompts(messages, self._tokenizer)
         room = getattr(self._model.config, "max_position_embeddings", None)
         lengths = [len(ids) for ids in self._tokenizer(prompts, add_special_tokens=False)["input_ids"]]
-        fits = [room is None or length < room for length in lengths]
-        short = [number for number, fit in enumerate(fits) if fit]
-        answers = iter(
-            answer_prompts(
+        yield from ((q, Reply("", "too_long")) for q, n in zip(questions, lengths, strict=True) if room and n >= room)
+        short = sorted((n, i) for i, n in enumerate(lengths) if room is None or n < room)
+        for start in range(0, len(short), self._batch_size):
+            batch = [i for _, i in short[start : start + self._batch_size]]
+            answers = answer_prompts(
                 self._model,
                 self._tokenizer,
-                [prompts[number] for number in short],
+                [prompts[i] for i in batch],
                 max_new_tokens=self._recipe.max_new_tokens,
                 batch_size=self._batch_size,
-                forms=self._recipe.forms((questions[number].text for number in short), self._ontology),
+                forms=self._recipe.forms((questions[i].text for i in batch), self._ontology),
             )
-        )
-        for question, fit in zip(questions, fits, strict=True):
-            answer = next(answers) if fit else None
-            yield question, Reply(answer.text, "", answer.tokens) if answer else Reply("", "too_long")
+            for i, answer in zip(batch, answers, strict=True):
+                yield questions[i], Reply(answer.text, "", answer.tokens)

@@ -68,7 +68,9 @@ def in_one_sentence(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # files of others' making fail in any way: half a download, another architecture
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{what} ({first_line}).") from None
 

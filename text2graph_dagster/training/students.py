@@ -98,7 +98,8 @@ def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[An
     on them.
 
     Raises:
-        UserError: there is no such model, it is not a causal language model, or it cannot be quantised here.
+        UserError: there is no such model, it is not whole or not a causal language model, or it cannot be quantised
+            here.
     """
     precision = frozen(lora)
     with in_one_sentence(f"the model {str(path)!r} cannot be loaded"):
@@ -106,6 +107,9 @@ def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[An
         model = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, **precision)
         if not is_quantised(model):
             model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    known, tokens = len(tokenizer), model.get_input_embeddings().num_embeddings
+    if known < tokens / 2:  # where the vocabulary is missing, Transformers makes one up without a word
+        raise UserError(f"the tokenizer of {str(path)!r} knows {known} of {tokens} tokens: copy tokenizer.json along.")
     if tokenizer.eos_token_id is None:
         raise UserError(f"the tokenizer of {str(path)!r} has no end token: a student must be able to end its answer.")
     if tokenizer.pad_token_id is None:

@@ -102,6 +102,26 @@ def test_a_prompt_that_has_changed_is_told(seen: Seen, folder: Path) -> None:
     assert "the prompt has changed" in run(seen, folder, stdin="Bo.").stderr
 
 
+def test_what_stood_in_the_output_outlives_a_student_that_cannot_be_asked(folder: Path) -> None:
+    out = folder / "graphs.jsonl"
+    out.write_text("kept")
+    known = ["--checkpoint", str(folder / "checkpoint"), "--server", "http://127.0.0.1:9/v1"]
+    done = CliRunner().invoke(app, ["extract", *known, str(folder / "docs"), "--out", str(out)])
+    assert isinstance(done.exception, UserError) and out.read_text() == "kept"
+
+
+def test_a_file_without_documents_is_a_line(seen: Seen, folder: Path) -> None:
+    (folder / "none.jsonl").write_text("\n")
+    done = run(seen, folder, str(folder / "none.jsonl"))
+    (row,) = rows(done.stdout).values()
+    assert (done.exit_code, row["error"]) == (1, "empty") and "documents not read: 1 empty" in done.stderr
+
+
+def test_a_pdf_through_a_pipe_is_not_taken_for_text(seen: Seen, folder: Path) -> None:
+    done = run(seen, folder, stdin=b"%PDF-1.7 Bo.")
+    assert (done.exit_code, rows(done.stdout)["-"]["error"]) == (1, "unsupported_format")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -109,7 +129,13 @@ def test_a_prompt_that_has_changed_is_told(seen: Seen, folder: Path) -> None:
         (["-", "docs"], "goes alone"),
         (["docs", "--corpus", "other"], "was not taught 'other'"),
         (["docs", "--ontology", "none.yaml"], "none.yaml is missing"),
-        (["docs", "--out", "/nowhere/graphs.jsonl"], "/nowhere/graphs.jsonl cannot be used"),
+        (["docs", "--out", "/nowhere/graphs.jsonl"], "/nowhere/graphs.jsonl cannot be used: make the folder /nowhere"),
+        (["docs", "--out", "docs/graphs.jsonl"], "lies among the documents"),
+        (["docs/a.txt", "--format", "graphml", "--out", "docs/../docs/a.txt"], "lies among the documents"),
+        (["docs", "--out", "checkpoint"], "checkpoint is a folder, and jsonl is written to a file"),
+        (["docs", "--format", "csv", "--out", "types.yaml"], "types.yaml is a file, and csv is written to a folder"),
+        (["docs", ""], "A path is empty"),
+        (["docs", "--text-field", ""], "text_field is empty"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_two(

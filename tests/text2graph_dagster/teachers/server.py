@@ -36,12 +36,16 @@ def message(content: str | None, finish: str = "stop", **more: Any) -> dict[str,
 
 
 @contextmanager
-def serving(reply: Reply, error: Any = None, models: Sequence[str] = ("m",)) -> Iterator[Seen]:
-    """Serve completions as `reply` says; a number is an HTTP status, sent with the body `error`."""
+def serving(reply: Reply, error: Any = None, models: Sequence[str] = ("m",), catalogue: Any = None) -> Iterator[Seen]:
+    """Serve completions as `reply` says; a number is an HTTP status, sent with the body `error`.
+
+    Asked for its models the server names `models`, or says `catalogue`, should there be one.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in models]})
+            said = catalogue or {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
+            self._send(*((said, "no") if isinstance(said, int) else (200, said)))
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -1,6 +1,7 @@
 """Students from anywhere: a model directory with its own tokenizer and template, whole or with adapters."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_what_is_no_model_is_told_in_a_sentence(tmp_path: Path, content: str | N
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match="cannot be loaded"):
         load_student(tmp_path)
+
+
+def test_half_a_copy_of_a_model_is_told_in_a_sentence(chat_model: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(chat_model, half)
+    weights = half / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match="cannot be loaded"):
+        load_student(half)
+    shutil.copyfile(chat_model / "model.safetensors", weights)
+    (half / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=r"cannot be loaded|copy tokenizer\.json along"):
+        load_student(half)
 
 
 def test_a_base_that_is_quantised_already_is_refused(chat_model: Path, tmp_path: Path) -> None:

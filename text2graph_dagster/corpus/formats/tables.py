@@ -52,7 +52,8 @@ def _without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Ref
     if len(kinds) == 1 and (pa.types.is_string(kinds[0]) or pa.types.is_large_string(kinds[0])):
         return None
     columns = ", ".join(schema.names)[:200]
-    detail = f'there is no column "{field}" of strings; its columns are {columns}. Set corpus.text_field to one of them'
+    named = "Name one of them in corpus.text_field (for extract: --text-field)"
+    detail = f'there is no column "{field}" of strings; its columns are {columns}. {named}'
     return Refused(name, "no_text", detail)
 
 
