@@ -79,7 +79,8 @@ def extract(
             for path in FORMATS[format_.value](_graphs(found, corpus or extractor.ontology.name), Path(out)):
                 typer.echo(path)
     finally:  # also after Ctrl-C: what is written is whole
-        typer.echo(tally, err=True)
+        if tally.counts:
+            typer.echo(tally, err=True)
     if tally.incomplete:
         raise typer.Exit(INCOMPLETE)
 
@@ -102,7 +103,7 @@ def check_out(out: str, format_: OutputFormat, paths: Iterable[str]) -> None:
         raise UserError(f"{out} is {kinds[0]}, and {format_.value} is written to {kinds[1]}: name another with --out.")
     for read in (Path(read).resolve() for read in paths if read != STANDARD):
         if path.resolve().is_relative_to(read):
-            raise UserError(f"{out} lies among the documents, and would be read as one: name a place outside {read}.")
+            raise UserError(f"{out} lies among the documents, and would be read as one: name another place with --out.")
 
 
 def _prepared(checkpoint: str | None) -> str | None:
