@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -145,7 +145,7 @@ def write_lines(extractions: Iterable[Extraction], out: str, *, with_text: bool)
     A file is opened when there is something to write: what stood in it outlives a student that cannot be asked.
     """
     source = iter(extractions)
-    first = [extraction for extraction in [next(source, None)] if extraction]
+    first = list(islice(source, 1))
     with nullcontext(sys.stdout.buffer) if out == STANDARD else Path(out).open("wb") as file:
         for extraction in chain(first, source):
             row = extraction.as_row(with_text=with_text)
