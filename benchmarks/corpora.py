@@ -19,12 +19,10 @@ _SEED = 7
 
 def data_folder() -> Path:
     """Return the folder of annotated sets and raw texts that TEXT2GRAPH_DATA names; end with a sentence without one."""
-    folder = Path(os.environ.get("TEXT2GRAPH_DATA", ""))
-    if not os.environ.get("TEXT2GRAPH_DATA") or not folder.is_dir():
-        sys.exit(
-            "this benchmark reads annotated sets or real texts: let TEXT2GRAPH_DATA name the folder that holds them"
-        )
-    return folder
+    named = os.environ.get("TEXT2GRAPH_DATA")
+    if not named or not Path(named).is_dir():
+        sys.exit("annotated sets and real texts are read here: let TEXT2GRAPH_DATA name the folder that holds them")
+    return Path(named)
 
 
 def pool(texts: Iterator[str]) -> list[str]:
@@ -36,8 +34,9 @@ def pool(texts: Iterator[str]) -> list[str]:
     return [sentence for sentence in found if 40 <= len(sentence) <= 400]
 
 
-def real_texts(data: Path) -> Iterator[str]:
+def real_texts() -> Iterator[str]:
     """Yield the English raw texts of `data_folder()`."""
+    data = data_folder()
     for path in sorted((data / "raw").glob("en_*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)["text"]

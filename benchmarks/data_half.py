@@ -30,7 +30,7 @@ from typing import Any
 import psutil
 
 from benchmarks import near_duplicates
-from benchmarks.corpora import add_documents, data_folder, gazette_texts, pool, real_texts, write_corpus
+from benchmarks.corpora import add_documents, gazette_texts, pool, real_texts, write_corpus
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
@@ -198,9 +198,10 @@ def _rows(told: dict[str, dict[str, float]], when: str) -> list[dict[str, Any]]:
 def main() -> None:
     """Run from the command line."""
     arguments = flags(str(__doc__))
+    sources = pool(real_texts())
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder) / "gazette", replace(GazetteSettings(), train=1_000))
-        sources = pool(real_texts(data_folder())) + pool(gazette_texts(Path(folder) / "gazette"))
+        sources += pool(gazette_texts(Path(folder) / "gazette"))
     rows: list[dict[str, Any]] = []
     for size in (1_000, 3_000, 10_000) if arguments.quick else (10_000, 100_000, 1_000_000):
         for row in measure(sources, size):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.corpora import data_folder, pool, real_texts, write_corpus
+from benchmarks.corpora import pool, real_texts, write_corpus
 from benchmarks.table import flags, show
 from text2graph_dagster.corpus.arrays import Array
 from text2graph_dagster.corpus.build import build
@@ -109,7 +109,7 @@ def compare(texts: pl.Series) -> list[dict[str, Any]]:
 def sample(documents: int) -> pl.Series:
     """Return the different passages of a corpus of so many documents, and of every fourth a copy with changed words."""
     rng = random.Random(7)
-    sources = pool(real_texts(data_folder()))
+    sources = pool(real_texts())
     with tempfile.TemporaryDirectory() as root:
         folder = open_corpus(write_corpus(Path(root) / "sample", sources, documents))
         texts = build(folder, CorpusSettings()).raw_corpus.unique("passage_id", maintain_order=True)["text"].to_list()

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from text2graph_dagster.errors import UserError
@@ -13,6 +12,7 @@ from text2graph_dagster.teachers.endpoint import (
     Asking,
     Endpoint,
     EndpointSettings,
+    check_address,
 )
 from text2graph_dagster.teachers.servers import is_local
 
@@ -51,13 +51,12 @@ class ServedStudent:
         Raises:
             UserError: the address cannot be one, or the server does not say what it serves, or takes no grammars.
         """
-        settings = EndpointSettings(url, model or "unknown", max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
-        self._settings, self._options, self._grammar = settings, template_options, grammar
-        _StudentEndpoint(settings, template_options)  # looks at the address
-        if not model:
-            self._settings = replace(settings, model=only_model(url))
+        check_address(url)
+        name = model or only_model(url)
+        self._settings = EndpointSettings(url, name, max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
+        self._options, self._grammar = template_options, grammar
         if held := grammar("."):
-            try_grammar(url, self._settings.model, held)
+            try_grammar(url, name, held)
 
     def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
         """Yield every question with its reply, as they come.

@@ -75,9 +75,7 @@ class Extractor:
         self.checkpoint = Path(checkpoint) if checkpoint is not None else None
         known = read_recipe(self.checkpoint) if self.checkpoint else None
         recipe = known or Recipe()
-        self.recipe = (
-            recipe.model_copy(update={"max_new_tokens": max_new_tokens}) if max_new_tokens is not None else recipe
-        )
+        self.recipe = recipe.model_copy(update={"max_new_tokens": max_new_tokens}) if max_new_tokens else recipe
         self.ontology = self._ontology(ontology, corpus)
         self._server, self._model = server, model
         self._batch_size, self._threads = batch_size, threads

@@ -82,7 +82,7 @@ class Endpoint:
             raise UserError("No model is named for the chat endpoint: set `model` to the name the endpoint serves.")
         urls = dict.fromkeys((settings.base_url, *settings.more_base_urls))
         for url in urls:
-            _check(url)
+            check_address(url)
         self.settings, self._look = settings, look
         self._key = os.environ.get(KEY_VARIABLE) or NO_KEY
         self._chance = random.Random(0)  # spreads calls; nothing that is kept depends on it
@@ -240,8 +240,12 @@ class Endpoint:
         return replace(completion, text=text, reason=reason)
 
 
-def _check(url: str) -> None:
-    """Refuse an address that cannot work, without repeating a password in it."""
+def check_address(url: str) -> None:
+    """Refuse an address that cannot work, without repeating a password in it.
+
+    Raises:
+        UserError: it is no http(s) address, or holds a password.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:  # half an IPv6 address

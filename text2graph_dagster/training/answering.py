@@ -1,6 +1,6 @@
 """Answers to many prompts, in batches: by the fast decoder where it fits the model, else by HF `generate`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,21 +34,42 @@ def answer_prompts(
 ) -> list[Answer]:
     """Return the likeliest answer to every rendered prompt, in their order, each held to its form if there are any."""
     ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
-    by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     answers: dict[int, Answer] = {}
     was_training = model.training
+    for batch in answer_batches(
+        model, tokenizer, ids, max_new_tokens=max_new_tokens, batch_size=batch_size, forms=forms
+    ):
+        answers |= batch
+        progress(len(answers))
+    model.train(was_training)
+    return [answers[i] for i in range(len(ids))]
+
+
+def answer_batches(
+    model: Any,
+    tokenizer: Any,
+    ids: Sequence[list[int]],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    forms: Sequence[Form] | None = None,
+) -> Iterator[dict[int, Answer]]:
+    """Yield the answers to prompts of token ids batch by batch, those of about one length together, by their numbers.
+
+    It leaves the model in the mode in which it answers.
+    """
+    by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     model.eval()
     for start in range(0, len(by_length), batch_size):
         batch = by_length[start : start + batch_size]
         asked, held = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
         written = continue_prompts(model, tokenizer, asked, max_new_tokens=max_new_tokens, forms=held)
+        answers: dict[int, Answer] = {}
         for i, tokens in zip(batch, written.tokens, strict=True):
             stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
             text = without_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens))
             answers[i] = Answer(text, len(tokens), stopped)
-        progress(len(answers))
-    model.train(was_training)
-    return [answers[i] for i in range(len(ids))]
+        yield answers
 
 
 def sample_prompts(

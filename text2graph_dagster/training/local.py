@@ -7,7 +7,7 @@ from pathlib import Path
 from text2graph_dagster.extract.documents import Question, Reply
 from text2graph_dagster.extract.recipe import Recipe
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.training.answering import answer_prompts
+from text2graph_dagster.training.answering import answer_batches
 from text2graph_dagster.training.examples import render_prompts
 from text2graph_dagster.training.program import set_threads
 from text2graph_dagster.training.students import load_student
@@ -41,18 +41,21 @@ class LocalStudent:
         messages = [[{"role": "user", "content": question.prompt}] for question in questions]
         prompts = render_prompts(messages, self._tokenizer)
         room = getattr(self._model.config, "max_position_embeddings", None)
-        lengths = [len(ids) for ids in self._tokenizer(prompts, add_special_tokens=False)["input_ids"]]
-        yield from ((q, Reply("", "too_long")) for q, n in zip(questions, lengths, strict=True) if room and n >= room)
-        short = sorted((n, i) for i, n in enumerate(lengths) if room is None or n < room)
-        for start in range(0, len(short), self._batch_size):
-            batch = [i for _, i in short[start : start + self._batch_size]]
-            answers = answer_prompts(
-                self._model,
-                self._tokenizer,
-                [prompts[i] for i in batch],
-                max_new_tokens=self._recipe.max_new_tokens,
-                batch_size=self._batch_size,
-                forms=self._recipe.forms((questions[i].text for i in batch), self._ontology),
-            )
-            for i, answer in zip(batch, answers, strict=True):
-                yield questions[i], Reply(answer.text, "", answer.tokens)
+        short: list[tuple[Question, list[int]]] = []
+        for question, ids in zip(
+            questions, self._tokenizer(prompts, add_special_tokens=False)["input_ids"], strict=True
+        ):
+            if room is None or len(ids) < room:
+                short.append((question, ids))
+            else:
+                yield question, Reply("", "too_long")
+        for batch in answer_batches(
+            self._model,
+            self._tokenizer,
+            [ids for _, ids in short],
+            max_new_tokens=self._recipe.max_new_tokens,
+            batch_size=self._batch_size,
+            forms=self._recipe.forms((question.text for question, _ in short), self._ontology),
+        ):
+            for i, answer in batch.items():
+                yield short[i][0], Reply(answer.text, "", answer.tokens)
