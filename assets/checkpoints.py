@@ -12,18 +12,18 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from assets.conditions import when_data_changed
-from assets.plain import OWNERS, svg_picture
+from assets.user_errors import OWNERS, svg_picture
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.corpus.folder import ONTOLOGY, fingerprint
-from text2graph_dagster.dataset.instructions import render
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.evaluation.svg import line_chart
+from text2graph_dagster.evaluation.charts import line_chart
 from text2graph_dagster.identity import digest, digest_json, sha256_of
+from text2graph_dagster.inference.base_models import NANO_BASE
 from text2graph_dagster.ontology import Ontology, load_ontology
+from text2graph_dagster.prompts.rendering import render
 from text2graph_dagster.settings import NANO, Settings
-from text2graph_dagster.training.config import NANO_BASE
 
 # Part of every checkpoint's identity: raise it when the training programs make something else of the same input.
 TRAINING_VERSION = 4

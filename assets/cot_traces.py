@@ -9,17 +9,17 @@ import polars as pl
 
 from assets.gates import build_gates, contract_gate, sql_gate
 from assets.partitions import corpora
-from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
+from assets.user_errors import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from resources.home import Home
-from resources.models import ReasonerResource, TeacherResource, WarehouseLedger, budget
-from resources.served import ending_its_server
+from resources.managed_teachers import ending_its_server
 from resources.settings import SettingsResource
+from resources.teachers import ReasonerResource, TeacherResource, WarehouseLedger, budget
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.graph import from_rows
+from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.reasoning.traces import Traced, trace_all
 from text2graph_dagster.settings import TeacherSettings
 from text2graph_dagster.teachers.ledger import Asked, ask_reasoner, ask_teacher

@@ -13,13 +13,13 @@ import polars as pl
 from assets.mending import Mended, mend
 from resources.warehouse import Warehouse
 from text2graph_dagster.contracts import CONTRACTS, frame_of
-from text2graph_dagster.corpus.duplicates import find_duplicates_across
-from text2graph_dagster.dataset.asking import Asking
+from text2graph_dagster.corpus.deduplication.duplicates import find_duplicates_across
 from text2graph_dagster.dataset.decontamination import GoldSearch
-from text2graph_dagster.dataset.entailment import Scorer
-from text2graph_dagster.dataset.examples import ExampleBuilder
-from text2graph_dagster.dataset.kept import KeptExamples
+from text2graph_dagster.dataset.denoising.nli_filter import Scorer
+from text2graph_dagster.dataset.example_builder import ExampleBuilder
+from text2graph_dagster.dataset.example_cache import KeptExamples
 from text2graph_dagster.dataset.selection import LEFT_OUT, choose, take, without
+from text2graph_dagster.dataset.task_sampling import Asking
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
 

@@ -12,23 +12,23 @@ from assets.checkpoints import Bench, base_identity, current, learning_curves
 from assets.conditions import when_data_changed
 from assets.gates import build_gates, contract_gate, failed_gates
 from assets.grpo_checkpoint import GRPO_CHECKPOINT_GATES, grpo_checkpoint
-from assets.plain import OWNERS, plain_errors, svg_picture, table_metadata
 from assets.predictions import SPLIT, model_predictions, teacher_predictions
 from assets.regression import PRIMARY, REGRESSION_GATES
 from assets.systems import other_systems
+from assets.user_errors import OWNERS, plain_errors, svg_picture, table_metadata
 from resources.home import Home
 from resources.launcher import Launcher
-from resources.models import TeacherResource
 from resources.settings import SettingsResource
+from resources.teachers import TeacherResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.evaluation.card import RUN, write_report
-from text2graph_dagster.evaluation.examples import Example, draw_lots
+from text2graph_dagster.evaluation.example_panels import Example, draw_lots
 from text2graph_dagster.evaluation.funnel import LOST, funnels
 from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, Figures, headline_markdown
+from text2graph_dagster.evaluation.model_card import RUN, write_report
 from text2graph_dagster.evaluation.report import ReportData, primary_picture, render
 from text2graph_dagster.evaluation.score import read, score_run
-from text2graph_dagster.graph import from_rows
+from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.identity import digest_json
 from text2graph_dagster.settings import EMBEDDED
 

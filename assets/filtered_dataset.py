@@ -13,18 +13,18 @@ from assets.conditions import when_data_changed
 from assets.cot_traces import COT_TRACES_GATES, cot_traces
 from assets.dataset_parts import GOLD_TEXTS, STAGE, Part, build_part, repeated_elsewhere
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, failed_gates, sql_gate
+from assets.nli_filter import second_opinion
 from assets.partitions import all_corpora
-from assets.plain import OWNERS, counts_table, log_counts, plain_errors, svg_picture, table_metadata
 from assets.raw_corpus import RAW_CORPUS_GATES, raw_corpus
-from assets.second_opinion import second_opinion
 from assets.teacher_graphs import TEACHER_GRAPHS_GATES, teacher_graphs
+from assets.user_errors import OWNERS, counts_table, log_counts, plain_errors, svg_picture, table_metadata
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex, GoldSearch
-from text2graph_dagster.dataset.entailment import Scorer
+from text2graph_dagster.dataset.denoising.nli_filter import Scorer
 from text2graph_dagster.dataset.selection import mixed
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.funnel import LOST, draw_funnel, funnels

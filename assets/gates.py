@@ -14,7 +14,7 @@ import dagster as dg
 import pandera.errors
 import polars as pl
 
-from assets.plain import plain_errors
+from assets.user_errors import plain_errors
 from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse

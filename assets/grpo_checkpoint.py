@@ -8,11 +8,11 @@ import dagster as dg
 
 from assets.checkpoints import Bench, checkpoint_metadata, current, learning_curves, train, trained
 from assets.gates import Gate, Measured, Scope, build_gates
-from assets.plain import plain_errors
 from assets.reward_model import STAGE as REWARD_MODEL
 from assets.reward_model import judge_for_grpo
 from assets.rollouts import store_rollouts, told_alarms
 from assets.sft_checkpoint import dev_figure, sft_checkpoint, sft_to_start_from
+from assets.user_errors import plain_errors
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from text2graph_dagster.teachers.labels import Tally
+from text2graph_dagster.teachers.chat.label_mapping import Tally
 from text2graph_dagster.teachers.protocol import Teacher
 
 EXAMPLES = 20  # of each kind, the most frequent ones

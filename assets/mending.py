@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 
 from resources.warehouse import Warehouse
 from text2graph_dagster.contracts import RELATIONS, frame_of
-from text2graph_dagster.dataset import quality
-from text2graph_dagster.dataset.calibration import Calibration, calibrate, sure
+from text2graph_dagster.dataset import example_quality
 from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
-from text2graph_dagster.dataset.denoise import Denoised, Mender, Passage
-from text2graph_dagster.dataset.entailment import Scorer, with_second_opinion
-from text2graph_dagster.dataset.worth import Verdict, counts, judge
-from text2graph_dagster.graph import Graph, from_rows, to_rows
+from text2graph_dagster.dataset.denoising.calibration import Calibration, calibrate, sure
+from text2graph_dagster.dataset.denoising.decision import Verdict, counts, judge
+from text2graph_dagster.dataset.denoising.denoiser import Denoised, Mender, Passage
+from text2graph_dagster.dataset.denoising.nli_filter import Scorer, with_second_opinion
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.metrics import Directions
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import DenoiseSettings, Settings
@@ -99,7 +100,7 @@ def _rewrite(
         counter.add(graph)
         for other in (graph, *samples):
             counter.add_disagreement(passage.graph, other)
-        agreement = quality.agreement(passage.graph, samples, ontology)
+        agreement = example_quality.agreement(passage.graph, samples, ontology)
         news.append({"relations": to_rows(graph)[1], "mended": graph != passage.graph, "agreement": agreement})
     pl.read_parquet(file).with_columns(frame_of(news, _MENDED)).write_parquet(file)
     return dropped, added

@@ -10,13 +10,16 @@ import polars as pl
 from assets.checkpoints import Bench
 from resources.warehouse import Replace
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.decoding import legalise
-from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse, serialise, to_rows
+from text2graph_dagster.graph.legality import legalise
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.parsing import GraphParseError, parse
+from text2graph_dagster.graph.rows import from_rows, to_rows
+from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.identity import digest, digest_json
+from text2graph_dagster.inference.answer_format import wire_of
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.teachers.labels import label_reader
-from text2graph_dagster.training.defaults import wire_of
+from text2graph_dagster.teachers.chat.label_mapping import label_reader
 
 SPLIT = "test"
 ANSWERED = "SELECT system, count(*) FROM predictions WHERE run = ? GROUP BY system ORDER BY system"

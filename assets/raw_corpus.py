@@ -5,7 +5,7 @@ import polars as pl
 
 from assets.gates import build_gates, contract_gate, sql_gate
 from assets.partitions import corpora
-from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
+from assets.user_errors import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse

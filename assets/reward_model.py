@@ -6,8 +6,8 @@ import dagster as dg
 
 from assets.checkpoints import Bench, checkpoint_metadata, current, train, trained
 from assets.gates import Gate, Measured, build_gates, failed_gates
-from assets.plain import plain_errors
 from assets.sft_checkpoint import dev_figure, sft_checkpoint, sft_to_start_from
+from assets.user_errors import plain_errors
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource

@@ -8,7 +8,7 @@ import dagster as dg
 from assets.checkpoints import Bench, checkpoint_metadata, current, learning_curves, train, trained
 from assets.filtered_dataset import FILTERED_DATASET_GATES, filtered_dataset, open_corpora
 from assets.gates import Gate, Measured, Scope, build_gates, failed_gates
-from assets.plain import plain_errors
+from assets.user_errors import plain_errors
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource

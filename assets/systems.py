@@ -8,13 +8,14 @@ import polars as pl
 
 from assets.checkpoints import GOLD, Bench, base_identity, sha256
 from assets.predictions import SPLIT, Reading, model_predictions, store
-from resources.models import TeacherResource, WarehouseLedger, budget
-from resources.served import ending_its_server
+from resources.managed_teachers import ending_its_server
+from resources.teachers import TeacherResource, WarehouseLedger, budget
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.instructions import Template, render
-from text2graph_dagster.extract.recipe import read_recipe
-from text2graph_dagster.graph import Graph, to_rows
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.identity import digest
+from text2graph_dagster.inference.checkpoint import read_recipe
+from text2graph_dagster.prompts.rendering import Template, render
 from text2graph_dagster.settings import SystemSettings, TeacherSettings
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import Request

@@ -10,18 +10,19 @@ import polars as pl
 from assets.gates import Gate, Measured, Scope, build_gates, contract_gate, sql_gate
 from assets.labels import label_metadata
 from assets.partitions import corpora
-from assets.plain import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from assets.raw_corpus import accounting, raw_corpus
+from assets.user_errors import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from resources.home import Home
-from resources.models import TeacherResource, WarehouseLedger, broken_facts, budget, dropped_items
-from resources.served import ending_its_server
+from resources.managed_teachers import ending_its_server
 from resources.settings import SettingsResource
+from resources.teachers import TeacherResource, WarehouseLedger, broken_facts, budget, dropped_items
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import KNOWLEDGE_BASE, ONTOLOGY, open_corpus
-from text2graph_dagster.graph import Graph, from_rows, to_rows
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.teachers.knowledge import BrokenLine
+from text2graph_dagster.teachers.knowledge_base.knowledge import BrokenLine
 from text2graph_dagster.teachers.ledger import Asked, ask_teacher
 from text2graph_dagster.teachers.panel import TAUGHT, Reading, Voter, ask_panel
 from text2graph_dagster.teachers.protocol import Answer, Request

@@ -13,11 +13,11 @@ from assets.checkpoints import current
 from assets.predictions import legal_graph
 from resources.warehouse import Warehouse
 from text2graph_dagster.contracts import CONTRACTS, frame_of
-from text2graph_dagster.graph import to_rows
+from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import load_ontology
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.defaults import sft_rate
+from text2graph_dagster.training.student_defaults import sft_rate
 
 ARMS = {"sft": "SFT", "sft_on": "SFT, taught on", "grpo": "SFT + GRPO"}
 # Of the rate that SFT begins with: a student that has settled is thrown off by the whole of it.
@@ -56,7 +56,7 @@ class Arm:
 
     def frame(self) -> pl.DataFrame:
         """Return its answers with what it cost."""
-        from text2graph_dagster.training.students import load_student
+        from text2graph_dagster.inference.loading import load_student
 
         _, tokenizer = load_student(self.path)
         outputs = [output or "" for output in self.answers["raw_output"]]

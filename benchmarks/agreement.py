@@ -32,16 +32,18 @@ from benchmarks.reliability import auc
 from benchmarks.table import show, switches
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
+from text2graph_dagster.bootstrap import interval, resampled_sums
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.instructions import render
-from text2graph_dagster.decoding import legalise
-from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
-from text2graph_dagster.graph import Graph, GraphParseError, from_rows, parse
+from text2graph_dagster.graph.legality import legalise
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.parsing import GraphParseError, parse
+from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards import turned_relations
+from text2graph_dagster.prompts.rendering import render
+from text2graph_dagster.rewards.scoring import turned_relations
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
+from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
 from text2graph_dagster.teachers.voting import Vote, agreement, triples, vote
 
 BATCH, MAX_TOKENS, RESAMPLED, SEED = 16, 256, 1000, 7
@@ -108,9 +110,9 @@ def ask(model: Path, texts: Sequence[str], ontology: Ontology, samples: int, tem
     """Return so many readings of each text; an answer that is no graph reads nothing."""
     import torch
 
-    from text2graph_dagster.training.answering import sample_prompts
-    from text2graph_dagster.training.examples import render_prompts
-    from text2graph_dagster.training.students import load_student
+    from text2graph_dagster.inference.batch_generation import sample_prompts
+    from text2graph_dagster.inference.chat_template import render_prompts
+    from text2graph_dagster.inference.loading import load_student
 
     types = (ontology.entity_names, ontology.relation_names)
     student, tokenizer = load_student(model)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from text2graph_dagster.corpus.cleaning import clean
-from text2graph_dagster.corpus.packing import sentences
+from text2graph_dagster.corpus.text.cleaning import clean
+from text2graph_dagster.corpus.text.packing import sentences
 
 ONTOLOGY = "entity_types: [thing]\nrelation_types:\n  is about: {}\n"
 NEAR_SHARE, EQUAL_SHARE = 0.03, 0.01

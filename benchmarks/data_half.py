@@ -99,10 +99,10 @@ def decontamination(root: Path) -> dict[str, float]:
 def examples(root: Path) -> dict[str, float]:
     """Write the instructions of every training passage."""
     from text2graph_dagster.corpus.folder import open_corpus
-    from text2graph_dagster.dataset.asking import Asking
     from text2graph_dagster.dataset.confusions import Confusions
-    from text2graph_dagster.dataset.examples import ExampleBuilder
-    from text2graph_dagster.dataset.kept import KeptExamples
+    from text2graph_dagster.dataset.example_builder import ExampleBuilder
+    from text2graph_dagster.dataset.example_cache import KeptExamples
+    from text2graph_dagster.dataset.task_sampling import Asking
 
     ontology, dataset, seed = open_corpus(root / "corpus").ontology, SETTINGS.dataset, SETTINGS.seed
     builder = ExampleBuilder(ontology, dataset, seed, Asking(ontology, dataset, seed, Confusions()))

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.knowledgenet import Counts
-from text2graph_dagster.dataset import worth
-from text2graph_dagster.dataset.calibration import Calibration, Sure, calibrate
-from text2graph_dagster.dataset.denoise import Passage
-from text2graph_dagster.graph import Graph
+from text2graph_dagster.dataset.denoising import decision
+from text2graph_dagster.dataset.denoising.calibration import Calibration, Sure, calibrate
+from text2graph_dagster.dataset.denoising.denoiser import Passage
+from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.settings import Settings
 
 SAMPLES = 1000
@@ -19,7 +19,7 @@ class Judged:
 
     labels: Graph
     mended: Graph
-    counts: worth.Counts
+    counts: decision.Counts
     counted: Callable[[Graph], Counts]
     sure: Callable[[Graph], Sure]
 
@@ -28,7 +28,7 @@ class Judged:
 class Decision:
     """How labels are mended, and what their confidence is worth."""
 
-    verdict: worth.Verdict
+    verdict: decision.Verdict
     calibration: Calibration
 
     @classmethod
@@ -36,7 +36,7 @@ class Decision:
         """Decide on the labels of these passages by judged ones."""
         labels = sum(len(passage.graph.relations) for passage in taught) / max(1, len(taught))
         denoise, counted = Settings().dataset.denoise, [one.counts for one in judged]
-        verdict = worth.judge(counted, range(len(counted)), labels, denoise, SAMPLES, 0)
+        verdict = decision.judge(counted, range(len(counted)), labels, denoise, SAMPLES, 0)
         said = [pair for one in judged for pair in one.sure(verdict.apply(one.labels, one.mended))]
         return cls(verdict, calibrate(said, denoise.least_dev_relations))
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import show
-from text2graph_dagster.training.program import prepare_environment
+from text2graph_dagster.runtime.program import prepare_environment
 
 GB = 1e9
 _QWEN3 = {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "num_hidden_layers": 28}
@@ -207,8 +207,8 @@ def _steps(config: Any, method: str, checkpointed: bool, rank: int) -> None:
     from transformers import AutoModelForCausalLM
 
     from text2graph_dagster.settings import LoraSettings
-    from text2graph_dagster.training.adapters import with_lora
-    from text2graph_dagster.training.stage import adamw
+    from text2graph_dagster.training.model.adapters import with_lora
+    from text2graph_dagster.training.run import adamw
 
     ids = torch.randint(0, 32_000, _CHECKED, generator=torch.Generator().manual_seed(0))
     model = AutoModelForCausalLM.from_config(config)

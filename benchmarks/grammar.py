@@ -17,20 +17,23 @@ from typing import Any
 import numpy as np
 
 from benchmarks.table import show
-from text2graph_dagster.dataset.instructions import render
-from text2graph_dagster.decoding import legalise
-from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
+from text2graph_dagster.bootstrap import interval, resampled_sums
 from text2graph_dagster.grammar import forms_of
-from text2graph_dagster.graph import Graph, GraphParseError, parse
+from text2graph_dagster.graph.legality import legalise
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.parsing import GraphParseError, parse
+from text2graph_dagster.graph.wire import without_blanks
+from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.batch_generation import continue_prompts
+from text2graph_dagster.inference.chat_template import render_prompts
+from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.prompts.rendering import render
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.program import set_threads
 from text2graph_dagster.settings import DecodingSettings, Settings
-from text2graph_dagster.training.answering import continue_prompts
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.defaults import wire_of
-from text2graph_dagster.training.examples import Example, read_examples, render_prompts
-from text2graph_dagster.training.program import set_threads
-from text2graph_dagster.training.students import load_student
-from text2graph_dagster.training.wire import without_blanks
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.examples import Example, read_examples
 
 SETTINGS = {
     "none": DecodingSettings(grammar="none"),

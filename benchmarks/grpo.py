@@ -3,7 +3,7 @@
 Three arms take the same steps from the same student, with the same prompts, batch and reward:
 
 - plain: TRL's trainer as a script would use it; completions by the model's own `generate`;
-- decoder: the same, with completions from `training/generation.py`;
+- decoder: the same, with completions from `inference/fast_decoder.py`;
 - ours: the trainer of `training/grpo.py` as the pipeline runs it.
 
 They take turns, once to warm up, which does not count, and then `ROUNDS` times, each round with prompts of its own. The
@@ -34,7 +34,7 @@ from typing import Any
 from benchmarks.lineage import ASSETS, materialise, prepare, timed
 from benchmarks.table import flags, show
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.training.program import prepare_environment
+from text2graph_dagster.runtime.program import prepare_environment
 
 ARMS = ("plain", "decoder", "ours")
 PHASES = ("generate", "rewards", "log_probs", "backward", "optimizer")
@@ -92,16 +92,16 @@ def make(arm: str, config: Any) -> Any:
     """Return an arm's trainer on a student of its own."""
     from trl import GRPOTrainer
 
-    from text2graph_dagster.training import students
-    from text2graph_dagster.training.alarms import Watch
-    from text2graph_dagster.training.examples import read_examples
-    from text2graph_dagster.training.files import OutputDirectory
+    from text2graph_dagster.inference.loading import load_student
+    from text2graph_dagster.runtime.output_directory import OutputDirectory
+    from text2graph_dagster.runtime.program import quiet, set_threads
+    from text2graph_dagster.runtime.reporting import Reporter
+    from text2graph_dagster.training.data.examples import read_examples
     from text2graph_dagster.training.grpo import make_trainer
-    from text2graph_dagster.training.program import quiet, set_threads
-    from text2graph_dagster.training.reporting import Reporter
+    from text2graph_dagster.training.rl.monitor import Watch
 
     set_threads(config.settings.grpo.threads)
-    model, tokenizer = students.load_student(config.base)
+    model, tokenizer = load_student(config.base)
     output = OutputDirectory(config.output, "benchmark")
     output.open()
     examples = read_examples(config.train, config.settings)
@@ -110,7 +110,7 @@ def make(arm: str, config: Any) -> Any:
     if arm == "ours":
         return ours
     trainer = GRPOTrainer(
-        model=students.load_student(config.base)[0],
+        model=load_student(config.base)[0],
         reward_funcs=ours.reward_funcs,
         args=ours.args,
         train_dataset=ours.train_dataset,

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import show, switches
-from text2graph_dagster.graph import Graph
-from text2graph_dagster.rewards import NOT_TURNED, turned_relations
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.examples import Example
-from text2graph_dagster.training.program import prepare_environment, set_threads, work_offline
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.rewards.scoring import NOT_TURNED, turned_relations
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.program import prepare_environment, set_threads, work_offline
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.examples import Example
 
 BATCH, QUICK_PASSAGES = 16, 100
 Triples = frozenset[Any]
@@ -55,10 +56,10 @@ def main() -> int:
 
 def read(given: Namespace) -> list[Read]:
     """Let the student read."""
-    from text2graph_dagster.training.answering import answer_prompts
-    from text2graph_dagster.training.devset import legal_graph, read_dev, triples
-    from text2graph_dagster.training.examples import render_prompts
-    from text2graph_dagster.training.students import load_student
+    from text2graph_dagster.inference.batch_generation import answer_prompts
+    from text2graph_dagster.inference.chat_template import render_prompts
+    from text2graph_dagster.inference.loading import load_student
+    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev, triples
 
     config = read_config(TrainingConfig, given.checkpoint.with_name(f"{given.checkpoint.name}.inputs") / "run.json")
     examples, ontologies = read_dev(config)[: QUICK_PASSAGES if given.quick else None], config.load_ontologies()
@@ -88,7 +89,7 @@ def _sample(model: Any, tokenizer: Any, prompts: Sequence[str], limit: int, samp
     """Yield the texts of so many samples of each prompt."""
     import torch
 
-    from text2graph_dagster.training.answering import sample_prompts
+    from text2graph_dagster.inference.batch_generation import sample_prompts
 
     for start in range(0, len(prompts), BATCH):
         yield from sample_prompts(
@@ -123,7 +124,7 @@ def _f1(found: Triples, gold: Triples) -> float:
 
 
 def _row(name: str, found: Sequence[Triples], gold: Sequence[Triples]) -> Mapping[str, Any]:
-    from text2graph_dagster.training.devset import Counts
+    from text2graph_dagster.training.dev_evaluation import Counts
 
     counts = Counts()
     for ours, theirs in zip(found, gold, strict=True):

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from text2graph_dagster.dataset import worth
-from text2graph_dagster.dataset.denoise import Denoised, Passage, denoise
-from text2graph_dagster.graph import Graph, Relation
+from text2graph_dagster.dataset.denoising import decision
+from text2graph_dagster.dataset.denoising.denoiser import Denoised, Passage, denoise
+from text2graph_dagster.graph.model import Graph, Relation
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
+from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
 
 FOLDS = 4
 Counts = tuple[int, int, int, int]  # right and all predicted triples, found and all annotated triples
@@ -109,8 +109,8 @@ def mark(graph: Graph, document: Mapping[str, Any]) -> list[tuple[Relation, set[
     return marked
 
 
-def seven(before: Graph, after: Graph, document: Mapping[str, Any]) -> worth.Counts:
-    """Count as `worth.counts` does, by the places of the ends."""
+def seven(before: Graph, after: Graph, document: Mapping[str, Any]) -> decision.Counts:
+    """Count as `decision.counts` does, by the places of the ends."""
     was, is_now = ({(r.head, r.type, r.tail): bool(met) for r, met in mark(g, document)} for g in (before, after))
     stays = [right for triple, right in was.items() if triple in is_now]
     new = [right for triple, right in is_now.items() if triple not in was]

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import show
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.program import prepare_environment, set_threads, work_offline
 from text2graph_dagster.settings import NANO, SCRATCH, Settings
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.program import prepare_environment, set_threads, work_offline
+from text2graph_dagster.training.config import TrainingConfig
 
 
 def main() -> int:
@@ -81,10 +82,11 @@ def _write_config(given: argparse.Namespace, arm: str, steps: int, path: Path) -
 
 def _measure(config: TrainingConfig, given: argparse.Namespace, student: Path | None) -> dict[str, Any]:
     """Return the figures of a student, or of the base as it is, on the gold dev passages."""
-    from text2graph_dagster.training.devset import measure
-    from text2graph_dagster.training.examples import read_examples
-    from text2graph_dagster.training.reporting import open_reporter
-    from text2graph_dagster.training.students import load_student, nano_base
+    from text2graph_dagster.inference.loading import load_student
+    from text2graph_dagster.runtime.reporting import open_reporter
+    from text2graph_dagster.training.data.examples import read_examples
+    from text2graph_dagster.training.dev_evaluation import measure
+    from text2graph_dagster.training.model.student import nano_base
 
     set_threads(1)
     ontologies = config.load_ontologies()

@@ -18,10 +18,8 @@ import polars as pl
 
 from benchmarks.corpora import pool, real_texts, write_corpus
 from benchmarks.table import flags, show
-from text2graph_dagster.corpus.arrays import Array
 from text2graph_dagster.corpus.build import build
-from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.corpus.minhash import (
+from text2graph_dagster.corpus.deduplication.minhash import (
     SHINGLE,
     Pairs,
     band_keys,
@@ -30,6 +28,8 @@ from text2graph_dagster.corpus.minhash import (
     shingle_hashes,
     similarity,
 )
+from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.corpus.sorted_keys import Array
 from text2graph_dagster.identity import normalise
 from text2graph_dagster.settings import CorpusSettings
 

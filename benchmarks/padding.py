@@ -1,7 +1,7 @@
 """How much of a course of supervised fine-tuning is padding: as it is taught, and shuffled.
 
 `python -m benchmarks.padding home/checkpoints/sft-….inputs` reads what a checkpoint was trained with. Batches are laid
-out by length (`training/curriculum.py`); the second figure of each row is of the same rows in any order.
+out by length (`training/data/curriculum.py`); the second figure of each row is of the same rows in any order.
 """
 
 import argparse
@@ -12,11 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.table import show
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.course import lay_course, measure_lengths, padding_share, store_tokens
-from text2graph_dagster.training.examples import read_examples
-from text2graph_dagster.training.program import prepare_environment
-from text2graph_dagster.training.students import make_student
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.program import prepare_environment
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.examples import read_examples
+from text2graph_dagster.training.data.schedule import lay_course, measure_lengths, padding_share, store_tokens
+from text2graph_dagster.training.model.student import make_student
 
 PASSES = (4, 8, 16)
 

@@ -25,13 +25,13 @@ import numpy.typing as npt
 import polars as pl
 
 from benchmarks.table import show
-from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
-from text2graph_dagster.graph import Graph
+from text2graph_dagster.bootstrap import interval, resampled_sums
+from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.identity import digest
-from text2graph_dagster.rewards import turned_relations
+from text2graph_dagster.inference.answer_format import student_forms
+from text2graph_dagster.rewards.scoring import turned_relations
 from text2graph_dagster.settings import merge
 from text2graph_dagster.training.config import TrainingConfig
-from text2graph_dagster.training.defaults import student_forms
 
 SAMPLES = 10_000
 DECIDING = ("seed", "student", "sft", "grpo", "decoding", "evaluation")  # the sections that the programs read
@@ -125,10 +125,10 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
     if known.is_file():
         kept: Counts = np.load(known, allow_pickle=False)
         return kept
-    from text2graph_dagster.training.answering import answer_prompts
-    from text2graph_dagster.training.devset import legal_graph, read_dev, triples
-    from text2graph_dagster.training.examples import render_prompts
-    from text2graph_dagster.training.students import load_student
+    from text2graph_dagster.inference.batch_generation import answer_prompts
+    from text2graph_dagster.inference.chat_template import render_prompts
+    from text2graph_dagster.inference.loading import load_student
+    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev, triples
 
     whole = TrainingConfig.model_validate(config)
     student, tokenizer = load_student(model)

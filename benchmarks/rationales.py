@@ -2,7 +2,7 @@
 
 Over annotated passages (`$TEXT2GRAPH_DATA/conll04`, English; `duie2_5k`, Chinese; left out aloud where missing) a right
 rationale is worded in one of several ways, chosen by the passage's id, and then spoilt in one place. The table has the
-share of right ones that `reasoning/prose.py` accepts and, for each way of spoiling, the share that it rejects.
+share of right ones that `reasoning/prose_verifier.py` accepts and, for each way of spoiling, the share that it rejects.
 
 The wordings are templates: the figures tell how the rule copes with real names and passages, not with a model's style.
 
@@ -21,9 +21,9 @@ from typing import Any
 from benchmarks.corpora import data_folder
 from benchmarks.table import flags, show
 from examples.annotated.prepare import UNTYPED, ontology_of, read
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.reasoning.prose import verify_prose
+from text2graph_dagster.reasoning.prose_verifier import verify_prose
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from text2graph_dagster.dataset.calibration import Sure
-from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
+from text2graph_dagster.bootstrap import interval, resampled_sums
+from text2graph_dagster.dataset.denoising.calibration import Sure
 
 EDGES = (0.6, 0.7, 0.8, 0.9, 0.95)
 _Floats = npt.NDArray[np.float64]

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from statistics import median
 
 from benchmarks.table import flags, show
-from text2graph_dagster import decoding, matching, rewards
-from text2graph_dagster.graph import Entity, Graph, Relation
-from text2graph_dagster.matching import NO_CREDIT, Credit
-from text2graph_dagster.rewards import Request, read, score
+from text2graph_dagster.graph import legality as decoding
+from text2graph_dagster.graph.model import Entity, Graph, Relation
+from text2graph_dagster.rewards import matching
+from text2graph_dagster.rewards import scoring as rewards
+from text2graph_dagster.rewards.matching import NO_CREDIT, Credit
+from text2graph_dagster.rewards.scoring import Request, read, score
 from text2graph_dagster.settings import GrpoSettings
 
 SIZES, PASSAGES, ANSWERS, PASSES = (5, 20, 80), 40, 8, 7

@@ -37,16 +37,17 @@ from benchmarks.knowledgenet import Counts
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
+from text2graph_dagster.bootstrap import interval, resampled_sums
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset import worth
-from text2graph_dagster.dataset.calibration import Sure, sure
-from text2graph_dagster.dataset.denoise import Mender, Passage
-from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
-from text2graph_dagster.graph import Graph, from_rows
+from text2graph_dagster.dataset.denoising.calibration import Sure, sure
+from text2graph_dagster.dataset.denoising.decision import counts
+from text2graph_dagster.dataset.denoising.denoiser import Mender, Passage
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.metrics import Directions, graph_items
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.teachers.knowledge_base import KnowledgeBaseTeacher
+from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
 
 _MEASURED = (2, 3)
 
@@ -98,7 +99,7 @@ def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
         mended, wanted = mender.mend(parts[part]), [gold[passage.passage_id] for passage in parts[part]]
         for labels, graph, g in zip(mended.labels, mended.graphs, wanted, strict=True):
             counted, told = partial(_exact, gold=g, turn=turn), partial(sure, gold=g, directions=turn)
-            found.append(Judged(labels, graph, worth.counts(labels, graph, g, turn), counted, told))
+            found.append(Judged(labels, graph, counts(labels, graph, g, turn), counted, told))
     decision, measured = Decision.by(judged["dev"], parts["train"]), Measured()
     for one in judged["test"]:
         measured.add(one, decision)

@@ -27,11 +27,11 @@ from typing import Any
 
 from benchmarks.table import show, switches
 from benchmarks.throughput import throughput
-from resources.models import WarehouseLedger
+from resources.teachers import WarehouseLedger
 from resources.warehouse import Warehouse
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.teachers.chat import ChatTeacher
-from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import Answer, Request
 

@@ -30,14 +30,14 @@ from benchmarks import offline_chat
 from benchmarks.deepened import deepen
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
-from resources.models import WarehouseLedger
+from resources.teachers import WarehouseLedger
 from resources.vllm import command, environment, serving
 from resources.warehouse import Warehouse
 from text2graph_dagster.corpus.build import build
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.settings import ServerSettings, Settings
-from text2graph_dagster.teachers.chat import ChatTeacher, build_prompt, graph_schema
-from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt, graph_schema
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import Request
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from resources.alive import alive, end_the_dead
+from resources.run_locks import alive, end_the_dead
 
 
 class Home(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from resources.processes import owned
+from resources.supervised_process import owned
 
 OBSERVED = ("train_metrics", "alarm")
 RESULT = "result"

@@ -8,8 +8,8 @@ from typing import Any
 
 from resources.home import Home
 from resources.launcher import Launcher
-from resources.models import ReasonerResource, TeacherResource
 from resources.settings import SettingsResource
+from resources.teachers import ReasonerResource, TeacherResource
 from resources.warehouse import Warehouse
 from text2graph_dagster.errors import UserError
 

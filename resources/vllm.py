@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from resources.processes import owned
+from resources.supervised_process import owned
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import ServerSettings
 

@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from resources.standing import Standing
+from resources.row_diff import Standing
 from text2graph_dagster.contracts import CONTRACTS, Contract
 from text2graph_dagster.errors import UserError
 

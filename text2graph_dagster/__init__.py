@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from text2graph_dagster.extract.extractor import Extractor
+    from text2graph_dagster.extraction.extractor import Extractor
 
 __all__ = ["Extractor"]
 __version__ = "0.1.0"
@@ -13,6 +13,6 @@ def __getattr__(name: str) -> Any:
     """Import `Extractor` when it is asked for: the code location never needs it."""
     if name != "Extractor":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from text2graph_dagster.extract.extractor import Extractor
+    from text2graph_dagster.extraction.extractor import Extractor
 
     return Extractor

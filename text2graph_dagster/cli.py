@@ -15,8 +15,8 @@ from resources.profiles import home_folder, warehouse
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.headline import headline_table, to_json
 from text2graph_dagster.exports import FORMATS, PassageGraph
-from text2graph_dagster.extract.command import extract
-from text2graph_dagster.graph import from_rows
+from text2graph_dagster.extraction.command import extract
+from text2graph_dagster.graph.rows import from_rows
 
 app = typer.Typer(help="Turn your documents and your ontology into a small model of your own.", no_args_is_help=True)
 corpora = typer.Typer(help="The corpora that the lineage knows.", no_args_is_help=True)

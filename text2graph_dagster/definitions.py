@@ -10,7 +10,7 @@ import dagster as dg
 # Checks with partitions are a preview feature; without them a gate would judge one corpus by another's data.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from assets.plain import end_plainly  # noqa: E402
+from assets.user_errors import end_plainly  # noqa: E402
 
 end_plainly()  # before settings are read: they may be wrong
 

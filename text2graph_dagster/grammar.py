@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from text2graph_dagster.settings import DecodingSettings, StudentWire
+from text2graph_dagster.graph.wire import WireForm
+from text2graph_dagster.settings import DecodingSettings
 
 MOST_ENTITIES = 64  # in one answer
 # Without `no_forcing` the engine allows only one way of cutting what must come next into tokens, its own.
@@ -43,7 +44,7 @@ class Form:
     entity_types: tuple[str, ...]
     relation_types: tuple[str, ...]
     text: str
-    wire: StudentWire
+    wire: WireForm
     copied: bool  # names are spans of `text`
     requested: bool  # types are the request's; else any string
     thinking: bool  # a rationale may stand before the JSON
@@ -70,7 +71,7 @@ class Request(Protocol):
 
 
 def forms_of(
-    requests: Iterable[Request], decoding: DecodingSettings, wire: StudentWire, thinking: bool
+    requests: Iterable[Request], decoding: DecodingSettings, wire: WireForm, thinking: bool
 ) -> list[Form] | None:
     """Return the form of the answer to every request; None where answers are not held to any."""
     if decoding.grammar == "none":
@@ -145,12 +146,12 @@ def _rules(form: Form, n: str, types: dict[tuple[str, ...] | None, str]) -> Iter
         yield f"SPAN{n}: " + _SPAN.replace("WORDS", f"WORDS{n}")
 
 
-def _entity(wire: StudentWire, name: str, kind: str) -> str:
+def _entity(wire: WireForm, name: str, kind: str) -> str:
     begins = _quote('{"text":"') if wire == "compact" else _quote('{"id":') + " own::_ " + _quote(',"text":"')
     return " ".join((begins, name, _quote('","type":'), kind, _quote("}")))
 
 
-def _relation(wire: StudentWire, name: str, kind: str) -> str:
+def _relation(wire: WireForm, name: str, kind: str) -> str:
     end = "earlier::_" if wire == "indexed" else " ".join((_quote('"'), name, _quote('"')))
     values = {"head": end, "type": kind, "tail": end}
     order = ("head", "tail", "type") if wire == "public" else ("head", "type", "tail")

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from text2graph_dagster.graph import Graph, ParsedGraph, occurrences
+from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.model import Graph, ParsedGraph
 from text2graph_dagster.ontology import Ontology
 
 IntArray = npt.NDArray[np.int64]

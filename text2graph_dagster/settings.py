@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph.wire import WireForm
 
 NANO, SCRATCH = "nano", "scratch"
 EMBEDDED = (NANO, SCRATCH)  # base models that come with the project: no download, one architecture
@@ -32,7 +33,7 @@ class _Section(BaseModel):
 
 
 class QualitySettings(_Section):
-    """What is not worth learning from (corpus/quality.py); 1 switches a limit off, 0 a least."""
+    """What is not worth learning from (corpus/text/text_quality.py); 1 switches a limit off, 0 a least."""
 
     min_document_tokens: int = Field(2, ge=0, description="a shorter document is quarantined")
     max_repeated_lines: float = Field(0.3, ge=0, le=1, description="share of characters in lines that repeat others")
@@ -155,13 +156,14 @@ class ReasonerSettings(_CallSettings):
 
 
 class DenoiseSettings(_Section):
-    """Mending distant supervision's labels (dataset/denoise.py).
+    """Mending distant supervision's labels (dataset/denoising/denoiser.py).
 
     Figures were chosen on the gazette's dev gold, `most_fact_weight` on two folds of KnowledgeNet.
     """
 
     when: Literal["auto", "always", "never"] = Field(
-        "auto", description="auto: as far as F1 of the teacher's graphs on dev gold rises by it (dataset/worth.py)"
+        "auto",
+        description="auto: as far as F1 of the teacher's graphs on dev gold rises by it",
     )
     least_dev_relations: int = Field(
         50, ge=1, description="auto: fewer relations in dev gold do not tell, and labels are mended"
@@ -189,7 +191,7 @@ class DenoiseSettings(_Section):
     learn_from: int = Field(60_000, ge=1, description="most passages that are learnt from; the others are judged only")
     nli_model: str | None = Field(
         None,
-        description="directory or hub name of a classifier that judges each mended relation (dataset/entailment.py)",
+        description="directory or hub name of a classifier that judges each mended relation",
     )
     least_entailment: float = Field(
         0.5, ge=0, le=1, description="mended relations that their passage entails with less are dropped"
@@ -258,9 +260,6 @@ class LoraSettings(_Section):
     )
 
 
-StudentWire = Literal["public", "compact", "indexed"]
-
-
 class StudentSettings(_Section):
     """The model that is trained."""
 
@@ -269,7 +268,7 @@ class StudentSettings(_Section):
         description="'nano' (the small base that comes with the project), 'scratch' (a model like it, untrained), "
         "a model directory, or a hub name",
     )
-    wire: StudentWire | Literal["auto"] = Field(
+    wire: WireForm | Literal["auto"] = Field(
         "auto",
         description="the JSON the student writes; auto: 'indexed' (ends as numbers) for nano and scratch, else public",
     )
@@ -367,7 +366,7 @@ AlarmName = Literal["tiny_graphs", "length_drift", "entropy_collapse", "kl", "no
 
 
 class AlarmSettings(_Section):
-    """What a reinforcement run is watched for while it goes on (training/alarms.py)."""
+    """What a reinforcement run is watched for while it goes on (training/rl/monitor.py)."""
 
     window: int = Field(5, ge=1, description="points whose mean is taken, at the run's beginning and now")
     least_items: float = Field(0.3, ge=0, description="tiny_graphs: items that completions state, now per beginning")

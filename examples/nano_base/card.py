@@ -34,7 +34,7 @@ project says what is generated; the licence is the project's, and no third party
 | strict entity F1 | {entity_f1:.3f} |
 | answers that parse | {parse_rate:.3f} |
 
-A type is one token. `text2graph_dagster.training.type_tokens.add_types` makes the token of a new type of its words'
+A type is one token. `type_tokens.add_types` makes the token of a new type of its words'
 tokens; `student.base_model: nano` does so by itself. Weights are stored in half precision and trained in single.
 
 Made with Python {python}, {packages}.

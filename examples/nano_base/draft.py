@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from examples.nano_base.kinds import EntityKind
 from examples.nano_base.names import Name
-from text2graph_dagster.graph import Span
+from text2graph_dagster.graph.model import Span
 
 
 @dataclass

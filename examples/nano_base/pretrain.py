@@ -19,11 +19,11 @@ from examples.nano_base.card import card
 from examples.nano_base.ontology import all_type_names
 from examples.nano_base.rows import make_rows
 from text2graph_dagster.files import write_whole
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+from text2graph_dagster.runtime.program import prepare_environment, versions, work_offline
+from text2graph_dagster.runtime.reporting import Reporter, open_reporter
 from text2graph_dagster.settings import SCRATCH, Settings
 from text2graph_dagster.training.config import TrainingConfig
-from text2graph_dagster.training.files import OutputDirectory
-from text2graph_dagster.training.program import prepare_environment, versions, work_offline
-from text2graph_dagster.training.reporting import Reporter, open_reporter
 
 SEED = 11
 EXAMPLES = 150_000
@@ -56,8 +56,8 @@ def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, repo
     """Make the base in the folder `out`; what it takes meanwhile lies in `<out>.work`."""
     from examples.nano_base.tying import TiedTypes
     from text2graph_dagster.training import sft
-    from text2graph_dagster.training.nano import build_nano
-    from text2graph_dagster.training.type_tokens import TYPE, add_types, pieces
+    from text2graph_dagster.training.model.nano import build_nano
+    from text2graph_dagster.training.model.type_tokens import TYPE, add_types, pieces
 
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
@@ -107,8 +107,8 @@ def learn_tokenizer(seed: int) -> Any:
     """Return the base's tokenizer, learnt from generated passages and the lexicon."""
     from tokenizers import AddedToken
 
-    from text2graph_dagster.training.tokenizer import train_tokenizer
-    from text2graph_dagster.training.type_tokens import TYPE
+    from text2graph_dagster.training.model.tokenizer import train_tokenizer
+    from text2graph_dagster.training.model.type_tokens import TYPE
 
     tokenizer = train_tokenizer(_texts(seed), [], VOCABULARY)
     tokenizer.add_tokens([AddedToken(TYPE, normalized=False, special=True)])
@@ -128,10 +128,10 @@ def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, repor
     import torch
     from transformers import AutoTokenizer
 
-    from text2graph_dagster.training.devset import measure
-    from text2graph_dagster.training.examples import read_examples
-    from text2graph_dagster.training.students import load_student, save_student
-    from text2graph_dagster.training.type_tokens import add_types
+    from text2graph_dagster.inference.loading import load_student, save_student
+    from text2graph_dagster.training.data.examples import read_examples
+    from text2graph_dagster.training.dev_evaluation import measure
+    from text2graph_dagster.training.model.type_tokens import add_types
 
     model, _ = load_student(work / "taught")
     tokenizer = AutoTokenizer.from_pretrained(work / "tokenizer")

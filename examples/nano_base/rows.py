@@ -6,9 +6,10 @@ from typing import Any
 
 from examples.nano_base.ontology import World, draw_world
 from examples.nano_base.passages import Passage, write_passage
-from text2graph_dagster import prompts
-from text2graph_dagster.graph import Entity, Graph, to_rows
-from text2graph_dagster.graph import Relation as GraphRelation
+from text2graph_dagster.graph.model import Entity, Graph
+from text2graph_dagster.graph.model import Relation as GraphRelation
+from text2graph_dagster.graph.rows import to_rows
+from text2graph_dagster.prompts import templates
 
 CORPUS = "nano_base"
 _EVERYTHING = 0.6  # share of the examples that ask for every type of their ontology
@@ -41,7 +42,7 @@ def _row(name: str, rng: random.Random, world: World, passage: Passage) -> dict[
 def ask(text: str, kinds: list[str], relations: list[str]) -> str:
     """Return the pipeline's compact prompt; a test holds it to `dataset.instructions.render`."""
     named = [{"name": name} for name in relations]
-    return prompts.fill("en", "compact", text=text, entity_types=[{"name": k} for k in kinds], relation_types=named)
+    return templates.fill("en", "compact", text=text, entity_types=[{"name": k} for k in kinds], relation_types=named)
 
 
 def _choose(rng: random.Random, world: World) -> tuple[list[str], list[str]]:

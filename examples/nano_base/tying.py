@@ -1,7 +1,7 @@
 """Keeps the embeddings of type tokens made of their words' embeddings while the base is pretrained.
 
 A type token of its own would learn what this type means, and nothing of the types to come. Tied to the embeddings of
-its words (`training/type_tokens.py` says how), what it learns its words learn. The trainer knows nothing of it: the
+its words (`type_tokens.py`), what it learns its words learn. The trainer knows nothing of it: the
 gradient of a type's row is handed on to the rows that it is made of, and after each step the row is made anew.
 """
 

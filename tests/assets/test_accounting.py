@@ -8,7 +8,7 @@ import pytest
 from assets.cot_traces import COT_TRACES_GATES
 from assets.gates import Gate, Scope
 from assets.teacher_graphs import TEACHER_GRAPHS_GATES
-from resources.models import TeacherResource
+from resources.teachers import TeacherResource
 from tests.assets.conftest import DATA, House
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.protocol import Answer, Request

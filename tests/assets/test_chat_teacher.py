@@ -10,7 +10,7 @@ import pytest
 from benchmarks import chat_server
 from resources import corpora
 from tests.assets.conftest import House
-from text2graph_dagster.teachers.endpoint import KEY_VARIABLE
+from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 
 CANARY = "canary-0123456789abcdef"
 ONTOLOGY = """

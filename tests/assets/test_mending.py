@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from assets.mending import Mended, mend
-from tests.text2graph_dagster.dataset.test_denoise import ONTOLOGY, STATES, corpus
+from tests.text2graph_dagster.dataset.denoising.test_denoiser import ONTOLOGY, STATES, corpus
 from text2graph_dagster.contracts import ENTITIES, RELATIONS, frame_of
-from text2graph_dagster.dataset.denoise import Passage
-from text2graph_dagster.graph import to_rows
+from text2graph_dagster.dataset.denoising.denoiser import Passage
+from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.settings import Settings
 
 _STAGED = {"passage_id": pl.String(), "text": pl.String(), "entities": ENTITIES, "relations": RELATIONS}

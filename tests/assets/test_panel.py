@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.assets.conftest import COMPANIES, DATA, PEOPLE, House
-from tests.text2graph_dagster.teachers.server import message, serving
+from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
 
 
 def reply(body: dict[str, Any]) -> dict[str, Any]:

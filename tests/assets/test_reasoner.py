@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.assets.conftest import CITIES, COMPANIES, DATA, PEOPLE, House
-from tests.text2graph_dagster.teachers.server import message, serving
+from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
 
 
 def reply(body: dict[str, Any]) -> dict[str, Any]:

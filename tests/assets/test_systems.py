@@ -10,7 +10,7 @@ import pytest
 from assets.predictions import legal_graph
 from assets.systems import fill_in
 from tests.assets.conftest import COMPANIES, PEOPLE, House
-from tests.text2graph_dagster.teachers.server import message, serving
+from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.settings import Settings

@@ -13,7 +13,7 @@ from resources.home import Home
 from tests.assets.conftest import write_corpus
 from text2graph_dagster import cli
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.corpus.readers import Refused, read_documents
+from text2graph_dagster.corpus.readers.registry import Refused, read_documents
 from text2graph_dagster.errors import UserError
 
 

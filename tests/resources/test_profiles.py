@@ -7,7 +7,7 @@ import pytest
 from resources.profiles import DEFAULTS
 from resources.vllm import command
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.defaults import grpo_rate, sft_rate
+from text2graph_dagster.training.student_defaults import grpo_rate, sft_rate
 
 SHIPPED = sorted(Path("deploy").glob("*-cards.yaml")) + sorted(Path("deploy").glob("*-card.yaml"))
 

@@ -18,12 +18,12 @@ from resources.vllm import RunningServer, serving
 from tests.assets.conftest import write_corpus
 from tests.system.conftest import ROOT, TOOLS, Site, make_site, wait_until
 from text2graph_dagster import Extractor
-from text2graph_dagster.extract.extraction import Extraction
-from text2graph_dagster.graph import parse
+from text2graph_dagster.extraction.results import Extraction
+from text2graph_dagster.graph.parsing import parse
 from text2graph_dagster.ontology import load_ontology
 from text2graph_dagster.settings import DecodingSettings, ServerSettings
-from text2graph_dagster.teachers.chat import ChatTeacher, build_prompt
-from text2graph_dagster.teachers.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt
 from text2graph_dagster.teachers.protocol import Request
 
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
@@ -122,8 +122,8 @@ def transformers_tokens(student: Path, prompts: list[str]) -> tuple[list[list[in
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from text2graph_dagster.training.examples import render_prompts
-    from text2graph_dagster.training.students import greedy
+    from text2graph_dagster.inference.chat_template import render_prompts
+    from text2graph_dagster.inference.loading import greedy
 
     model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(student)

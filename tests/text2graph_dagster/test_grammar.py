@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from text2graph_dagster import grammar
-from text2graph_dagster.decoding import ground
 from text2graph_dagster.grammar import Form, distinct, forms_of, write_grammar
-from text2graph_dagster.graph import is_boundary
+from text2graph_dagster.graph.legality import ground
+from text2graph_dagster.graph.mentions import is_boundary
 from text2graph_dagster.settings import DecodingSettings
 
 TEXTS = st.text(st.sampled_from("ab é1_ .,'\"\\\n\t東京カ\u00a0́"), min_size=1, max_size=20)

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from text2graph_dagster import metrics
-from text2graph_dagster.graph import Entity, Graph, ParsedGraph, Relation, parse
+from text2graph_dagster.graph.model import Entity, Graph, ParsedGraph, Relation
+from text2graph_dagster.graph.parsing import parse
 from text2graph_dagster.metrics import Directions, Items, count, graph_items, output_items
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 

@@ -10,19 +10,20 @@ from typing import Any
 import polars as pl
 
 from text2graph_dagster import contracts
-from text2graph_dagster.corpus.arrays import Array
-from text2graph_dagster.corpus.duplicates import Beforehand, find_duplicates, no_progress
+from text2graph_dagster.corpus.corpus_tables import CorpusTables, StagedPassages
+from text2graph_dagster.corpus.deduplication.duplicates import Beforehand, find_duplicates, no_progress
+from text2graph_dagster.corpus.deduplication.minhash import band_keys
 from text2graph_dagster.corpus.folder import CorpusFolder
 from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
-from text2graph_dagster.corpus.language import detect_language
-from text2graph_dagster.corpus.minhash import band_keys
-from text2graph_dagster.corpus.packing import pack_counted
 from text2graph_dagster.corpus.passages import Prepared, prepare
-from text2graph_dagster.corpus.readers import Document, Refused
-from text2graph_dagster.corpus.staging import Chunk, Outcome, Staging, work_off
-from text2graph_dagster.corpus.tables import CorpusTables, StagedPassages
-from text2graph_dagster.corpus.unread import PROGRESS_EVERY, unread, version_of
-from text2graph_dagster.graph import Span, to_rows
+from text2graph_dagster.corpus.readers.registry import Document, Refused
+from text2graph_dagster.corpus.sorted_keys import Array
+from text2graph_dagster.corpus.staging.changed_files import PROGRESS_EVERY, unread, version_of
+from text2graph_dagster.corpus.staging.parts import Chunk, Outcome, Staging, work_off
+from text2graph_dagster.corpus.text.language import detect_language
+from text2graph_dagster.corpus.text.packing import pack_counted
+from text2graph_dagster.graph.model import Span
+from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.identity import digest, normalise
 from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import CorpusSettings

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.corpus.documents import Refused, check_text, row_id
-from text2graph_dagster.corpus.formats.json_lines import DEFAULT_MAX_BYTES, Line, read_json_lines
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.corpus.readers.documents import Refused, check_text, row_id
+from text2graph_dagster.corpus.readers.json_lines import DEFAULT_MAX_BYTES, Line, read_json_lines
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 
 GOLD_SPLITS = ("dev", "test")

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from text2graph_dagster.corpus.blocklist import BlockList, load_blocklist
-from text2graph_dagster.corpus.cleaning import clean
-from text2graph_dagster.corpus.documents import Document
-from text2graph_dagster.corpus.language import detect_language
-from text2graph_dagster.corpus.packing import pack_counted, unfit_stretches
-from text2graph_dagster.corpus.quality import judge_document, judge_passage
-from text2graph_dagster.graph import Span
+from text2graph_dagster.corpus.readers.documents import Document
+from text2graph_dagster.corpus.text.blocklist import BlockList, load_blocklist
+from text2graph_dagster.corpus.text.cleaning import clean
+from text2graph_dagster.corpus.text.language import detect_language
+from text2graph_dagster.corpus.text.packing import pack_counted, unfit_stretches
+from text2graph_dagster.corpus.text.text_quality import judge_document, judge_passage
+from text2graph_dagster.graph.model import Span
 from text2graph_dagster.settings import CorpusSettings
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
-from text2graph_dagster.graph import Graph
+from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
 
 _Labels = dict[tuple[str, ...], set[str]]  # what stands at a place: a name, or a head and a tail

@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 
 from text2graph_dagster import identity
-from text2graph_dagster.corpus import minhash, packing
-from text2graph_dagster.corpus.arrays import Array, contains, numbers_of
-from text2graph_dagster.corpus.minhash import Pairs, band_keys, candidates, similarity, window_hashes
-from text2graph_dagster.corpus.packing import TOKEN
+from text2graph_dagster.corpus.deduplication import minhash
+from text2graph_dagster.corpus.deduplication.minhash import Pairs, band_keys, candidates, similarity, window_hashes
+from text2graph_dagster.corpus.sorted_keys import Array, contains, numbers_of
+from text2graph_dagster.corpus.text import packing
+from text2graph_dagster.corpus.text.packing import TOKEN
 from text2graph_dagster.files import write_whole
 
 FOUND = {"passage_id": pl.String, "reason": pl.String, "gold_passage_id": pl.String}

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from text2graph_dagster import metrics
-from text2graph_dagster.graph import ParsedGraph
+from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.metrics import FloatArray, Items
 from text2graph_dagster.ontology import Ontology
 

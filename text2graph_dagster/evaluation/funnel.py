@@ -5,8 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from text2graph_dagster.evaluation.charts import FAINT, SERIES, clip, element, label, picture
 from text2graph_dagster.evaluation.report import Stage
-from text2graph_dagster.evaluation.svg import FAINT, SERIES, clip, element, label, picture
 
 LEFT_OUT = "left_out: "
 # Of every reason the first few passages or documents that were lost for it: corpus, stage, reason, what, detail.

@@ -12,17 +12,37 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.files import write_whole
 from text2graph_dagster.grammar import forms_of
+from text2graph_dagster.graph.wire import WireForm
 from text2graph_dagster.identity import digest_json, sha256_of
-from text2graph_dagster.training.config import PredictionConfig, read_config
-from text2graph_dagster.training.program import Stopwatch, run, set_threads, work_offline
-from text2graph_dagster.training.reporting import Reporter
+from text2graph_dagster.runtime.config import ProgramConfig, read_config
+from text2graph_dagster.runtime.program import Stopwatch, run, set_threads, work_offline
+from text2graph_dagster.runtime.reporting import Reporter
+from text2graph_dagster.settings import HELD_TO_NOTHING, DecodingSettings
 
 _SCHEMA = {"id": pl.String, "raw_output": pl.String, "tokens": pl.Int64, "stopped": pl.Boolean}
 _PART = 512  # prompts per part
+
+
+class PredictionConfig(ProgramConfig):
+    """`python -m text2graph_dagster.evaluation.predict`."""
+
+    model: Path = Field(description="a model directory")
+    prompts: Path = Field(
+        description="parquet with the columns id and messages (the prompt: all but assistant turns); where there is a "
+        "grammar also text, entity_types and relation_types"
+    )
+    output: Path = Field(description="the parquet file to be made: id, raw_output, tokens, stopped")
+    batch_size: int = Field(64, ge=1)
+    max_new_tokens: int = Field(256, ge=1)
+    decoding: DecodingSettings = Field(HELD_TO_NOTHING, description="the grammar that answers are held to")
+    wire: WireForm = Field("public", description="the JSON that the grammar expects")
+    thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
+    threads: int = Field(0, ge=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,9 +122,9 @@ def _parts(prompts: Sequence[Prompt]) -> Iterator[tuple[int, Sequence[Prompt]]]:
 
 def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, reporter: Reporter) -> None:
     """Write every part that is not there yet."""
-    from text2graph_dagster.training.answering import answer_prompts
-    from text2graph_dagster.training.examples import render_prompts
-    from text2graph_dagster.training.students import load_student
+    from text2graph_dagster.inference.batch_generation import answer_prompts
+    from text2graph_dagster.inference.chat_template import render_prompts
+    from text2graph_dagster.inference.loading import load_student
 
     set_threads(config.threads)
     model, tokenizer = load_student(config.model)

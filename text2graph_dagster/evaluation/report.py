@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from text2graph_dagster.evaluation.drawing import tints
-from text2graph_dagster.evaluation.examples import Example, panels
+from text2graph_dagster.evaluation.charts import SERIES, Bar, Points, grouped_bars, intervals, line_chart, short
+from text2graph_dagster.evaluation.example_panels import Example, panels
 from text2graph_dagster.evaluation.figures import type_figure
+from text2graph_dagster.evaluation.graph_svg import tints
 from text2graph_dagster.evaluation.headline import METRIC_LABELS, SYSTEM_LABELS, Figures, Row, number
-from text2graph_dagster.evaluation.svg import SERIES, Bar, Points, grouped_bars, intervals, line_chart, short
 from text2graph_dagster.ontology import Ontology
 
 

@@ -7,10 +7,12 @@ import numpy as np
 import polars as pl
 
 from text2graph_dagster import metrics
+from text2graph_dagster.bootstrap import interval, resampled_sums
 from text2graph_dagster.evaluation import figures as fig
-from text2graph_dagster.evaluation.bootstrap import interval, resampled_sums
 from text2graph_dagster.evaluation.figures import HEADLINE, Blocks, Figure, Judged
-from text2graph_dagster.graph import ParsedGraph, from_rows, parse
+from text2graph_dagster.graph.model import ParsedGraph
+from text2graph_dagster.graph.parsing import parse
+from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.ontology import Ontology
 
 SCHEMA = {

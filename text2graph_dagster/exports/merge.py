@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from text2graph_dagster.graph import Entity, Graph, Span
+from text2graph_dagster.graph.model import Entity, Graph, Span
 from text2graph_dagster.identity import digest, normalise
 
 # What XML forbids and databases choke on: control characters but tab and line ends, lone surrogates, non-characters.

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from text2graph_dagster.corpus.packing import sentences
-from text2graph_dagster.graph import Span
-from text2graph_dagster.reasoning.naming import Named, Quote, Worded
+from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.graph.model import Span
+from text2graph_dagster.reasoning.name_finding import Named, Quote, Worded
 
 Mood = Literal["states", "denies", "asks"]
 

@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 
-from text2graph_dagster.corpus.language import detect_language
-from text2graph_dagster.decoding import fold
+from text2graph_dagster.corpus.text.language import detect_language
+from text2graph_dagster.graph.legality import fold
 
 # One thinking block at the very beginning; servers whose chat template opens it leave the opening tag out.
 _THOUGHT = re.compile(r"\s*(?:<think>)?(?P<thinking>.*?)</think>(?P<rest>.*)", re.DOTALL)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from text2graph_dagster.reasoning.blind import blind_request, compare_blind
-from text2graph_dagster.reasoning.compose import ComposedReasoner
-from text2graph_dagster.reasoning.prose import judge
-from text2graph_dagster.reasoning.verdicts import verify_all
-from text2graph_dagster.reasoning.verify import Verdict, verify
+from text2graph_dagster.reasoning.blind_reading import blind_request, compare_blind
+from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
+from text2graph_dagster.reasoning.prose_verifier import judge
+from text2graph_dagster.reasoning.verdict_cache import verify_all
+from text2graph_dagster.reasoning.verifier import Verdict, verify
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.ledger import Asked
 from text2graph_dagster.teachers.protocol import Answer, Reasoner, ReasoningAnswer, ReasoningRequest, Request

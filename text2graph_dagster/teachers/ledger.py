@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from text2graph_dagster.graph import GraphParseError, serialise
+from text2graph_dagster.graph.parsing import GraphParseError
+from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.identity import digest, digest_json
-from text2graph_dagster.teachers.asking import Asked, Desk, Ledger, Log, Row
 from text2graph_dagster.teachers.budget import Budget
+from text2graph_dagster.teachers.call_runner import Asked, Desk, Ledger, Log, Row
 from text2graph_dagster.teachers.protocol import (
     Answer,
     Parameters,

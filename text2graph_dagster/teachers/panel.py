@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 
-from text2graph_dagster.graph import Graph
+from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.settings import VoteSettings
 from text2graph_dagster.teachers.budget import Budget
 from text2graph_dagster.teachers.ledger import Asked

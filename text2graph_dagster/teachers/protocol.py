@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from text2graph_dagster.graph import Graph
+from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
 
 Status = Literal["ok", "refused", "unparsable", "failed"]

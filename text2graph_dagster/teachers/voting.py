@@ -16,10 +16,10 @@ from math import fsum
 from statistics import fmean
 from typing import TypeVar
 
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
-from text2graph_dagster.matching import Item
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards import canonical, turn, turned_relations
+from text2graph_dagster.rewards.matching import Item
+from text2graph_dagster.rewards.scoring import canonical, turn, turned_relations
 
 Triple = tuple[Item, str, Item]
 Form = tuple[Item, str, Item]  # a triple as a graph says it, not turned

@@ -6,8 +6,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from text2graph_dagster.training.alarms import Watch
-from text2graph_dagster.training.reporting import Reporter
+from text2graph_dagster.runtime.reporting import Reporter
+from text2graph_dagster.training.rl.monitor import Watch
 
 # What the trainers call their figures → what they are called here.
 _NAMES = {

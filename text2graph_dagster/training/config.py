@@ -1,27 +1,18 @@
 """What a training or prediction program is told: one JSON file."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest_json, sha256_of
+from text2graph_dagster.inference.base_models import NANO_BASE
 from text2graph_dagster.ontology import Ontology, load_ontology
-from text2graph_dagster.settings import HELD_TO_NOTHING, NANO, DecodingSettings, Settings, StudentWire
-
-C = TypeVar("C", bound=BaseModel)
-
-NANO_BASE = Path(__file__).parent / "nano_base"  # what student.base_model: nano is; examples/nano_base makes it
+from text2graph_dagster.runtime.config import ProgramConfig
+from text2graph_dagster.settings import NANO, Settings
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TrainingConfig(_Config):
+class TrainingConfig(ProgramConfig):
     """`python -m text2graph_dagster.training.sft`, `...reward_model` and `...grpo`."""
 
     settings: Settings = Field(description="sections student, sft, reward_model, grpo and the seed are read")
@@ -58,48 +49,3 @@ class TrainingConfig(_Config):
         sections = {"student", "sft", "reward_model", "grpo", "decoding", "seed"}
         settings = self.settings.model_dump(mode="json", include=sections)
         return digest_json({"program": program, "settings": settings, "inputs": dict(inputs)})
-
-
-class PredictionConfig(_Config):
-    """`python -m text2graph_dagster.evaluation.predict`."""
-
-    model: Path = Field(description="a model directory")
-    prompts: Path = Field(
-        description="parquet with the columns id and messages (the prompt: all but assistant turns); where there is a "
-        "grammar also text, entity_types and relation_types"
-    )
-    output: Path = Field(description="the parquet file to be made: id, raw_output, tokens, stopped")
-    batch_size: int = Field(64, ge=1)
-    max_new_tokens: int = Field(256, ge=1)
-    decoding: DecodingSettings = Field(HELD_TO_NOTHING, description="the grammar that answers are held to")
-    wire: StudentWire = Field("public", description="the JSON that the grammar expects")
-    thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
-    threads: int = Field(0, ge=0)
-
-
-class EntailmentConfig(_Config):
-    """`python -m text2graph_dagster.training.entail`."""
-
-    model: str = Field(description="a model directory or a hub name")
-    pairs: Path = Field(description="parquet with the columns premise and hypothesis")
-    output: Path = Field(description="the parquet file to be made: entailment, in the order of the pairs")
-    batch_size: int = Field(32, ge=1)
-    threads: int = Field(0, ge=0)
-
-
-def read_config(kind: type[C], path: Path) -> C:
-    """Read a program's configuration.
-
-    Raises:
-        UserError: the file is missing, is not JSON, or a value is wrong.
-    """
-    try:
-        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except OSError:
-        raise UserError(f"the configuration {path} cannot be read: name an existing JSON file with --config.") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"the configuration {path} is not JSON ({error}).") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"the configuration {path}: {where}: {first['msg']}.") from None

@@ -16,15 +16,16 @@ import pyarrow
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.grammar import Form
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+from text2graph_dagster.runtime.program import Stopwatch, quiet, run, set_threads, work_offline
+from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import GrpoSettings
-from text2graph_dagster.training.alarms import Watch
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.examples import Example
-from text2graph_dagster.training.files import OutputDirectory
-from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
-from text2graph_dagster.training.publishing import publish
-from text2graph_dagster.training.reporting import Reporter
-from text2graph_dagster.training.stage import adamw, arguments, in_parts, make_once, scheduled
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.examples import Example
+from text2graph_dagster.training.export import publish
+from text2graph_dagster.training.rl.monitor import Watch
+from text2graph_dagster.training.run import adamw, arguments, in_parts, make_once, scheduled
 
 PROGRAM = "grpo"
 _ROW = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
@@ -49,11 +50,11 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     Raises:
         UserError: no prompt is short enough.
     """
-    from text2graph_dagster.training import students
-    from text2graph_dagster.training.adapters import merged, with_lora
-    from text2graph_dagster.training.devset import measure, measured_before, read_dev
-    from text2graph_dagster.training.examples import read_examples
-    from text2graph_dagster.training.selection import Best, SelectionCallback
+    from text2graph_dagster.inference.loading import describe, load_student, save_student
+    from text2graph_dagster.training.data.examples import read_examples
+    from text2graph_dagster.training.dev_evaluation import measure, measured_before, read_dev
+    from text2graph_dagster.training.model.adapters import merged, with_lora
+    from text2graph_dagster.training.rl.best_checkpoint import Best, SelectionCallback
 
     settings, watch = config.settings, Stopwatch()
     grpo, threads = settings.grpo, set_threads(settings.grpo.threads)
@@ -61,17 +62,17 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     dev, ontologies = read_dev(config), config.load_ontologies()
     base, lora = config.base or "", settings.student.lora
     # TRL merges adapters into the weights, step by step, for vLLM to sample with: in bfloat16 they would wear off.
-    model, tokenizer = students.load_student(base, None if grpo.use_vllm else lora)
+    model, tokenizer = load_student(base, None if grpo.use_vllm else lora)
     steps = output.last_step()
     reporter.record_to(output.metrics, steps)
     alarms = Watch(grpo.alarms)
     alarms.replay(reporter.points)
 
     def whole(trained: Any) -> Any:
-        return merged(trained, lambda: students.load_student(base)[0])
+        return merged(trained, lambda: load_student(base)[0])
 
     def save(student: Any, directory: Path) -> None:
-        students.save_student(student, tokenizer, directory)
+        save_student(student, tokenizer, directory)
 
     def look(student: Any) -> dict[str, float]:
         return measure(student, tokenizer, dev, ontologies, settings, reporter)
@@ -90,13 +91,13 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         model, steps = trainer.model, trainer.state.global_step
     if alarms.fatal and not dev:  # there is no better model to go back to than the one that the run began with
-        model, tokenizer = students.load_student(base)
+        model, tokenizer = load_student(base)
     if not dev:
         save(whole(model), output.finished)
     no_choice: dict[str, Any] = {"step": 0 if alarms.fatal else steps, "dev": None}
     kept = best.move_to(output.finished) if dev else no_choice
     return {
-        "model": students.describe(model),
+        "model": describe(model),
         "examples": len(examples),
         "steps": steps,
         "alarms": [asdict(alarm) for alarm in alarms.rung.values()],
@@ -120,18 +121,20 @@ def make_trainer(
     alarms: Watch,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
-    from text2graph_dagster.training.adapters import trained_in_full
-    from text2graph_dagster.training.arrow import from_rows
+    from text2graph_dagster.inference.answer_format import student_forms
+    from text2graph_dagster.inference.chat_template import render_prompts
+    from text2graph_dagster.inference.fast_decoder import supports
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
-    from text2graph_dagster.training.curriculum import choose_prompts
-    from text2graph_dagster.training.defaults import grpo_rate, rename_share, student_forms
-    from text2graph_dagster.training.examples import render_prompts, tokenise
-    from text2graph_dagster.training.generation import supports
-    from text2graph_dagster.training.judging import load_judge
-    from text2graph_dagster.training.renaming import Renamer
-    from text2graph_dagster.training.rewarding import Rewarder
-    from text2graph_dagster.training.rollouts import Rollouts
-    from text2graph_dagster.training.trainer import Trainer
+    from text2graph_dagster.training.data.arrow_files import from_rows
+    from text2graph_dagster.training.data.curriculum import choose_prompts
+    from text2graph_dagster.training.data.examples import tokenise
+    from text2graph_dagster.training.data.name_augmentation import Renamer
+    from text2graph_dagster.training.model.adapters import trained_in_full
+    from text2graph_dagster.training.rl.grpo_trainer import Trainer
+    from text2graph_dagster.training.rl.reward_scorer import load_judge
+    from text2graph_dagster.training.rl.rollouts import Rollouts
+    from text2graph_dagster.training.rl.trl_reward import Rewarder
+    from text2graph_dagster.training.student_defaults import grpo_rate, rename_share
 
     settings, grpo = config.settings, config.settings.grpo
     longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
@@ -173,7 +176,7 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int, held: Mapping[st
     """
     import torch
 
-    from text2graph_dagster.training.answering import continue_prompts
+    from text2graph_dagster.inference.batch_generation import continue_prompts
 
     def roll_out(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
         """Write `generations` completions to each prompt; TRL hands over every prompt that many times in a row."""

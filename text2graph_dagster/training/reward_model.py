@@ -13,15 +13,16 @@ from typing import Any
 
 import pyarrow
 
-from text2graph_dagster.dataset.preferences import KINDS
+from text2graph_dagster.dataset.preference_pairs import KINDS
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+from text2graph_dagster.runtime.program import Stopwatch, in_one_sentence, quiet, run, set_threads, work_offline
+from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import RewardModelSettings, Settings
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.files import OutputDirectory
-from text2graph_dagster.training.pairing import Pair
-from text2graph_dagster.training.program import Stopwatch, in_one_sentence, quiet, run, set_threads, work_offline
-from text2graph_dagster.training.reporting import Reporter
-from text2graph_dagster.training.stage import adamw, arguments, make_once, scheduled
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.preference_data import Pair
+from text2graph_dagster.training.run import adamw, arguments, make_once, scheduled
 
 PROGRAM = "reward_model"
 ALL = "all"
@@ -48,13 +49,13 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     Raises:
         UserError: no graph is trusted, or no pair is short enough.
     """
-    from text2graph_dagster.training import students
-    from text2graph_dagster.training.adapters import merged
-    from text2graph_dagster.training.arrow import from_rows
+    from text2graph_dagster.inference.loading import describe, load_student
+    from text2graph_dagster.training.data.arrow_files import from_rows
+    from text2graph_dagster.training.model.adapters import merged
 
     settings, watch = config.settings, Stopwatch()
     threads = set_threads(settings.reward_model.threads)
-    student, tokenizer = students.load_student(config.base or "")
+    student, tokenizer = load_student(config.base or "")
     taught, measured = gather(config, student, tokenizer, output, reporter)
     rows = short_rows(taught, tokenizer, settings)
     if not rows:
@@ -71,7 +72,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     tokenizer.save_pretrained(output.finished)
     figures, scale = measure(model, tokenizer, measured, settings)
     return {
-        "model": students.describe(model),
+        "model": describe(model),
         "examples": len({pair.example.example_id for pair in taught}),
         "pairs": len(rows),
         "pairs_too_long": len(taught) - len(rows),
@@ -88,9 +89,9 @@ def gather(
     config: TrainingConfig, student: Any, tokenizer: Any, output: OutputDirectory, reporter: Reporter
 ) -> tuple[list[Pair], list[Pair]]:
     """Return the pairs to learn from, and others to measure on: of dev gold where there is any, else held out."""
-    from text2graph_dagster.training.devset import read_dev
-    from text2graph_dagster.training.examples import read_examples
-    from text2graph_dagster.training.pairing import draw, make_pairs, writer
+    from text2graph_dagster.training.data.examples import read_examples
+    from text2graph_dagster.training.data.preference_data import draw, make_pairs, writer
+    from text2graph_dagster.training.dev_evaluation import read_dev
 
     settings, ontologies = config.settings, config.load_ontologies()
     examples, dev = read_examples(config.train, settings, output.arrow), read_dev(config)
@@ -107,7 +108,7 @@ def short_rows(pairs: Sequence[Pair], tokenizer: Any, settings: Settings) -> lis
 
 
 def _rows(pairs: Sequence[Pair], tokenizer: Any, settings: Settings) -> Iterator[tuple[list[int], list[int]]]:
-    from text2graph_dagster.training.judging import judged_tokens
+    from text2graph_dagster.training.rl.reward_scorer import judged_tokens
 
     chosen = judged_tokens([(pair.example, pair.preference.chosen) for pair in pairs], tokenizer, settings)
     rejected = judged_tokens([(pair.example, pair.preference.rejected) for pair in pairs], tokenizer, settings)
@@ -122,7 +123,7 @@ def measure(
     Each share comes with its Wilson interval (95 %), which takes pairs of the same passage as if they were of
     different ones. The scale is that of a student's own answers, where there are any.
     """
-    from text2graph_dagster.training.judging import raw_scores
+    from text2graph_dagster.training.rl.reward_scorer import raw_scores
 
     rows = list(_rows(pairs, tokenizer, settings))
     chosen, rejected = (raw_scores(model, tokenizer, [row[side] for row in rows]) for side in (0, 1))
@@ -155,7 +156,7 @@ def new_model(base: Path | str, settings: Settings) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification, set_seed
 
-    from text2graph_dagster.training.adapters import with_lora
+    from text2graph_dagster.training.model.adapters import with_lora
 
     set_seed(settings.seed)
     with in_one_sentence(f"no reward model can be made of {str(base)!r}"):
@@ -173,7 +174,7 @@ def make_trainer(
     from trl import RewardTrainer
 
     from text2graph_dagster.training.callbacks import ReportCallback
-    from text2graph_dagster.training.defaults import reward_model_rate
+    from text2graph_dagster.training.student_defaults import reward_model_rate
 
     reward = settings.reward_model
     optimizer = adamw(model, reward_model_rate(settings), weight_decay=0.01)

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+from text2graph_dagster.runtime.program import Stopwatch, quiet, run, set_threads, work_offline
+from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import Settings, SftSettings
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.course import IGNORED
-from text2graph_dagster.training.defaults import optimizer_of, sft_rate
-from text2graph_dagster.training.files import OutputDirectory
-from text2graph_dagster.training.program import Stopwatch, quiet, run, set_threads, work_offline
-from text2graph_dagster.training.publishing import publish
-from text2graph_dagster.training.reporting import Reporter
-from text2graph_dagster.training.stage import adamw, arguments, in_parts, make_once, scheduled
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.schedule import IGNORED
+from text2graph_dagster.training.export import publish
+from text2graph_dagster.training.run import adamw, arguments, in_parts, make_once, scheduled
+from text2graph_dagster.training.student_defaults import optimizer_of, sft_rate
 
 PROGRAM = "sft"
 
@@ -50,10 +51,10 @@ def teach(
     Raises:
         UserError: no example is short enough, or the model cannot be used.
     """
-    from text2graph_dagster.training import students
-    from text2graph_dagster.training.adapters import merged
-    from text2graph_dagster.training.arrow import from_rows
-    from text2graph_dagster.training.course import (
+    from text2graph_dagster.inference.loading import describe, load_student, save_student
+    from text2graph_dagster.training.data.arrow_files import from_rows
+    from text2graph_dagster.training.data.examples import read_examples
+    from text2graph_dagster.training.data.schedule import (
         ROW,
         lay_course,
         measure_lengths,
@@ -61,16 +62,17 @@ def teach(
         rows_of_course,
         store_tokens,
     )
-    from text2graph_dagster.training.devset import conditions, measure, read_dev
-    from text2graph_dagster.training.examples import read_examples
+    from text2graph_dagster.training.dev_evaluation import conditions, measure, read_dev
+    from text2graph_dagster.training.model.adapters import merged
+    from text2graph_dagster.training.model.student import is_foreign_to_nano, make_student
 
     settings, watch = config.settings, Stopwatch()
     threads = set_threads(settings.sft.threads)
     examples, ontologies = read_examples(config.train, settings, output.arrow), config.load_ontologies()
-    model, tokenizer = student or students.make_student(config, examples, list(ontologies.values()))
-    description = students.describe(model)
+    model, tokenizer = student or make_student(config, examples, list(ontologies.values()))
+    description = describe(model)
     reporter.say(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
-    if students.is_foreign_to_nano(config, list(ontologies.values())):
+    if is_foreign_to_nano(config, list(ontologies.values())):
         reporter.say("the nano base has read English only: see whether student.base_model: scratch does better here")
     store = store_tokens(examples, tokenizer, output.arrow / "tokens.arrow")
     lengths = measure_lengths(store)
@@ -84,8 +86,8 @@ def teach(
     checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    whole = merged(trainer.model, lambda: students.load_student(config.source)[0])
-    students.save_student(whole, tokenizer, output.finished)
+    whole = merged(trainer.model, lambda: load_student(config.source)[0])
+    save_student(whole, tokenizer, output.finished)
     result = {
         "model": description,
         "examples": len(examples),
@@ -95,7 +97,7 @@ def teach(
         "threads": threads,
     }
     if dev := read_dev(config):
-        finished, tokenizer = students.load_student(output.finished)
+        finished, tokenizer = load_student(output.finished)
         result["dev"] = measure(finished, tokenizer, dev, ontologies, settings, reporter)
         result["dev_conditions"] = conditions(config)
     return {**result, **watch.read()}
@@ -112,9 +114,9 @@ def make_trainer(
     """Return a TRL trainer over the tokenised course, a `datasets.Dataset`, in its order."""
     from trl import SFTTrainer
 
-    from text2graph_dagster.training.adapters import trained_in_full
+    from text2graph_dagster.inference.fast_decoder import supports
     from text2graph_dagster.training.callbacks import ReportCallback
-    from text2graph_dagster.training.generation import supports
+    from text2graph_dagster.training.model.adapters import trained_in_full
 
     sft = config.settings.sft
     optimizer = make_optimizer(model, config.settings)
@@ -163,7 +165,7 @@ def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> An
 
 def make_optimizer(model: Any, settings: Settings) -> Any:
     """Return Muon with AdamW, or AdamW alone."""
-    from text2graph_dagster.training.muon import MuonAdamW
+    from text2graph_dagster.training.model.muon import MuonAdamW
 
     muon = optimizer_of(settings) == "muon"
     return MuonAdamW(model, sft_rate(settings)) if muon else adamw(model, sft_rate(settings))

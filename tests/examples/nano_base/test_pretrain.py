@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from examples.nano_base import pretrain
-from text2graph_dagster.training.students import load_student
-from text2graph_dagster.training.type_tokens import TYPE
+from text2graph_dagster.inference.loading import load_student
+from text2graph_dagster.training.model.type_tokens import TYPE
 
 
 @pytest.fixture

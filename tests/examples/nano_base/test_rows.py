@@ -14,8 +14,8 @@ from examples.nano_base.lexicon import PREPOSITIONAL, VERBS
 from examples.nano_base.ontology import all_type_names, draw_world
 from examples.nano_base.passages import write_passage
 from examples.nano_base.rows import make_rows
-from text2graph_dagster.dataset.instructions import render
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+from text2graph_dagster.prompts.rendering import render
 
 COUNT = 400
 

@@ -10,7 +10,7 @@ import pytest
 
 from text2graph_dagster.corpus.build import CorpusTables, build
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.graph import from_rows
+from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.identity import digest, normalise
 from text2graph_dagster.settings import CorpusSettings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from text2graph_dagster.corpus.folder import check_name, fingerprint, open_corpus, relative_name
-from text2graph_dagster.corpus.readers import Refused, read_documents
+from text2graph_dagster.corpus.readers.registry import Refused, read_documents
 from text2graph_dagster.errors import UserError
 
 ONTOLOGY = "entity_types: [person, city]\nrelation_types: {lives in: {}}\n"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
-from text2graph_dagster.corpus.readers import Refused
-from text2graph_dagster.graph import Entity, Relation, Span
+from text2graph_dagster.corpus.readers.registry import Refused
+from text2graph_dagster.graph.model import Entity, Relation, Span
 
 TEXT = "Ana Berg founded Velsoft. Berg lives in Oslo. Velsoft and Berg like Oslo."
 

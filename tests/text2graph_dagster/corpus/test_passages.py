@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text2graph_dagster.corpus.documents import Document
 from text2graph_dagster.corpus.passages import prepare
+from text2graph_dagster.corpus.readers.documents import Document
 from text2graph_dagster.settings import CorpusSettings
 
 PROSE = "Ana Berg lives in Oslo. She was born in Bergen, and her brother moved to Rome."

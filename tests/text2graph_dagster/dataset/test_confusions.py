@@ -1,7 +1,7 @@
 """What a corpus confuses is mined from the corpus."""
 
 from text2graph_dagster.dataset.confusions import mine
-from text2graph_dagster.graph import Entity, Graph, Relation
+from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
 PEOPLE = (("person", "company"),)

@@ -1,6 +1,6 @@
 import json
 
-from tests.text2graph_dagster.evaluation.pages import row
+from tests.text2graph_dagster.evaluation.html_pages import row
 from text2graph_dagster.evaluation.figures import HEADLINE
 from text2graph_dagster.evaluation.headline import METRIC_LABELS, Figures, headline_markdown, headline_table, to_json
 

@@ -6,22 +6,22 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.text2graph_dagster.training import tiny
+from tests.text2graph_dagster.training import tiny_models
 from tests.text2graph_dagster.training.conftest import (  # noqa: F401
     _one_thread,
     examples,
     fine_tuned,
     workplace,
 )
-from text2graph_dagster.decoding import ground
 from text2graph_dagster.evaluation import predict
-from text2graph_dagster.graph import parse
+from text2graph_dagster.graph.legality import ground
+from text2graph_dagster.graph.parsing import parse
 
 
 def write_config(folder: Path, model: Path, count: int, **changes: Any) -> Path:
     import json
 
-    tiny.write_examples(folder / "gold.parquet", count, seed=4)
+    tiny_models.write_examples(folder / "gold.parquet", count, seed=4)
     columns = ("messages", *(("text", "entity_types", "relation_types") if "decoding" in changes else ()))
     frame = pl.read_parquet(folder / "gold.parquet").select(pl.col("example_id").alias("id"), *columns)
     frame.write_parquet(folder / "prompts.parquet")
@@ -46,11 +46,11 @@ def test_a_run_that_was_cut_off_asks_only_what_is_left(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from text2graph_dagster.training import answering
+    from text2graph_dagster.inference import batch_generation
 
     monkeypatch.setattr(predict, "_PART", 4)
     asked: list[int] = []
-    real = answering.answer_prompts
+    real = batch_generation.answer_prompts
 
     def counted(model: Any, tokenizer: Any, prompts: Any, **options: Any) -> Any:
         if len(asked) == 1:
@@ -59,7 +59,7 @@ def test_a_run_that_was_cut_off_asks_only_what_is_left(
         asked.append(len(prompts))
         return real(model, tokenizer, prompts, **options)
 
-    monkeypatch.setattr(answering, "answer_prompts", counted)
+    monkeypatch.setattr(batch_generation, "answer_prompts", counted)
     config = write_config(tmp_path, fine_tuned, 10)
     with pytest.raises(KeyboardInterrupt):
         predict.main(["--config", str(config)])

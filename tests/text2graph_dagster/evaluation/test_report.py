@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tests.text2graph_dagster.evaluation.pages import ONTOLOGY, Page, row
-from text2graph_dagster.evaluation.examples import Example
+from tests.text2graph_dagster.evaluation.html_pages import ONTOLOGY, Page, row
+from text2graph_dagster.evaluation.example_panels import Example
 from text2graph_dagster.evaluation.report import ReportData, Stage, render, system_colors
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
 TEXT = "Ana Ruiz founded Velsoft."

@@ -6,7 +6,9 @@ import pytest
 from text2graph_dagster import contracts
 from text2graph_dagster.evaluation.figures import HEADLINE
 from text2graph_dagster.evaluation.score import delta_name, score_run
-from text2graph_dagster.graph import Entity, Graph, Relation, serialise, to_rows
+from text2graph_dagster.graph.model import Entity, Graph, Relation
+from text2graph_dagster.graph.rows import to_rows
+from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
 ONTOLOGY = Ontology(

@@ -15,7 +15,7 @@ from text2graph_dagster.exports.csv_files import guard
 from text2graph_dagster.exports.cypher import label, literal
 from text2graph_dagster.exports.graphml import NAMESPACE
 from text2graph_dagster.exports.merge import merge
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 
 ONE = PassageGraph(
     "p1",

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.text2graph_dagster.reasoning.test_compose import GRAPH, ONTOLOGY, TEXT
-from tests.text2graph_dagster.reasoning.test_prose import GOOD
-from tests.text2graph_dagster.teachers.book import Book
-from text2graph_dagster.graph import Graph, Relation
-from text2graph_dagster.reasoning.blind import compare_blind
-from text2graph_dagster.reasoning.compose import ComposedReasoner, compose
+from tests.text2graph_dagster.reasoning.test_composed_reasoner import GRAPH, ONTOLOGY, TEXT
+from tests.text2graph_dagster.reasoning.test_prose_verifier import GOOD
+from tests.text2graph_dagster.teachers.knowledge_base.sample_book import Book
+from text2graph_dagster.graph.model import Graph, Relation
+from text2graph_dagster.reasoning.blind_reading import compare_blind
+from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner, compose
 from text2graph_dagster.reasoning.traces import Traced, trace_all
 from text2graph_dagster.settings import ReasonerSettings
-from text2graph_dagster.teachers.knowledge_base import record, replay
+from text2graph_dagster.teachers.knowledge_base.teacher import record, replay
 from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import (
     Answer,

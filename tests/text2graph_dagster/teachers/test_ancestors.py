@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from benchmarks import chat_server
-from tests.text2graph_dagster.teachers.server import message, serving
-from tests.text2graph_dagster.teachers.test_chat import GRAPH, TEXT, fast
-from tests.text2graph_dagster.teachers.test_faults import passages
+from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
+from tests.text2graph_dagster.teachers.chat.test_retry import passages
+from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT, fast
+from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
 from tests.text2graph_dagster.teachers.test_ledger import Memory, Scripted, requests
-from tests.text2graph_dagster.teachers.worlds import NEWS
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.reasoning.chat import ChatReasoner
-from text2graph_dagster.teachers import asking
-from text2graph_dagster.teachers.chat import ChatTeacher
-from text2graph_dagster.teachers.endpoint import KEY_VARIABLE
+from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
+from text2graph_dagster.teachers import call_runner
+from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import Answer, ReasoningRequest, Request
 
@@ -78,7 +78,7 @@ class FailsOnce(Scripted):
 
 
 def test_a_failed_batch_was_never_cleared_and_everything_after_it_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "BATCH", 3)
+    monkeypatch.setattr(call_runner, "BATCH", 3)
     memory = Memory()
     asked = ask_teacher(FailsOnce(), requests(10), memory)
     assert [a.passage_id for a in asked.answers if a.status == "failed"] == ["p3", "p4", "p5"]
@@ -87,7 +87,7 @@ def test_a_failed_batch_was_never_cleared_and_everything_after_it_was_lost(monke
 
 
 def test_the_last_partial_batch_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "BATCH", 4)
+    monkeypatch.setattr(call_runner, "BATCH", 4)
     memory = Memory()
     asked = ask_teacher(Scripted(), requests(10), memory)
     assert {answer.status for answer in asked.answers} == {"ok"}

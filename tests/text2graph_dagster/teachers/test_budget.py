@@ -7,7 +7,7 @@ import pytest
 
 from tests.text2graph_dagster.teachers.test_ledger import Memory, Scripted, requests
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.teachers import asking
+from text2graph_dagster.teachers import call_runner
 from text2graph_dagster.teachers.budget import Budget, Forecast, Tally
 from text2graph_dagster.teachers.ledger import ask_teacher
 
@@ -67,9 +67,9 @@ def test_a_forecast_comes_before_most_is_spent_and_its_error_after() -> None:
 
 
 def test_a_forecast_is_judged_by_passages_of_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "PREVIEW", 4)
+    monkeypatch.setattr(call_runner, "PREVIEW", 4)
     open_ = {f"k{i}": replace(request, text="x" * (i % 10)) for i, request in enumerate(requests(100))}
-    lengths = sorted(len(open_[key].text) for key in asking._preview(open_))
+    lengths = sorted(len(open_[key].text) for key in call_runner._preview(open_))
     assert lengths == [1, 3, 6, 8]
 
 

@@ -60,7 +60,7 @@ def test_rows_that_could_not_be_recorded_stay(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    from resources.models import WarehouseLedger
+    from resources.teachers import WarehouseLedger
     from resources.warehouse import Warehouse
 
     (tmp_path / "calls").write_text("a file stands where the folder belongs")

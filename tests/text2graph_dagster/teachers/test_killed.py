@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import chat_server
-from tests.text2graph_dagster.teachers.test_chat import fast
-from tests.text2graph_dagster.teachers.test_faults import passages
-from text2graph_dagster.teachers.chat import ChatTeacher, build_prompt
-from text2graph_dagster.teachers.endpoint import KEY_VARIABLE
+from tests.text2graph_dagster.teachers.chat.test_retry import passages
+from tests.text2graph_dagster.teachers.chat.test_teacher import fast
+from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt
 from text2graph_dagster.teachers.ledger import ask_teacher
 
 KILLS, PASSAGES, AT_ONCE = 20, 600, 8
@@ -19,11 +19,11 @@ KILLS, PASSAGES, AT_ONCE = 20, 600, 8
 
 def run(warehouse: str, url: str, batch: int) -> None:
     """Ask for everything; what a process that is killed does."""
-    from resources.models import WarehouseLedger
+    from resources.teachers import WarehouseLedger
     from resources.warehouse import Warehouse
-    from text2graph_dagster.teachers import asking
+    from text2graph_dagster.teachers import call_runner
 
-    asking.BATCH = batch  # so that some kills meet the table being written
+    call_runner.BATCH = batch  # so that some kills meet the table being written
     ask_teacher(
         ChatTeacher(fast(url, concurrency=AT_ONCE)), passages(PASSAGES), WarehouseLedger(Warehouse(path=warehouse))
     )
@@ -33,7 +33,7 @@ def run(warehouse: str, url: str, batch: int) -> None:
 def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from resources.models import WarehouseLedger
+    from resources.teachers import WarehouseLedger
     from resources.warehouse import Warehouse
 
     monkeypatch.delenv(KEY_VARIABLE, raising=False)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.text2graph_dagster.teachers.worlds import NEWS, line, teacher
+from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS, line, teacher
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.graph import Entity, Graph, Span
+from text2graph_dagster.graph.model import Entity, Graph, Span
 from text2graph_dagster.ontology import EntityType, Ontology
-from text2graph_dagster.reasoning.compose import ComposedReasoner
-from text2graph_dagster.teachers import asking
-from text2graph_dagster.teachers.knowledge_base import record, replay
+from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
+from text2graph_dagster.teachers import call_runner
+from text2graph_dagster.teachers.knowledge_base.teacher import record, replay
 from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import Answer, Parameters, ReasoningRequest, Request
 
@@ -110,7 +110,7 @@ def test_everything_that_goes_in_comes_out_whatever_fails(
     trouble: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ancestor lost every batch after a failed one, and the last partial batch."""
-    monkeypatch.setattr(asking, "BATCH", 3)
+    monkeypatch.setattr(call_runner, "BATCH", 3)
     asked = ask_teacher(Scripted({where: trouble}), requests(7), Memory())
     assert [a.passage_id for a in asked.answers] == [f"p{i}" for i in range(7)]
     assert all((a.graph is not None) == (a.status == "ok") for a in asked.answers)
@@ -129,7 +129,7 @@ def test_a_failed_call_is_asked_again_and_an_answered_one_is_not() -> None:
 
 @pytest.mark.parametrize("dies_after", [0, 1, 4, 7, 9])
 def test_killed_at_any_point_and_resumed_no_call_is_repeated(dies_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "BATCH", 4)
+    monkeypatch.setattr(call_runner, "BATCH", 4)
     memory, guide = Memory(dies_after=dies_after), Scripted()
     with pytest.raises(KeyboardInterrupt):
         ask_teacher(guide, requests(10), memory)
@@ -223,7 +223,7 @@ def test_rows_are_what_the_table_holds() -> None:
 
 def test_progress_counts_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(asking, "LOG_SECONDS", 0.0)
+    monkeypatch.setattr(call_runner, "LOG_SECONDS", 0.0)
     ask_teacher(Scripted({"p1": "failed"}), requests(3), Memory(), seen.append)
     assert [line.partition(" calls")[0] for line in seen] == [f"teacher scripted: {i} of 3" for i in (1, 2, 3)]
     assert "1 failed" in seen[-1]

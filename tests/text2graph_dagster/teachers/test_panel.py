@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.text2graph_dagster.teachers.book import Book
-from tests.text2graph_dagster.teachers.worlds import NEWS
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
+from tests.text2graph_dagster.teachers.knowledge_base.sample_book import Book
+from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.settings import TeacherSettings, VoteSettings
-from text2graph_dagster.teachers.knowledge_base import record, replay
+from text2graph_dagster.teachers.knowledge_base.teacher import record, replay
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.panel import Readings, Voter, ask_panel
 from text2graph_dagster.teachers.protocol import Answer, Parameters, Request

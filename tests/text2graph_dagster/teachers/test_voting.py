@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.text2graph_dagster.teachers.worlds import NEWS
-from text2graph_dagster.graph import Entity, Graph, Relation, Span
-from text2graph_dagster.rewards import canonical, turned_relations
+from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
+from text2graph_dagster.rewards.scoring import canonical, turned_relations
 from text2graph_dagster.teachers.voting import Vote, agreement, triples, vote
 
 TURNED = turned_relations(NEWS)

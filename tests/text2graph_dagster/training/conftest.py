@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.text2graph_dagster.training import tiny
+from tests.text2graph_dagster.training import tiny_models
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -33,25 +33,25 @@ def _one_thread() -> Iterator[None]:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with examples, an ontology and the configuration sft.json."""
     folder = tmp_path_factory.mktemp("training")
-    tiny.write_config(folder)
+    tiny_models.write_config(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def examples(workplace: Path) -> Any:
     """The examples as the programs read them."""
-    from text2graph_dagster.training.examples import read_examples
+    from text2graph_dagster.training.data.examples import read_examples
 
-    return read_examples(workplace / "train.parquet", tiny.settings())
+    return read_examples(workplace / "train.parquet", tiny_models.settings())
 
 
 @pytest.fixture(scope="session")
 def nano(workplace: Path, examples: Any) -> Any:
     """An untrained nano model and its tokenizer."""
     from text2graph_dagster.ontology import load_ontology
-    from text2graph_dagster.training.students import new_nano
+    from text2graph_dagster.training.model.student import new_nano
 
-    model, tokenizer = new_nano(tiny.settings(), examples, [load_ontology(workplace / "ontology.yaml")])
+    model, tokenizer = new_nano(tiny_models.settings(), examples, [load_ontology(workplace / "ontology.yaml")])
     model.eval()
     return model, tokenizer
 

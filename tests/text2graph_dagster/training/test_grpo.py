@@ -14,13 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.text2graph_dagster.training import tiny
-from text2graph_dagster.training import devset, grpo
-from text2graph_dagster.training.curriculum import choose_prompts
-from text2graph_dagster.training.files import OutputDirectory
+from tests.text2graph_dagster.training import tiny_models
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+from text2graph_dagster.training import dev_evaluation, grpo
+from text2graph_dagster.training.data.curriculum import choose_prompts
 from text2graph_dagster.training.grpo import main, make_arguments
-from text2graph_dagster.training.rewarding import Rewarder
-from text2graph_dagster.training.selection import Best
+from text2graph_dagster.training.rl.best_checkpoint import Best
+from text2graph_dagster.training.rl.trl_reward import Rewarder
 
 
 def points(folder: Path) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def points(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_three_steps_report_every_figure_and_never_hand_on_a_worse_model(fine_tuned: Path, tmp_path: Path) -> None:
-    assert main(["--config", str(tiny.write_config(tmp_path, "grpo", base=str(fine_tuned)))]) == 0
+    assert main(["--config", str(tiny_models.write_config(tmp_path, "grpo", base=str(fine_tuned)))]) == 0
     steps = [p for p in points(tmp_path / "grpo") if "reward" in p]
     assert [p["step"] for p in steps] == [1, 2, 3]
     components = {"json_valid", "entity_f1", "relation_f1", "spurious", "grounding", "schema_legal", "verbosity"}
@@ -73,7 +73,7 @@ def brevity_pays(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("brevity_pays")
 def test_kl_to_the_fine_tuned_model_is_measured_when_it_counts(fine_tuned: Path, tmp_path: Path) -> None:
     changes = {"grpo": KL}
-    config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
+    config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
     assert main(["--config", str(config)]) == 0
     kl = [p["kl"] for p in points(tmp_path / "grpo") if "kl" in p]
     assert len(kl) == 2 and kl[0] == pytest.approx(0.0, abs=1e-4) and kl[1] > 1e-4
@@ -83,7 +83,7 @@ def test_kl_to_the_fine_tuned_model_is_measured_when_it_counts(fine_tuned: Path,
 def test_a_fatal_alarm_ends_the_run_and_the_best_model_so_far_is_kept(fine_tuned: Path, tmp_path: Path) -> None:
     alarms = {"window": 1, "max_without_variance": 0.0, "fatal": ["no_variance"]}
     changes = {"grpo": {"max_steps": 6, "dev_checks": 6, "temperature": 1e-4, "alarms": alarms}}
-    config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned))
+    config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(fine_tuned))
     assert main(["--config", str(config)]) == 0
     run = json.loads((tmp_path / "grpo" / "run.json").read_text())
     assert run["stopped_by"] == "no_variance" and run["steps"] == run["alarms"][0]["step"] == 1
@@ -97,8 +97,8 @@ def test_kl_with_adapters_is_that_to_the_fine_tuned_model_also_after_a_kill(
     """The second step's KL is above 0 only if the adapters come back from the checkpoint, and not the reference's."""
     changes = {"grpo": KL}
     changes["student"] = {"lora": {"rank": 4, "alpha": 8}}
-    config = tiny.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
-    with tiny.killed_at(2, monkeypatch):
+    config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
+    with tiny_models.killed_at(2, monkeypatch):
         main(["--config", str(config)])
     assert main(["--config", str(config)]) == 0
     kl = [p["kl"] for p in points(tmp_path / "grpo") if "kl" in p]
@@ -108,7 +108,7 @@ def test_kl_with_adapters_is_that_to_the_fine_tuned_model_also_after_a_kill(
 
 
 def test_no_steps_hand_the_fine_tuned_model_on(fine_tuned: Path, tmp_path: Path) -> None:
-    config = tiny.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 0}}, base=str(fine_tuned))
+    config = tiny_models.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 0}}, base=str(fine_tuned))
     assert main(["--config", str(config)]) == 0
     kept, base = (load_file(folder / "model.safetensors") for folder in (tmp_path / "grpo", fine_tuned))
     assert all(torch.equal(kept[name], value) for name, value in base.items())
@@ -118,7 +118,7 @@ def test_completions_can_be_held_to_the_grammar_of_their_passage(fine_tuned: Pat
     def completions(held: bool) -> list[dict[str, Any]]:
         folder = tmp_path / str(held)
         changes = {"grpo": {"held": held, "max_steps": 1, "temperature": 2.0}}
-        config = tiny.write_config(folder, "grpo", changes, base=str(fine_tuned), dev=None)
+        config = tiny_models.write_config(folder, "grpo", changes, base=str(fine_tuned), dev=None)
         assert main(["--config", str(config)]) == 0
         return [json.loads(line) for line in (folder / "grpo" / "rollouts.jsonl").read_text().splitlines()]
 
@@ -136,21 +136,21 @@ def test_what_is_known_of_the_fine_tuned_student_is_not_measured_again(
 ) -> None:
     known = json.loads((fine_tuned / "run.json").read_text())["dev"]
     figures, measured = {**known, "relation_f1": 0.25}, []
-    monkeypatch.setattr(devset, "measure", lambda *asked: measured.append(asked) or figures)
+    monkeypatch.setattr(dev_evaluation, "measure", lambda *asked: measured.append(asked) or figures)
     for name, changes, dev in (
         ("same", {}, known),
         ("other", {"evaluation": {"max_new_tokens": 9}}, figures),
     ):
         folder = tmp_path / name
         folder.mkdir()
-        config = tiny.write_config(folder, "grpo", {"grpo": {"max_steps": 0}, **changes}, base=str(fine_tuned))
+        config = tiny_models.write_config(folder, "grpo", {"grpo": {"max_steps": 0}, **changes}, base=str(fine_tuned))
         assert main(["--config", str(config)]) == 0
         assert json.loads((folder / "grpo" / "run.json").read_text())["dev"] == dev
         assert len(measured) == (dev is figures)
 
 
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(fine_tuned: Path, tmp_path: Path) -> None:
-    config = tiny.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 4}}, base=str(fine_tuned), dev=None)
+    config = tiny_models.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 4}}, base=str(fine_tuned), dev=None)
     command = [sys.executable, "-m", "text2graph_dagster.training.grpo", "--config", str(config)]
     checkpoint = tmp_path / "grpo.partial" / "checkpoints" / "checkpoint-2" / "trainer_state.json"
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
@@ -161,7 +161,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(fine_tuned: Path, tmp_
     process.wait()
     assert checkpoint.exists() and not (tmp_path / "grpo").exists()
     assert main(["--config", str(config)]) == 0
-    whole = tiny.write_config(tmp_path, "whole", {"grpo": {"max_steps": 4}}, base=str(fine_tuned), dev=None)
+    whole = tiny_models.write_config(tmp_path, "whole", {"grpo": {"max_steps": 4}}, base=str(fine_tuned), dev=None)
     assert main(["--config", str(whole)]) == 0
     assert [p["step"] for p in points(tmp_path / "grpo") if "reward" in p] == [1, 2, 3, 4]
     for name in ("metrics.jsonl", "rollouts.jsonl"):
@@ -173,11 +173,11 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(fine_tuned: Path, tmp_
 def test_prompts_without_a_relation_are_kept_few(examples: Any) -> None:
     from dataclasses import replace
 
-    from text2graph_dagster.graph import Graph
+    from text2graph_dagster.graph.model import Graph
 
     mixed = [replace(e, graph=Graph()) if i % 2 else e for i, e in enumerate(examples)]
     short = range(len(mixed))
-    grpo = tiny.settings({"grpo": {"max_steps": 10, "prompts_per_step": 4, "max_empty_share": 0.2}}).grpo
+    grpo = tiny_models.settings({"grpo": {"max_steps": 10, "prompts_per_step": 4, "max_empty_share": 0.2}}).grpo
     order = choose_prompts(short, mixed, grpo, seed=0)
     assert len(order) == 40 and order == choose_prompts(short, mixed, grpo, seed=0)
     assert sum(not mixed[i].graph.relations for i in order[:38]) in range(6, 10)
@@ -185,7 +185,7 @@ def test_prompts_without_a_relation_are_kept_few(examples: Any) -> None:
 
 
 def test_prompts_can_come_in_the_order_of_their_difficulty(examples: Any) -> None:
-    settings = [tiny.settings({"grpo": {"max_steps": 40, "easy_first": first}}).grpo for first in (False, True)]
+    settings = [tiny_models.settings({"grpo": {"max_steps": 40, "easy_first": first}}).grpo for first in (False, True)]
     chance, easy = (choose_prompts(range(len(examples)), examples, grpo, seed=0) for grpo in settings)
     sizes = [len(examples[i].graph.entities) + len(examples[i].graph.relations) for i in easy]
     assert sorted(easy) == sorted(chance) and easy != chance
@@ -210,13 +210,13 @@ def test_what_may_be_chance_is_not_better(tmp_path: Path) -> None:
 
 
 def test_a_missing_base_is_told_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--config", str(tiny.write_config(tmp_path, "grpo", {}))]) == 1
+    assert main(["--config", str(tiny_models.write_config(tmp_path, "grpo", {}))]) == 1
     assert "base" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("micro_batch", "forward"), [(64, 12), (12, 12), (5, 4), (1, 1)])
 def test_a_step_is_parted_into_equal_forward_passes(tmp_path: Path, micro_batch: int, forward: int) -> None:
-    grpo = tiny.settings({"grpo": {"prompts_per_step": 3, "generations": 4, "micro_batch": micro_batch}}).grpo
+    grpo = tiny_models.settings({"grpo": {"prompts_per_step": 3, "generations": 4, "micro_batch": micro_batch}}).grpo
     arguments = make_arguments(grpo, 1, OutputDirectory(tmp_path / "out", "identity"))
     assert arguments.per_device_train_batch_size == forward
     assert arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps == 12

@@ -6,18 +6,21 @@ from typing import Any
 import pytest
 import torch
 
-from tests.text2graph_dagster.training import tiny
-from text2graph_dagster.training.config import TrainingConfig, read_config
-from text2graph_dagster.training.files import OutputDirectory
-from text2graph_dagster.training.reporting import Reporter
+from tests.text2graph_dagster.training import tiny_models
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+from text2graph_dagster.runtime.reporting import Reporter
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.run import in_parts
 from text2graph_dagster.training.sft import teach
-from text2graph_dagster.training.stage import in_parts
 
 
 def two_steps(folder: Path, student: dict[str, Any], micro_batch: int | None) -> tuple[Any, list[dict[str, Any]]]:
     """Take two steps down the plain gradient; return the weights and what was logged."""
     sft = {"max_steps": 2, "batch_size": 16, "micro_batch": micro_batch, "warmup_steps": 0}
-    config = read_config(TrainingConfig, tiny.write_config(folder, changes={"sft": sft, "student": student}, dev=None))
+    config = read_config(
+        TrainingConfig, tiny_models.write_config(folder, changes={"sft": sft, "student": student}, dev=None)
+    )
     output, trainers = OutputDirectory(config.output, "identity"), []
 
     def prepare(trainer: Any) -> None:

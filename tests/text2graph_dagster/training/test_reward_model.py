@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.text2graph_dagster.training import tiny
-from text2graph_dagster.dataset.preferences import Case
+from tests.text2graph_dagster.training import tiny_models
+from text2graph_dagster.dataset.preference_pairs import Case
 from text2graph_dagster.training import grpo, reward_model
-from text2graph_dagster.training.judging import load_judge
-from text2graph_dagster.training.pairing import draw, make_pairs
+from text2graph_dagster.training.data.preference_data import draw, make_pairs
 from text2graph_dagster.training.reward_model import main, measure
+from text2graph_dagster.training.rl.reward_scorer import load_judge
 
 REWARD: dict[str, Any] = {
     **{"max_steps": 30, "batch_size": 8, "draws": 80, "samples": 4, "learning_rate": 5e-3, "save_steps": 4},
@@ -31,7 +31,7 @@ def points(folder: Path) -> list[dict[str, Any]]:
 def trained(fine_tuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reward model that the program has taught."""
     folder = tmp_path_factory.mktemp("reward")
-    config = tiny.write_config(folder, "reward_model", {"reward_model": REWARD}, base=str(fine_tuned))
+    config = tiny_models.write_config(folder, "reward_model", {"reward_model": REWARD}, base=str(fine_tuned))
     assert main(["--config", str(config)]) == 0
     return folder / "reward_model"
 
@@ -49,9 +49,9 @@ def test_it_learns_to_tell_pairs_apart_and_says_how_well(trained: Path) -> None:
 
 
 def test_what_it_says_is_what_the_model_in_the_folder_does(trained: Path) -> None:
-    from text2graph_dagster.training.examples import read_examples
+    from text2graph_dagster.training.data.examples import read_examples
 
-    settings = tiny.settings({"reward_model": REWARD})
+    settings = tiny_models.settings({"reward_model": REWARD})
     judge = load_judge(trained, settings)
     assert judge.model.config.num_labels == 1 and (trained / "model.safetensors").is_file()
     examples = list(read_examples(trained.with_name("dev.parquet"), settings))
@@ -68,8 +68,8 @@ def test_what_it_says_is_what_the_model_in_the_folder_does(trained: Path) -> Non
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
     trained: Path, fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = tiny.write_config(tmp_path, "reward_model", {"reward_model": REWARD}, base=str(fine_tuned))
-    with tiny.killed_at(18, monkeypatch):
+    config = tiny_models.write_config(tmp_path, "reward_model", {"reward_model": REWARD}, base=str(fine_tuned))
+    with tiny_models.killed_at(18, monkeypatch):
         main(["--config", str(config)])
     assert not (tmp_path / "reward_model").exists()
     assert main(["--config", str(config)]) == 0
@@ -80,11 +80,11 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
 
 def test_adapters_are_merged_and_the_new_head_is_taught(fine_tuned: Path, tmp_path: Path) -> None:
     changes = {"reward_model": {**REWARD, "max_steps": 3, "samples": 0}, "student": {"lora": {"rank": 2, "alpha": 4}}}
-    config = tiny.write_config(tmp_path, "reward_model", changes, base=str(fine_tuned), dev=None)
+    config = tiny_models.write_config(tmp_path, "reward_model", changes, base=str(fine_tuned), dev=None)
     assert main(["--config", str(config)]) == 0
     weights = load_file(tmp_path / "reward_model" / "model.safetensors")
     base = load_file(fine_tuned / "model.safetensors")
-    untaught = reward_model.new_model(fine_tuned, tiny.settings())
+    untaught = reward_model.new_model(fine_tuned, tiny_models.settings())
     assert not any("lora" in name for name in weights)
     assert not torch.equal(weights["score.weight"], untaught.score.weight)
     assert not torch.equal(weights["model.layers.0.mlp.up_proj.weight"], base["model.layers.0.mlp.up_proj.weight"])
@@ -92,7 +92,7 @@ def test_adapters_are_merged_and_the_new_head_is_taught(fine_tuned: Path, tmp_pa
 
 
 def test_only_trusted_graphs_are_learnt_from(fine_tuned: Path, tmp_path: Path, capsys: Any) -> None:
-    config = tiny.write_config(tmp_path, "reward_model", {"reward_model": REWARD}, base=str(fine_tuned))
+    config = tiny_models.write_config(tmp_path, "reward_model", {"reward_model": REWARD}, base=str(fine_tuned))
     frame = pl.read_parquet(tmp_path / "train.parquet").with_columns(trusted=pl.lit(False))
     frame.write_parquet(tmp_path / "train.parquet")
     assert main(["--config", str(config)]) == 1
@@ -103,7 +103,7 @@ def test_grpo_lets_it_judge_the_answers_to_passages_without_a_trusted_graph(
     trained: Path, fine_tuned: Path, tmp_path: Path
 ) -> None:
     top = {"base": str(fine_tuned), "reward_model": str(trained), "dev": None}
-    config = tiny.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 1, "prompts_per_step": 6}}, **top)
+    config = tiny_models.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 1, "prompts_per_step": 6}}, **top)
     frame = pl.read_parquet(tmp_path / "train.parquet").with_row_index()
     frame.with_columns(trusted=pl.col("index") % 2 == 0).drop("index").write_parquet(tmp_path / "train.parquet")
     assert grpo.main(["--config", str(config)]) == 0
@@ -114,7 +114,7 @@ def test_grpo_lets_it_judge_the_answers_to_passages_without_a_trusted_graph(
 
 
 def test_few_passages_come_again_with_other_names_and_held_out_ones_never(examples: Any) -> None:
-    settings = tiny.settings({"reward_model": {"draws": 130, "held_out": 0.2}})
+    settings = tiny_models.settings({"reward_model": {"draws": 130, "held_out": 0.2}})
     taught, held = draw(list(examples), settings, hold_out=True)
     assert (len(taught), len(held)) == (130, 12)
     assert not {e.example_id for e in taught} & {e.example_id for e in held}
@@ -124,7 +124,7 @@ def test_few_passages_come_again_with_other_names_and_held_out_ones_never(exampl
 
 def test_a_students_answers_are_ranked_as_the_reward_ranks_them(examples: Any) -> None:
     some = list(examples)[:10]
-    settings = tiny.settings({"reward_model": REWARD})
+    settings = tiny_models.settings({"reward_model": REWARD})
     pairs = make_pairs(
         some, {}, lambda asked: [[e.answer, "{", '{"entities":[],"relations":[]}'] for e in asked], settings
     )

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from tests.text2graph_dagster.training import tiny
+from tests.text2graph_dagster.training import tiny_models
 from text2graph_dagster.training.sft import IGNORED, answer_loss, main
 
 
@@ -74,7 +74,7 @@ def test_a_finished_run_is_not_run_again(fine_tuned: Path, capsys: pytest.Captur
 
 
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(fine_tuned: Path, tmp_path: Path) -> None:
-    config = tiny.write_config(tmp_path)
+    config = tiny_models.write_config(tmp_path)
     command = [sys.executable, "-m", "text2graph_dagster.training.sft", "--config", str(config)]
     checkpoint = tmp_path / "sft.partial" / "checkpoints" / "checkpoint-10" / "trainer_state.json"
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
@@ -91,7 +91,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(fine_tuned: Path, t
 
 
 def test_sigterm_ends_the_program_at_once(tmp_path: Path) -> None:
-    config = tiny.write_config(tmp_path, changes={"sft": {"max_steps": 100_000}})
+    config = tiny_models.write_config(tmp_path, changes={"sft": {"max_steps": 100_000}})
     process = subprocess.Popen(
         [sys.executable, "-m", "text2graph_dagster.training.sft", "--config", str(config)],
         **{"env": {**os.environ, "OMP_NUM_THREADS": "1"}, "text": True},
@@ -115,7 +115,7 @@ def test_sigterm_ends_the_program_at_once(tmp_path: Path) -> None:
 def test_a_mistake_is_told_in_one_sentence(
     tmp_path: Path, changes: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--config", str(tiny.write_config(tmp_path, changes=changes))]) == 1
+    assert main(["--config", str(tiny_models.write_config(tmp_path, changes=changes))]) == 1
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
 
@@ -132,7 +132,7 @@ def test_points_reach_dagster_while_it_runs(tmp_path: Path) -> None:
         "DAGSTER_PIPES_CONTEXT": encode_param({"data": context}),
         "DAGSTER_PIPES_MESSAGES": encode_param({PipesDefaultMessageWriter.FILE_PATH_KEY: str(messages)}),
     }
-    config = tiny.write_config(tmp_path, changes={"sft": {"max_steps": 2}}, dev=None)
+    config = tiny_models.write_config(tmp_path, changes={"sft": {"max_steps": 2}}, dev=None)
     command = [sys.executable, "-m", "text2graph_dagster.training.sft", "--config", str(config)]
     subprocess.run(command, env={**os.environ, **environment, "OMP_NUM_THREADS": "1"}, check=True, timeout=120)
     sent = [json.loads(line) for line in messages.read_text().splitlines()]

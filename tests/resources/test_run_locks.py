@@ -1,0 +1,96 @@
+"""A killed run keeps nobody waiting."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from resources.home import Home
+from resources.run_locks import alive, end_the_dead
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from resources.alive import alive
+with alive(Path(sys.argv[1]), sys.argv[2]):
+    print("alive", flush=True)
+    time.sleep(600)
+"""
+DAGSTER = "concurrency: {pools: {default_limit: 1}}"
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    (folder / "dagster.yaml").write_text(DAGSTER)
+    with dg.DagsterInstance.from_config(str(folder)) as made:
+        made.event_log_storage.initialize_concurrency_limit_to_default("gpu")
+        yield made
+
+
+def claimed(instance: dg.DagsterInstance) -> set[str]:
+    return {slot.run_id for slot in instance.event_log_storage.get_concurrency_info("gpu").claimed_slots}
+
+
+def test_what_a_run_holds_is_freed_when_its_process_was_killed_and_not_before(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    run = instance.create_run_for_job(job_def=_job())
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "runs"), run.run_id], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "alive\n"
+        instance.event_log_storage.claim_concurrency_slot("gpu", run.run_id, "step")
+        assert claimed(instance) == {run.run_id}
+        assert end_the_dead(instance, tmp_path / "runs") == []
+        assert claimed(instance) == {run.run_id}
+    finally:
+        holder.kill()
+        holder.wait()
+    assert end_the_dead(instance, tmp_path / "runs") == [run.run_id]
+    assert claimed(instance) == set()
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.status == dg.DagsterRunStatus.FAILURE
+    assert end_the_dead(instance, tmp_path / "runs") == []
+
+
+def test_a_run_that_nobody_here_started_is_left_alone(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    instance.event_log_storage.claim_concurrency_slot("gpu", "elsewhere", "step")
+    assert end_the_dead(instance, tmp_path / "runs") == []
+    assert claimed(instance) == {"elsewhere"}
+
+
+def test_a_run_frees_the_pool_before_its_step_waits_for_it(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    with alive(runs, "killed"):
+        pass
+    (runs / "killed.lock").touch()  # as a killed process leaves it
+    instance.event_log_storage.claim_concurrency_slot("gpu", "killed", "step")
+    assert claimed(instance) == {"killed"}
+
+    @dg.asset(pool="gpu")
+    def made(home: Home) -> None:
+        assert [file.name for file in home.runs.iterdir()] != ["killed.lock"]
+
+    done = dg.materialize([made], instance=instance, resources={"home": Home(root=str(tmp_path))})
+    assert done.success
+    assert list(runs.iterdir()) == []
+
+
+def _job() -> dg.JobDefinition:
+    @dg.op
+    def nothing() -> None:
+        pass
+
+    @dg.job
+    def idle() -> None:
+        nothing()
+
+    return idle

@@ -1,0 +1,77 @@
+"""Block-lists: terms between word boundaries, patterns, and what a wrong list says."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from text2graph_dagster.corpus.text.blocklist import blocklist_digest, load_blocklist
+from text2graph_dagster.errors import UserError
+
+LIST = "# what we do not teach\nbad word\nC++\n坏词\nre: pin \\d{4}\nNaïve\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "blocked.txt"
+    file.write_text(LIST, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("A bad word.", 2),
+        ("BAD\nWord", 2),
+        ("He writes C++.", 3),
+        ("这是坏词。", 4),
+        ("My PIN 1234 is safe.", 5),
+        ("a naïve plan", 6),
+    ],
+)
+def test_hits_name_their_line(path: Path, text: str, line: int) -> None:
+    assert load_blocklist(path).hit(text) == f"line {line} of blocked.txt"
+
+
+@pytest.mark.parametrize("text", ["A bad wordsmith.", "bad, word", "C+ and C", "pin 123", "naïves", "unnaïve", ""])
+def test_what_is_not_a_hit(path: Path, text: str) -> None:
+    assert load_blocklist(path).hit(text) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "neither"), (b"# only a comment", "neither"), (b"\xff\xfe\xe9", "UTF-8"), (b"re: (", "RE2")],
+)
+def test_a_wrong_list_is_refused_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "l.txt").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        load_blocklist(tmp_path / "l.txt")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_blocklist(tmp_path / "none.txt")
+
+
+def test_a_pattern_cannot_hang(tmp_path: Path) -> None:
+    (tmp_path / "l.txt").write_text("re: (a+)+$\n(a+)+$\n")
+    assert load_blocklist(tmp_path / "l.txt").hit("a" * 5_000_000 + "!") is None
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), min_size=1, max_size=12))
+def test_a_term_is_literal(tmp_path_factory: pytest.TempPathFactory, term: str) -> None:
+    entry = unicodedata.normalize("NFC", " ".join(term.split()))
+    if not entry or entry.startswith(("#", "re:")):
+        return
+    path = tmp_path_factory.mktemp("list") / "l.txt"
+    path.write_text(entry, encoding="utf-8")
+    blocked = load_blocklist(path)
+    assert blocked.hit(f"Ana ({entry}) Berg") == "line 1 of l.txt" or not entry.isascii()
+    assert blocked.hit(f"Ana ({entry}) Berg") is not None
+    assert blocked.hit("") is None
+
+
+def test_the_digest_is_of_the_content(path: Path, tmp_path: Path) -> None:
+    before = blocklist_digest(path)
+    path.write_text("other", encoding="utf-8")
+    assert blocklist_digest(path) not in {before, blocklist_digest(None)}

@@ -1,0 +1,81 @@
+"""Cues that a passage states a relation, and the words by which the ontology speaks of it."""
+
+import numpy as np
+import pytest
+
+from text2graph_dagster.dataset.denoising.cues import COMMON, WEIGHTS, Triggers, common_cues, likelihood, trigger_cues
+from text2graph_dagster.dataset.denoising.pair_features import Passage, pairs, stems, words
+from text2graph_dagster.graph.model import Entity, Graph, Span
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+
+CAPITAL = RelationType(
+    "capital", "seat of government of the country", (("country", "city"),), aliases=("governed from",)
+)
+BORDER = RelationType("shares border with", "", (("country", "country"),), symmetric=True)
+INSIDE = RelationType("located in", "", (("city", "country"),), aliases=("in", ","))
+CAPITAL_ZH = RelationType("首都", "", (("country", "city"),))
+ONTOLOGY = Ontology("t", "en", (EntityType("country"), EntityType("city")), (CAPITAL, BORDER, INSIDE, CAPITAL_ZH))
+
+
+def likely(text: str, relation: RelationType, *names: tuple[str, str]) -> float:
+    """How likely it is that the first name stands in the relation to the second."""
+    entities = tuple(
+        Entity(i, name, kind, (Span(text.index(name), text.index(name) + len(name)),))
+        for i, (name, kind) in enumerate(names)
+    )
+    place = next(p.place for p in pairs(Passage("0" * 32, text, Graph(entities)), ONTOLOGY) if p.head.id == 0)
+    cues = (*common_cues(place), *trigger_cues(place, Triggers.of(relation, ONTOLOGY)))
+    assert len(cues) == len(WEIGHTS)
+    return float(likelihood(np.array([cues], dtype=np.float32))[0])
+
+
+PERU, LIMA = ("Peru", "country"), ("Lima", "city")
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "names"),
+    [
+        ("Lima is the capital of Peru.", CAPITAL, (PERU, LIMA)),
+        ("Peru, governed from Lima, is old.", CAPITAL, (PERU, LIMA)),
+        ("Peru borders Chile.", BORDER, (PERU, ("Chile", "country"))),
+        ("They met in Lima, Peru.", INSIDE, (LIMA, PERU)),
+        ("秘鲁的首都是利马。", CAPITAL_ZH, (("秘鲁", "country"), ("利马", "city"))),
+    ],
+)
+def test_words_of_the_ontology_speak_for_a_statement(
+    text: str, relation: RelationType, names: tuple[tuple[str, str], tuple[str, str]]
+) -> None:
+    assert likely(text, relation, *names) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "names"),
+    [
+        ("Lima is the largest market of Peru.", CAPITAL, (PERU, LIMA)),
+        ("Lima was never the capital of Peru.", CAPITAL, (PERU, LIMA)),
+        ("They visited Peru, Chile and Brazil.", BORDER, (PERU, ("Chile", "country"))),
+        ("In Peru, Lima is loved.", INSIDE, (LIMA, PERU)),
+        ("利马在秘鲁很受欢迎。", CAPITAL_ZH, (("秘鲁", "country"), ("利马", "city"))),
+    ],
+)
+def test_without_them_or_with_a_denial_nothing_is_stated(
+    text: str, relation: RelationType, names: tuple[tuple[str, str], tuple[str, str]]
+) -> None:
+    assert likely(text, relation, *names) < 0.5
+
+
+def test_names_of_types_are_no_trigger() -> None:
+    assert Triggers.of(CAPITAL, ONTOLOGY).described == {"seat", "gover"} - Triggers.of(CAPITAL, ONTOLOGY).named
+
+
+def test_an_alias_without_a_content_word_must_be_all_that_stands_between() -> None:
+    assert Triggers.of(INSIDE, ONTOLOGY).whole == {("in",), (",",)}
+
+
+def test_a_stem_unites_the_forms_of_a_word() -> None:
+    assert len(set(stems(words("border borders bordered bordering")))) == 1
+    assert list(stems(words("首都是"))) == ["首都", "都是"]
+
+
+def test_the_common_cues_come_first() -> None:
+    assert list(WEIGHTS)[COMMON:] == ["named_between", "named_around", "described", "whole"]

@@ -1,0 +1,68 @@
+"""A second opinion is asked about every relation in words, and takes what the passage does not entail."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from text2graph_dagster.dataset.denoising.denoiser import Denoised, Passage
+from text2graph_dagster.dataset.denoising.nli_filter import Pair, statement, with_second_opinion
+from text2graph_dagster.graph.model import Entity, Graph, Relation
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+
+ONTOLOGY = Ontology(
+    "tiny", "en", (EntityType("person"),), (RelationType("advises"), RelationType("married to", symmetric=True))
+)
+ENTITIES = tuple(Entity(i, name, "person") for i, name in enumerate(("Ana", "Ben", "Cleo")))
+LABEL, OTHER_LABEL = Relation(0, 1, "advises", provenance="kb:1"), Relation(1, 2, "married to", provenance="kb:2")
+ADDED = Relation(0, 2, "advises", provenance="words:0.80", confidence=0.8)
+PASSAGES = [
+    Passage("a" * 32, "One.", Graph(ENTITIES, (LABEL, OTHER_LABEL))),
+    Passage("b" * 32, "Two.", Graph(ENTITIES)),
+    Passage("c" * 32, "Three.", Graph(ENTITIES, (LABEL,))),
+]
+GRAPHS = [Graph(ENTITIES, (LABEL, OTHER_LABEL)), Graph(ENTITIES), Graph(ENTITIES, (LABEL, ADDED))]
+MENDED = Denoised(GRAPHS, GRAPHS, 7, 1)
+
+
+class Judge:
+    """Finds entailed what it was told, and remembers what it was asked."""
+
+    def __init__(self, *entailed: Pair) -> None:
+        self.entailed, self.asked = entailed, list[Pair]()
+
+    def __call__(self, pairs: Sequence[Pair]) -> Sequence[float]:
+        self.asked = list(pairs)
+        return [0.5 if pair in self.entailed else 0.49 for pair in pairs]
+
+
+def test_what_is_entailed_stays_and_the_rest_goes() -> None:
+    judge = Judge(("One.", "Ana advises Ben."), ("Three.", "Ana advises Cleo."))
+    found = with_second_opinion(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
+    assert [graph.relations for graph in found.graphs] == [(LABEL,), (), (ADDED,)]
+    assert (found.dropped, found.added) == (9, 1)
+    assert len(judge.asked) == 5
+
+
+def test_an_added_relation_that_goes_was_never_added() -> None:
+    judge = Judge(("One.", "Ana advises Ben."), ("One.", "Ben married to Cleo."), ("Three.", "Ana advises Ben."))
+    found = with_second_opinion(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
+    assert (found.dropped, found.added) == (7, 0)
+
+
+def test_a_symmetric_relation_may_be_entailed_either_way() -> None:
+    judge = Judge(("One.", "Cleo married to Ben."))
+    assert with_second_opinion(PASSAGES, MENDED, ONTOLOGY, judge, 0.5).graphs[0].relations == (OTHER_LABEL,)
+
+
+@pytest.mark.parametrize(
+    ("relation", "language", "words"),
+    [
+        ("founded", "en", "A founded B."),
+        ("Live_In", "en", "A live in B."),
+        ("DATE_OF_BIRTH", "en", "A date of birth B."),
+        ("CEO of", "en", "A CEO of B."),
+        ("位于", "zh", "A位于B。"),
+    ],
+)
+def test_names_become_sentences(relation: str, language: str, words: str) -> None:
+    assert statement("A", relation, "B", language) == words

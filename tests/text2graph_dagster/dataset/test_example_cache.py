@@ -1,0 +1,97 @@
+"""What was built of a row is found again, and the examples are those of a run from scratch."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.text2graph_dagster.dataset.sample_rows import ONTOLOGY, row
+from text2graph_dagster.contracts import frame_of
+from text2graph_dagster.dataset.confusions import Confusions
+from text2graph_dagster.dataset.example_builder import ExampleBuilder, Slice
+from text2graph_dagster.dataset.example_cache import KeptExamples
+from text2graph_dagster.dataset.selection import take
+from text2graph_dagster.dataset.task_sampling import Asking
+from text2graph_dagster.settings import DatasetSettings
+
+
+def builder(seed: int = 7) -> ExampleBuilder:
+    settings = DatasetSettings()
+    return ExampleBuilder(ONTOLOGY, settings, seed, Asking(ONTOLOGY, settings, seed, Confusions()))
+
+
+def rows(*numbers: int) -> pl.DataFrame:
+    return pl.DataFrame([row(n) for n in numbers], infer_schema_length=None)
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which every passage is added of which an example is built."""
+    seen: list[str] = []
+    original = ExampleBuilder.build
+
+    def noting(self: ExampleBuilder, wanted: list[dict[str, str]]) -> Slice:
+        seen.extend(one["passage_id"] for one in wanted)
+        return original(self, wanted)
+
+    monkeypatch.setattr(ExampleBuilder, "build", noting)
+    return seen
+
+
+def examples(root: Path, wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
+    kept = KeptExamples(root, builder(seed))
+    for part in wanted.iter_slices(4):
+        kept.add(part)
+    files, light, left_out = kept.finish()
+    assert left_out.height == 0
+    return pl.concat([take(pl.read_parquet(file), light) for file in files]).sort("example_id")
+
+
+def scratch(wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
+    return builder(seed).build(wanted.to_dicts()).examples.sort("example_id")
+
+
+def test_only_what_is_new_is_built(tmp_path: Path, built: list[str]) -> None:
+    assert examples(tmp_path, rows(*range(10))).equals(scratch(rows(*range(10))))
+    built.clear()
+    assert examples(tmp_path, rows(*range(3, 12))).height == 9
+    assert built == rows(10, 11)["passage_id"].to_list()
+    assert examples(tmp_path, rows(*range(3, 12))).equals(scratch(rows(*range(3, 12))))
+
+
+def test_a_row_that_changed_is_built_anew_and_its_old_example_is_not_taken(tmp_path: Path) -> None:
+    before = rows(*range(6))
+    examples(tmp_path, before)
+    nothing = pl.col("relations").list.head(0)
+    after = before.with_columns(relations=pl.when(pl.int_range(pl.len()) == 2).then(nothing).otherwise("relations"))
+    assert examples(tmp_path, after).equals(scratch(after))
+    assert not scratch(after).equals(scratch(before))
+
+
+def test_what_is_mostly_dead_goes_the_next_time(tmp_path: Path, built: list[str]) -> None:
+    examples(tmp_path, rows(*range(10)))
+    for _ in range(2):
+        assert examples(tmp_path, rows(1, 2)).equals(scratch(rows(1, 2)))
+    built.clear()
+    assert examples(tmp_path, rows(1, 2, 3)).height == 3
+    assert built == rows(3)["passage_id"].to_list()
+
+
+def test_another_seed_makes_everything_anew(tmp_path: Path) -> None:
+    examples(tmp_path, rows(*range(10)))
+    assert examples(tmp_path, rows(*range(10)), 8).equals(scratch(rows(*range(10)), 8))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_part_that_was_cut_off_is_built_again(tmp_path: Path) -> None:
+    whole = examples(tmp_path, rows(*range(10)))
+    for file in tmp_path.rglob("*.light.parquet"):
+        file.unlink()
+    assert examples(tmp_path, rows(*range(10))).equals(whole)
+
+
+def test_no_rows_are_no_examples(tmp_path: Path) -> None:
+    kept = KeptExamples(tmp_path, builder())
+    files, light, left_out = kept.finish()
+    assert (files, light.height, left_out.height) == ([], 0, 0)
+    assert light.schema == frame_of([], light.schema).schema

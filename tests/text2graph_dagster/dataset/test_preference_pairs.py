@@ -1,0 +1,121 @@
+"""Preference pairs: the chosen graph is always worth more, every kind of mistake occurs, nothing is drawn blindly."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from text2graph_dagster.dataset.confusions import mine
+from text2graph_dagster.dataset.preference_pairs import KINDS, Case, Preference, as_written, corrupt, rank
+from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.model import Entity, Graph, ParsedGraph, Relation
+from text2graph_dagster.graph.wire import serialise
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+from text2graph_dagster.rewards.scoring import Request, score
+from text2graph_dagster.settings import RewardWeights
+
+WEIGHTS = RewardWeights().model_dump()
+ONTOLOGY = Ontology(
+    "test",
+    "en",
+    tuple(map(EntityType, ("person", "company", "city"))),
+    (
+        RelationType("works for", "", (("person", "company"),)),
+        RelationType("founded", "", (("person", "company"),)),
+        RelationType("child of", "", (("person", "person"),)),
+        RelationType("married to", "", (("person", "person"),), symmetric=True),
+        RelationType("lives in", "", (("person", "city"),)),
+    ),
+)
+TEXT = "Last week Ana Ruiz, a daughter of Ben Ode, left Velsoft of Oslo. Her husband Cal Tove still works for Gramont."
+NAMES = {"Ana Ruiz": "person", "Ben Ode": "person", "Cal Tove": "person", "Velsoft": "company", "Gramont": "company"}
+NAMES |= {"Oslo": "city"}
+FACTS = [(h, r.name, t) for h in NAMES for t in NAMES if h != t for r in ONTOLOGY.relation_types]
+FACTS = [(h, r, t) for h, r, t in FACTS if ONTOLOGY.allows(NAMES[h], r, NAMES[t]) and (r != "married to" or h < t)]
+
+
+def graph(names: list[str], facts: list[tuple[str, str, str]]) -> Graph:
+    ids = {name: i for i, name in enumerate(names)}
+    entities = tuple(Entity(i, name, NAMES[name], occurrences(name, TEXT)) for name, i in ids.items())
+    return Graph(entities, tuple(Relation(ids[h], ids[t], r) for h, r, t in facts if h in ids and t in ids))
+
+
+GRAPHS = st.builds(
+    graph,
+    st.lists(st.sampled_from(sorted(NAMES)), unique=True),
+    st.lists(st.sampled_from(FACTS), unique=True, max_size=5),
+)
+CONFUSIONS = mine(ONTOLOGY, [graph(list(NAMES), FACTS)])
+
+
+def case(gold: Graph) -> Case:
+    return Case(TEXT, ONTOLOGY.entity_names, ONTOLOGY.relation_names, gold, ONTOLOGY, WEIGHTS)
+
+
+def reward(graph: Graph, gold: Graph) -> float:
+    request = Request.of(TEXT, ONTOLOGY.entity_names, ONTOLOGY.relation_names, gold, ONTOLOGY)
+    return score(serialise(graph, "public"), request, WEIGHTS)["total"]
+
+
+def check(pair: Preference, gold: Graph) -> None:
+    assert pair.chosen != pair.rejected
+    assert serialise(pair.chosen, "compact") != serialise(pair.rejected, "compact")
+    assert reward(pair.chosen, gold) > reward(pair.rejected, gold)
+
+
+@settings(deadline=None, max_examples=50)
+@given(GRAPHS, st.integers(0, 1000))
+def test_the_graph_is_preferred_to_every_corruption_of_it(gold: Graph, seed: int) -> None:
+    pairs = corrupt(case(gold), CONFUSIONS, random.Random(seed))
+    for pair in pairs:
+        check(pair, gold)
+        assert as_written(pair.chosen) == as_written(case(gold).legal(as_written(gold)))
+    assert pairs == corrupt(case(gold), CONFUSIONS, random.Random(seed))
+    assert len({pair.kind for pair in pairs}) == len(pairs)
+
+
+@settings(deadline=None, max_examples=50)
+@given(GRAPHS, st.lists(GRAPHS, max_size=4), st.integers(1, 4))
+def test_a_students_answers_are_ranked_by_their_reward(gold: Graph, answers: list[Graph], most: int) -> None:
+    pairs = rank(case(gold), map(as_written, answers), most, random.Random(1))
+    for pair in pairs:
+        check(pair, gold)
+    worths = {round(reward(answer, gold), 6) for answer in answers}
+    assert len(pairs) == min(most, len(worths) * (len(worths) - 1) // 2)
+
+
+def test_every_kind_of_mistake_occurs_and_is_one_that_a_user_would_see() -> None:
+    facts = [("Ana Ruiz", "child of", "Ben Ode"), ("Cal Tove", "works for", "Gramont")]
+    gold = graph(list(NAMES), facts)
+    seen: dict[str, list[Graph]] = {kind: [] for kind in KINDS}
+    for seed in range(50):
+        for pair in corrupt(case(gold), CONFUSIONS, random.Random(seed)):
+            seen[pair.kind].append(pair.rejected)
+    assert {kind for kind, graphs in seen.items() if graphs} == set(KINDS) - {"sampled"}
+    assert all(("Ben Ode", "child of", "Ana Ruiz") in as_written(g).relations for g in seen["flip"])
+    assert all(
+        ("Cal Tove", "founded", "Gramont") in as_written(g).relations
+        or not {"child of"} & {r.type for r in g.relations}
+        for g in seen["relation_type"]
+    )
+    assert {len(g.relations) for g in seen["dropped"]} == {0, 1, 2}
+    assert all(len(g.entities) + len(g.relations) == 9 for g in seen["invented"])
+    spans = {entity.text for g in seen["span"] for entity in g.entities} - set(NAMES)
+    assert {"Ana", "week Ana Ruiz", "Gramont"} - spans == {"Gramont"}
+    wrong = Counter((e.text, e.type) for g in seen["entity_type"] for e in g.entities if NAMES[e.text] != e.type)
+    assert len(wrong) > 5
+
+
+@pytest.mark.parametrize("kind", ["flip", "relation_type"])
+def test_a_mistake_that_cannot_be_made_makes_no_pair(kind: str) -> None:
+    gold = graph(["Ana Ruiz", "Oslo"], [("Ana Ruiz", "lives in", "Oslo")])  # no other relation fits, nor the other way
+    for seed in range(20):
+        assert kind not in {pair.kind for pair in corrupt(case(gold), CONFUSIONS, random.Random(seed))}
+
+
+def test_nothing_is_preferred_where_all_answers_are_alike_or_illegal() -> None:
+    gold = graph(["Ana Ruiz"], [])
+    nowhere = ParsedGraph((("Ana Ruiz", "person"), ("Nobody", "person")))
+    assert rank(case(gold), [as_written(gold), nowhere], 3, random.Random(0)) == []

@@ -1,0 +1,96 @@
+"""What is asked for, and that the answer obeys it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.text2graph_dagster.dataset.sample_rows import GRAPH, ONTOLOGY
+from text2graph_dagster.dataset.confusions import Confusions
+from text2graph_dagster.dataset.task_sampling import Asking, Wanted, restrict
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.identity import digest
+from text2graph_dagster.settings import DatasetSettings, Settings
+
+CONFUSIONS = Confusions({"company": ("award",)}, {"works for": ("won", "born in"), "born in": ("won",)})
+
+
+def ask(graph: Graph = GRAPH, count: int = 300, confusions: Confusions = CONFUSIONS, **settings: Any) -> list[Wanted]:
+    asking = Asking(ONTOLOGY, DatasetSettings(**settings), 7, confusions)
+    return [asking.choose(digest(str(i)), graph) for i in range(count)]
+
+
+def test_a_relation_needs_both_its_ends() -> None:
+    kept = restrict(GRAPH, ["person", "city"], ["works for", "born in"])
+    assert [(h.text, kind, t.text) for h, kind, t in kept.triples()] == [("Ana Berg", "born in", "Oslo")]
+    assert [e.id for e in kept.entities] == [0, 2]
+
+
+def test_a_list_of_some_types_holds_those_that_are_confused_with_the_stated_ones() -> None:
+    wanted = ask(full_ontology_share=0.0, hard_negatives=1)
+    assert all("award" in w.entity_types for w in wanted)
+    assert all("won" in w.relation_types for w in wanted if "person" in w.entity_types)
+    without = ask(full_ontology_share=0.0, hard_negatives=0)
+    assert 0.3 < sum("award" in w.entity_types for w in without) / len(without) < 0.9
+
+
+def test_what_is_stated_is_not_always_listed() -> None:
+    """A student that always finds a listed type stated learns to name whatever is listed, and nothing of obeying."""
+    wanted = ask(full_ontology_share=0.0)
+    assert any("company" not in w.entity_types for w in wanted) and any("company" in w.entity_types for w in wanted)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_the_order_is_the_ontologys_unless_shuffled(shuffle: bool) -> None:
+    wanted = ask(full_ontology_share=0.0, shuffle_types=shuffle)
+    in_order = [list(w.entity_types) == [n for n in ONTOLOGY.entity_names if n in w.entity_types] for w in wanted]
+    assert all(in_order) != shuffle
+
+
+def test_absent_types_alone_are_asked_for_as_often_as_configured() -> None:
+    stated = {e.type for e in GRAPH.entities}
+    absent = [w for w in ask(count=2000, absent_share=0.25) if not stated.intersection(w.entity_types)]
+    assert 0.22 < len(absent) / 2000 < 0.28
+    assert all(w.entity_types == ["award"] for w in absent)
+    assert not any(set(w.entity_types) == {"award"} for w in ask(Graph(), absent_share=1.0, full_ontology_share=1.0))
+
+
+def test_tasks_are_shared_out_as_configured() -> None:
+    wanted = ask(count=3000, tasks={"both": 2, "entities": 1, "relations": 1})
+    share = {task: sum(w.task == task for w in wanted) / 3000 for task in ("both", "entities", "relations")}
+    assert share == pytest.approx({"both": 0.5, "entities": 0.25, "relations": 0.25}, abs=0.03)
+    assert all(not w.relation_types for w in wanted if w.task == "entities")
+    alone = Graph(GRAPH.entities[:1])  # nothing can be asked about one entity
+    assert {w.task for w in ask(alone, tasks={"both": 0, "entities": 0, "relations": 1})} == {"entities"}
+    assert {w.task for w in ask()} == {"both"}
+
+
+def test_some_task_must_be_asked_for() -> None:
+    with pytest.raises(UserError, match="at least one task"):
+        Settings.load(None, {"dataset": {"tasks": {"both": 0}}})
+
+
+@given(
+    full=st.floats(0, 1),
+    absent=st.floats(0, 1),
+    hard=st.integers(0, 5),
+    shuffle=st.booleans(),
+    thinking=st.booleans(),
+    number=st.integers(),
+)
+def test_whatever_is_asked_for_can_be_answered(
+    full: float, absent: float, hard: int, shuffle: bool, thinking: bool, number: int
+) -> None:
+    settings = DatasetSettings(
+        full_ontology_share=full, absent_share=absent, hard_negatives=hard, shuffle_types=shuffle, thinking=thinking
+    )
+    wanted = Asking(ONTOLOGY, settings, 7, CONFUSIONS).choose(digest(str(number)), GRAPH)
+    asked = set(wanted.entity_types)
+    assert asked <= set(ONTOLOGY.entity_names) and len(asked) == len(wanted.entity_types) > 0
+    assert len(set(wanted.relation_types)) == len(wanted.relation_types)
+    for name in wanted.relation_types:
+        assert any(set(signature) <= asked for signature in ONTOLOGY.relation(name).signatures)
+    if thinking:
+        assert (wanted.task, wanted.kind) == ("both", "full") and asked == set(ONTOLOGY.entity_names)

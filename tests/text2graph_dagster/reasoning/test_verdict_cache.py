@@ -1,0 +1,38 @@
+"""A rationale is judged once."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.text2graph_dagster.dataset.sample_rows import GRAPH, ONTOLOGY, TEXT
+from text2graph_dagster.reasoning import verdict_cache
+from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
+from text2graph_dagster.reasoning.verdict_cache import verify_all
+from text2graph_dagster.reasoning.verifier import Verdict, verify
+from text2graph_dagster.teachers.protocol import ReasoningRequest
+
+REQUESTS = [ReasoningRequest(str(n), TEXT, "en", ONTOLOGY, GRAPH) for n in range(3)]
+GOOD = next(iter(ComposedReasoner().answer(REQUESTS))).rationale
+
+
+def test_only_what_is_new_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rationales = [GOOD, "Nobody knows.", GOOD]
+    expected = [verify(rationale, TEXT, ONTOLOGY, GRAPH, "en") for rationale in rationales]
+    assert [verdict.verified for verdict in expected] == [True, False, True]
+    judged: list[str] = []
+
+    def noting(rationale: str, *rest: object) -> Verdict:
+        judged.append(rationale)
+        return verify(rationale, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(verdict_cache, "verify", noting)
+    keys = ["k0", "k1", "k2"]
+    for calls in (3, 0):
+        judged.clear()
+        assert verify_all(REQUESTS, keys, rationales, tmp_path / "kept") == expected
+        assert len(judged) == calls
+    verify_all(REQUESTS, keys, ["Nobody knows.", *rationales[1:]], tmp_path / "kept")
+    assert judged == ["Nobody knows."]
+    verify_all(REQUESTS[:1], ["another call"], rationales[:1], tmp_path / "kept")
+    assert judged == ["Nobody knows.", GOOD]
+    assert len(list((tmp_path / "kept").iterdir())) == 1

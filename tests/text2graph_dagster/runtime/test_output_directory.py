@@ -1,0 +1,54 @@
+"""An output is there whole or not at all, and belongs to one run."""
+
+import json
+from pathlib import Path
+
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+
+
+def _checkpoint(output: OutputDirectory, step: int, *, whole: bool = True) -> None:
+    folder = output.checkpoints / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "trainer_state.json").write_text("{}" if whole else '{"cut')
+
+
+def _finish(output: OutputDirectory, words: str) -> None:
+    output.open()
+    output.finished.mkdir()
+    (output.finished / "model").write_text(words)
+    output.metrics.write_text('{"step": 1}\n')
+    output.finish({"seed": 1})
+
+
+def test_a_finished_run_is_recorded_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    output = OutputDirectory(tmp_path / "model", "one")
+    assert output.recorded() is None
+    _finish(output, "weights")
+    assert output.recorded() == {"seed": 1, "identity": "one"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
+    assert (tmp_path / "model" / "metrics.jsonl").read_text() == '{"step": 1}\n'
+
+
+def test_another_run_replaces_the_output_only_at_its_end(tmp_path: Path) -> None:
+    _finish(OutputDirectory(tmp_path / "model", "one"), "old")
+    other = OutputDirectory(tmp_path / "model", "two")
+    assert other.recorded() is None
+    other.open()
+    assert (tmp_path / "model" / "model").read_text() == "old"
+    _finish(other, "new")
+    assert (tmp_path / "model" / "model").read_text() == "new"
+    assert json.loads((tmp_path / "model" / "run.json").read_text())["identity"] == "two"
+
+
+def test_the_last_whole_checkpoint_of_the_same_run_is_taken(tmp_path: Path) -> None:
+    output = OutputDirectory(tmp_path / "model", "one")
+    output.open()
+    assert (output.last_checkpoint(), output.last_step()) == (None, 0)
+    for step, whole in ((5, True), (10, True), (15, False)):
+        _checkpoint(output, step, whole=whole)
+    (output.checkpoints / "checkpoint-20").mkdir()
+    output.open()
+    assert output.last_step() == 10
+    other = OutputDirectory(tmp_path / "model", "two")
+    other.open()
+    assert other.last_checkpoint() is None

@@ -1,0 +1,218 @@
+"""Trying again, sharing the load, and keeping the key: against servers of ours on 127.0.0.1."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks import chat_server
+from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
+from tests.text2graph_dagster.teachers.chat.test_retry import passages
+from tests.text2graph_dagster.teachers.chat.test_teacher import fast
+from tests.text2graph_dagster.teachers.test_ledger import Memory
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.teachers.budget import Budget
+from text2graph_dagster.teachers.chat import retry
+from text2graph_dagster.teachers.chat.completion import Completion
+from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE, Asking, Endpoint, Result
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher
+from text2graph_dagster.teachers.ledger import ask_teacher
+from text2graph_dagster.teachers.protocol import Request
+
+CANARY = "canary-0123456789abcdef"
+EMPTY = message('{"entities":[],"relations":[]}')
+
+
+@pytest.fixture(autouse=True)
+def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+
+def in_turn(*replies: Any) -> Callable[[dict[str, Any]], Any]:
+    left = iter(replies)
+    return lambda _: next(left)
+
+
+def test_an_answer_that_was_cut_off_is_asked_once_more_with_twice_the_room() -> None:
+    with serving(in_turn(message('{"enti', finish="length"), EMPTY)) as seen:
+        (answer,) = ChatTeacher(fast(seen.url, max_tokens=100)).answer(passages(1))
+    assert answer.status == "ok"
+    assert [body["max_tokens"] for body in seen.bodies] == [100, 200]
+    assert (answer.prompt_tokens, answer.completion_tokens) == (22, 14)  # both calls are paid for
+
+
+@pytest.mark.parametrize(("most", "second"), [(150, 150), (50, 100), (4096, 200)])
+def test_the_larger_budget_is_bounded_and_never_smaller(most: int, second: int) -> None:
+    with serving(lambda _: message('{"', finish="length")) as seen:
+        teacher = ChatTeacher(fast(seen.url, max_tokens=100, retry_max_tokens=most, temperature=0.5))
+        (answer,) = teacher.answer(passages(1))
+    assert [body["max_tokens"] for body in seen.bodies] == [100, second]
+    assert (answer.status, answer.raw) == ("unparsable", '{"')
+    assert "truncated" in answer.reason
+    assert "again" in answer.reason
+    assert teacher.parameters()["retry_max_tokens"] == second
+
+
+def test_what_would_be_cut_off_in_the_same_place_is_not_asked_again() -> None:
+    with serving(lambda _: message('{"', finish="length")) as seen:
+        (answer,) = ChatTeacher(fast(seen.url, max_tokens=100, retry_max_tokens=50)).answer(passages(1))
+    assert [body["max_tokens"] for body in seen.bodies] == [100]
+    assert (answer.status, answer.reason) == ("unparsable", "truncated: the answer reached max_tokens")
+
+
+def test_a_refusal_is_asked_once_more_with_another_seed() -> None:
+    with serving(in_turn(message(None, refusal="no"), EMPTY)) as seen:
+        (answer,) = ChatTeacher(fast(seen.url)).answer(passages(1))
+    assert answer.status == "ok"
+    assert len({body["seed"] for body in seen.bodies}) == 2
+
+
+def test_a_second_try_that_fails_leaves_the_first_ones_reason() -> None:
+    with serving(in_turn(message("{", finish="length"), 400)) as seen:
+        (answer,) = ChatTeacher(fast(seen.url)).answer(passages(1))
+    assert (answer.status, answer.raw) == ("unparsable", "{")
+    assert "truncated" in answer.reason
+
+
+def test_what_waiting_cannot_mend_is_not_tried_again() -> None:
+    with serving(lambda _: 400) as seen:
+        (answer,) = ChatTeacher(fast(seen.url, retries=5)).answer(passages(1))
+    assert (answer.status, answer.reason, len(seen.bodies)) == ("failed", "BadRequestError 400", 1)
+
+
+def test_a_call_that_takes_too_long_is_given_up() -> None:
+    with chat_server.serving(delay=30.0) as heard:
+        (answer,) = ChatTeacher(fast(heard.url, timeout_seconds=0.3)).answer(passages(1))
+    assert (answer.status, answer.reason) == ("failed", "no answer within timeout_seconds")
+
+
+def test_call_after_call_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "FAILED_IN_A_ROW", 5)
+    with serving(lambda _: 500) as seen, pytest.raises(UserError, match="5 calls in a row failed"):
+        list(ChatTeacher(fast(seen.url)).answer(passages(30)))
+    assert len(seen.bodies) < 15
+
+
+def test_an_account_without_quota_ends_the_run() -> None:
+    error = {"error": {"code": "insufficient_quota", "message": "…"}}
+    with serving(lambda _: 429, error=error) as seen, pytest.raises(UserError, match="no quota left"):
+        list(ChatTeacher(fast(seen.url, retries=3)).answer(passages(3)))
+
+
+def test_a_question_is_made_when_there_is_a_place_for_it() -> None:
+    taken = 0
+
+    def lazily() -> Iterator[Request]:
+        nonlocal taken
+        for request in passages(100):
+            taken += 1
+            yield request
+
+    with chat_server.serving() as heard:
+        for number, _ in enumerate(ChatTeacher(fast(heard.url, concurrency=6)).answer(lazily()), 1):  # type: ignore[arg-type]
+            assert taken <= number + 6
+    assert taken == 100
+    assert heard.most_under_way <= 6
+
+
+def test_who_stops_listening_stops_the_asking() -> None:
+    with chat_server.serving(delay=0.05) as heard:
+        answers = ChatTeacher(fast(heard.url)).answer(passages(100))
+        next(answers)
+        answers.close()  # type: ignore[attr-defined]
+        asked = sum(heard.asked.values()) + heard.under_way
+    assert asked < 15
+
+
+def test_what_came_together_with_the_end_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(self: Endpoint, item: int, asking: Asking[int]) -> Result[int]:
+        if item == 1:
+            raise UserError("The end.")
+        return item, "?", Completion("!")
+
+    monkeypatch.setattr(Endpoint, "_ask", ask)
+    kept: list[int] = []
+    asking: Asking[int] = Asking(str, lambda _: None, lambda _: 0)
+    with pytest.raises(UserError, match=r"The end\."):
+        for item, _, _ in Endpoint(fast("http://127.0.0.1:9/v1")).complete_all(range(100), asking):
+            kept.append(item)
+    assert kept[:3] == [0, 2, 3]
+    assert len(kept) <= 5
+
+
+def test_several_servers_share_the_load() -> None:
+    with chat_server.serving(delay=0.01) as first, chat_server.serving(delay=0.01) as second:
+        settings = fast(first.url, more_base_urls=(second.url,), concurrency=8)
+        answers = list(ChatTeacher(settings).answer(passages(60)))
+    assert {answer.status for answer in answers} == {"ok"}
+    assert min(sum(first.answered.values()), sum(second.answered.values())) >= 15
+
+
+def test_a_server_that_is_away_is_done_without() -> None:
+    with chat_server.serving() as heard:
+        settings = fast("http://127.0.0.1:9/v1", more_base_urls=(heard.url,), retries=4)
+        answers = list(ChatTeacher(settings).answer(passages(60)))
+    assert {answer.status for answer in answers} == {"ok"}
+    assert sum(heard.answered.values()) == 60
+
+
+def test_a_wrong_address_is_told_soon_though_calls_are_tried_often() -> None:
+    with pytest.raises(UserError, match="Nobody answers"):
+        list(ChatTeacher(fast("http://127.0.0.1:9/v1", retries=500)).answer(passages(20)))
+
+
+def test_a_passage_that_cannot_be_sent_fails_alone() -> None:
+    broken = Request("broken", "half a letter: \ud800", "en", passages(1)[0].ontology)
+    with chat_server.serving() as heard:
+        answers = {a.passage_id: a for a in ChatTeacher(fast(heard.url)).answer([broken, *passages(3)])}
+    assert (answers["broken"].status, answers["broken"].reason) == ("failed", "the passage is no Unicode text")
+    assert [answers[f"p{i}"].status for i in range(3)] == ["ok"] * 3
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:secret@127.0.0.1/v1", "https://token@127.0.0.1/v1", "https://127.0.0.1/v1?key=secret"]
+)
+def test_an_address_with_a_password_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(UserError) as told:
+        ChatTeacher(fast("http://127.0.0.1:9/v1", more_base_urls=(url,)))
+    assert "secret" not in str(told.value)
+    assert "token" not in str(told.value)
+
+
+def test_the_canary_key_is_found_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Not in rows, logs, errors or parameters, even where the server repeats what it was sent."""
+    monkeypatch.setenv(KEY_VARIABLE, CANARY)
+    caplog.set_level(logging.DEBUG)
+    said = f'Bearer {CANARY} {{"entities":[],"relations":[]}}'
+    replies = [message(said), message(None, refusal=said), 500, 400, message(said, finish="length"), {"choices": said}]
+    turn = iter(range(10_000))
+    memory, lines = Memory(), list[str]()
+    with serving(lambda _: replies[next(turn) % len(replies)], error={"error": {"message": said}}) as seen:
+        teacher = ChatTeacher(fast(seen.url, retries=1))
+        asked = ask_teacher(teacher, passages(24), memory, lines.append)
+    assert set(seen.keys) == {f"Bearer {CANARY}"}
+    assert {answer.status for answer in asked.answers} >= {"ok", "failed"}
+    for code in (401, 403, 404):
+        with serving(lambda _, code=code: code, error={"error": {"message": said}}) as seen:  # type: ignore[misc]
+            with pytest.raises(UserError) as told:
+                ask_teacher(ChatTeacher(fast(seen.url)), passages(1), Memory())
+            lines.append(repr(told.value) + repr(told.value.__cause__))
+    records = [f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records]
+    kept = [json.dumps(list(memory.rows.values())), repr(asked), repr(teacher.parameters()), *lines, *records]
+    assert [text for text in kept if CANARY in text] == []
+
+
+def test_what_is_under_way_when_the_budget_is_spent_is_paid_for_and_kept() -> None:
+    memory = Memory()
+    with chat_server.serving(delay=0.02) as heard:
+        teacher = ChatTeacher(fast(heard.url, concurrency=8))
+        with pytest.raises(UserError, match="left to ask"):
+            ask_teacher(teacher, passages(60), memory, budget=Budget(max_tokens_total=8000))
+        spent = sum(row["prompt_tokens"] + row["completion_tokens"] for row in memory.rows.values())
+        assert len(memory.rows) == sum(heard.asked.values()) < 60
+        assert 4000 < spent <= 8000
+        made = ask_teacher(teacher, passages(60), memory).made
+    assert made == 60 - (sum(heard.asked.values()) - made)
+    assert set(heard.asked.values()) == {1}

@@ -1,0 +1,105 @@
+"""What a teacher did not quite copy is found where there is one place it can mean, and else dropped."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+
+from text2graph_dagster.graph.legality import fold, ground, legalise
+from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.model import ParsedGraph, Span
+from text2graph_dagster.teachers.chat.fuzzy_grounding import CHARACTERS_PER_EDIT, ground_fuzzily
+
+TEXT = "In 1986 José Álvarez joined Björn O’Neill & Sons of Gothenburg; the Treaty of 1987 followed."
+
+
+@pytest.mark.parametrize(
+    ("written", "surface"),
+    [
+        ("José Álvarez", "José Álvarez"),
+        ("josé  álvarez", "José Álvarez"),
+        ("Gothenberg", "Gothenburg"),
+        ("Gotenburg", "Gothenburg"),
+        ("Bjorn O'Neill & Sons", "Björn O’Neill & Sons"),
+        ("the Treaty of 1987", "the Treaty of 1987"),
+    ],
+)
+def test_a_surface_becomes_the_passages_own(written: str, surface: str) -> None:
+    found = ground_fuzzily(written, TEXT)
+    assert found is not None
+    assert found.surface == surface
+    assert all(TEXT[m.start : m.end] == surface for m in found.mentions)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "   ",
+        "Jos",  # too short to differ in anything
+        "Sonz",
+        "Treaty of 1986",  # another year is another treaty
+        "the Treaty of 1988",
+        "Gothenburgers",
+        "Stockholm",
+        "othenbur",  # not on word boundaries
+        "Gothenburg!!",
+    ],
+)
+def test_what_is_too_far_away_is_not_there(written: str) -> None:
+    assert ground_fuzzily(written, TEXT) is None
+
+
+def test_two_places_that_are_equally_near_are_none() -> None:
+    text = "Jonathan Berg met Jonathan Borg."
+    assert ground_fuzzily("Jonathan Barg", text) is None
+    assert ground_fuzzily("Jonathan Berg", text) is not None
+
+
+def test_the_same_name_twice_is_one_place_with_two_mentions() -> None:
+    found = ground_fuzzily("Gothenberg", "Gothenburg is not Oslo. Gothenburg it is.")
+    assert found is not None
+    assert found.mentions == (Span(0, 10), Span(24, 34))
+
+
+def test_scripts_without_blanks_have_places_too() -> None:
+    text = "他在中华人民共和国外交部工作。"
+    found = ground_fuzzily("中华人民共和國外交部", text)
+    assert found is not None
+    assert found.surface == "中华人民共和国外交部"
+
+
+def test_a_relation_may_name_its_end_either_way() -> None:
+    written = ParsedGraph((("Gothenberg", "city"), ("José Álvarez", "person")), (("José Álvarez", "in", "Gothenberg"),))
+    legal = legalise(written, TEXT, ["city", "person"], ["in"], None, ground_fuzzily)
+    assert [(h.text, t.text) for h, _, t in legal.graph.triples()] == [("José Álvarez", "Gothenburg")]
+    both = ParsedGraph((("Gothenburg", "city"), ("Gothenberg", "city")), ())
+    assert legalise(both, TEXT, ["city"], [], None, ground_fuzzily).dropped["duplicate_entity"] == 1
+
+
+def test_a_student_is_not_forgiven() -> None:
+    assert ground("Gothenberg", TEXT) is None
+    legal = legalise(ParsedGraph((("Gothenberg", "city"),), ()), TEXT, ["city"], [])
+    assert (legal.graph.entities, legal.dropped["ungrounded_entity"]) == ((), 1)
+
+
+WORDS = st.lists(
+    st.sampled_from(["Ana", "Berg", "Gothenburg", "1986", "O’Neill", "外交部", "and", "Álvarez"]), min_size=1
+)
+
+
+@given(WORDS, st.data())
+@settings(max_examples=200, deadline=None)
+def test_what_is_found_stands_there_and_is_near(words: list[str], data: st.DataObject) -> None:
+    text = " ".join(words)
+    start = data.draw(st.integers(0, len(text) - 1))
+    surface = text[start : data.draw(st.integers(start + 1, len(text)))]
+    at, char = data.draw(st.integers(0, len(surface))), data.draw(st.sampled_from(["", "x", "7", " ", "’"]))
+    written = surface[:at] + char + surface[at + data.draw(st.integers(0, 1)) :]
+    found = ground_fuzzily(written, text)
+    if found is not None:
+        assert found.mentions == occurrences(found.surface, text) != ()
+        near, allowed = Levenshtein.distance(fold(found.surface), fold(written)), len(written) // CHARACTERS_PER_EDIT
+        assert near <= allowed
+    if exact := ground(written, text):
+        assert found == exact

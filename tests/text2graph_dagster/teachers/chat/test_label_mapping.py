@@ -1,0 +1,164 @@
+"""What a model calls a type is read as a type of the ontology, or refused."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from text2graph_dagster.graph.model import ParsedGraph
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+from text2graph_dagster.teachers.chat.label_mapping import LabelReader, Tally
+
+WORLD = Ontology(
+    "world",
+    "en",
+    (*NEWS.entity_types, EntityType("Local Government", kb_types=("municipality", "council/*")), EntityType("城市")),
+    (
+        *NEWS.relation_types,
+        RelationType("founded", signatures=(("person", "company"),), aliases=("established", "co-founder of")),
+        RelationType("acquired by", signatures=(("company", "company"),)),
+        RelationType("date of birth", signatures=(("person", "city"),)),
+        RelationType("headquartered in", signatures=(("company", "city"),), aliases=("based in", "from")),
+        RelationType("comes from", signatures=(("person", "city"),), aliases=("from",)),
+        RelationType("出生地", signatures=(("person", "城市"),), aliases=("出生于", "生于")),
+    ),
+)
+READER = LabelReader(WORLD, 0.85)
+PERSON, COMPANY, CITY = ["person"], ["company"], ["city"]
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("person", "person"),
+        ("PERSON", "person"),
+        ("Person ", "person"),
+        ("ｐｅｒｓｏｎ", "person"),
+        ("persons", "person"),
+        ("local_government", "Local Government"),
+        ("LocalGovernment", "Local Government"),
+        ("LOCAL-GOVERNMENT", "Local Government"),
+        ("municipality", "Local Government"),
+        ("Business", "company"),
+        ("城市", "城市"),
+        ("城 市", "城市"),
+        ("council/*", None),
+        ("organisation", None),
+        ("per", None),
+        ("", None),
+        ("???", None),
+        ("x" * 100_000, None),
+    ],
+)
+def test_entity_labels(label: str, name: str | None) -> None:
+    assert READER.entity(label) == name
+
+
+@pytest.mark.parametrize(
+    ("label", "ends", "meaning"),
+    [
+        ("works for", (PERSON, COMPANY), ("works for", False)),
+        ("WORKS_FOR", (PERSON, COMPANY), ("works for", False)),
+        ("worksFor", (PERSON, COMPANY), ("works for", False)),
+        ("works for", (COMPANY, PERSON), ("works for", False)),  # as it is written: the filter judges its ends
+        ("work for", (PERSON, COMPANY), ("works for", False)),
+        ("work for", (COMPANY, PERSON), None),  # likeness never reads against a signature
+        ("employer", (PERSON, COMPANY), ("works for", False)),
+        ("is married to", (PERSON, PERSON), ("married to", False)),
+        ("has been married to", (PERSON, PERSON), ("married to", False)),
+        ("has capital", ((), ()), ("has capital", False)),
+        ("hasCapital", ((), ()), ("has capital", False)),
+        ("owned by", (COMPANY, COMPANY), ("owns", True)),
+        ("is owned by", (COMPANY, COMPANY), ("owns", True)),
+        ("founded by", (COMPANY, PERSON), ("founded", True)),
+        ("was established by", (COMPANY, PERSON), ("founded", True)),
+        ("co_founder_of", (PERSON, COMPANY), ("founded", False)),
+        ("acquired by", (COMPANY, COMPANY), ("acquired by", False)),
+        ("acquired", (COMPANY, COMPANY), ("acquired by", True)),
+        ("birth date", (PERSON, CITY), ("date of birth", False)),
+        ("from", (PERSON, CITY), ("comes from", False)),
+        ("from", (COMPANY, CITY), ("headquartered in", False)),
+        ("from", ((), ()), None),
+        ("born in", (PERSON, CITY), ("born in", False)),
+        ("died in", (PERSON, CITY), None),
+        ("place of birth", (PERSON, CITY), None),
+        ("出生于", ((), ()), ("出生地", False)),
+        ("出生", ((), ()), None),
+        ("by", ((), ()), None),
+        ("is", ((), ()), None),
+        ("", ((), ()), None),
+        ("works for " * 1000, ((), ()), None),
+    ],
+)
+def test_relation_labels(label: str, ends: tuple[list[str], list[str]], meaning: tuple[str, bool] | None) -> None:
+    assert READER.relation(label, ends) == meaning
+
+
+def test_two_names_that_fold_alike_are_told_apart_as_written_only() -> None:
+    reader = LabelReader(Ontology("o", "en", (EntityType("C++"), EntityType("C#")), ()), 0.85)
+    assert (reader.entity("C#"), reader.entity("c++"), reader.entity("C")) == ("C#", None, None)
+
+
+def test_two_that_are_as_like_are_refused() -> None:
+    reader = LabelReader(Ontology("o", "en", (EntityType("river boat"), EntityType("river goat")), ()), 0.5)
+    assert reader.entity("river moat") is None
+
+
+def test_an_answer_is_read_and_what_was_done_is_counted() -> None:
+    parsed = ParsedGraph(
+        (("Ana", "PERSON"), ("Velsoft", "business"), ("Oslo", "spaceship"), ("Gramont", "company")),
+        (("Velsoft", "founded by", "Ana"), ("Ana", "likes", "Velsoft"), ("ANA", "works for", "Velsoft")),
+    )
+    done = READER.read(parsed)
+    assert done.parsed.entities == (("Ana", "person"), ("Velsoft", "company"), ("Gramont", "company"))
+    assert done.parsed.relations == (("Ana", "founded", "Velsoft"), ("ANA", "works for", "Velsoft"))
+    tally = Tally()
+    tally.add(done)
+    tally.add(done)
+    assert tally.mapped == {
+        ("entity", "PERSON", "person"): 2,
+        ("entity", "business", "company"): 2,
+        ("relation", "founded by", "founded (turned)"): 2,
+    }
+    assert tally.refused == {("entity", "spaceship"): 2, ("relation", "likes"): 2}
+
+
+def test_a_tally_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("text2graph_dagster.teachers.chat.label_mapping.MOST_LABELS", 3)
+    tally = Tally()
+    for number in range(10):
+        tally.add(READER.read(ParsedGraph((("x", f"label {number}"),), ())))
+    assert len(tally.refused) == 4
+    assert tally.refused["entity", "…"] == 7
+
+
+LABELS = st.one_of(
+    st.text(max_size=12), st.sampled_from([*WORLD.entity_names, *WORLD.relation_names, "founded by", "worked for"])
+)
+patient = settings(deadline=None)
+
+
+@patient
+@given(st.lists(st.tuples(st.text(max_size=4), LABELS)), st.lists(st.tuples(st.just("x"), LABELS, st.just("y"))))
+def test_every_item_is_read_as_a_known_type_or_counted(
+    entities: list[tuple[str, str]], relations: list[tuple[str, str, str]]
+) -> None:
+    done = READER.read(ParsedGraph(tuple(entities), tuple(relations)))
+    assert {kind for _, kind in done.parsed.entities} <= set(WORLD.entity_names)
+    assert {kind for _, kind, _ in done.parsed.relations} <= set(WORLD.relation_names)
+    left = len(done.parsed.entities) + len(done.parsed.relations)
+    assert left + done.refused.total() == len(entities) + len(relations)
+
+
+@patient
+@given(LABELS, st.floats(0.01, 1), st.floats(0.01, 1))
+def test_a_higher_threshold_reads_nothing_more(label: str, first: float, second: float) -> None:
+    low, high = (LabelReader(WORLD, least).relation(label) for least in sorted((first, second)))
+    assert high is None or high == low
+
+
+@patient
+@given(st.sampled_from(WORLD.relation_names), st.sampled_from(["_", "-", "  ", " "]), st.booleans())
+def test_writing_a_name_otherwise_changes_nothing(name: str, blank: str, shouted: bool) -> None:
+    written = name.replace(" ", blank)
+    assert READER.relation(written.upper() if shouted else written) == (name, False)

@@ -1,0 +1,220 @@
+"""A model behind an endpoint, against a real server of ours on 127.0.0.1."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.text2graph_dagster.teachers.chat.chat_server import Reply, message, serving
+from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
+from text2graph_dagster.ontology import EntityType, Ontology
+from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
+from text2graph_dagster.reasoning.composed_reasoner import compose
+from text2graph_dagster.reasoning.verifier import verify
+from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE, EndpointSettings
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher, graph_schema
+from text2graph_dagster.teachers.protocol import Answer, ReasoningRequest, Request
+
+TEXT = "Velsoft hired Ana Berg. Berg lives in Oslo."
+ANSWER = {
+    "entities": [
+        {"id": 0, "text": "Velsoft", "type": "company"},
+        {"id": 1, "text": "ana  berg", "type": "person"},
+        {"id": 2, "text": "Atlantis", "type": "city"},
+        {"id": 3, "text": "Oslo", "type": "spaceship"},
+    ],
+    "relations": [
+        {"head": "ana  berg", "tail": "Velsoft", "type": "works for"},
+        {"head": "Velsoft", "tail": "ana  berg", "type": "works for"},
+        {"head": "ana  berg", "tail": "Atlantis", "type": "born in"},
+    ],
+}
+GRAPH = Graph(
+    (Entity(0, "Velsoft", "company", (Span(0, 7),)), Entity(1, "Ana Berg", "person", (Span(14, 22),))),
+    (Relation(1, 0, "works for", None, "chat:m"),),
+)
+
+
+@pytest.fixture(autouse=True)
+def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+
+def fast(url: str, **more: Any) -> EndpointSettings:
+    return EndpointSettings(
+        **{"base_url": url, "model": "m", "concurrency": 4, "retries": 0, "backoff_seconds": 0.01, **more}
+    )
+
+
+def ask(reply: Reply, count: int = 1) -> tuple[list[Answer], list[dict[str, Any]]]:
+    requests = [Request(f"p{i}", TEXT, "en", NEWS) for i in range(count)]
+    with serving(reply) as seen:
+        return list(ChatTeacher(fast(seen.url)).answer(requests)), seen.bodies
+
+
+def test_an_answer_is_parsed_grounded_and_filtered() -> None:
+    (answer,), _ = ask(lambda _: message(json.dumps(ANSWER)))
+    assert answer.status == "ok"
+    assert answer.graph == GRAPH
+    assert (answer.prompt_tokens, answer.completion_tokens) == (11, 7)
+
+
+def test_the_recorded_answer_gives_the_same_graph() -> None:
+    (answer,), _ = ask(lambda _: message(f"<think>hm {{</think>```json\n{json.dumps(ANSWER)}\n```"))
+    teacher = ChatTeacher(fast("http://127.0.0.1:9/v1"))
+    assert teacher.read(answer.raw, Request("p0", TEXT, "en", NEWS)) == answer.graph == GRAPH
+
+
+def test_labels_in_other_words_are_read_and_counted() -> None:
+    written = json.dumps(ANSWER).replace("works for", "EMPLOYER").replace('"company"', '"Business"')
+    with serving(lambda _: message(written)) as seen:
+        teacher = ChatTeacher(fast(seen.url))
+        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+    assert answer.graph == GRAPH
+    assert teacher.labels.mapped == {("entity", "Business", "company"): 1, ("relation", "EMPLOYER", "works for"): 2}
+    assert teacher.labels.refused == {("entity", "spaceship"): 1}
+
+
+def test_every_prompt_carries_the_types_and_the_passage() -> None:
+    """0 of the ancestor's 50 prompts carried a list of allowed types."""
+    (answer,), (body,) = ask(lambda _: message('{"entities":[],"relations":[]}'))
+    prompt = body["messages"][0]["content"]
+    assert prompt == answer.request
+    assert TEXT in prompt
+    assert all(f"- {name}" in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
+
+
+def test_the_request_binds_the_form_of_the_answer_to_the_ontology() -> None:
+    _, (body,) = ask(lambda _: message("{}"))
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema == graph_schema(NEWS)
+    assert schema["properties"]["entities"]["items"]["properties"]["type"]["enum"] == list(NEWS.entity_names)
+    assert schema["properties"]["relations"]["items"]["properties"]["type"]["enum"] == list(NEWS.relation_names)
+    assert (body["model"], body["temperature"], body["max_tokens"], body["seed"]) == ("m", 0.0, 1024, 0)
+
+
+def test_an_ontology_without_relations_has_a_schema() -> None:
+    schema = graph_schema(Ontology("n", "en", (EntityType("person"),), ()))
+    assert schema["properties"]["relations"]["items"]["properties"]["type"] == {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "reason"),
+    [
+        (message(json.dumps(ANSWER), finish="length"), "unparsable", "truncated"),
+        (message(None, refusal="I would rather not"), "refused", "rather not"),
+        (message("", finish="content_filter"), "refused", "content_filter"),
+        (message("I cannot see any."), "unparsable", "no_json"),
+        (message(json.dumps(ANSWER) * 2), "unparsable", "several_objects"),
+        (message("<think>for ever"), "unparsable", "unclosed_think"),
+        ({**message(""), "choices": []}, "failed", "no choice"),
+        (500, "failed", "InternalServerError 500"),
+        (429, "failed", "RateLimitError 429"),
+        (400, "failed", "BadRequestError 400"),
+    ],
+)
+def test_what_is_no_answer_is_a_status_with_a_reason(reply: Any, status: str, reason: str) -> None:
+    (answer,), _ = ask(lambda _: reply)
+    assert (answer.graph, answer.status) == (None, status)
+    assert reason in answer.reason
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_nobody_there_stops_at_once_and_names_the_address(count: int) -> None:
+    teacher, answers = ChatTeacher(fast("http://127.0.0.1:9/v1", concurrency=4)), []
+    with pytest.raises(UserError, match="Nobody answers at http://127"):
+        for answer in teacher.answer([Request(f"p{i}", TEXT, "en", NEWS) for i in range(count)]):
+            answers.append(answer)  # noqa: PERF402
+    assert len(answers) < 4
+    assert {(a.status, a.reason) for a in answers} <= {("failed", "APIConnectionError")}
+
+
+def test_an_endpoint_that_answers_with_errors_is_not_taken_for_absent() -> None:
+    answers, _ = ask(lambda _: 500, count=8)
+    assert {answer.status for answer in answers} == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(401, "refuses the key"), (403, "refuses the key"), (404, "does not serve 'm'")]
+)
+def test_what_no_retry_can_mend_stops_with_a_clear_sentence(code: int, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        ask(lambda _: code, count=9)
+
+
+def test_an_overloaded_endpoint_is_asked_again() -> None:
+    codes = iter([429, 503])
+    with serving(lambda _: next(codes, 0) or message(json.dumps(ANSWER))) as seen:
+        (answer,) = ChatTeacher(fast(seen.url, retries=2)).answer([Request("p", TEXT, "en", NEWS)])
+    assert answer.graph == GRAPH
+    assert len(seen.bodies) == 3
+
+
+def test_one_bad_answer_among_many_hurts_nobody_else() -> None:
+    calls = iter(range(100))
+
+    def reply(body: dict[str, Any]) -> dict[str, Any] | int:
+        return 500 if next(calls) == 7 else message(json.dumps(ANSWER))
+
+    answers, bodies = ask(reply, count=30)
+    assert sorted(a.passage_id for a in answers) == sorted(f"p{i}" for i in range(30))
+    assert [a.status for a in answers].count("ok") == 29
+    assert len(bodies) == 30
+
+
+def test_samples_are_asked_with_different_seeds() -> None:
+    with serving(lambda _: message("{}")) as seen:
+        list(ChatTeacher(fast(seen.url)).answer([Request("p", TEXT, "en", NEWS, sample) for sample in range(3)]))
+    assert sorted(body["seed"] for body in seen.bodies) == [0, 1, 2]
+
+
+def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "canary-7")
+    with serving(lambda _: 500) as seen:
+        teacher = ChatTeacher(fast(seen.url))
+        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+    assert seen.keys == ["Bearer canary-7"]
+    assert "canary" not in f"{answer} {teacher.parameters()} {teacher.name}"
+    with serving(lambda _: 401) as seen, pytest.raises(UserError) as told:
+        list(ChatTeacher(fast(seen.url)).answer([Request("p", TEXT, "en", NEWS)]))
+    assert "canary" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "model"), [("http://127.0.0.1:9/v1", ""), ("file:///etc/passwd", "m"), ("127.0.0.1:8000", "m")]
+)
+def test_settings_that_cannot_work_are_refused(url: str, model: str) -> None:
+    with pytest.raises(UserError, match="set `"):
+        ChatTeacher(fast(url, model=model))
+
+
+def test_where_a_model_is_served_is_no_part_of_its_identity() -> None:
+    first, second = (
+        ChatTeacher(fast("http://127.0.0.1:9/v1")),
+        ChatTeacher(fast("http://127.0.0.1:10/v1", concurrency=1)),
+    )
+    assert (first.name, first.parameters()) == (second.name, second.parameters())
+    assert ChatTeacher(fast("http://127.0.0.1:9/v1", temperature=0.5)).parameters() != first.parameters()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_reasoning_prompt_contains_the_passage_and_the_types(language: str) -> None:
+    """The ancestor never showed its reasoner the document."""
+    with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
+        reasoner = ChatReasoner(fast(seen.url))
+        (answer,) = reasoner.answer([ReasoningRequest("p", TEXT, language, NEWS, GRAPH)])
+    prompt = seen.bodies[0]["messages"][0]["content"]
+    assert prompt == answer.request
+    assert TEXT in prompt
+    assert all(name in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
+    assert "response_format" not in seen.bodies[0]
+
+
+def test_a_models_rationale_is_verified_like_a_composed_one() -> None:
+    rationale = compose(TEXT, "en", NEWS, GRAPH)
+    with serving(lambda _: message(f"<think>let me see</think>\n{rationale}\n")) as seen:
+        (answer,) = ChatReasoner(fast(seen.url)).answer([ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)])
+    assert answer.rationale == rationale
+    assert verify(answer.rationale, TEXT, NEWS, GRAPH).verified

@@ -1,0 +1,46 @@
+"""A small ontology and knowledge base that the tests of this folder share."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from text2graph_dagster.ontology import EntityType, Ontology, RelationType
+from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
+
+NEWS = Ontology(
+    "news",
+    "en",
+    (
+        EntityType("person"),
+        EntityType("company", kb_types=("business", "* manufacturer")),
+        EntityType("city", kb_types=("capital",)),
+        EntityType("country"),
+    ),
+    (
+        RelationType("works for", signatures=(("person", "company"),), kb_relations=("employer",)),
+        RelationType("married to", signatures=(("person", "person"),), symmetric=True),
+        RelationType("capital of", signatures=(("city", "country"),), inverse="has capital"),
+        RelationType("has capital", signatures=(("country", "city"),)),
+        RelationType("owns", signatures=(("company", "company"),), kb_relations=("^owned by",)),
+        RelationType("born in", signatures=(("person", "city"),)),
+    ),
+)
+
+
+def line(head: str, relation: str, tail: str, head_type: str, tail_type: str, **more: Any) -> dict[str, Any]:
+    """Return one line of a knowledge base."""
+    return {"head": head, "relation": relation, "tail": tail, "head_type": head_type, "tail_type": tail_type, **more}
+
+
+def write(path: Path, lines: list[dict[str, Any] | str]) -> Path:
+    """Write a knowledge base; a string is written as it stands."""
+    text = "\n".join(row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in lines)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def teacher(
+    tmp_path: Path, lines: list[dict[str, Any] | str], ontology: Ontology = NEWS, window: int = 2
+) -> KnowledgeBaseTeacher:
+    """Return a teacher that knows these lines."""
+    return KnowledgeBaseTeacher(write(tmp_path / "knowledge_base.jsonl", lines), ontology, window)

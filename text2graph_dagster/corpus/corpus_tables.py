@@ -1,0 +1,81 @@
+"""What is made of a corpus: tables that may be too large to hold at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from text2graph_dagster import contracts
+from text2graph_dagster.corpus.sorted_keys import Array
+from text2graph_dagster.corpus.staging.parts import Staging
+
+
+@dataclass(frozen=True)
+class StagedPassages:
+    """The passages of one corpus: those in parts whose documents are `alive`, then those of gold."""
+
+    staging: Staging
+    alive: Array
+    gold: pl.DataFrame
+    temporary: Any = None  # a temporary folder that lives as long as this
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        """Yield the passages part by part, always in the same order."""
+        for part in self._columns():
+            yield part.drop("keys")
+
+    def index(self) -> tuple[pl.DataFrame, Array]:
+        """Return what tells passages apart (passage_id, doc_id, start, split), and their band keys."""
+        columns = ["passage_id", "doc_id", "start", "split"]
+        frames, keys = [], []
+        for part in self._columns([*columns, "keys"]):
+            frames.append(part.select(columns))
+            keys.append(part["keys"].to_numpy())
+        return pl.concat(frames, rechunk=True), np.concatenate(keys)
+
+    def texts(self, rows: Array) -> pl.Series:
+        """Return the texts of some rows; `rows` is sorted."""
+        found, begin = [pl.Series("text", dtype=pl.String)], 0
+        if not len(rows):
+            return found[0]
+        for part in self._columns(["text"]):
+            low, high = np.searchsorted(rows, [begin, begin + part.height])
+            found.append(part["text"].gather(rows[low:high] - begin))
+            begin += part.height
+        return pl.concat(found, rechunk=True)
+
+    def _columns(self, columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
+        yield from self.staging.passages(self.alive, columns)
+        yield self.gold.select(columns) if columns else self.gold
+
+
+@dataclass(frozen=True)
+class CorpusTables:
+    """What `build` makes. `accounting` holds, among others:
+
+    documents_in = documents_with_passages + documents_quarantined, the same for gold_documents_*;
+    passages = passages_kept + passages_exact_duplicates + passages_near_duplicates (documents and gold together);
+    gold_relations = gold_relations_kept + gold_relations_lost; stretches_quarantined counts parts of documents that
+    were refused while the rest of the document went on.
+    """
+
+    passages: StagedPassages
+    duplicate_of: pl.Series
+    gold_graphs: pl.DataFrame
+    quarantine: pl.DataFrame
+    accounting: dict[str, int]
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        """Yield the rows of raw_corpus part by part: all at once may be more than memory holds."""
+        begin = 0
+        for part in self.passages.parts():
+            yield part.with_columns(self.duplicate_of[begin : begin + part.height])
+            begin += part.height
+
+    @cached_property
+    def raw_corpus(self) -> pl.DataFrame:
+        """All rows of raw_corpus."""
+        return pl.concat([contracts.RAW_CORPUS.empty(), *self.parts()])

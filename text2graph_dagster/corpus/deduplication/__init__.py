@@ -1,0 +1,1 @@
+"""Finding equal and near-equal passages (MinHash, verified exactly)."""

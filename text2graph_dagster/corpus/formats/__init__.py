@@ -1,1 +1,0 @@
-"""One reader per file format; `text2graph_dagster.corpus.readers` chooses."""

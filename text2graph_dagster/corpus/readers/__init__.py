@@ -1,0 +1,1 @@
+"""One module per file format; `registry` chooses the reader of a file."""

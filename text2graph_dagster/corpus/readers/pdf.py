@@ -1,0 +1,98 @@
+"""PDF files: the text layer of every page, by pypdf, with lines joined again to paragraphs."""
+
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from text2graph_dagster.corpus.readers.documents import Refused
+from text2graph_dagster.settings import CorpusSettings
+
+_EDGE_LINES = 2  # how far from the top and the bottom of a page its running titles stand
+_FULL_LINE = 0.7  # a line of less than this share of the page's longest ends a paragraph if it ends a sentence
+_CJK = r"\u3000-\u30ff\u3400-\u9fff\uff00-\uffef"
+_BROKEN_WORD = re.compile(r"(\w*[^\W\d_])[-\u2010\u00ad]\n([^\W\d_]\w*)")
+_SENTENCE_END = re.compile("[.!?。！？:：;；][\"'”’»)\\]」』）】》]*$")
+_OWN_LINE = re.compile(r"[-*+•·▪●◦–]\s|\(?\d{1,3}[.)]\s|#|\|")
+
+
+def extract(path: Path, settings: CorpusSettings) -> str | Refused:
+    """Return the text of a PDF without its running titles (a refusal has no doc_id).
+
+    Reading stops, and the file is refused, after `settings.max_reading_seconds` (looked at between pages) or
+    `settings.max_document_bytes` characters.
+    """
+    from pypdf import PdfReader
+
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it reads over
+    stop = time.monotonic() + settings.max_reading_seconds
+    pages: list[str] = []
+    characters = 0
+    with PdfReader(path) as reader:
+        if reader.is_encrypted and not reader.decrypt(""):
+            return Refused("", "encrypted", "it asks for a password; save it without one")
+        for page in reader.pages:
+            pages.append(page.extract_text())
+            characters += len(pages[-1])
+            if characters > settings.max_document_bytes:
+                return Refused("", "too_large", f"more than {settings.max_document_bytes} characters; split it")
+            if time.monotonic() > stop:
+                detail = f"{len(pages)} pages took more than {settings.max_reading_seconds:g} seconds; split it"
+                return Refused("", "too_slow", detail)
+    if not any(char.isalnum() for page in pages for char in page):
+        return Refused("", "no_text", "it has no text layer (scanned pages); run it through OCR first")
+    return mend_pages(pages)
+
+
+def mend_pages(pages: Sequence[str]) -> str:
+    """Return the text of pages as paragraphs: running titles go, hyphenated words and broken lines are joined."""
+    lines = _without_running_titles([[line.strip() for line in page.splitlines() if line.strip()] for page in pages])
+    longest = [max(map(len, page), default=0) for page in lines]
+    flat = [(line, len(line) < _FULL_LINE * longest[i]) for i, page in enumerate(lines) for line in page]
+    joined = [line for line, _ in flat[:1]]
+    for (before, short), (line, _) in pairwise(flat):
+        joined += ["\n\n" if _begins_paragraph(before, short, line) else "\n", line]
+    return _join_lines("".join(joined))
+
+
+def _begins_paragraph(before: str, short: bool, line: str) -> bool:
+    """Tell whether `line` begins a paragraph: it is an item, or follows a short one that ends something."""
+    if _OWN_LINE.match(line):
+        return True
+    return short and bool(_SENTENCE_END.search(before) or not (line[0].islower() or before[-1] in ",-\u2010\u00ad"))
+
+
+def _join_lines(text: str) -> str:
+    """Join what stands on two lines: halves of a word, Chinese without a blank, everything else with one."""
+    known = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower()))
+
+    def word(match: re.Match[str]) -> str:
+        # "well-\nknown" keeps its hyphen if the document writes it so elsewhere, and not without it.
+        hyphened, plain = f"{match[1]}-{match[2]}", match[1] + match[2]
+        keep = known[hyphened.lower()] > known[plain.lower()] or match[2][0].isupper()
+        return hyphened if keep else plain
+
+    text = _BROKEN_WORD.sub(word, text)
+    text = re.sub(rf"(?<=[{_CJK}])\n(?=[{_CJK}])", "", text)
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
+
+
+def _without_running_titles(pages: list[list[str]]) -> list[list[str]]:
+    """Drop lines that stand at the edge of at least half of three or more pages, alike but for page numbers."""
+    if len(pages) < 3:
+        return pages
+
+    def at_edge(page: list[str]) -> set[int]:
+        return {i for i in range(len(page)) if i < _EDGE_LINES or i >= len(page) - _EDGE_LINES}
+
+    def key(line: str) -> str:
+        return re.sub(r"\d+", "0", line)
+
+    counts = Counter(title for page in pages for title in {key(page[i]) for i in at_edge(page)})
+    return [
+        [line for i, line in enumerate(page) if i not in at_edge(page) or 2 * counts[key(line)] < len(pages)]
+        for page in pages
+    ]

@@ -1,0 +1,92 @@
+"""Parquet files, and the Arrow files of a directory that `datasets` saved: rows, a few at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from text2graph_dagster.corpus.readers.documents import Document, Refused, row_document
+from text2graph_dagster.settings import CorpusSettings
+
+_BATCH_BYTES, _MAX_BATCH_ROWS = 4_000_000, 1_024
+
+
+def read_parquet(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+    """Yield the document of every row: its string column `settings.text_field`, named by its column `id`."""
+    try:
+        with pq.ParquetFile(path, memory_map=True, buffer_size=1 << 20, pre_buffer=False) as file:
+            if refused := _without_text(file.schema_arrow, name, settings):
+                yield refused
+                return
+            columns = [column for column in ("id", settings.text_field) if column in file.schema_arrow.names]
+            at = file.schema_arrow.names.index(settings.text_field)
+            batches = file.iter_batches(batch_size=_batch_rows(file, at), columns=columns)
+            yield from _rows(batches, name, settings)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        yield Refused(name, "broken_table", _first_line(error))
+
+
+def read_arrow(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+    """Yield the document of every row of an Arrow file, in the streaming form (`datasets`' own) or the file form."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            try:
+                reader = pa.ipc.open_stream(source)
+                batches: Iterator[pa.RecordBatch] = iter(reader)
+            except pa.ArrowInvalid:
+                reader = pa.ipc.open_file(source)
+                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            if refused := _without_text(reader.schema, name, settings):
+                yield refused
+            else:
+                yield from _rows(batches, name, settings)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        yield Refused(name, "broken_table", _first_line(error))
+
+
+def _without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Refused | None:
+    """Return the refusal of a file that has no column of text, once for all its rows."""
+    field = settings.text_field
+    kinds = [schema.field(i).type for i in schema.get_all_field_indices(field)]
+    if len(kinds) == 1 and (pa.types.is_string(kinds[0]) or pa.types.is_large_string(kinds[0])):
+        return None
+    columns = ", ".join(schema.names)[:200]
+    named = "Name one of them in corpus.text_field (for extract: --text-field)"
+    detail = f'there is no column "{field}" of strings; its columns are {columns}. {named}'
+    return Refused(name, "no_text", detail)
+
+
+def _batch_rows(file: pq.ParquetFile, column: int) -> int:
+    """Return how many rows hold about _BATCH_BYTES, by what the file says of its row groups."""
+    most = 1
+    for group in range(file.metadata.num_row_groups):
+        rows = file.metadata.row_group(group)
+        if rows.num_rows and column < rows.num_columns:
+            most = max(most, rows.column(column).total_uncompressed_size // rows.num_rows)
+    return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // most))
+
+
+def _rows(batches: Iterator[pa.RecordBatch], name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+    seen: set[str] = set()
+    number = 0
+    for batch in batches:
+        ids = batch.column("id") if "id" in batch.schema.names else None
+        texts = batch.column(settings.text_field)
+        for i in range(batch.num_rows):
+            number += 1
+            text = texts[i]
+            size = text.as_buffer().size if text.is_valid else 0
+            if size > settings.max_document_bytes:
+                yield Refused(f"{name}:{number}", "too_large", f"a text of {size} bytes; split it", size)
+                continue
+            try:
+                row = {"id": None if ids is None else ids[i].as_py(), settings.text_field: text.as_py()}
+            except UnicodeDecodeError as error:
+                yield Refused(f"{name}:{number}", "wrong_encoding", f"byte {error.start} is not UTF-8", size)
+                continue
+            yield row_document(name, number, row, settings.text_field, size, seen)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

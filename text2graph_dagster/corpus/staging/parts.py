@@ -1,0 +1,233 @@
+"""Documents turned into rows once: parts on disk, in which a document's rows are found again by what it says.
+
+A part is three parquet files: `<n>.passages.parquet`, `<n>.refused.parquet` and, written last,
+`<n>.documents.parquet`; all have a column `document`, the document's digest. Beside them stands which documents a file
+held (`files_read`). Everything here may be deleted at any time: it is made again, with the same rows.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from text2graph_dagster.corpus.readers.registry import Document, Refused
+from text2graph_dagster.corpus.sorted_keys import Array, contains
+from text2graph_dagster.corpus.staging.file_index import FilesRead
+from text2graph_dagster.files import write_whole
+from text2graph_dagster.identity import digest
+
+CHUNK_DOCUMENTS, CHUNK_CHARACTERS = 1_000, 1_000_000
+# Starting processes costs seconds: a few chunks are done sooner without them.
+_ALONE, _MOST_PROCESSES = 12, 4
+_DOCUMENTS, _PASSAGES, _REFUSED = ".documents.parquet", ".passages.parquet", ".refused.parquet"
+_LEAST_ALIVE = 0.5
+_COUNTS = pl.List(pl.Struct({"item": pl.String, "count": pl.Int64}))
+
+Item = Document | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether a document gave a passage; passages and rows of quarantine up to and with it; what else is counted."""
+
+    used: bool
+    passages: int
+    refused: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Documents that are turned into rows together, with their digests; `stem` is the path of the part's files."""
+
+    items: list[Item]
+    documents: Array
+    stem: Path
+
+    def write(self, passages: pl.DataFrame, refused: pl.DataFrame, outcomes: Sequence[Outcome]) -> None:
+        """Write the part; it counts from the moment when its documents are there."""
+        of_passage = np.repeat(self.documents, np.diff([outcome.passages for outcome in outcomes], prepend=0))
+        of_refused = np.repeat(self.documents, np.diff([outcome.refused for outcome in outcomes], prepend=0))
+        counts = [[{"item": item, "count": n} for item, n in outcome.counts.items()] for outcome in outcomes]
+        documents = {
+            "document": self.documents,
+            "doc_id": [item.doc_id for item in self.items],
+            "used": [outcome.used for outcome in outcomes],
+            "counts": counts,
+        }
+        for frame, suffix in (
+            (passages.with_columns(pl.Series("document", of_passage, dtype=pl.UInt64)), _PASSAGES),
+            (refused.with_columns(pl.Series("document", of_refused, dtype=pl.UInt64)), _REFUSED),
+            (pl.DataFrame(documents, schema_overrides={"counts": _COUNTS}), _DOCUMENTS),
+        ):
+            write_whole(frame, _file(self.stem, suffix), compression_level=1)
+
+
+@dataclass
+class Staging:
+    """The parts in one folder. `chunks` takes documents; `files` knows which ones the corpus consists of."""
+
+    folder: Path
+    known: Array = field(init=False)
+    files: FilesRead = field(init=False)
+    _parts: dict[str, Array] = field(init=False)  # the documents of each part that was there from the start
+    _next: int = field(init=False)
+
+    @classmethod
+    def open(cls, root: Path, version: str) -> "Staging":
+        """Open the parts of this version under `root`; those of other versions are deleted."""
+        root.mkdir(parents=True, exist_ok=True)
+        for other in root.iterdir():
+            if other.is_dir() and other.name != version:
+                shutil.rmtree(other)
+        (root / version).mkdir(exist_ok=True)
+        return cls(root / version)
+
+    def __post_init__(self) -> None:
+        for stem in json.loads(self._stale.read_text()) if self._stale.exists() else []:
+            self._remove(self.folder / stem)
+        self._parts = {}
+        self._parts = {stem.name: self._documents(stem) for stem in self.parts()}
+        self._next = max(map(int, self._parts), default=-1) + 1
+        self.known = np.sort(np.concatenate([np.empty(0, np.uint64), *self._parts.values()]))
+        self.files = FilesRead.open(self.folder, self.known)
+
+    @property
+    def _stale(self) -> Path:
+        return self.folder / "stale.json"
+
+    def parts(self) -> list[Path]:
+        """Return the stems of the parts in the order in which they were written."""
+        found = [path.name.removesuffix(_DOCUMENTS) for path in self.folder.glob(f"*{_DOCUMENTS}")]
+        return [self.folder / name for name in sorted(found)]
+
+    def outcomes(self, alive: Array) -> tuple[dict[str, int], pl.DataFrame]:
+        """Return counts and rows of quarantine of the documents that are `alive`: at least one."""
+        documents = _alive([_file(stem, _DOCUMENTS) for stem in self.parts()], alive)
+        used = int(documents["used"].sum())
+        counts = {
+            "documents_in": documents.height,
+            "documents_with_passages": used,
+            "documents_quarantined": documents.height - used,
+            **_summed(documents["counts"]),
+        }
+        return counts, _alive([_file(stem, _REFUSED) for stem in self.parts()], alive)
+
+    def passages(self, alive: Array, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """Yield the passages part by part, of the documents that are `alive`."""
+        for stem in self.parts():
+            yield _alive(_file(stem, _PASSAGES), alive, columns)
+
+    def holds(self, file: int) -> bool:
+        """Tell whether the file was read before as it is now; if so, its documents belong to the corpus again."""
+        if (documents := self.files.held(file)) is None:
+            return False
+        self.files.add(file, documents)
+        return True
+
+    def doc_ids(self, documents: Array) -> pl.Series:
+        """Return the ids of documents that the parts hold."""
+        files = [_file(stem, _DOCUMENTS) for stem in self.parts()]
+        return _alive(files, np.sort(documents), ["doc_id"])["doc_id"]
+
+    def chunks(self, items: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
+        """Yield chunks of the documents, given with their file, that no part holds yet."""
+        batch: list[tuple[int, Item]] = []
+        characters = 0
+        waiting: list[tuple[Item, int]] = []
+        for file, item in items:
+            batch.append((file, item))
+            characters += len(item.text) if isinstance(item, Document) else 0
+            if len(batch) < CHUNK_DOCUMENTS and characters < CHUNK_CHARACTERS:
+                continue
+            waiting += self._unknown(batch)
+            batch, characters = [], 0
+            if len(waiting) >= CHUNK_DOCUMENTS or sum(_length(item) for item, _ in waiting) >= CHUNK_CHARACTERS:
+                yield self._chunk(waiting)
+                waiting = []
+        if waiting := waiting + self._unknown(batch):
+            yield self._chunk(waiting)
+
+    def _unknown(self, batch: list[tuple[int, Item]]) -> list[tuple[Item, int]]:
+        digests = np.array([_digest_of(item) for _, item in batch], dtype=np.uint64)
+        self.files.add(np.array([file for file, _ in batch], dtype=np.uint64), digests)
+        new = np.flatnonzero(~contains(self.known, digests)).tolist()
+        return [(batch[at][1], int(digests[at])) for at in new]
+
+    def _chunk(self, waiting: list[tuple[Item, int]]) -> Chunk:
+        stem = self.folder / f"{self._next:08d}"
+        self._next += 1
+        return Chunk([item for item, _ in waiting], np.array([number for _, number in waiting], dtype=np.uint64), stem)
+
+    def finish(self) -> Array:
+        """Remember which file holds which documents, and return the digests of all documents of the corpus, sorted."""
+        alive = self.files.save()
+        shares = {stem: contains(alive, self._documents(stem)).mean() for stem in self.parts()}
+        for stem in [stem for stem, share in shares.items() if share == 0]:
+            self._remove(stem)
+        # What is mostly dead goes next time: this time its living rows are still needed.
+        self._stale.write_text(json.dumps([stem.name for stem, share in shares.items() if 0 < share < _LEAST_ALIVE]))
+        return alive
+
+    def _documents(self, stem: Path) -> Array:
+        if (documents := self._parts.get(stem.name)) is None:
+            documents = pl.read_parquet(_file(stem, _DOCUMENTS), columns=["document"])["document"].to_numpy()
+        return documents
+
+    def _remove(self, stem: Path) -> None:
+        for suffix in (_DOCUMENTS, _PASSAGES, _REFUSED):
+            _file(stem, suffix).unlink(missing_ok=True)
+
+
+def _summed(counts: pl.Series) -> dict[str, int]:
+    rows = counts.explode().drop_nulls().struct.unnest()
+    return dict(rows.group_by("item").agg(pl.col("count").sum()).sort("item").iter_rows())
+
+
+def _digest_of(item: Item) -> int:
+    """Return a number for what a document says: of a million two fall together once in ten million corpora."""
+    words = (item.doc_id, item.text) if isinstance(item, Document) else (item.doc_id, item.reason, item.detail)
+    return int(digest(*words)[:16], 16)
+
+
+def _file(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)
+
+
+def _alive(files: Path | list[Path], alive: Array, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read the rows whose document is among `alive`, which is sorted."""
+    frame = pl.read_parquet(files, columns=["document", *columns] if columns else None)
+    return frame.filter(contains(alive, frame["document"].to_numpy())).drop("document")
+
+
+def _length(item: Item) -> int:
+    return len(item.text) if isinstance(item, Document) else 0
+
+
+def work_off(work: Callable[[Chunk], None], chunks: Iterator[Chunk]) -> None:
+    """Do the chunks, the first few here and what comes after them in processes; at most a few chunks are in memory."""
+    processes = min(_MOST_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    for number, chunk in enumerate(chunks, 1):
+        work(chunk)
+        if number == _ALONE and processes > 1:
+            break
+    if (first := next(chunks, None)) is None:
+        return
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        running: set[Future[Any]] = {pool.submit(work, first)}
+        for chunk in chunks:
+            running.add(pool.submit(work, chunk))
+            if len(running) > 2 * processes:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+        for future in running:
+            future.result()

@@ -1,0 +1,1 @@
+"""What is done to text: cleaning, language, sentences, packing into passages, quality filters."""

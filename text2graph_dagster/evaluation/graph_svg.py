@@ -1,0 +1,169 @@
+"""A passage's graph drawn: entities in reading order on the left, every relation an arrow in a lane of its own.
+
+No two arrows share a lane where they would overlap and no two labels a line, so that a graph of any size stays legible.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from text2graph_dagster.evaluation.charts import FAINT, INK, MISSED, PAPER, RIGHT, WRONG, clip, element, label, picture
+
+Mark = Literal["right", "wrong", "missed"]
+
+STROKE: Mapping[Mark, str] = {"right": RIGHT, "wrong": WRONG, "missed": MISSED}
+DASH: Mapping[Mark, str | None] = {"right": None, "wrong": "5 3", "missed": "1.5 3"}
+SIGN: Mapping[Mark, str] = {"right": "", "wrong": " ✗", "missed": " ○"}
+
+# (background, ink) of entity types: light enough for a printed page, told apart by the colour-blind.
+TINTS = (
+    ("#dceaf7", "#0b5394"),
+    ("#fbe3d2", "#9a4a00"),
+    ("#d8f0e4", "#11694a"),
+    ("#f3dfec", "#84346a"),
+    ("#f6efc6", "#6f5a00"),
+    ("#e3e1f5", "#4b3f9e"),
+    ("#d9f0f2", "#136570"),
+    ("#f9dcdc", "#99232a"),
+    ("#e8e8e4", "#4f5248"),
+    ("#eaf1d3", "#4f6a10"),
+)
+
+_ROW, _PILL, _LANE, _LINE = 42.0, 32.0, 11.0, 17.0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An entity and how it stands to the other graph."""
+
+    text: str
+    type: str
+    mark: Mark = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A relation between two nodes, by their places in the list of nodes."""
+
+    head: int
+    tail: int
+    type: str
+    mark: Mark = "right"
+
+
+def tints(types: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return (background, ink) of every entity type; beyond ten types the colours begin again."""
+    return {name: TINTS[i % len(TINTS)] for i, name in enumerate(types)}
+
+
+def draw_graph(
+    nodes: Sequence[Node], edges: Sequence[Edge], colors: Mapping[str, tuple[str, str]], title: str
+) -> Markup:
+    """Draw the graph; `wrong` and `missed` items are dashed, coloured and signed."""
+    if not nodes:
+        return picture(180, 30, title, label(0, 19, "no entities", fill=FAINT, font_style="italic"))
+    wide = min(215.0, 26 + 6.9 * max(max(len(clip(n.text, 26) + SIGN[n.mark]), len(n.type) - 3) for n in nodes))
+    centre = [_ROW * (i + 0.5) for i in range(len(nodes))]
+    starts, ends = _ports(edges, centre)
+    lanes = _lanes([(starts[i], ends[i]) for i in range(len(edges))])
+    names_at = wide + 22 + _LANE * (max(lanes, default=-1) + 1)
+    lines = _label_lines([(starts[i] + ends[i]) / 2 for i in range(len(edges))])
+    arrows = [
+        _arrow(edge, starts[i], ends[i], wide + 16 + _LANE * lanes[i], wide, names_at, lines[i])
+        for i, edge in enumerate(edges)
+    ]
+    pills = [_pill(node, y, wide, colors) for node, y in zip(nodes, centre, strict=True)]
+    longest = max((len(clip(e.type, 34)) + 2 for e in edges), default=0)
+    height = max(_ROW * len(nodes), max(lines, default=0) + 12)
+    return picture(names_at + 6.4 * longest + 8, height, title, *arrows, *pills)
+
+
+def _pill(node: Node, y: float, wide: float, colors: Mapping[str, tuple[str, str]]) -> Markup:
+    fill, ink = colors.get(node.type, ("#eeeeee", INK))
+    mark = node.mark
+    box = element(
+        "rect",
+        element("title", f"{node.text} ({node.type})"),
+        x=1,
+        y=y - _PILL / 2,
+        width=wide - 2,
+        height=_PILL,
+        rx=6,
+        fill=fill,
+        stroke=ink if mark == "right" else STROKE[mark],
+        stroke_width=1 if mark == "right" else 1.8,
+        stroke_dasharray=DASH[mark],
+        stroke_opacity=0.45 if mark == "right" else 1,
+    )
+    name = label(11, y - 1.5, clip(node.text, 26) + SIGN[mark], font_size="12", font_weight="600")
+    return Markup("").join([box, name, label(11, y + 11, clip(node.type, 30), font_size="9.5", fill=ink)])
+
+
+def _arrow(edge: Edge, start: float, end: float, lane: float, wide: float, names_at: float, line: float) -> Markup:
+    color, dash = STROKE[edge.mark], DASH[edge.mark]
+    turn = min(6.0, abs(end - start) / 2) * (1 if end >= start else -1)
+    path = (
+        f"M{wide:.1f},{start:.1f} H{lane - abs(turn):.1f} Q{lane:.1f},{start:.1f} {lane:.1f},{start + turn:.1f} "
+        f"V{end - turn:.1f} Q{lane:.1f},{end:.1f} {lane - abs(turn):.1f},{end:.1f} H{wide + 5:.1f}"
+    )
+    tip = f"{wide:.1f},{end:.1f} {wide + 7:.1f},{end - 3.6:.1f} {wide + 7:.1f},{end + 3.6:.1f}"
+    touch = min(max(line, min(start, end)), max(start, end))
+    return Markup("").join(
+        [
+            element("path", d=path, fill="none", stroke=color, stroke_width=1.5, stroke_dasharray=dash),
+            element("polygon", points=tip, fill=color),
+            element(
+                "line", x1=lane, y1=touch, x2=names_at - 3, y2=line, stroke=color, stroke_width=0.6, stroke_opacity=0.6
+            ),
+            label(
+                names_at,
+                line + 4,
+                clip(edge.type, 34) + SIGN[edge.mark],
+                font_size="11.5",
+                fill=color,
+                stroke=PAPER,
+                stroke_width=3,
+                paint_order="stroke",
+            ),
+        ]
+    )
+
+
+def _ports(edges: Sequence[Edge], centre: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return where every edge leaves its head and reaches its tail: the edges of a node spread over its height."""
+    fans: dict[int, list[tuple[float, int, bool]]] = {}
+    for i, edge in enumerate(edges):
+        fans.setdefault(edge.head, []).append((centre[edge.tail], i, True))
+        fans.setdefault(edge.tail, []).append((centre[edge.head], i, False))
+    starts, ends = [0.0] * len(edges), [0.0] * len(edges)
+    for node, fan in fans.items():
+        step = min(7.0, (_PILL - 8) / len(fan))
+        for place, (_, i, leaving) in enumerate(sorted(fan)):
+            y = centre[node] + step * (place - (len(fan) - 1) / 2)
+            (starts if leaving else ends)[i] = y
+    return starts, ends
+
+
+def _lanes(stretches: Sequence[tuple[float, float]]) -> list[int]:
+    """Return a lane for every stretch, short ones inside, so that no two in a lane overlap."""
+    lanes = [0] * len(stretches)
+    taken: list[list[tuple[float, float]]] = []
+    for i in sorted(range(len(stretches)), key=lambda i: (abs(stretches[i][0] - stretches[i][1]), i)):
+        low, high = min(stretches[i]) - 3, max(stretches[i]) + 3
+        free = (n for n, lane in enumerate(taken) if all(high < a or b < low for a, b in lane))
+        lanes[i] = next(free, len(taken))
+        if lanes[i] == len(taken):
+            taken.append([])
+        taken[lanes[i]].append((low, high))
+    return lanes
+
+
+def _label_lines(wanted: Sequence[float]) -> list[float]:
+    """Return a line for every label, as near as can be to where it is wanted, no two on one."""
+    lines = [0.0] * len(wanted)
+    last = -1e9
+    for i in sorted(range(len(wanted)), key=lambda i: (wanted[i], i)):
+        last = lines[i] = max(wanted[i], last + _LINE, 10.0)
+    return lines

@@ -1,0 +1,120 @@
+"""The model card of a checkpoint: what it was taught, how good it is, how it was made; all of it from files beside it.
+
+`run.json` and `extraction.json` are written by training. `report.json` comes with the evaluation, and the card is then
+written anew.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from text2graph_dagster.evaluation.figures import HEADLINE
+from text2graph_dagster.evaluation.headline import METRIC_LABELS, number
+from text2graph_dagster.files import write_text_whole
+from text2graph_dagster.inference.checkpoint import all_ontologies, read_recipe
+from text2graph_dagster.settings import EMBEDDED, SCRATCH
+
+CARD, RUN, REPORT = "README.md", "run.json", "report.json"
+_STAGES = {"sft": "Supervised fine-tuning", "grpo": "Reinforcement (GRPO) of a fine-tuned student"}
+
+
+def write_card(checkpoint: Path, run: Mapping[str, Any] | None = None, license_: str = "other") -> None:
+    """Write a checkpoint's card; `run` is what run.json holds, where that is not written yet."""
+    told = run if run is not None else _read(checkpoint / RUN)
+    _write(checkpoint / CARD, _card(checkpoint, told, _read(checkpoint / REPORT), license_))
+
+
+def write_report(checkpoint: Path, facts: Mapping[str, str], rows: Sequence[Mapping[str, Any]], license_: str) -> None:
+    """Put a checkpoint's figures beside it, and into its card.
+
+    Args:
+        facts: digests, by name.
+        rows: the rows of eval_report of this one system.
+    """
+    figures = [{k: r[k] for k in ("corpus", "metric", "value", "low", "high", "n")} for r in rows]
+    value = {"digests": dict(facts), "figures": [f for f in figures if f["metric"] in HEADLINE]}
+    _write(checkpoint / REPORT, json.dumps(value, indent=1) + "\n")
+    write_card(checkpoint, None, license_)
+
+
+def _card(checkpoint: Path, run: Mapping[str, Any], report: Mapping[str, Any], license_: str) -> str:
+    ontologies, base = all_ontologies(checkpoint), run["settings"]["student"]["base_model"]
+    base = "" if base == SCRATCH else Path(base).name if Path(base).is_absolute() else base
+    public = "" if base in EMBEDDED else base  # a name that others can look up
+    # It is text, not a page: whoever shows it escapes it. Names in it were checked when the ontologies were read.
+    environment = Environment(
+        loader=PackageLoader("text2graph_dagster.evaluation", "templates"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("card.md.jinja").render(
+        front_matter=_front_matter([o.language for o in ontologies.values()], public, license_),
+        title=f"A student of {', '.join(ontologies)}",
+        run={"dev": None, **run},
+        recipe=read_recipe(checkpoint),
+        ontologies=ontologies,
+        base=base,
+        license=license_,
+        digests=_digests(run, report),
+        figures=_figures(report.get("figures", [])),
+        dev=_dev(run.get("dev") or {}),
+        stage=_STAGES[run["program"]],
+    )
+
+
+def _front_matter(languages: Sequence[str], base: str, license_: str) -> str:
+    values = {
+        "language": sorted(set(languages)),
+        "license": license_,
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["information-extraction", "relation-extraction", "knowledge-graph", "text2graph"],
+        **({"base_model": base} if base else {}),
+    }
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _digests(run: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, str]:
+    """Return what tells which data this is: the report's digests, and those of the files that training read."""
+    files = {f"{name} (SHA-256 of the file)": value for name, value in run["inputs"].items()}
+    return {**report.get("digests", {}), **files}
+
+
+def _figures(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    ordered = sorted(rows, key=lambda r: (r["corpus"] != "all", r["corpus"], HEADLINE.index(r["metric"])))
+    return [
+        {"corpus": r["corpus"], "name": METRIC_LABELS[r["metric"]][0], "value": number(r), "n": r["n"]}
+        for r in ordered
+        if r["value"] is not None
+    ]
+
+
+def _dev(dev: Mapping[str, Any]) -> dict[str, str]:
+    """Return the dev figures with their intervals, where these were taken."""
+    names = ("relation_f1", "entity_f1")
+    return {
+        name: number({"value": dev[name], "low": dev[f"{name}_low"], "high": dev[f"{name}_high"]})
+        if f"{name}_low" in dev
+        else f"{dev[name]:.3f}"
+        for name in names
+        if name in dev
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in one step, and none that would be the same: a directory is also told by its times of change."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    write_text_whole(text, path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return value

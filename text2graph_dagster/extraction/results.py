@@ -1,0 +1,77 @@
+"""What extraction yields: one `Extraction` for every document, also for one that could not be read."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from text2graph_dagster.graph.model import Graph, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A passage of a document as the student saw it; `problem` says why its answer is missing, "" where it is not.
+
+    `tokens` is the length of the answer; `detail` is what a server said of the problem.
+    """
+
+    span: Span
+    problem: str = ""
+    tokens: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The graph of one document. Offsets are code points into `text`, which is the document as it was given or read.
+
+    `evidence` has, for every relation of the graph, the sentences that state it. `dropped` counts, by reason, what the
+    student wrote and the legality filter took out. `left_out` tells of stretches that are no text to read, as (reason,
+    detail). A document that cannot be read at all has an `error`, a fixed word, with its `detail`, and an empty graph.
+    """
+
+    doc_id: str
+    text: str = ""
+    graph: Graph = field(default_factory=Graph)
+    evidence: tuple[tuple[Span, ...], ...] = ()
+    passages: tuple[Window, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
+    left_out: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+    detail: str = ""
+
+    @property
+    def unanswered(self) -> dict[str, int]:
+        """Return how many passages have no answer, by reason."""
+        problems = [window.problem for window in self.passages if window.problem]
+        return {problem: problems.count(problem) for problem in sorted(set(problems))}
+
+    def as_row(self, *, with_text: bool = True) -> dict[str, Any]:
+        """Return the extraction as a JSON object."""
+        if self.error:
+            return {"doc_id": self.doc_id, "error": self.error, "detail": self.detail}
+        return {
+            "doc_id": self.doc_id,
+            **({"text": self.text} if with_text else {}),
+            "entities": [
+                {"id": e.id, "text": e.text, "type": e.type, "mentions": [_span(mention) for mention in e.mentions]}
+                for e in self.graph.entities
+            ],
+            "relations": [
+                {
+                    "head": r.head,
+                    "type": r.type,
+                    "tail": r.tail,
+                    "evidence": [{**_span(span), "text": self.text[span.start : span.end]} for span in spans],
+                }
+                for r, spans in zip(self.graph.relations, self.evidence, strict=True)
+            ],
+            "passages": [
+                _span(w.span) | {key: said for key, said in (("problem", w.problem), ("detail", w.detail)) if said}
+                for w in self.passages
+            ],
+            "dropped": self.dropped,
+            "left_out": [{"reason": reason, "detail": detail} for reason, detail in self.left_out],
+        }
+
+
+def _span(span: Span) -> dict[str, Any]:
+    return {"start": span.start, "end": span.end}

@@ -1,0 +1,33 @@
+"""TODO."""
+
+from text2graph_dagster.graph.model import Span
+
+
+def occurrences(surface: str, text: str) -> tuple[Span, ...]:
+    """Return every place where `surface` stands in `text` on word boundaries, none overlapping another."""
+    if not surface:
+        return ()
+    spans: list[Span] = []
+    start = text.find(surface)
+    while start != -1:
+        end = start + len(surface)
+        if is_boundary(text, start) and is_boundary(text, end):
+            spans.append(Span(start, end))
+            start = text.find(surface, end)
+        else:
+            start = text.find(surface, start + 1)
+    return tuple(spans)
+
+
+def is_boundary(text: str, at: int) -> bool:
+    """Tell whether a word could begin or end at offset `at`; scripts without spaces have a boundary everywhere."""
+    if at <= 0 or at >= len(text):
+        return True
+    before, after = text[at - 1], text[at]
+    if not (before.isalnum() and after.isalnum()):
+        return True
+    return _is_ideographic(before) or _is_ideographic(after)
+
+
+def _is_ideographic(char: str) -> bool:
+    return "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff"

@@ -1,0 +1,1 @@
+"""A student that answers: loading it, decoding, constraints, batches, and what a checkpoint carries."""

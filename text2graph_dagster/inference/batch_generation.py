@@ -1,0 +1,174 @@
+"""Answers to many prompts, in batches: by the fast decoder where it fits the model, else by HF `generate`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from text2graph_dagster.grammar import Form
+from text2graph_dagster.graph.wire import without_blanks
+from text2graph_dagster.inference.constraints import GrammarConstraint, HeldToForm
+from text2graph_dagster.inference.fast_decoder import Answers, decode, supports
+from text2graph_dagster.inference.loading import greedy
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a student wrote, how many tokens it took, and whether it ended by itself."""
+
+    text: str
+    tokens: int
+    stopped: bool
+
+
+def answer_prompts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    progress: Callable[[int], None] = lambda done: None,
+    forms: Sequence[Form] | None = None,
+) -> list[Answer]:
+    """Return the likeliest answer to every rendered prompt, in their order, each held to its form if there are any."""
+    ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
+    answers: dict[int, Answer] = {}
+    was_training = model.training
+    for batch in answer_batches(
+        model, tokenizer, ids, max_new_tokens=max_new_tokens, batch_size=batch_size, forms=forms
+    ):
+        answers |= batch
+        progress(len(answers))
+    model.train(was_training)
+    return [answers[i] for i in range(len(ids))]
+
+
+def answer_batches(
+    model: Any,
+    tokenizer: Any,
+    ids: Sequence[list[int]],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    forms: Sequence[Form] | None = None,
+) -> Iterator[dict[int, Answer]]:
+    """Yield the answers to prompts of token ids batch by batch, those of about one length together, by their numbers.
+
+    It leaves the model in the mode in which it answers.
+    """
+    by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
+    model.eval()
+    for start in range(0, len(by_length), batch_size):
+        batch = by_length[start : start + batch_size]
+        asked, held = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
+        written = continue_prompts(model, tokenizer, asked, max_new_tokens=max_new_tokens, forms=held)
+        answers: dict[int, Answer] = {}
+        for i, tokens in zip(batch, written.tokens, strict=True):
+            stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
+            text = without_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens))
+            answers[i] = Answer(text, len(tokens), stopped)
+        yield answers
+
+
+def sample_prompts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    *,
+    samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    batch_size: int,
+    generator: torch.Generator | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[list[str]]:
+    """Return so many draws of an answer to every rendered prompt; in batches of their order, which decides the draws.
+
+    Special tokens are left out, as TRL does before it rewards a completion.
+    """
+    ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
+    drawn: list[list[str]] = []
+    was_training = model.training
+    model.eval()
+    for start in range(0, len(ids), batch_size):
+        answers = continue_prompts(
+            model,
+            tokenizer,
+            ids[start : start + batch_size],
+            max_new_tokens=max_new_tokens,
+            samples=samples,
+            temperature=temperature,
+            generator=generator,
+        )
+        texts = [without_blanks(text) for text in tokenizer.batch_decode(answers.tokens, skip_special_tokens=True)]
+        drawn += [texts[i : i + samples] for i in range(0, len(texts), samples)]
+        progress(len(drawn))
+    model.train(was_training)
+    return drawn
+
+
+def continue_prompts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    *,
+    max_new_tokens: int,
+    samples: int = 1,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    forms: Sequence[Form] | None = None,
+) -> Answers:
+    """Continue prompts given as token ids: greedily at temperature 0, else `samples` draws of each.
+
+    The answers are held to the `forms`, one per prompt.
+    """
+    constraint = None
+    if forms is not None:
+        each = [form for form in forms for _ in range(samples)]
+        constraint = GrammarConstraint(tokenizer, model.config.vocab_size, each)
+    if supports(model):
+        return decode(
+            model,
+            prompts,
+            end_tokens=[tokenizer.eos_token_id],
+            max_new_tokens=max_new_tokens,
+            samples=samples,
+            temperature=temperature,
+            generator=generator,
+            constraint=constraint,
+        )
+    return _generate(model, tokenizer, prompts, max_new_tokens, samples, temperature, constraint)
+
+
+@torch.no_grad()
+def _generate(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    max_new_tokens: int,
+    samples: int,
+    temperature: float,
+    constraint: GrammarConstraint | None,
+) -> Answers:
+    config = greedy(tokenizer)
+    config.max_new_tokens, config.num_return_sequences = max_new_tokens, samples
+    if temperature > 0:
+        config.update(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+    longest = max(map(len, prompts))
+    padding = [longest - len(prompt) for prompt in prompts]
+    ids = torch.tensor([[tokenizer.pad_token_id] * n + p for n, p in zip(padding, prompts, strict=True)])
+    mask = torch.tensor([[0] * n + [1] * len(p) for n, p in zip(padding, prompts, strict=True)])
+    written = model.generate(
+        input_ids=ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        generation_config=config,
+        logits_processor=[HeldToForm(constraint, longest, tokenizer.eos_token_id)] if constraint else [],
+    )[:, longest:].tolist()
+    tokens = [_until(row, tokenizer.eos_token_id) for row in written]
+    return Answers(tokens, [[0.0] * len(row) for row in tokens])
+
+
+def _until(tokens: list[int], end: int) -> list[int]:
+    return tokens[: tokens.index(end) + 1] if end in tokens else tokens

@@ -1,0 +1,249 @@
+"""Answers from a student: a fast batched decoder for small Qwen2-architecture models, HF `generate` for the rest.
+
+For a model of a few million parameters the time of HF `generate` goes into bookkeeping. This decoder keeps the model's
+own weights, runs each prompt once however many answers are sampled from it, writes into a key-value cache allocated
+beforehand, and drops rows that have ended. Greedy answers equal those of `generate` token for token (a test).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from text2graph_dagster.inference.sampling import Constraint, pick, pick_allowed
+
+_DROP_BELOW = 0.85  # ended rows are dropped when a smaller share is still running: dropping copies the whole cache
+
+
+@dataclass(frozen=True)
+class Answers:
+    """`samples` answers per prompt, those of one prompt side by side; the end token is included where reached."""
+
+    tokens: list[list[int]]
+    log_probabilities: list[list[float]]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    norm_in: Tensor
+    qkv: Tensor
+    qkv_bias: Tensor | None
+    out: Tensor
+    norm_mid: Tensor
+    gate_up: Tensor
+    down: Tensor
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """The live weights of a Qwen2-architecture model; query-key-value and gate-up are fused copies."""
+
+    embedding: Tensor
+    layers: tuple[_Layer, ...]
+    norm: Tensor
+    head: Tensor
+    heads: int
+    kv_heads: int
+    head_width: int
+    epsilon: float
+    cos: Tensor  # rotary tables (position, head width)
+    sin: Tensor
+
+
+def supports(model: Any) -> bool:
+    """Tell whether `decode` may be used: Qwen2 architecture, on the CPU, full attention and plain rotary positions."""
+    config = getattr(model, "config", None)
+    if getattr(config, "model_type", "") != "qwen2" or not hasattr(model, "lm_head") or hasattr(model, "peft_config"):
+        return False
+    rope = getattr(config, "rope_parameters", None) or {}
+    plain = rope.get("rope_type", "default") == "default" and not getattr(config, "use_sliding_window", False)
+    return plain and getattr(config, "hidden_act", "") == "silu" and model.lm_head.weight.device.type == "cpu"
+
+
+def _read_weights(model: Any, length: int) -> _Weights:
+    """Return the weights, with rotary tables for `length` positions."""
+    config, layers = model.config, []
+    for layer in model.model.layers:
+        a, m = layer.self_attn, layer.mlp
+        projections = (a.q_proj, a.k_proj, a.v_proj)
+        bias = torch.cat([p.bias for p in projections]) if a.q_proj.bias is not None else None
+        layers.append(
+            _Layer(
+                layer.input_layernorm.weight,
+                torch.cat([p.weight for p in projections]),
+                bias,
+                a.o_proj.weight,
+                layer.post_attention_layernorm.weight,
+                torch.cat([m.gate_proj.weight, m.up_proj.weight]),
+                m.down_proj.weight,
+            )
+        )
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    cos, sin = _rotary(config.rope_parameters["rope_theta"], width, length)
+    return _Weights(
+        model.model.embed_tokens.weight,
+        tuple(layers),
+        model.model.norm.weight,
+        model.lm_head.weight,
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        width,
+        config.rms_norm_eps,
+        cos,
+        sin,
+    )
+
+
+class _Cache:
+    """Keys and values of every layer: tensors (rows, kv heads, length, head width)."""
+
+    def __init__(self, weights: _Weights, rows: int, length: int) -> None:
+        shape = (rows, weights.kv_heads, length, weights.head_width)
+        self.keys = [torch.empty(shape, dtype=weights.norm.dtype) for _ in weights.layers]
+        self.values = [torch.empty(shape, dtype=weights.norm.dtype) for _ in weights.layers]
+
+    def fill_from(self, prefix: "_Cache", samples: int) -> None:
+        """Copy the keys and values of every prompt to each of its `samples` rows."""
+        length = prefix.keys[0].shape[2]
+        for own, other in ((self.keys, prefix.keys), (self.values, prefix.values)):
+            for to, source in zip(own, other, strict=True):
+                to[:, :, :length] = source.repeat_interleave(samples, 0)
+
+    def keep(self, rows: Tensor, used: int) -> None:
+        """Drop every row that is not listed; only the first `used` places hold anything."""
+        for tensors in (self.keys, self.values):
+            for i, old in enumerate(tensors):
+                tensors[i] = old.new_empty(len(rows), *old.shape[1:])
+                tensors[i][:, :, :used] = old[rows, :, :used]
+
+
+def _rotary(theta: float, width: int, length: int) -> tuple[Tensor, Tensor]:
+    frequencies = theta ** (-torch.arange(0, width, 2, dtype=torch.int64).float() / width)
+    angles = torch.outer(torch.arange(length).float(), frequencies)
+    angles = torch.cat([angles, angles], -1)
+    return angles.cos(), angles.sin()
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    half = x.shape[-1] // 2
+    return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
+
+
+def _forward(w: _Weights, ids: Tensor, positions: Tensor, cache: _Cache, start: int, mask: Tensor) -> Tensor:
+    """Run tokens (rows, tokens) at cache places [start, start + tokens); return the last token's hidden state."""
+    x, cos, sin = w.embedding[ids], w.cos[positions][:, None], w.sin[positions][:, None]
+    rows, tokens, width = x.shape
+    end = start + tokens
+    for i, layer in enumerate(w.layers):
+        qkv = functional.linear(functional.rms_norm(x, (width,), layer.norm_in, w.epsilon), layer.qkv, layer.qkv_bias)
+        heads = qkv.view(rows, tokens, w.heads + 2 * w.kv_heads, w.head_width).transpose(1, 2)
+        q, k, v = torch.split(heads, [w.heads, w.kv_heads, w.kv_heads], 1)
+        cache.keys[i][:, :, start:end] = _rotate(k, cos, sin)
+        cache.values[i][:, :, start:end] = v
+        attended = functional.scaled_dot_product_attention(
+            _rotate(q, cos, sin),
+            cache.keys[i][:, :, :end],
+            cache.values[i][:, :, :end],
+            attn_mask=mask,
+            enable_gqa=w.kv_heads != w.heads,
+        )
+        x = x + functional.linear(attended.transpose(1, 2).reshape(rows, tokens, -1), layer.out)
+        gate_up = functional.linear(functional.rms_norm(x, (width,), layer.norm_mid, w.epsilon), layer.gate_up)
+        gate, up = gate_up.chunk(2, -1)
+        x = x + functional.linear(functional.silu(gate) * up, layer.down)
+    return functional.rms_norm(x[:, -1], (width,), w.norm, w.epsilon)
+
+
+@dataclass
+class _Rows:
+    """The answers still being written: one row each, with what the next token depends on."""
+
+    number: Tensor  # which answer a row is
+    running: Tensor  # false once it has ended
+    hidden: Tensor
+    cache: _Cache
+    visible: Tensor  # (rows, cache places): what a row may look at
+    lengths: Tensor  # tokens before the next one, padding not counted
+
+    def drop_ended(self, used: int) -> None:
+        """Drop the rows that have ended; `used` places of the cache are filled."""
+        kept = self.running.nonzero()[:, 0]
+        self.number, self.running = self.number[kept], self.running[kept]
+        self.visible, self.lengths = self.visible[kept], self.lengths[kept]
+        self.cache.keep(kept, used)
+
+    def advance(self, weights: _Weights, token: Tensor, place: int) -> None:
+        """Write a token of each row at `place` of the cache and run it."""
+        self.visible[:, place] = True
+        seen = self.visible[:, None, None, : place + 1]
+        self.hidden = _forward(weights, token[:, None], self.lengths[:, None], self.cache, place, seen)
+        self.lengths = self.lengths + 1
+
+
+@torch.no_grad()
+def decode(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    end_tokens: Sequence[int],
+    max_new_tokens: int,
+    samples: int = 1,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    constraint: Constraint | None = None,
+) -> Answers:
+    """Continue each prompt (token ids) `samples` times; greedy at temperature 0. The model must pass `supports`.
+
+    What is written is held to `constraint`, which numbers the answers in their order.
+    """
+    start = max(map(len, prompts))
+    weights = _read_weights(model, start + max_new_tokens)
+    rows = _read_prompts(weights, prompts, samples, start + max_new_tokens)
+    ends = torch.tensor(list(end_tokens))
+    answers = Answers([[] for _ in rows.hidden], [[] for _ in rows.hidden])
+    for step in range(max_new_tokens):
+        logits = functional.linear(rows.hidden, weights.head)
+        if constraint is None:
+            token, log_probability = pick(logits, temperature, generator)
+        else:
+            held = (rows.number, rows.running, constraint)
+            token, log_probability = pick_allowed(logits, *held, temperature, generator)
+        for number, t, p, running in zip(
+            *(x.tolist() for x in (rows.number, token, log_probability, rows.running)), strict=True
+        ):
+            if running:
+                answers.tokens[number].append(t)
+                answers.log_probabilities[number].append(p)
+        rows.running &= ~torch.isin(token, ends)
+        share = rows.running.float().mean().item()
+        if share == 0 or step + 1 == max_new_tokens:
+            break
+        if share < _DROP_BELOW:
+            token = token[rows.running]
+            rows.drop_ended(start + step)
+        rows.advance(weights, token, start + step)
+    return answers
+
+
+def _read_prompts(weights: _Weights, prompts: Sequence[Sequence[int]], samples: int, length: int) -> _Rows:
+    """Run every prompt once, and copy what is needed to go on to each of its `samples` rows."""
+    count, longest = len(prompts), max(map(len, prompts))
+    ids = torch.zeros(count, longest, dtype=torch.long)
+    real = torch.zeros(count, longest, dtype=torch.bool)
+    for i, prompt in enumerate(prompts):  # padded on the left: all rows write their next token at the same place
+        ids[i, longest - len(prompt) :] = torch.tensor(prompt)
+        real[i, longest - len(prompt) :] = True
+    # A padding token may look at itself: a row of the mask without any place would give NaN.
+    causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+    mask = (real[:, None, None, :] & causal) | torch.eye(longest, dtype=torch.bool)
+    prefix, cache = _Cache(weights, count, longest), _Cache(weights, count * samples, length)
+    hidden = _forward(weights, ids, (real.cumsum(1) - 1).clamp(min=0), prefix, 0, mask)
+    cache.fill_from(prefix, samples)
+    visible = torch.zeros(count * samples, length, dtype=torch.bool)
+    visible[:, :longest] = real.repeat_interleave(samples, 0)
+    lengths = real.sum(1).repeat_interleave(samples)
+    running = torch.ones(count * samples, dtype=torch.bool)
+    return _Rows(torch.arange(count * samples), running, hidden.repeat_interleave(samples, 0), cache, visible, lengths)

@@ -1,0 +1,66 @@
+"""Prompts are Jinja files beside this one, by language; none stands in code."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateNotFound
+
+from text2graph_dagster.identity import digest
+
+DEFAULT_LANGUAGE = "en"
+
+
+@cache
+def _environment() -> Environment:
+    # Prompts are plain text for a model, never HTML: escaping would change the document that is shown.
+    return Environment(
+        loader=PackageLoader("text2graph_dagster", "prompts"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+@cache
+def _template(language: str, name: str) -> Template:
+    try:
+        return _environment().get_template(f"{language}/{name}.jinja")
+    except TemplateNotFound:
+        return _environment().get_template(f"{DEFAULT_LANGUAGE}/{name}.jinja")
+
+
+def fill(language: str, name: str, **values: Any) -> str:
+    """Return the prompt `name` in `language` (English where there is none) with its blanks filled.
+
+    Raises:
+        jinja2.UndefinedError: the template asks for a value that was not given.
+    """
+    return _template(language, name).render(**values)
+
+
+@cache
+def phrasings(name: str, language: str) -> tuple[str, ...]:
+    """Return the names of a prompt's phrasings in a language, the plain name first, then `name.2`, `name.3`, …"""
+    listed = set(_environment().list_templates())
+    folder = language if f"{language}/{name}.jinja" in listed else DEFAULT_LANGUAGE
+    others = [
+        path.removeprefix(f"{folder}/").removesuffix(".jinja")
+        for path in listed
+        if path.startswith(f"{folder}/{name}.")
+    ]
+    return (name, *sorted((other for other in others if other != name), key=lambda other: (len(other), other)))
+
+
+@cache
+def version(name: str) -> str:
+    """Return the version of a prompt: a digest of its text in every language, so that no change goes unnoticed."""
+    environment = _environment()
+    assert environment.loader is not None
+    sources = [
+        environment.loader.get_source(environment, path)[0]
+        for path in sorted(environment.list_templates())
+        if path.endswith(f"/{name}.jinja")
+    ]
+    return digest(*sources)[:12]

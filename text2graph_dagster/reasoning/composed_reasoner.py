@@ -1,0 +1,96 @@
+"""A rationale composed from a passage and its graph, without a model.
+
+It says which sentence names what, which sentence states which relation, and which pairs were considered and rejected:
+two entities that one sentence names and whose types a relation allows, though the graph holds none between them.
+`verify` reads it back.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from text2graph_dagster.graph.model import Entity, Graph
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.prompts import templates
+from text2graph_dagster.reasoning.sentence_numbers import Places, pairs_in_sentences
+from text2graph_dagster.teachers.protocol import Parameters, ReasoningAnswer, ReasoningRequest
+
+MAX_REJECTED = 6  # pairs named as rejected, at most: a rationale is no inventory
+
+
+class ComposedReasoner:
+    """A reasoner that renders `prompts/<language>/rationale.jinja`; same request, same rationale."""
+
+    name = "composed"
+
+    @property
+    def prompt_version(self) -> str:
+        """Version of the template."""
+        return templates.version("rationale")
+
+    def parameters(self) -> Parameters:
+        """Return what decides a rationale beside the template."""
+        return {"max_rejected": MAX_REJECTED}
+
+    def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
+        """Compose every rationale; this reasoner never refuses."""
+        for request in requests:
+            rationale = compose(request.text, request.language, request.ontology, request.graph)
+            yield ReasoningAnswer(request.passage_id, rationale)
+
+
+def compose(text: str, language: str, ontology: Ontology, graph: Graph) -> str:
+    """Return the rationale that leads from the passage to its graph."""
+    places = Places.of(text, language)
+    return templates.fill(
+        language,
+        "rationale",
+        sentences=_sentences(places, graph.entities),
+        relations=_relations(places, graph),
+        rejected=_rejected(places, ontology, graph),
+    ).strip()
+
+
+def quote(surface: str) -> str:
+    """Return a surface between quotation marks, its own quotation marks and line ends escaped as in JSON."""
+    return json.dumps(surface, ensure_ascii=False)
+
+
+def _sentences(places: Places, entities: Sequence[Entity]) -> list[dict[str, Any]]:
+    mentions: dict[int, dict[tuple[int, str], dict[str, str]]] = {}
+    for entity in entities:
+        for mention in entity.mentions:
+            surface = places.text[mention.start : mention.end]
+            row = {"surface": quote(surface), "name": quote(entity.text), "type": entity.type}
+            mentions.setdefault(places.number(mention.start), {}).setdefault((entity.id, surface), row)
+    return [{"number": n, "mentions": list(mentions[n].values())} for n in sorted(mentions)]
+
+
+def _relations(places: Places, graph: Graph) -> list[dict[str, Any]]:
+    entities = graph.by_id()
+    rows = []
+    for relation in graph.relations:
+        head, tail = entities[relation.head], entities[relation.tail]
+        first, last = places.stated(relation, head, tail)
+        rows.append(
+            {"first": first, "last": last, "head": quote(head.text), "tail": quote(tail.text), "type": relation.type}
+        )
+    return sorted(rows, key=lambda row: (row["first"], row["last"]))
+
+
+def _rejected(places: Places, ontology: Ontology, graph: Graph) -> list[dict[str, Any]]:
+    related = {frozenset((r.head, r.tail)) for r in graph.relations}
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    for number, head, tail in pairs_in_sentences(places, graph.entities):
+        if frozenset((head.id, tail.id)) in related or (head.id, tail.id) in rows:
+            continue
+        types = [name for name in ontology.relation_names if ontology.allows(head.type, name, tail.type)]
+        symmetric = all(ontology.relation(name).symmetric for name in types)
+        if types and not (symmetric and (tail.id, head.id) in rows):
+            rows[head.id, tail.id] = {
+                "number": number,
+                "head": quote(head.text),
+                "tail": quote(tail.text),
+                "types": types,
+            }
+    return list(rows.values())[:MAX_REJECTED]

@@ -1,0 +1,49 @@
+"""Sentence numbers: how a rationale points into a passage. The first sentence is 1."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.graph.model import Entity, Relation, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The sentences of one passage."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, text: str, language: str) -> "Places":
+        """Split a passage."""
+        return cls(text, tuple(sentences(text, language)) or (Span(0, len(text)),))
+
+    def number(self, offset: int) -> int:
+        """Return the number of the sentence that holds the code point at `offset`."""
+        return max(1, bisect_right([span.start for span in self.spans], offset))
+
+    def named(self, entity: Entity) -> dict[tuple[int, str], None]:
+        """Return (sentence number, surface) of every mention, in order, each once."""
+        return dict.fromkeys((self.number(m.start), self.text[m.start : m.end]) for m in entity.mentions)
+
+    def stated(self, relation: Relation, head: Entity, tail: Entity) -> tuple[int, int]:
+        """Return the first and last sentence that state a relation.
+
+        Without evidence these are the closest two sentences that name its ends.
+        """
+        if relation.evidence:
+            return self.number(relation.evidence.start), self.number(relation.evidence.end - 1)
+        pairs = [
+            tuple(sorted((self.number(h.start), self.number(t.start)))) for h in head.mentions for t in tail.mentions
+        ]
+        first, last = min(pairs, key=lambda pair: (pair[1] - pair[0], pair), default=(1, len(self.spans)))
+        return first, last
+
+
+def pairs_in_sentences(places: Places, entities: Sequence[Entity]) -> list[tuple[int, Entity, Entity]]:
+    """Return (sentence number, entity, entity) for every two entities that one sentence names, both orders."""
+    where = [(number, e) for e in entities for number in dict.fromkeys(n for n, _ in places.named(e))]
+    where.sort(key=lambda item: (item[0], item[1].id))
+    return [(n, a, b) for n, a in where for m, b in where if n == m and a.id != b.id]

@@ -1,0 +1,192 @@
+"""Does a rationale lead back to its graph? The graph is derived again from the rationale and the passage, and compared.
+
+Nothing of the graph is used in deriving: quoted surfaces must stand in the sentences that are said to name them, types
+and relations must be the ontology's, a relation's ends must be named in the sentences that are said to state it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.reasoning.sentence_numbers import Places
+
+MAX_CHARACTERS = 8_000
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_MENTION = re.compile(
+    rf"(?P<surface>{_QUOTED})\s*[(（](?:(?P<name>{_QUOTED})[,，]\s*)?(?P<type>[^()（）]+(?:\([^()]*\))?)[)）]"
+)
+_NAMES = re.compile(r"(?:Sentence (?P<en>\d+) names |第(?P<zh>\d+)句提到)(?P<rest>.+?)[.。]")
+_STATES = re.compile(
+    r"(?:Sentences? (?P<first>\d+)(?: to (?P<last>\d+))? states?: |第(?P<zfirst>\d+)(?:至(?P<zlast>\d+))?句说明：)"
+    rf"(?P<head>{_QUOTED}) - (?P<type>.+?) - (?P<tail>{_QUOTED})[.。]"
+)
+_REJECTS = re.compile(
+    rf"(?:Sentence (?P<en>\d+) also allows to ask about (?P<head>{_QUOTED}) and (?P<tail>{_QUOTED}), "
+    r"but does not state: "
+    rf"|第(?P<zh>\d+)句还可以考虑(?P<zhead>{_QUOTED})和(?P<ztail>{_QUOTED})，但没有说明：)(?P<types>.+?)[.。]"
+)
+_NOTHING = re.compile(
+    r"No sentence (?:names anything|states a relation) of the listed types\."
+    r"|没有句子(?:提到所列类型的实体|说明所列类型的关系)。"
+)
+# Words of one who was shown the answer.
+_TELLTALE = re.compile(
+    r"\bJSON\b|\bas (?:given|provided)\b|\bground truth\b|给定的(?:图|答案)|如(?:给定|所给)", re.IGNORECASE
+)
+
+Name = tuple[str, str]  # text and type of an entity
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the graph could be derived again; `reasons` are the objections, each a code with its object."""
+
+    verified: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Derived:
+    """What a rationale says, as far as it holds in the passage."""
+
+    named: dict[Name, set[tuple[int, str]]] = field(default_factory=dict)
+    stated: dict[tuple[str, str, str], set[tuple[int, int]]] = field(default_factory=dict)
+    rejected: set[tuple[str, str, str]] = field(default_factory=set)
+    reasons: list[str] = field(default_factory=list)
+
+
+def verify(rationale: str, passage: str, ontology: Ontology, graph: Graph, language: str = "") -> Verdict:
+    """Derive the graph from the rationale and the passage, and compare it with `graph`.
+
+    `language` is the passage's, by default the ontology's: it decides where sentences end.
+    """
+    reasons = leaks(rationale)
+    if not rationale.strip():
+        reasons.append("empty")
+    if len(rationale) > MAX_CHARACTERS:
+        return Verdict(False, (*reasons, f"too_long: {len(rationale)} characters"))
+    places = Places.of(passage, language or ontology.language)
+    derived = _derive(rationale, places, ontology)
+    reasons += derived.reasons
+    reasons += _differences(derived, places, graph)
+    return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
+
+
+def leaks(rationale: str) -> list[str]:
+    """Return what gives away that the answer was known: JSON, thinking tags, talk of something given."""
+    outside_quotes = re.sub(_QUOTED, '""', rationale)
+    found = []
+    if "{" in outside_quotes or "}" in outside_quotes:
+        found.append("leaks_json")
+    if "<think>" in rationale or "</think>" in rationale:
+        found.append("holds_tags")
+    if told := _TELLTALE.search(outside_quotes):
+        found.append(f"refers_to_the_answer: {told.group()}")
+    return found
+
+
+def _derive(rationale: str, places: Places, ontology: Ontology) -> _Derived:
+    derived = _Derived()
+    lines = [line.strip() for line in rationale.split("\n") if line.strip()]
+    for line in lines:
+        if names := _NAMES.fullmatch(line):
+            _read_names(names, line, places, ontology, derived)
+    for line in lines:
+        if states := _STATES.fullmatch(line):
+            _read_statement(states, places, ontology, derived)
+        elif rejects := _REJECTS.fullmatch(line):
+            _read_rejection(rejects, places, ontology, derived)
+        elif not _NAMES.fullmatch(line) and not _NOTHING.fullmatch(line):
+            derived.reasons.append(f"unread: {line[:80]}")
+    return derived
+
+
+def _read_names(found: re.Match[str], line: str, places: Places, ontology: Ontology, derived: _Derived) -> None:
+    number = int(found["en"] or found["zh"])
+    mentions = list(_MENTION.finditer(found["rest"]))
+    if _MENTION.sub("", found["rest"]).strip(" ,、"):
+        derived.reasons.append(f"unread: {line[:80]}")
+    for mention in mentions:
+        surface = json.loads(mention["surface"])
+        name = (json.loads(mention["name"]) if mention["name"] else surface, mention["type"])
+        if name[1] not in ontology.entity_names:
+            derived.reasons.append(f"unknown_type: {name[1]}")
+        elif not _stands(surface, number, places):
+            derived.reasons.append(f"not_in_sentence: {surface} in {number}")
+        else:
+            derived.named.setdefault(name, set()).add((number, surface))
+
+
+def _stands(surface: str, number: int, places: Places) -> bool:
+    if not 1 <= number <= len(places.spans):
+        return False
+    span = places.spans[number - 1]
+    return bool(occurrences(surface, places.text[span.start : span.end]))
+
+
+def _read_statement(found: re.Match[str], places: Places, ontology: Ontology, derived: _Derived) -> None:
+    first = int(found["first"] or found["zfirst"])
+    last = int(found["last"] or found["zlast"] or first)
+    triple = (json.loads(found["head"]), found["type"], json.loads(found["tail"]))
+    if fault := _fault(triple, first, last, ontology, derived):
+        derived.reasons.append(fault)
+    else:
+        derived.stated.setdefault(triple, set()).add((first, last))
+
+
+def _read_rejection(found: re.Match[str], places: Places, ontology: Ontology, derived: _Derived) -> None:
+    number = int(found["en"] or found["zh"])
+    head, tail = json.loads(found["head"] or found["zhead"]), json.loads(found["tail"] or found["ztail"])
+    for kind in re.split(r"[,，]\s*", found["types"]):
+        if fault := _fault((head, kind, tail), number, number, ontology, derived):
+            derived.reasons.append(f"rejects_{fault}")
+        else:
+            derived.rejected.add((head, kind, tail))
+
+
+def _fault(triple: tuple[str, str, str], first: int, last: int, ontology: Ontology, derived: _Derived) -> str | None:
+    """Return why a statement about sentences `first` to `last` cannot be true, None if it can."""
+    head, kind, tail = triple
+    if kind not in ontology.relation_names:
+        return f"unknown_relation: {kind}"
+    heads, tails = _types_in(head, first, last, derived), _types_in(tail, first, last, derived)
+    if not heads or not tails:
+        return f"end_not_named: {head if not heads else tail} in {first} to {last}"
+    if not any(ontology.allows(h, kind, t) for h in heads for t in tails):
+        return f"signature: {kind}"
+    return None
+
+
+def _types_in(text: str, first: int, last: int, derived: _Derived) -> list[str]:
+    return [
+        kind
+        for (name, kind), where in derived.named.items()
+        if name == text and any(first <= number <= last for number, _ in where)
+    ]
+
+
+def _differences(derived: _Derived, places: Places, graph: Graph) -> Iterator[str]:
+    """Yield where the derived graph and the teacher's differ."""
+    named: dict[Name, set[tuple[int, str]]] = {}
+    for entity in graph.entities:
+        named.setdefault((entity.text, entity.type), set()).update(places.named(entity))
+    stated: dict[tuple[str, str, str], set[tuple[int, int]]] = {}
+    entities = graph.by_id()
+    for relation in graph.relations:
+        head, tail = entities[relation.head], entities[relation.tail]
+        key = (head.text, relation.type, tail.text)
+        stated.setdefault(key, set()).add(places.stated(relation, head, tail))
+    yield from (f"missing_entity: {text} ({kind})" for text, kind in named if (text, kind) not in derived.named)
+    yield from (f"extra_entity: {text} ({kind})" for text, kind in derived.named if (text, kind) not in named)
+    yield from (f"other_mentions: {n[0]}" for n in named if n in derived.named and named[n] != derived.named[n])
+    yield from (f"missing_relation: {' - '.join(t)}" for t in stated if t not in derived.stated)
+    yield from (f"extra_relation: {' - '.join(t)}" for t in derived.stated if t not in stated)
+    yield from (f"other_sentences: {' - '.join(t)}" for t in stated if derived.stated.get(t, stated[t]) != stated[t])
+    yield from (
+        f"rejects_its_own: {' - '.join(t)}" for t in sorted(derived.rejected) if t in stated or t in derived.stated
+    )

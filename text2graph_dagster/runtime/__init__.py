@@ -1,0 +1,1 @@
+"""What every started program shares: its configuration, signals, progress, and its output directory."""

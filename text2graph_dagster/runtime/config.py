@@ -1,0 +1,33 @@
+"""TODO."""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from text2graph_dagster.errors import UserError
+
+C = TypeVar("C", bound=BaseModel)
+
+
+class ProgramConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read_config(kind: type[C], path: Path) -> C:
+    """Read a program's configuration.
+
+    Raises:
+        UserError: the file is missing, is not JSON, or a value is wrong.
+    """
+    try:
+        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError:
+        raise UserError(f"the configuration {path} cannot be read: name an existing JSON file with --config.") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"the configuration {path} is not JSON ({error}).") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"the configuration {path}: {where}: {first['msg']}.") from None

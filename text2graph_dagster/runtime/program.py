@@ -1,0 +1,117 @@
+"""How every program here begins and ends: environment, signals, exit codes."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.runtime.reporting import Reporter, open_reporter
+from text2graph_dagster.settings import EMBEDDED
+
+_PACKAGES = ("torch", "transformers", "trl", "peft", "tokenizers", "accelerate", "datasets")
+STOPPED = 143  # what a shell reports for a process ended by SIGTERM
+
+
+def prepare_environment() -> None:
+    """Set what must stand before torch and transformers are imported: no telemetry, no chatter."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def work_offline(model: str | Path) -> None:
+    """Forbid every question to the hub when the model is here; call it before transformers is imported."""
+    if str(model) in EMBEDDED or Path(model).exists():
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def run(program: Callable[[Path, Reporter], None], arguments: Sequence[str] | None, description: str) -> int:
+    """Read `--config`, run the program, return the exit code: 1 after a mistake of the user's, told in one sentence."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", type=Path, required=True, help="JSON file")
+    path = parser.parse_args(arguments).config
+    prepare_environment()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|trl")
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with open_reporter() as reporter:
+            program(path, reporter)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End at once: what is finished is on disk, and the same command goes on from the last checkpoint."""
+    print("stopped; the same command goes on from the last checkpoint", file=sys.stderr, flush=True)
+    os._exit(STOPPED)
+
+
+@contextmanager
+def in_one_sentence(what: str) -> Iterator[None]:
+    """Tell what goes wrong when a model is read as a mistake of the user's: `what`, and the error's first line.
+
+    Raises:
+        UserError: it is missing, or is not what it should be.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # files of others' making fail in any way: half a download, another architecture
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{what} ({first_line}).") from None
+
+
+def set_threads(threads: int) -> int:
+    """Use `threads` processor cores (0: all that this process may use); return their number."""
+    import torch
+
+    count = threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or len(os.sched_getaffinity(0))
+    torch.set_num_threads(count)
+    return count
+
+
+def quiet(trainer: Any) -> Any:
+    """Take from a trainer its habit of printing every log; the reporter speaks."""
+    from transformers import PrinterCallback
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+class Stopwatch:
+    """Wall-clock and processor seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def read(self) -> dict[str, float]:
+        """Return both, in seconds."""
+        seconds, cpu = time.monotonic() - self._wall, time.process_time() - self._cpu
+        return {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}
+
+
+def versions() -> dict[str, Any]:
+    """Return the versions of Python and of the packages that decide a result."""
+    found: dict[str, Any] = {"python": sys.version.split()[0]}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found

@@ -1,0 +1,86 @@
+"""What a run says while it goes on: points to metrics.jsonl and to Dagster when it listens, lines to the reader."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster_pipes import open_dagster_pipes
+
+from text2graph_dagster.runtime.output_directory import cut_after
+
+MAX_POINTS = 200
+PIPES_VARIABLE = "DAGSTER_PIPES_CONTEXT"
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def points_every(steps: int) -> int:
+    """Return how many steps lie between two points, so that a run has at most `MAX_POINTS`."""
+    return max(1, -(-steps // MAX_POINTS))
+
+
+class Reporter:
+    """Writes metrics and progress; `open_reporter` makes one."""
+
+    def __init__(self, pipes: Any | None) -> None:
+        self._pipes = pipes
+        self._path: Path | None = None
+        self.points: list[dict[str, float]] = []  # those of metrics.jsonl
+        self._begun: tuple[str, float, int] | None = None  # what, when, with how much done already
+        self._last_line = 0.0
+
+    def record_to(self, path: Path, after_step: int = 0) -> None:
+        """Append metrics to `path`; points later than `after_step` are of a run that was cut off, and are removed."""
+        self.points = cut_after(path, after_step)
+        path.touch()
+        self._path = path
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Record one point."""
+        point = {"step": step, **values}
+        self.points.append(point)
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(point) + "\n")
+        self.send({"type": "train_metrics", **point})
+
+    def alarm(self, alarm: Mapping[str, Any]) -> None:
+        """Tell what has gone wrong: `name`, `step`, `value`, `threshold`, `sentence`."""
+        self.send({"type": "alarm", **alarm})
+        self.say(f"alarm {alarm['name']} at step {alarm['step']}: {alarm['sentence']}")
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message to Dagster, if it listens."""
+        if self._pipes is not None:
+            self._pipes.report_custom_message(dict(message))
+
+    def say(self, line: str) -> None:
+        """Print a line for the reader."""
+        print(line, flush=True)
+
+    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
+        """Say how far the work has come and how long it will still take, at most every few seconds."""
+        now = time.monotonic()
+        if self._begun is None or what != self._begun[0] or done < self._begun[2]:
+            self._begun = (what, now, done)
+            return
+        if now - self._last_line < _SECONDS_BETWEEN_LINES and done < total:
+            return
+        self._last_line = now
+        _, begun, before = self._begun
+        rate = (done - before) / max(1e-9, now - begun)
+        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
+        self.say(f"{what}: {done} of {total}{left}{f', {note}' if note else ''}")
+
+
+@contextmanager
+def open_reporter() -> Iterator[Reporter]:
+    """Open a reporter; it talks to Dagster when the program was started by it."""
+    if PIPES_VARIABLE in os.environ:
+        with open_dagster_pipes() as pipes:
+            yield Reporter(pipes)
+    else:
+        yield Reporter(None)

@@ -1,0 +1,1 @@
+"""The teacher that needs no model: distant supervision from a knowledge base."""

@@ -1,0 +1,92 @@
+"""Which sentences of a passage could state a relation between two of its entities, if any could."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import groupby
+
+from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.graph.model import Entity, Span
+
+_SEPARATOR = r"\s*(?:[,;，]?\s*(?:and|or)\b|[,;、，&和与及或])\s*(?:the\s+)?"
+_UNKNOWN_ITEM = r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*){0,3}"
+_LIST_SEPARATOR = re.compile(rf"{_SEPARATOR}(?:{_UNKNOWN_ITEM}{_SEPARATOR}){{0,3}}")
+_SHORTEST_LIST = 3  # items of one type: "Oslo, Rome and Lima"
+_SHORTEST_MIXED_LIST = 6  # fewer items of several types may be "Oslo, Norway, and Lima, Peru"
+
+# Words by which a sentence speaks of what the one before it named.
+_REFERS_BACK = {
+    "en": re.compile(
+        r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|theirs|himself|herself|itself|themselves"
+        r"|the (?:company|firm|city|town|country|university|event|award|product|prize))\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("[他她它其该]"),
+}
+
+
+class Evidence:
+    """The sentences and enumerations of one passage.
+
+    Args:
+        window: most sentences that a relation may be spread over.
+    """
+
+    def __init__(self, text: str, language: str, entities: Sequence[Entity], window: int) -> None:
+        self._spans = sentences(text, language)
+        self._starts = [span.start for span in self._spans]
+        self._listed = enumerations(text, entities)
+        self._window = window
+        anaphor = _REFERS_BACK.get(language)
+        self._goes_on = [anaphor is None or bool(anaphor.search(text, s.start, s.end)) for s in self._spans]
+
+    def between(self, head: Entity, tail: Entity) -> Span | None:
+        """Return the sentences from one entity's mention to the other's, for the closest mentions that allow it.
+
+        They do not when both are items of one enumeration, when more than `window` sentences lie between them, or when
+        a later sentence does not refer back to the one before it.
+        """
+        placed = sorted(
+            (
+                abs(self._sentence(h) - self._sentence(t)),
+                abs(h.start - t.start),
+                h.start,
+                self._sentence(h),
+                self._sentence(t),
+            )
+            for h in head.mentions
+            for t in tail.mentions
+            if h.start not in self._listed or self._listed[h.start] != self._listed.get(t.start)
+        )
+        for distance, _, _, *numbers in placed:
+            if distance >= self._window or not self._spans:
+                return None
+            first, last = min(numbers), max(numbers)
+            if all(self._goes_on[first + 1 : last + 1]):
+                return Span(self._spans[first].start, self._spans[last].end)
+        return None
+
+    def _sentence(self, mention: Span) -> int:
+        return max(0, bisect_right(self._starts, mention.start) - 1)
+
+
+def enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
+    """Return mention start → number of the enumeration it stands in.
+
+    The items of an enumeration share what the sentence says of them; it says nothing of one to another.
+    """
+    mentions = sorted((m.start, m.end, e.type) for e in entities for m in e.mentions)
+    runs: list[list[tuple[int, int, str]]] = []
+    for mention in mentions:
+        if runs and _LIST_SEPARATOR.fullmatch(text, runs[-1][-1][1], mention[0]):
+            runs[-1].append(mention)
+        else:
+            runs.append([mention])
+    lists: list[list[tuple[int, int, str]]] = []
+    for run in runs:
+        if len(run) >= _SHORTEST_MIXED_LIST:
+            lists.append(run)
+        else:
+            same_type = (list(items) for _, items in groupby(run, key=lambda m: m[2]))
+            lists += [items for items in same_type if len(items) >= _SHORTEST_LIST]
+    return {start: number for number, items in enumerate(lists) for start, _, _ in items}

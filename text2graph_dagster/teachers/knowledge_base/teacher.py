@@ -1,0 +1,185 @@
+"""Distant supervision: a passage that names both ends of a known fact is taken to state it (Mintz et al. 2009).
+
+That is wrong in its two natural ways: a passage may name both ends and say something else, and may state what the
+knowledge base does not hold. Every relation therefore carries its evidence and the line of the knowledge base.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
+from text2graph_dagster.graph.parsing import GraphParseError
+from text2graph_dagster.graph.rows import from_rows, to_rows
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.teachers.knowledge_base.aliases import AliasIndex, Match
+from text2graph_dagster.teachers.knowledge_base.evidence import Evidence
+from text2graph_dagster.teachers.knowledge_base.knowledge import (
+    BrokenLine,
+    Knowledge,
+    broken_lines,
+    file_digest,
+    load_knowledge,
+)
+from text2graph_dagster.teachers.knowledge_base.linking import choose_types, index_names, resolve
+from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
+
+# Raise it when the same knowledge base would give another graph: recorded answers are then stale.
+MATCHING_VERSION = "3"
+
+
+class KnowledgeBaseTeacher:
+    """A teacher that knows a list of facts and finds their ends in the text.
+
+    It reads its knowledge when it is asked for the first time: what the ledger answers costs nothing of it.
+
+    Args:
+        path: the knowledge base, JSON Lines.
+        ontology: the types to speak in; entities and facts it has no word for are left out.
+        window: most sentences a relation's evidence may span.
+    """
+
+    name = "knowledge_base"
+    prompt_version = MATCHING_VERSION
+
+    def __init__(self, path: Path, ontology: Ontology, window: int = 2) -> None:
+        self.path, self.ontology, self.window = path, ontology, window
+        self.transitive = tuple(relation.name for relation in ontology.relation_types if relation.transitive)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of the knowledge base's file.
+
+        Raises:
+            UserError: the file is missing.
+        """
+        return file_digest(self.path)
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What the file says.
+
+        Raises:
+            UserError: as `load_knowledge`; or the file changed since its digest was taken.
+        """
+        knowledge = load_knowledge(self.path, self.ontology)
+        if knowledge.sha256 != self.sha256:
+            raise UserError(f"the knowledge base {self.path} changed while it was read: run again.")
+        return knowledge
+
+    @cached_property
+    def index(self) -> AliasIndex:
+        """The names of all entities."""
+        return index_names(self.knowledge.entities)
+
+    @cached_property
+    def broken(self) -> list[BrokenLine]:
+        """Lines of the knowledge base that could not be read: rows for quarantine.
+
+        Raises:
+            UserError: as `load_knowledge`.
+        """
+        return self.knowledge.broken if "knowledge" in vars(self) else broken_lines(self.path)
+
+    def parameters(self) -> Parameters:
+        """Return what decides an answer: the knowledge base's content and the evidence window."""
+        return {"knowledge_base": self.sha256, "window": self.window}
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        """Answer every request; this teacher never refuses.
+
+        Raises:
+            ValueError: a request speaks of another ontology than the one the knowledge base was read with.
+        """
+        for request in requests:
+            if request.ontology.digest != self.ontology.digest:
+                raise ValueError("the request's ontology is not the one this knowledge base was read with")
+            graph = self.annotate(request.text, request.language)
+            yield Answer(request.passage_id, request.sample, graph, record(graph))
+
+    def read(self, raw: str, request: Request) -> Graph:
+        """Return the graph of a recorded answer."""
+        return replay(raw)
+
+    def annotate(self, text: str, language: str) -> Graph:
+        """Return the entities that the passage names and the known facts whose two ends it names close together."""
+        found = resolve(text, self.index.find(text), self.knowledge)
+        order = sorted(found, key=lambda entity: found[entity][0].start)
+        types = choose_types(order, self.knowledge, self.ontology)
+        entities = tuple(_entity(i, text, types[entity], found[entity]) for i, entity in enumerate(order))
+        return Graph(entities, self._relations(text, language, order, entities))
+
+    def _relations(
+        self, text: str, language: str, order: Sequence[int], entities: Sequence[Entity]
+    ) -> tuple[Relation, ...]:
+        ids = {entity: i for i, entity in enumerate(order)}
+        pairs = [
+            (ids[head], ids[tail], facts)
+            for head in order
+            for tail in sorted(self.knowledge.facts.get(head, {}).keys() & ids.keys(), key=ids.__getitem__)
+            if (facts := self.knowledge.facts[head][tail])
+        ]
+        if not pairs:
+            return ()
+        places = Evidence(text, language, entities, self.window)
+        relations: dict[tuple[int, int, str], Relation] = {}
+        for head, tail, facts in pairs:
+            evidence = places.between(entities[head], entities[tail])
+            if evidence is None:
+                continue
+            for fact in facts:
+                first, last = (tail, head) if self._is_symmetric(fact.relation) and tail < head else (head, tail)
+                if self.ontology.allows(entities[first].type, fact.relation, entities[last].type):
+                    key = (first, last, fact.relation)
+                    relations.setdefault(key, Relation(*key, evidence, f"kb:{fact.line}"))
+        implied = {key for name in self.transitive for key in _implied(name, relations)}
+        return tuple(relations[key] for key in sorted(relations) if key not in implied)
+
+    def _is_symmetric(self, relation: str) -> bool:
+        return self.ontology.relation(relation).symmetric
+
+
+def _implied(name: str, relations: Collection[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """Yield the edges of a transitive relation that follow from two others of it (Oslo, Norway, Europe).
+
+    Among entities that lie in each other in a circle nothing is implied.
+    """
+    tails: dict[int, set[int]] = defaultdict(set)
+    for head, tail, kind in relations:
+        if kind == name:
+            tails[head].add(tail)
+    steps = {(head, tail) for head, own in tails.items() for tail in own}
+    for head, tail in steps:
+        if any(
+            (middle, tail) in steps and (middle, head) not in steps and (tail, middle) not in steps
+            for middle in tails[head] - {tail}
+        ):
+            yield head, tail, name
+
+
+def _entity(number: int, text: str, entity_type: str, found: Sequence[Match]) -> Entity:
+    longest = max(found, key=lambda match: match.end - match.start)
+    return Entity(number, text[longest.start : longest.end], entity_type, tuple(Span(m.start, m.end) for m in found))
+
+
+def record(graph: Graph) -> str:
+    """Return a graph as the JSON a ledger keeps: with mentions, evidence and provenance."""
+    entities, relations = to_rows(graph)
+    value = {"entities": entities, "relations": relations}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def replay(raw: str) -> Graph:
+    """Return the graph that `record` wrote.
+
+    Raises:
+        GraphParseError: the text is not such a record.
+    """
+    try:
+        value: Mapping[str, list[dict[str, object]]] = json.loads(raw)
+        return from_rows(value["entities"], value["relations"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise GraphParseError("bad_shape", f"not a recorded graph: {error}") from None

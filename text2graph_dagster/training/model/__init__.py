@@ -1,0 +1,1 @@
+"""The student: making it, its tokenizer, adapters and optimizer."""

@@ -1,0 +1,92 @@
+"""Students: the nano base or a model like it from scratch, or any causal language model, whole or with LoRA."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedTokenizerBase
+
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.inference.base_models import NANO_BASE
+from text2graph_dagster.inference.loading import load_student
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.runtime.program import in_one_sentence
+from text2graph_dagster.settings import NANO, SCRATCH, Settings
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.examples import Example
+from text2graph_dagster.training.data.name_augmentation import Renamer
+from text2graph_dagster.training.model.adapters import with_lora
+from text2graph_dagster.training.model.nano import build_nano
+from text2graph_dagster.training.model.tokenizer import train_tokenizer
+from text2graph_dagster.training.model.type_tokens import add_types
+
+
+def new_nano(
+    settings: Settings, examples: Sequence[Example], ontologies: Sequence[Ontology]
+) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Return an untrained nano model and its tokenizer, learnt from the examples' prompts.
+
+    Names are invented anew for it: a vocabulary with the training passages' own names in it would cut the names of
+    other passages into more and smaller pieces.
+    """
+    names = _type_names(ontologies)
+    quoted = [f'"{name}"' for name in names]
+
+    def without_types(prompt: str) -> str:
+        for name in quoted:
+            prompt = prompt.replace(name, "")
+        return prompt
+
+    renamed = Renamer(examples).rename_some(examples, 1.0, settings)
+    prompts = (message["content"].replace("\n", "\n ") for example in renamed for message in example.prompt)
+    tokenizer = train_tokenizer(map(without_types, prompts), names, settings.student.vocabulary)
+    return build_nano(settings.student, tokenizer, settings.seed), tokenizer
+
+
+def nano_base(settings: Settings, ontologies: Sequence[Ontology]) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Return the pretrained nano model and its tokenizer, with a token for each of the ontologies' types."""
+    model, tokenizer = load_student(NANO_BASE)
+    model.config.max_position_embeddings = settings.student.context  # rotary: the weights know no length
+    add_types(model, tokenizer, _type_names(ontologies))
+    return model, tokenizer
+
+
+def make_student(
+    config: TrainingConfig, examples: Sequence[Example], ontologies: Sequence[Ontology]
+) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Return the student that is to be fine-tuned, with new adapters if the settings want them, and its tokenizer.
+
+    Raises:
+        UserError: the base cannot be loaded, or its weights are quantised already.
+    """
+    settings, source = config.settings, config.source
+    if str(source) == SCRATCH:
+        model, tokenizer = new_nano(settings, examples, ontologies)
+    elif str(source) == NANO:
+        model, tokenizer = nano_base(settings, ontologies)
+    else:
+        _refuse_quantised(source)
+        model, tokenizer = load_student(source, settings.student.lora)
+    if settings.student.lora:
+        model = with_lora(model, settings.student.lora, settings.seed)
+    return model, tokenizer
+
+
+def _refuse_quantised(source: str | Path) -> None:
+    """Refuse weights of four or eight bits: they cannot be taught, nor can adapters be merged into them."""
+    with in_one_sentence(f"the model {str(source)!r} cannot be loaded"):
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    if getattr(config, "quantization_config", None):
+        raise UserError(
+            f"the weights of {str(source)!r} are quantised already: name the model that they were made of, and "
+            "student.lora.quantised to hold it in four bits while it is taught."
+        )
+
+
+def is_foreign_to_nano(config: TrainingConfig, ontologies: Sequence[Ontology]) -> bool:
+    """Tell whether the student starts from the nano base and is to read another language than English."""
+    return str(config.source) == NANO and any(ontology.language != "en" for ontology in ontologies)
+
+
+def _type_names(ontologies: Sequence[Ontology]) -> list[str]:
+    return [name for o in ontologies for name in (*o.entity_names, *o.relation_names)]

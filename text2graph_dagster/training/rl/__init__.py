@@ -1,0 +1,1 @@
+"""GRPO's parts: trainer, rewards, rollouts, monitor and the choice of the best checkpoint."""

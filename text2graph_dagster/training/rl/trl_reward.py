@@ -1,0 +1,86 @@
+"""The reward as TRL wants it: one function over a batch of completions, its parts logged by the way."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.rewards.matching import NO_CREDIT, Credit
+from text2graph_dagster.rewards.scoring import COMPONENTS, Request, score
+from text2graph_dagster.settings import GrpoSettings
+from text2graph_dagster.training.data.examples import Example
+from text2graph_dagster.training.rl.reward_scorer import JUDGED, Judge
+from text2graph_dagster.training.rl.rollouts import Scored
+
+
+class Rewarder:
+    """Scores completions by `rewards.score`; credit for what is partly right in the first part of the run only.
+
+    Where there is a reward model, it judges the answers to examples whose graph is not trusted.
+    """
+
+    __name__ = "graph"  # what TRL calls the reward in its logs
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        ontologies: Mapping[str, Ontology],
+        settings: GrpoSettings,
+        thinking: bool,
+        judge: Judge | None = None,
+    ) -> None:
+        self.examples, self.ontologies, self.thinking, self.judge = examples, ontologies, thinking, judge
+        self.weights, self.untidy = settings.weights.model_dump(), settings.credit.untidy
+        self.credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
+        self.credit_steps = settings.credit.until * settings.max_steps
+        self._request = lru_cache(maxsize=settings.prompts_per_step)(self._prepare)
+        self.scored: list[Scored] = []  # the last batch
+
+    def __call__(
+        self,
+        prompts: Sequence[str],
+        completions: Sequence[str],
+        index: Sequence[int],
+        trainer_state: Any,
+        log_metric: Callable[[str, float], None],
+        **others: Any,
+    ) -> list[float]:
+        """Return the total reward of every completion; `index` is the number of its example."""
+        sums: dict[str, float] = defaultdict(float)
+        counts: dict[str, int] = defaultdict(int)
+        self.scored, judged = [], self._judged(index, completions)
+        for place, (number, completion) in enumerate(zip(index, completions, strict=True)):
+            scores = judged.get(place) or self.score(number, completion, trainer_state.global_step)
+            self.scored.append(Scored(self.examples[number], completion, scores))
+            for name, value in scores.items():
+                sums[name] += value
+                counts[name] += 1
+        for name in COMPONENTS:
+            if self.weights[name] and (self.thinking or name != "format"):
+                log_metric(f"t2g/reward_{name}", sums[name] / max(1, counts[name]))
+        if judged:
+            log_metric(f"t2g/reward_{JUDGED}", sums[JUDGED] / len(judged))
+        log_metric("t2g/triple_ratio", sums["predicted_relations"] / max(1.0, sums["gold_relations"]))
+        predicted, held = (sums[f"{side}_entities"] + sums[f"{side}_relations"] for side in ("predicted", "gold"))
+        log_metric("t2g/item_ratio", predicted / max(1.0, held))
+        return [one.scores["total"] for one in self.scored]
+
+    def _judged(self, index: Sequence[int], completions: Sequence[str]) -> dict[int, dict[str, float]]:
+        """Return the rewards that the reward model gives, by the completion's place in the batch."""
+        if self.judge is None:
+            return {}
+        pairs = ((self.examples[number], completion) for number, completion in zip(index, completions, strict=True))
+        doubted = {place: pair for place, pair in enumerate(pairs) if not pair[0].trusted}
+        return self.judge.rewards(doubted, self.ontologies) if doubted else {}
+
+    def score(self, number: int, completion: str, step: int) -> dict[str, float]:
+        """Return the parts of the reward, and its total, of one completion for the example `number`."""
+        credit = self.credit if step < self.credit_steps else NO_CREDIT
+        request = self._request(number)
+        return score(completion, request, self.weights, credit=credit, untidy=self.untidy, thinking=self.thinking)
+
+    def _prepare(self, number: int) -> Request:
+        example = self.examples[number]
+        ontology = self.ontologies.get(example.corpus)
+        return Request.of(example.text, example.entity_types, example.relation_types, example.graph, ontology)
