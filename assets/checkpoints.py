@@ -194,7 +194,7 @@ def _write_inputs(
     inputs = folder.with_name(f"{folder.name}.inputs")
     inputs.mkdir(parents=True, exist_ok=True)
     reward = bench.settings.reward_model
-    sql, trust = (EXAMPLES_WITH_TRUST, [reward.least_confidence]) if reward.enabled else (EXAMPLES, [])
+    sql, trust = (EXAMPLES_WITH_TRUST, [reward.min_confidence]) if reward.enabled else (EXAMPLES, [])
     _write_slices(bench.warehouse.slices(sql, [stage, *trust], order=("example_id",)), inputs / "train.parquet")
     dev = bench.gold("dev")
     if dev.height:

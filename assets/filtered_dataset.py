@@ -156,7 +156,7 @@ def _covered(scope: Scope) -> Measured:
     if not types.height:
         return Measured(None)
     table = [dg.TableRecord(row) for row in types.iter_rows(named=True)]
-    enough = types.filter(pl.col("examples") >= scope.settings.gates.dataset_per_type).height
+    enough = types.filter(pl.col("examples") >= scope.settings.gates.dataset_min_examples_per_type).height
     return Measured(enough / types.height, {"examples": dg.MetadataValue.table(table)})
 
 

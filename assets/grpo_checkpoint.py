@@ -103,7 +103,9 @@ GRPO_CHECKPOINT_GATES = (
     Gate(
         "many_triples", "predicted per gold relation on dev", "≤", lambda s: s.gates.grpo_triple_ratio[1], _triple_ratio
     ),
-    Gate("length", "length of dev answers relative to SFT's", "≤", lambda s: s.gates.grpo_max_length, _length_ratio),
+    Gate(
+        "length", "length of dev answers relative to SFT's", "≤", lambda s: s.gates.grpo_max_length_ratio, _length_ratio
+    ),
     Gate("empty", "rise of the share of empty dev answers", "≤", lambda s: s.gates.grpo_max_empty_rise, _empty_rise),
     Gate("kl", "mean KL to the SFT model at the end", "≤", lambda s: s.gates.grpo_max_kl, _last_tenth("kl")),
 )

@@ -13,7 +13,7 @@ from text2graph_dagster.contracts import RELATIONS, frame_of
 from text2graph_dagster.dataset import example_quality
 from text2graph_dagster.dataset.confusions import ConfusionCounter, Confusions
 from text2graph_dagster.dataset.denoising.calibration import Calibration, calibrate, sure
-from text2graph_dagster.dataset.denoising.decision import Verdict, counts, judge
+from text2graph_dagster.dataset.denoising.decision import MIN_DEV_RELATIONS, Verdict, counts, judge
 from text2graph_dagster.dataset.denoising.denoiser import Denoised, Mender, Passage
 from text2graph_dagster.dataset.denoising.nli_filter import Scorer, with_second_opinion
 from text2graph_dagster.graph.model import Graph
@@ -71,7 +71,7 @@ def mend(
     documents, samples = [graphs.document for graphs in dev], settings.evaluation.bootstrap_samples
     verdict = judge(counted, documents, _labels_per_passage(staged), denoise, samples, settings.seed)
     said = [one for g in dev for one in sure(verdict.apply(g.labels, g.mended), g.gold, directions)]
-    calibration = calibrate(said, denoise.least_dev_relations)
+    calibration = calibrate(said, MIN_DEV_RELATIONS)
     counter = ConfusionCounter(ontology)
     changed = [_rewrite(file, ontology, mending, verdict, calibration, counter) for file in staged]
     dropped, added = (sum(numbers) for numbers in zip((0, 0), *changed, strict=True))
@@ -108,11 +108,11 @@ def _rewrite(
 
 def _learn(staged: Sequence[Path], ontology: Ontology, settings: DenoiseSettings, scorer: Scorer | None) -> _Mending:
     """Return what mends passages, learnt from all of these."""
-    mender = Mender.learn((p for file in staged for p in _passages(_read_rows(file))), ontology, settings)
+    mender = Mender.learn((p for file in staged for p in _passages(_read_rows(file))), ontology)
     if scorer is None:
         return mender.mend
     return lambda passages: with_second_opinion(
-        passages, mender.mend(passages), ontology, scorer, settings.least_entailment
+        passages, mender.mend(passages), ontology, scorer, settings.min_entailment
     )
 
 

@@ -38,7 +38,7 @@ class Decision:
         denoise, counted = Settings().dataset.denoise, [one.counts for one in judged]
         verdict = decision.judge(counted, range(len(counted)), labels, denoise, SAMPLES, 0)
         said = [pair for one in judged for pair in one.sure(verdict.apply(one.labels, one.mended))]
-        return cls(verdict, calibrate(said, denoise.least_dev_relations))
+        return cls(verdict, calibrate(said, decision.MIN_DEV_RELATIONS))
 
     @property
     def why(self) -> str:

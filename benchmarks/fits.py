@@ -241,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--answer-share", type=float, default=0.3, help="share of the tokens that are taught")
     parser.add_argument("--steps", type=int, default=1000, help="sft.max_steps")
     parser.add_argument("--grpo-micro-batch", type=int, default=8, help="grpo.micro_batch")
-    parser.add_argument("--grpo-completions", type=int, default=64, help="grpo.written_at_once")
+    parser.add_argument("--grpo-completions", type=int, default=64, help="grpo.generation_batch_size")
     parser.add_argument("--grpo-length", type=int, default=512, help="grpo.max_completion_length")
     parser.add_argument("--rank", type=int, default=16, help="student.lora.rank")
     parser.add_argument("--card-gb", type=float, default=24.0)

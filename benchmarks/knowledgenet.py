@@ -11,7 +11,6 @@ from text2graph_dagster.dataset.denoising.denoiser import Denoised, Passage, den
 from text2graph_dagster.graph.model import Graph, Relation
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
 
 FOLDS = 4
@@ -54,7 +53,7 @@ def teach(
         path.write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
         teacher = KnowledgeBaseTeacher(path, ontology)
         passages = [Passage(digest(d["text"]), d["text"], teacher.annotate(d["text"], "en")) for d in documents]
-    return Taught(passages, denoise(passages, ontology, Settings().dataset.denoise))
+    return Taught(passages, denoise(passages, ontology))
 
 
 def fold(document: Mapping[str, Any]) -> int:

@@ -46,7 +46,7 @@ def measure(config: TrainingConfig) -> list[dict[str, Any]]:
         lengths = measure_lengths(store_tokens(examples, tokenizer, Path(folder) / "tokens.arrow"))
     short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
     taught = [lengths[i] for i in short]
-    unchanged = settings.model_copy(update={"sft": settings.sft.model_copy(update={"rename_share": 0.0})})
+    unchanged = settings.model_copy(update={"sft": settings.sft.model_copy(update={"name_augmentation_share": 0.0})})
     rows = [taught[i] for i, _ in lay_course(examples.select(short), taught, unchanged)]
     shuffled = random.Random(settings.seed).sample(rows, len(rows))
     return [

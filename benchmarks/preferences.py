@@ -82,7 +82,7 @@ def _config(home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     steps = 2 if arguments.quick else arguments.steps
     changes: dict[str, Any] = {"seed": arguments.seed, "grpo": {"max_steps": steps}}
     if arguments.quick:
-        changes["reward_model"] = {"max_steps": 5, "draws": 20, "measured": 20}
+        changes["reward_model"] = {"max_steps": 5, "training_passages": 20, "eval_passages": 20}
         changes["student"] = {"dev_examples": 40}
     kept = {name: config["settings"][name] for name in DECIDING}
     kept["dataset"] = {"thinking": config["settings"]["dataset"]["thinking"]}

@@ -97,7 +97,7 @@ def main() -> None:
     """Measure and print."""
     arguments = flags("What the rewards cost per completion.")
     settings, passes = GrpoSettings(), 1 if arguments.quick else PASSES
-    credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
+    credit = Credit(settings.credit.span)
     matching.best_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy, which no completion shall pay for
     rows = []
     for size in SIZES:

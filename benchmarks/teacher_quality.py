@@ -93,7 +93,7 @@ def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
             parts[row["split"]].append(Passage(row["passage_id"], row["text"], graph))
     gold = {r["passage_id"]: from_rows(r["entities"], r["relations"]) for r in built.gold_graphs.iter_rows(named=True)}
     turn = Directions.of(folder.ontology)
-    mender = Mender.learn(parts["train"], folder.ontology, Settings().dataset.denoise)
+    mender = Mender.learn(parts["train"], folder.ontology)
     judged: dict[str, list[Judged]] = {"dev": [], "test": []}
     for part, found in judged.items():
         mended, wanted = mender.mend(parts[part]), [gold[passage.passage_id] for passage in parts[part]]

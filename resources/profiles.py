@@ -18,7 +18,7 @@ _CHAT_STUDENT: Mapping[str, Any] = {
     "dataset": {
         **{"template": "extract", "full_ontology_share": 0.5, "shuffle_types": True, "hard_negatives": 2},
         **{"absent_share": 0.1, "tasks": {"both": 0.8, "entities": 0.1, "relations": 0.1}},
-        "held_for_grpo": 0.1,
+        "held_out_for_grpo": 0.1,
     },
     "corpus": {"passage_tokens": 256},
     "student": {"base_model": "Qwen/Qwen2.5-0.5B-Instruct", "wire": "public"},

@@ -74,11 +74,9 @@ def command(model: str, settings: ServerSettings, port: int) -> list[str]:
     }
     if settings.max_model_len:
         options["--max-model-len"] = str(settings.max_model_len)
-    if settings.speculative:
-        options["--speculative-config"] = json.dumps(settings.speculative)
-    caching = "--enable-prefix-caching" if settings.prefix_caching else "--no-enable-prefix-caching"
     pairs = [part for pair in options.items() for part in pair]
-    return [settings.python or sys.executable, "-m", MODULE, *pairs, caching, *settings.extra_args]
+    # Prefix caching: every prompt lists the ontology. `extra_args` come last, so that they win.
+    return [settings.python or sys.executable, "-m", MODULE, *pairs, "--enable-prefix-caching", *settings.extra_args]
 
 
 def environment(settings: ServerSettings, variables: Mapping[str, str]) -> dict[str, str]:

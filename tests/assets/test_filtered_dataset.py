@@ -12,6 +12,7 @@ from assets.filtered_dataset import build_parts
 from resources.warehouse import Replace
 from tests.assets.conftest import DATA, House, gold_line
 from text2graph_dagster.contracts import CONTRACTS
+from text2graph_dagster.dataset.denoising import decision
 from text2graph_dagster.settings import Settings
 
 
@@ -99,10 +100,13 @@ def test_disagreeing_samples_make_a_worse_example(apart: House, tmp_path: Path) 
     assert fell["passage_id"].to_list() == doubted["passage_id"].to_list()
 
 
-def test_dev_gold_decides_whether_labels_are_mended(apart: House, tmp_path: Path) -> None:
+def test_dev_gold_decides_whether_labels_are_mended(
+    apart: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unjudged = parts(apart, tmp_path)["large"].mended.verdict
     assert unjudged.drops and unjudged.adds and "dev gold has 3 relations, too few to tell" in unjudged.why
-    judged = parts(apart, tmp_path, denoise={"least_dev_relations": 3})["large"]
+    monkeypatch.setattr(decision, "MIN_DEV_RELATIONS", 3)
+    judged = parts(apart, tmp_path)["large"]
     assert (
         judged.mended.verdict.relations == 3 and judged.mended.verdict.gain == 0
     )  # the knowledge base knows nothing of dev

@@ -24,7 +24,7 @@ def test_the_whole_lineage_runs_and_ends_with_a_report(house: House) -> None:
 
 @pytest.mark.parametrize(("share", "shared"), [(0.3, False), (0.0, True)])
 def test_grpo_is_rewarded_on_passages_that_sft_did_not_see(house: House, share: float, shared: bool) -> None:
-    house.overrides["dataset"] = {"held_for_grpo": share}
+    house.overrides["dataset"] = {"held_out_for_grpo": share}
     house.add("good")
     assert house.run("good").success
     sft, grpo = (

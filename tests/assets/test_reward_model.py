@@ -19,8 +19,8 @@ def inputs(house: House, stage: str) -> tuple[dict[str, Any], pl.DataFrame]:
 
 
 def test_it_is_made_of_the_sft_student_and_judges_for_grpo(house: House) -> None:
-    house.overrides["reward_model"] = {"enabled": True, "least_confidence": 0.99}
-    house.overrides |= {"dataset": {"held_for_grpo": 0.3}, "grpo": {"max_steps": 2}}
+    house.overrides["reward_model"] = {"enabled": True, "min_confidence": 0.99}
+    house.overrides |= {"dataset": {"held_out_for_grpo": 0.3}, "grpo": {"max_steps": 2}}
     house.add("c")
     assert house.run("c").success
     assert house.launched() == ["sft", "reward_model", "grpo", "predict", "predict"]

@@ -88,7 +88,7 @@ def test_labels_are_read_only_where_that_is_wanted() -> None:
         ({"a": {}}, "either a model or an endpoint"),
         ({"a": {"model": "m", "endpoint": {"kind": "chat"}}}, "either a model or an endpoint"),
         ({"a": {"endpoint": {}}}, "of kind chat"),
-        ({"a": {"model": "m", "messages": [{"role": "user", "content": "hello"}]}}, "must hold {text}"),
+        ({"a": {"model": "m", "messages": [{"role": "user", "content": "hello"}]}}, "must contain {text}"),
     ],
 )
 def test_what_cannot_be_a_system_is_refused(systems: dict[str, Any], says: str) -> None:

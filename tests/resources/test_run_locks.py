@@ -14,7 +14,7 @@ from resources.run_locks import alive, end_the_dead
 HOLDER = """
 import sys, time
 from pathlib import Path
-from resources.alive import alive
+from resources.run_locks import alive
 with alive(Path(sys.argv[1]), sys.argv[2]):
     print("alive", flush=True)
     time.sleep(600)

@@ -118,16 +118,14 @@ def test_every_setting_is_an_option() -> None:
         python="/opt/vllm/bin/python",
         weights="/models/big",
         tensor_parallel_size=4,
-        prefix_caching=False,
-        speculative={"method": "ngram", "num_speculative_tokens": 4},
+        extra_args=["--no-enable-prefix-caching"],
     )
     line = command("Big-70B", settings, 5000)
     assert line[:3] == ["/opt/vllm/bin/python", "-m", "vllm.entrypoints.openai.api_server"]
-    options = dict(zip(line[3:-1:2], line[4::2], strict=False))
+    options = dict(zip(line[3:-2:2], line[4:-2:2], strict=True))
     assert (options["--model"], options["--served-model-name"]) == ("/models/big", "Big-70B")
     assert options["--tensor-parallel-size"] == "4"
-    assert json.loads(options["--speculative-config"])["method"] == "ngram"
-    assert line[-1] == "--no-enable-prefix-caching"
+    assert line[-2:] == ["--enable-prefix-caching", "--no-enable-prefix-caching"]  # the last one wins
 
 
 def test_the_environment_is_what_is_named() -> None:

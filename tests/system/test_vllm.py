@@ -43,7 +43,7 @@ PASSAGES, NEW_TOKENS = 200, 128
 LESSON: dict[str, Mapping[str, Any]] = {
     "student": {"base_model": "scratch", "wire": "public", "context": 1024},
     "dataset": {"template": "extract", "phrasings": False, "full_ontology_share": 1.0},
-    "sft": {"max_steps": 150, "save_steps": 150, "batch_size": 8, "max_length": 1024, "rename_share": 0.0},
+    "sft": {"max_steps": 150, "save_steps": 150, "batch_size": 8, "max_length": 1024, "name_augmentation_share": 0.0},
     "gates": {"dataset_min_examples": 8, "sft_min_loss_drop": 0.0},
 }
 

@@ -74,18 +74,22 @@ def test_the_import_rules_cover_every_module() -> None:
     """The rules list modules by name; a new one must not go unwatched."""
     root = Path(__file__).parents[2]
     config = tomllib.loads((root / "pyproject.toml").read_text())
-    dagster, heavy = (set(c["source_modules"]) for c in config["tool"]["importlinter"]["contracts"][1:])
+    contracts = {contract["id"]: contract for contract in config["tool"]["importlinter"]["contracts"]}
 
     def modules(package: str) -> set[str]:
         found = (root / package.replace(".", "/")).glob("[!_]*")
         return {f"{package}.{p.stem}" for p in found if p.suffix == ".py" or (p / "__init__.py").is_file()}
 
     library = "text2graph_dagster"
-    upper = {f"{library}.{name}" for name in ("definitions", "automation", "cli")}
-    assert dagster == modules(library) - upper
-    programs = {f"{library}.training", f"{library}.evaluation", f"{library}.evaluation.predict"}
-    light = (modules(library) | modules(f"{library}.evaluation")) - programs
-    assert heavy == light | {"assets", "resources"}
+    entry_points = {f"{library}.{name}" for name in ("definitions", "automation", "cli")}
+    layers = {module for layer in contracts["layers"]["layers"] for module in layer.split(" | ")}
+    assert layers == modules(library) | {"assets", "resources"}
+    assert set(contracts["no-dagster-in-library"]["source_modules"]) == modules(library) - entry_points
+    heavy = {f"{library}.{name}" for name in ("training", "inference", "evaluation", "extraction", "runtime")}
+    mixed = modules(f"{library}.evaluation") | modules(f"{library}.extraction")
+    light = (modules(library) - heavy) | mixed | {"assets", "resources", f"{library}.inference.checkpoint"}
+    light -= {f"{library}.evaluation.predict", f"{library}.extraction.local_student"}
+    assert set(contracts["heavy-packages"]["source_modules"]) == light
 
 
 def test_loading_imports_nothing_heavy() -> None:

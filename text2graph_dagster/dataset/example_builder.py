@@ -137,7 +137,7 @@ def _split(passage_id: str, settings: DatasetSettings, seed: int) -> Literal["sf
     there, it learns to say too much. So GRPO has passages of its own.
     """
     rng = random.Random(digest(str(seed), "split", passage_id))
-    return "grpo" if rng.random() < settings.held_for_grpo else "sft"
+    return "grpo" if rng.random() < settings.held_out_for_grpo else "sft"
 
 
 def _labels(answer: Graph, text: str) -> list[tuple[str, int]]:

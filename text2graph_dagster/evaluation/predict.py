@@ -22,7 +22,7 @@ from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.runtime.config import ProgramConfig, read_config
 from text2graph_dagster.runtime.program import Stopwatch, run, set_threads, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
-from text2graph_dagster.settings import HELD_TO_NOTHING, DecodingSettings
+from text2graph_dagster.settings import UNCONSTRAINED, DecodingSettings
 
 _SCHEMA = {"id": pl.String, "raw_output": pl.String, "tokens": pl.Int64, "stopped": pl.Boolean}
 _PART = 512  # prompts per part
@@ -39,7 +39,7 @@ class PredictionConfig(ProgramConfig):
     output: Path = Field(description="the parquet file to be made: id, raw_output, tokens, stopped")
     batch_size: int = Field(64, ge=1)
     max_new_tokens: int = Field(256, ge=1)
-    decoding: DecodingSettings = Field(HELD_TO_NOTHING, description="the grammar that answers are held to")
+    decoding: DecodingSettings = Field(UNCONSTRAINED, description="the grammar that answers are held to")
     wire: WireForm = Field("public", description="the JSON that the grammar expects")
     thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
     threads: int = Field(0, ge=0)

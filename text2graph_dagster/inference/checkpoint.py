@@ -19,7 +19,7 @@ from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.prompts import templates
 from text2graph_dagster.prompts.rendering import Template
 from text2graph_dagster.settings import (
-    HELD_TO_NOTHING,
+    UNCONSTRAINED,
     CorpusSettings,
     DecodingSettings,
     QualitySettings,
@@ -50,7 +50,7 @@ class Recipe(BaseModel):
     max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=200)
     overlap_sentences: int = Field(_CORPUS.overlap_sentences, ge=0)
     max_new_tokens: int = Field(512, ge=1)
-    decoding: DecodingSettings = Field(HELD_TO_NOTHING, description="the grammar that its answers are held to here")
+    decoding: DecodingSettings = Field(UNCONSTRAINED, description="the grammar that its answers are held to here")
     wire: WireForm = Field("public", description="the JSON that the grammar expects")
     thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
 

@@ -35,7 +35,7 @@ def judge(rationale: str, request: ReasoningRequest, bounds: ReasonerSettings) -
 
 def verify_prose(rationale: str, request: ReasoningRequest, bounds: ReasonerSettings) -> Verdict:
     """Return whether a rationale in free prose leads to the request's graph, and what speaks against it."""
-    reasons = out_of_bounds(rationale, bounds.least_characters, bounds.most_characters)
+    reasons = out_of_bounds(rationale, bounds.min_characters, bounds.max_characters)
     if reasons:
         return Verdict(False, tuple(reasons))
     reasons = telltales(rationale, request.text)
@@ -44,7 +44,7 @@ def verify_prose(rationale: str, request: ReasoningRequest, bounds: ReasonerSett
     named = names(rationale, request.text, request.graph, found, request.ontology)
     said = worded(rationale, request.ontology, named, found)
     read = read_sentences(rationale, request.language, named, said, found)
-    reasons += repeats([rationale[s.span.start : s.span.end] for s in read], bounds.most_repeats)
+    reasons += repeats([rationale[s.span.start : s.span.end] for s in read], bounds.max_repeats)
     covered = [n.span for n in named] + [w.span for w in said] + [q.span for q in found]
     reasons += foreign_language(_without(rationale, covered, request.ontology), request.language)
     reader = _Reader(rationale, request.graph, request.ontology, read)

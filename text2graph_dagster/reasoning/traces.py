@@ -81,7 +81,7 @@ def trace_all(
         for (request, key, rationale), verdict in zip(given, judged, strict=True)
     ]
     if not by_rule:
-        made += _read_blindly(traces, ask_blind, settings.blind_least_f1) if ask_blind else 0
+        made += _read_blindly(traces, ask_blind, settings.blind_min_f1) if ask_blind else 0
         made += _compose_instead(traces, ask) if settings.fallback == "composed" else 0
     return Traced(traces, refused, made, asked.figures)
 

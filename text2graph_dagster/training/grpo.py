@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.grammar import Form
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
@@ -77,7 +76,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     def look(student: Any) -> dict[str, float]:
         return measure(student, tokenizer, dev, ontologies, settings, reporter)
 
-    best = Best(output.partial / "best", save, grpo.least_gain)
+    best = Best(output.partial / "best", save, grpo.min_gain)
     selection = SelectionCallback(best, look, whole, grpo, reporter)
     if dev:
         selection.begin(model, measured_before(config))
@@ -121,7 +120,6 @@ def make_trainer(
     alarms: Watch,
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
-    from text2graph_dagster.inference.answer_format import student_forms
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.fast_decoder import supports
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
@@ -134,13 +132,13 @@ def make_trainer(
     from text2graph_dagster.training.rl.reward_scorer import load_judge
     from text2graph_dagster.training.rl.rollouts import Rollouts
     from text2graph_dagster.training.rl.trl_reward import Rewarder
-    from text2graph_dagster.training.student_defaults import grpo_rate, rename_share
+    from text2graph_dagster.training.student_defaults import grpo_rate, name_augmentation_share
 
     settings, grpo = config.settings, config.settings.grpo
     longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
     short = [t.index for t in tokenise(examples, tokenizer) if len(t.prompt) <= longest]
     course = [examples[i] for i in choose_prompts(short, examples, grpo, settings.seed)]
-    if rename_share(settings):  # all of them: a reward for names that SFT taught is a reward for remembering
+    if name_augmentation_share(settings):  # all of them: a reward for names that SFT taught is a reward for remembering
         course = list(Renamer(examples).rename_some(course, 1.0, settings))
     prompts = render_prompts([example.prompt for example in course], tokenizer)
     rows = ({"prompt": prompt, "index": i} for i, prompt in enumerate(prompts))
@@ -149,11 +147,6 @@ def make_trainer(
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
 
     fast = supports(model) and not grpo.use_vllm
-    if grpo.held and not fast:
-        raise UserError("completions of this student cannot be held to a grammar: set grpo.held to false.")
-    forms = student_forms(course, settings) if grpo.held else None
-    held = dict(zip(prompts, forms, strict=True)) if forms else None
-
     trainer = Trainer(
         model=model,
         reward_funcs=[rewarder],
@@ -162,15 +155,15 @@ def make_trainer(
         processing_class=tokenizer,
         optimizers=scheduled(adamw(model, grpo_rate(settings)), steps=grpo.max_steps, warmup_steps=grpo.warmup_steps),
         callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
-        rollout_func=make_rollout(tokenizer, grpo, settings.seed, held) if fast else None,
+        rollout_func=make_rollout(tokenizer, grpo, settings.seed) if fast else None,
     )
-    trainer.written_at_once = grpo.written_at_once
+    trainer.generation_batch_size = grpo.generation_batch_size
     trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
     return quiet(trained_in_full(trainer))
 
 
-def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int, held: Mapping[str, Form] | None = None) -> Any:
-    """Return the function by which TRL has completions written; `held` says what each prompt's are held to.
+def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
+    """Return the function by which TRL has completions written.
 
     What is drawn depends on seed and step alone, so a run that goes on after it was cut off draws what it would have.
     """
@@ -192,7 +185,6 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int, held: Mapping[st
             samples=grpo.generations,
             temperature=grpo.temperature,
             generator=torch.Generator().manual_seed(seed * 1_000_003 + trainer.state.global_step),
-            forms=[held[prompt] for prompt in asked] if held else None,
         )
         policy.train()
         prompt_ids = [p for p in ids for _ in range(grpo.generations)]

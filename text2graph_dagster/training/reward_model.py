@@ -97,7 +97,7 @@ def gather(
     examples, dev = read_examples(config.train, settings, output.arrow), read_dev(config)
     taught, held = draw(examples, settings, hold_out=not dev)
     write = writer(student, tokenizer, settings, lambda done, of: reporter.progress("prompts answered", done, of))
-    measured = (dev or held)[: settings.reward_model.measured]
+    measured = (dev or held)[: settings.reward_model.eval_passages]
     return make_pairs(taught, ontologies, write, settings), make_pairs(measured, ontologies, write, settings)
 
 

@@ -12,10 +12,10 @@ def optimizer_of(settings: Settings) -> Literal["muon", "adamw"]:
     return "muon" if settings.student.base_model in EMBEDDED else "adamw"
 
 
-def rename_share(settings: Settings) -> float:
+def name_augmentation_share(settings: Settings) -> float:
     """Return the share of examples that are taught with invented names; a pretrained model has names enough."""
-    if settings.sft.rename_share is not None:
-        return settings.sft.rename_share
+    if settings.sft.name_augmentation_share is not None:
+        return settings.sft.name_augmentation_share
     return 0.3 if settings.student.base_model in EMBEDDED else 0.0
 
 

@@ -81,10 +81,10 @@ def test_the_share_of_full_requests_is_as_configured() -> None:
 
 
 def test_each_stage_has_passages_of_its_own() -> None:
-    examples = build([row(i) for i in range(2000)], held_for_grpo=0.1, empty_share=1.0).examples
+    examples = build([row(i) for i in range(2000)], held_out_for_grpo=0.1, empty_share=1.0).examples
     stages = dict(examples["split"].value_counts().iter_rows())
     assert 0.08 < stages["grpo"] / examples.height < 0.12 and stages["sft"] + stages["grpo"] == examples.height
-    assert set(build([row(i) for i in range(200)], held_for_grpo=0.0).examples["split"]) == {"sft"}
+    assert set(build([row(i) for i in range(200)], held_out_for_grpo=0.0).examples["split"]) == {"sft"}
 
 
 def test_an_example_depends_on_its_passage_and_the_seed_not_on_its_neighbours_or_order() -> None:

@@ -7,12 +7,6 @@ import polars as pl
 import pytest
 
 from tests.text2graph_dagster.training import tiny_models
-from tests.text2graph_dagster.training.conftest import (  # noqa: F401
-    _one_thread,
-    examples,
-    fine_tuned,
-    workplace,
-)
 from text2graph_dagster.evaluation import predict
 from text2graph_dagster.graph.legality import ground
 from text2graph_dagster.graph.parsing import parse
@@ -31,7 +25,7 @@ def write_config(folder: Path, model: Path, count: int, **changes: Any) -> Path:
     return folder / "predict.json"
 
 
-def test_every_prompt_is_answered_in_its_place(fine_tuned: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_every_prompt_is_answered_in_its_place(fine_tuned: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path, fine_tuned, 10)
     assert predict.main(["--config", str(config)]) == 0
     answers = pl.read_parquet(tmp_path / "answers.parquet")
@@ -42,7 +36,7 @@ def test_every_prompt_is_answered_in_its_place(fine_tuned: Path, tmp_path: Path)
 
 
 def test_a_run_that_was_cut_off_asks_only_what_is_left(
-    fine_tuned: Path,  # noqa: F811
+    fine_tuned: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -70,7 +64,7 @@ def test_a_run_that_was_cut_off_asks_only_what_is_left(
 
 
 def test_answers_are_held_to_the_grammar_of_their_request(
-    fine_tuned: Path,  # noqa: F811
+    fine_tuned: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

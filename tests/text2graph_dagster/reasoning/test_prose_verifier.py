@@ -225,11 +225,11 @@ def test_where_types_do_not_tell_the_ends_apart_the_head_comes_first() -> None:
 
 
 def test_bounds_come_from_the_settings() -> None:
-    assert not check(GOOD, most_characters=100).verified
+    assert not check(GOOD, max_characters=100).verified
     assert check(
-        "No such thing.", ReasoningRequest("p", "It rained.", "en", ONTOLOGY, Graph()), least_characters=5
+        "No such thing.", ReasoningRequest("p", "It rained.", "en", ONTOLOGY, Graph()), min_characters=5
     ).verified
-    assert check(GOOD + " I think so." * 9, most_repeats=9).verified
+    assert check(GOOD + " I think so." * 9, max_repeats=9).verified
 
 
 def test_composed_forms_are_judged_by_their_own_rule_first() -> None:

@@ -108,7 +108,7 @@ def test_a_composed_one_takes_its_place_visibly_if_the_settings_say_so() -> None
 
 def test_a_blind_reader_is_shown_what_passed_and_nothing_else() -> None:
     blind = Blind(GRAPH)
-    traced = trace({"p0": GOOD, "p1": BAD}, blind, blind_least_f1=1.0)
+    traced = trace({"p0": GOOD, "p1": BAD}, blind, blind_min_f1=1.0)
     assert blind.shown == [GOOD]
     assert [t.verified for t in traced.traces] == [True, False]
     assert traced.made == 4
@@ -116,10 +116,10 @@ def test_a_blind_reader_is_shown_what_passed_and_nothing_else() -> None:
 
 def test_what_a_blind_reader_cannot_retrace_is_rejected() -> None:
     half = Graph(GRAPH.entities, GRAPH.relations[:1])
-    (told,) = trace({"p0": GOOD}, Blind(half), blind_least_f1=0.95).traces
+    (told,) = trace({"p0": GOOD}, Blind(half), blind_min_f1=0.95).traces
     assert not told.verified
     assert told.reasons == ("blind: F1 0.91", "blind_missing: ana berg - married to - tom lund")
-    (tolerated,) = trace({"p0": GOOD}, Blind(half), blind_least_f1=0.9).traces
+    (tolerated,) = trace({"p0": GOOD}, Blind(half), blind_min_f1=0.9).traces
     assert tolerated.verified
 
 

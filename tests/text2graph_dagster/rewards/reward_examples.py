@@ -11,7 +11,7 @@ from text2graph_dagster.settings import GrpoSettings
 
 SETTINGS = GrpoSettings()
 WEIGHTS = SETTINGS.weights.model_dump()
-CREDIT = Credit(SETTINGS.credit.span, SETTINGS.credit.type, SETTINGS.credit.pair)
+CREDIT = Credit(SETTINGS.credit.span)
 TEXT = 'Ana Ruiz founded Velsoft in Oslo. Ana Ruiz lives in Oslo with Ben Ode. "Rack {9}" is a product of a_b and c.'
 ONTOLOGY = Ontology(
     "test",

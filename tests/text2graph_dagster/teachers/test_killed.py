@@ -39,7 +39,7 @@ def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     chance = random.Random(7)
     context = multiprocessing.get_context("forkserver")  # the packages are imported once
-    context.set_forkserver_preload(["resources.models", "openai", __name__])
+    context.set_forkserver_preload(["resources.teachers", "openai", __name__])
     warehouse = str(tmp_path / "warehouse.duckdb")
     prompts = {request.passage_id: build_prompt(request) for request in passages(PASSAGES)}
 

@@ -18,7 +18,7 @@ from text2graph_dagster.training.reward_model import main, measure
 from text2graph_dagster.training.rl.reward_scorer import load_judge
 
 REWARD: dict[str, Any] = {
-    **{"max_steps": 30, "batch_size": 8, "draws": 80, "samples": 4, "learning_rate": 5e-3, "save_steps": 4},
+    **{"max_steps": 30, "batch_size": 8, "training_passages": 80, "samples": 4, "learning_rate": 5e-3, "save_steps": 4},
     **{"warmup_steps": 2, "threads": 1},
 }
 
@@ -114,7 +114,7 @@ def test_grpo_lets_it_judge_the_answers_to_passages_without_a_trusted_graph(
 
 
 def test_few_passages_come_again_with_other_names_and_held_out_ones_never(examples: Any) -> None:
-    settings = tiny_models.settings({"reward_model": {"draws": 130, "held_out": 0.2}})
+    settings = tiny_models.settings({"reward_model": {"training_passages": 130, "held_out": 0.2}})
     taught, held = draw(list(examples), settings, hold_out=True)
     assert (len(taught), len(held)) == (130, 12)
     assert not {e.example_id for e in taught} & {e.example_id for e in held}

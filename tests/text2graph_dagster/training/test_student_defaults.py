@@ -6,7 +6,7 @@ import pytest
 
 from text2graph_dagster.inference.answer_format import wire_of
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.student_defaults import grpo_rate, optimizer_of, rename_share, sft_rate
+from text2graph_dagster.training.student_defaults import grpo_rate, name_augmentation_share, optimizer_of, sft_rate
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_defaults_follow_the_student(student: dict[str, Any], expected: tuple[An
 def test_what_is_set_counts() -> None:
     sections = {
         "student": {"wire": "compact"},
-        "sft": {"optimizer": "adamw", "learning_rate": 0.1, "rename_share": 0.5},
+        "sft": {"optimizer": "adamw", "learning_rate": 0.1, "name_augmentation_share": 0.5},
     }
     settings = Settings.load(None, {**sections, "grpo": {"learning_rate": 0.2}})
     assert _chosen(settings) == ("compact", "adamw", 0.1, 0.2, 0.5)
@@ -34,4 +34,4 @@ def test_what_is_set_counts() -> None:
 
 def _chosen(settings: Settings) -> tuple[Any, ...]:
     form, optimizer = wire_of(settings.student), optimizer_of(settings)
-    return form, optimizer, sft_rate(settings), grpo_rate(settings), rename_share(settings)
+    return form, optimizer, sft_rate(settings), grpo_rate(settings), name_augmentation_share(settings)

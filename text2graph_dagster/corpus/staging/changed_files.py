@@ -19,9 +19,9 @@ _BLOCK = 1 << 20
 
 
 def version_of(folder: CorpusFolder, settings: CorpusSettings) -> str:
-    """Return a digest of everything but the documents that their rows depend on: this package's programs among it."""
-    package = Path(__file__).parent
-    programs = programs_digest([package.parent / "identity.py", *package.rglob("*.py")])
+    """Return a digest of what the rows depend on besides the documents, the programs of this package included."""
+    corpus = Path(__file__).parents[1]
+    programs = programs_digest([corpus.parent / "identity.py", *corpus.rglob("*.py")])
     blocked = blocklist_digest(settings.blocklist)
     return digest(folder.name, folder.ontology.language, settings.model_dump_json(), blocked, programs)
 

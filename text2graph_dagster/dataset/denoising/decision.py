@@ -20,6 +20,9 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.metrics import Directions, graph_items, ratio
 from text2graph_dagster.settings import DenoiseSettings
 
+MIN_DEV_RELATIONS = 50  # with fewer relations in dev gold, F1 cannot decide and labels are denoised
+MIN_GAIN = 0.005  # minimum F1 gain required to denoise
+
 Counts = tuple[int, int, int, int, int, int, int]
 Way = tuple[bool, bool]  # whether labels are dropped, whether relations are added
 _NEITHER, _BOTH = (False, False), (True, True)
@@ -82,7 +85,7 @@ def judge(
         return _verdict(_BOTH if settings.when == "always" else _NEITHER, f"denoise.when says {settings.when}")
     table = np.array(counted, dtype=np.float64).reshape(-1, 7)
     relations = int(table[:, -1].sum())
-    if relations < settings.least_dev_relations:
+    if relations < MIN_DEV_RELATIONS:
         return _verdict(_BOTH, f"unjudged, for dev gold has {relations:,} relations, too few to tell", relations)
     columns = np.hstack([table, np.ones((len(table), 1))])
     totals = columns.sum(axis=0)
@@ -90,7 +93,7 @@ def judge(
     weight = float(_weight(totals, labels_per_passage))
     scores = {way: float(_score(totals, labels_per_passage, way)) for way in _WAYS}
     best = max(_WAYS, key=lambda way: scores[way])  # of equal ones the first, which changes least
-    best = best if scores[best] > scores[_NEITHER] + settings.least_gain else _NEITHER
+    best = best if scores[best] > scores[_NEITHER] + MIN_GAIN else _NEITHER
     told = best if any(best) else _BOTH
     before, after = scores[_NEITHER], scores[told]
     spread = _score(resampled, labels_per_passage, told) - _score(resampled, labels_per_passage, _NEITHER)

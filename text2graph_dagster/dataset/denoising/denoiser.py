@@ -13,7 +13,7 @@ can be learnt. Such relations are looked at together: if labels go with cues tha
 do not speak for is dropped: no label is better than a wrong one.
 
 Every relation bears its confidence: a cross-fitted probability, learnt from the mended labels; how much a fact of the
-knowledge base adds was chosen on annotated text (`settings.DenoiseSettings`). `calibration.py` holds it against gold.
+knowledge base adds was chosen on annotated text (the constants below). `calibration.py` holds it against gold.
 """
 
 import heapq
@@ -29,9 +29,19 @@ from text2graph_dagster.dataset.denoising.pair_features import Passage
 from text2graph_dagster.dataset.denoising.pair_table import HASHED, Asked, Bools, Floats, Ints, PairTable
 from text2graph_dagster.graph.model import Graph, Relation, Span
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.settings import DenoiseSettings
 
 __all__ = ["Denoised", "Mender", "Passage", "denoise"]
+
+# Chosen on the gazette's dev gold, MAX_FACT_WEIGHT on two folds of KnowledgeNet.
+MIN_PROBABILITY = 0.53  # relations less likely than this are dropped, others are added
+MIN_FACT_WEIGHT = 0.85  # minimum that a fact of the knowledge base adds to the log-odds of its statement
+MAX_FACT_WEIGHT = 4.0  # maximum, reached where the names of each fact are together in one passage only
+ROUNDS = 2  # how often a model is fitted, each time on the labels as denoised so far
+MIN_LABELS = 40  # no words are learnt for a relation with fewer labels
+MIN_EXPLAINED = 0.2  # nor where labelled pairs are not more likely than others by this, judged by their words
+MIN_EXPLAINED_BY_CUES = 0.07  # below this, such relations' labels are dropped where no cue supports them
+MIN_DOUBTED = 120  # fewer such labels in all are not enough evidence against them: they are left
+MAX_TRAINING_PASSAGES = 60_000  # a random sample is learnt from; all passages are judged
 
 _FOLDS = 4
 _UNSEEN_REPETITIONS = 2.5  # so many are assumed beside those seen: a few labels are no proof that facts never repeat
@@ -52,13 +62,13 @@ class Denoised:
     added: int
 
 
-def denoise(passages: Sequence[Passage], ontology: Ontology, settings: DenoiseSettings) -> Denoised:
+def denoise(passages: Sequence[Passage], ontology: Ontology) -> Denoised:
     """Return the passages' graphs with unlikely relations dropped and likely ones added; entities stay.
 
     An added relation's provenance is `words:` and its probability. The result depends on the passages, not on their
     order.
     """
-    return Mender.learn(passages, ontology, settings).mend(passages)
+    return Mender.learn(passages, ontology).mend(passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +76,18 @@ class Mender:
     """What was learnt of each relation; one of which nothing is known is judged by cues alone."""
 
     ontology: Ontology
-    settings: DenoiseSettings
     learnt: Mapping[str, "_Learnt"]
     fact_weights: Mapping[str, float]
 
     @classmethod
-    def learn(cls, passages: Iterable[Passage], ontology: Ontology, settings: DenoiseSettings) -> "Mender":
-        """Learn from at most `settings.learn_from` passages, drawn by their ids; `passages` is gone through once."""
-        sample = heapq.nsmallest(settings.learn_from, passages, key=lambda p: p.passage_id)
+    def learn(cls, passages: Iterable[Passage], ontology: Ontology) -> "Mender":
+        """Learn from at most `MAX_TRAINING_PASSAGES` passages, drawn by their ids; `passages` is gone through once."""
+        sample = heapq.nsmallest(MAX_TRAINING_PASSAGES, passages, key=lambda p: p.passage_id)
         table = PairTable.read(sample, ontology)
-        learnt = {name: found for name, asked in table.asked.items() if (found := _learn(table, asked, settings))}
+        learnt = {name: found for name, asked in table.asked.items() if (found := _learn(table, asked))}
         thin = {name: asked for name, asked in table.asked.items() if name not in learnt and asked.labels.any()}
-        weights = {name: _fact_weight(asked, settings) for name, asked in table.asked.items()}
-        return cls(ontology, settings, {**_learn_together(table, thin, settings), **learnt}, weights)
+        weights = {name: _fact_weight(asked) for name, asked in table.asked.items()}
+        return cls(ontology, {**_learn_together(table, thin), **learnt}, weights)
 
     def mend(self, passages: Sequence[Passage]) -> Denoised:
         """Return the passages' graphs with their relations judged."""
@@ -110,10 +119,10 @@ class Mender:
         learnt, weight = self.learnt.get(name), self.fact_weights.get(name, 0.0)
         if learnt is None or not learnt.models:
             confidence = _with_fact(likelihood(asked.cues), asked.labels, weight)
-            return confidence, asked.labels & ((confidence >= self.settings.keep_above) | (learnt is not None))
-        weight = max(weight, self.settings.least_fact_weight)
+            return confidence, asked.labels & ((confidence >= MIN_PROBABILITY) | (learnt is not None))
+        weight = max(weight, MIN_FACT_WEIGHT)
         confidence = _with_fact(_cross_judged(learnt.models, table, asked), asked.labels, weight)
-        return confidence, (confidence >= self.settings.keep_above if learnt.mends else asked.labels)
+        return confidence, (confidence >= MIN_PROBABILITY if learnt.mends else asked.labels)
 
 
 _Verdicts = dict[tuple[int, int, str], tuple[float, bool, Span]]  # relation: confidence, whether it holds, stretch
@@ -155,7 +164,7 @@ def _with_fact(probabilities: Floats, labels: Bools, weight: float) -> Floats:
     return np.asarray(1 / (1 + (1 - clipped) / clipped * np.exp(-weight * labels)))
 
 
-def _fact_weight(asked: Asked, settings: DenoiseSettings) -> float:
+def _fact_weight(asked: Asked) -> float:
     """Return what a label adds to the log-odds: those of being right if every fact is stated just once, bounded.
 
     A pair of names that stands together in many passages is hardly spoken of as related in each of them (compare the
@@ -163,7 +172,7 @@ def _fact_weight(asked: Asked, settings: DenoiseSettings) -> float:
     """
     labels = int(asked.labels.sum())
     odds = (asked.facts + 0.5) / (labels - asked.facts + _UNSEEN_REPETITIONS)
-    return min(max(0.0, float(np.log(odds)) - _OPTIMISM), settings.most_fact_weight)
+    return min(max(0.0, float(np.log(odds)) - _OPTIMISM), MAX_FACT_WEIGHT)
 
 
 def _cross_judged(models: Sequence[Model], table: PairTable, asked: Asked) -> Floats:
@@ -175,27 +184,27 @@ def _cross_judged(models: Sequence[Model], table: PairTable, asked: Asked) -> Fl
     return probabilities
 
 
-def _learn(table: PairTable, asked: Asked, settings: DenoiseSettings) -> _Learnt | None:
+def _learn(table: PairTable, asked: Asked) -> _Learnt | None:
     """Return a model per fold, or nothing when the labels are too few or the words do not explain them."""
     folds, labels = table.keys[asked.rows] % _FOLDS, asked.labels
-    if any(min(seen.sum(), (~seen).sum()) < settings.least_labels for seen in _seen(labels, folds)):
+    if any(min(seen.sum(), (~seen).sum()) < MIN_LABELS for seen in _seen(labels, folds)):
         return None
     rows, columns = matrix(table.words[asked.rows], asked.cues)
-    weight = max(_fact_weight(asked, settings), settings.least_fact_weight)
+    weight = max(_fact_weight(asked), MIN_FACT_WEIGHT)
     mended, models = labels, list[Model]()
-    for number in range(settings.rounds):
+    for number in range(ROUNDS):
         fitted = [fit(rows[folds != fold], mended[folds != fold], columns) for fold in range(_FOLDS)]
         if any(model is None for model in fitted):
             break
         models = [model for model in fitted if model is not None]
         probabilities = _cross_judged(models, table, asked)
-        if number == 0 and probabilities[labels].mean() - probabilities[~labels].mean() < settings.least_explained:
+        if number == 0 and probabilities[labels].mean() - probabilities[~labels].mean() < MIN_EXPLAINED:
             return None
-        mended = _with_fact(probabilities, labels, weight) >= settings.keep_above
+        mended = _with_fact(probabilities, labels, weight) >= MIN_PROBABILITY
     return _Learnt(models, mends=True)
 
 
-def _learn_together(table: PairTable, thin: Mapping[str, Asked], settings: DenoiseSettings) -> dict[str, _Learnt]:
+def _learn_together(table: PairTable, thin: Mapping[str, Asked]) -> dict[str, _Learnt]:
     """Learn from the cues of all these relations at once; return nothing when they do not explain the labels."""
     if not thin:
         return {}
@@ -214,7 +223,7 @@ def _learn_together(table: PairTable, thin: Mapping[str, Asked], settings: Denoi
         logits[folds == fold] = joined[folds == fold] @ model.weights + model.intercept
     probabilities = 1 / (1 + np.exp(-logits))
     explained = probabilities[labels].mean() - probabilities[~labels].mean()
-    if labels.sum() >= settings.least_doubted and explained < settings.least_explained_by_cues:
+    if labels.sum() >= MIN_DOUBTED and explained < MIN_EXPLAINED_BY_CUES:
         return {}
     width = cues.shape[1]
     return {

@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.data.examples import Example
 
@@ -41,8 +40,6 @@ def lay_out(
 def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
     """Return the example numbers of all prompts, in the order of the run: at most `max_empty_share` without a relation.
 
-    Blindly drawn, or, with `easy_first`, those with the smaller graphs before those with the larger ones.
-
     Args:
         short: the numbers of the examples that are short enough.
 
@@ -64,14 +61,7 @@ def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: 
     order: list[int] = []
     while len(order) < needed:
         order += rng.sample(pool, len(pool))
-    order = order[:needed]
-    if settings.easy_first:  # a stable order: prompts of one size stay as they were drawn, and come again late
-        order.sort(key=lambda i: _size(examples[i].graph))
-    return order
-
-
-def _size(graph: Graph) -> int:
-    return len(graph.entities) + len(graph.relations)
+    return order[:needed]
 
 
 def rate_factor(step: int, *, steps: int, warmup_steps: int, decay_share: float, floor: float = 0.05) -> float:

@@ -17,7 +17,7 @@ from text2graph_dagster.rewards.scoring import read
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example
 from text2graph_dagster.training.data.name_augmentation import Renamer
-from text2graph_dagster.training.student_defaults import rename_share
+from text2graph_dagster.training.student_defaults import name_augmentation_share
 
 _PROMPTS = 32  # so many prompts are answered at once
 
@@ -44,9 +44,9 @@ def draw(examples: Sequence[Example], settings: Settings, *, hold_out: bool) -> 
     held = round(len(trusted) * settings.reward_model.held_out) if hold_out else 0
     taught = trusted[held:]
     draws: list[Example] = []
-    while taught and len(draws) < settings.reward_model.draws:
-        draws += rng.sample(taught, min(len(taught), settings.reward_model.draws - len(draws)))
-    if rename_share(settings):
+    while taught and len(draws) < settings.reward_model.training_passages:
+        draws += rng.sample(taught, min(len(taught), settings.reward_model.training_passages - len(draws)))
+    if name_augmentation_share(settings):
         draws = list(Renamer(examples).rename_some(draws, 1.0, settings))
     return draws, trusted[:held]
 
@@ -59,7 +59,7 @@ def make_pairs(
 ) -> list[Pair]:
     """Return every example's graph against mistaken ones, and the student's answers against each other."""
     rng = random.Random(settings.seed)
-    weights, most = settings.grpo.weights.model_dump(), settings.reward_model.sampled_pairs
+    weights, most = settings.grpo.weights.model_dump(), settings.reward_model.max_sampled_pairs
     confusions = mine_confusions(examples, ontologies)
     answers = write(examples) if write else [[] for _ in examples]
     pairs: list[Pair] = []

@@ -12,7 +12,7 @@ from text2graph_dagster.training.data.arrow_files import ROWS, from_rows, in_bat
 from text2graph_dagster.training.data.curriculum import lay_out
 from text2graph_dagster.training.data.examples import Example, tokenise
 from text2graph_dagster.training.data.name_augmentation import Renamer
-from text2graph_dagster.training.student_defaults import rename_share
+from text2graph_dagster.training.student_defaults import name_augmentation_share
 
 IGNORED = -100  # the label of a token that is not taught
 _IDS = pyarrow.list_(pyarrow.int32())
@@ -59,7 +59,7 @@ def lay_course(examples: Sequence[Example], lengths: Sequence[int], settings: Se
         seed=settings.seed,
     )
     order = (i for batch in batches for i in batch)
-    return Renamer(examples).draw(order, examples.__getitem__, rename_share(settings), settings)
+    return Renamer(examples).draw(order, examples.__getitem__, name_augmentation_share(settings), settings)
 
 
 def rows_of_course(course: Course, store: Any, tokenizer: Any) -> Iterator[dict[str, list[int]]]:

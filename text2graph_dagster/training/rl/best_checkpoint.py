@@ -18,12 +18,12 @@ _RECORD = "dev.json"
 class Best:
     """The best model so far, in a directory; a model that is not better than the one kept is not written.
 
-    Better is by `least_gain` at least. Of several models that are as good as the first, the one that does best on dev
+    Better is by `min_gain` at least. Of several models that are as good as the first, the one that does best on dev
     does so by chance, and no better on test.
     """
 
-    def __init__(self, directory: Path, save: Callable[[Any, Path], None], least_gain: float = 0.0) -> None:
-        self.directory, self._save, self._least_gain = directory, save, least_gain
+    def __init__(self, directory: Path, save: Callable[[Any, Path], None], min_gain: float = 0.0) -> None:
+        self.directory, self._save, self._min_gain = directory, save, min_gain
 
     @property
     def record(self) -> dict[str, Any] | None:
@@ -36,7 +36,7 @@ class Best:
         kept = self.record
         if kept is not None:
             gain = dev[SELECTED_BY] - kept["dev"][SELECTED_BY]
-            if gain <= 0 or gain < self._least_gain:
+            if gain <= 0 or gain < self._min_gain:
                 return False
         fresh = self.directory.with_name(self.directory.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)

@@ -22,18 +22,18 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
     """Runs a prompt once for all its completions, and completions without a say in the gradient not at all.
 
     `keep` is told the step and the advantages of its completions, in the order in which they were scored; where several
-    processes share a step, those of the first. `written_at_once` is how many completions `generate` writes at a time.
+    processes share a step, those of the first. `generation_batch_size`: completions that `generate` writes at a time.
     """
 
     keep: Callable[[int, list[float]], None] | None = None
-    written_at_once: int | None = None  # all of a step
+    generation_batch_size: int | None = None  # all of a step
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Checkpoints are nobody's model: the card is written for the finished one."""
 
     def _generate_single_turn(self, prompt_ids: Any, *others: Any, **named: Any) -> Any:
         """Let `generate` write some after the others: it keeps the keys and values of all that it writes at a time."""
-        size, write = self.written_at_once or len(prompt_ids), super()._generate_single_turn
+        size, write = self.generation_batch_size or len(prompt_ids), super()._generate_single_turn
         if self.use_vllm:
             return write(prompt_ids, *others, **named)
         parts = (prompt_ids[start : start + size] for start in range(0, len(prompt_ids), size))

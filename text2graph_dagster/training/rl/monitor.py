@@ -50,25 +50,25 @@ def _now(points: Points, name: str, window: int) -> float | None:
 def tiny_graphs(points: Points, settings: AlarmSettings) -> Found | None:
     """Completions state far fewer items than in the beginning: the collapse to empty or tiny graphs."""
     change = _change(points, "item_ratio", settings.window)
-    if change is None or change >= settings.least_items:
+    if change is None or change >= settings.min_items:
         return None
-    return change, settings.least_items, f"completions state {change:.0%} of the items of the run's beginning"
+    return change, settings.min_items, f"completions state {change:.0%} of the items of the run's beginning"
 
 
 def length_drift(points: Points, settings: AlarmSettings) -> Found | None:
     """Completions have become much longer or much shorter."""
     change = _change(points, "completion_length", settings.window)
-    if change is None or 1 / settings.length_drift <= change <= settings.length_drift:
+    if change is None or 1 / settings.max_length_drift <= change <= settings.max_length_drift:
         return None
-    return change, settings.length_drift, f"completions are {change:.2f} times as long as in the run's beginning"
+    return change, settings.max_length_drift, f"completions are {change:.2f} times as long as in the run's beginning"
 
 
 def entropy_collapse(points: Points, settings: AlarmSettings) -> Found | None:
     """The student has stopped trying anything: its samples are all the same."""
     change = _change(points, "entropy", settings.window)
-    if change is None or change >= settings.least_entropy:
+    if change is None or change >= settings.min_entropy:
         return None
-    return change, settings.least_entropy, f"the entropy is {change:.0%} of that of the run's beginning"
+    return change, settings.min_entropy, f"the entropy is {change:.0%} of that of the run's beginning"
 
 
 def kl(points: Points, settings: AlarmSettings) -> Found | None:
@@ -94,14 +94,14 @@ def reward_without_f1(points: Points, settings: AlarmSettings) -> Found | None:
         return None
     best_step, best = max(dev, key=lambda at: (at[1], at[0]))
     fall = best - dev[-1][1]
-    if fall <= settings.dev_fall:
+    if fall <= settings.max_dev_drop:
         return None
     rises = {name: _rise(points, name, best_step, settings.window) for name in _components(points)}
     name = max(rises, key=lambda key: (rises[key], key), default="")
-    if not name or rises[name] <= settings.component_rise:
+    if not name or rises[name] <= settings.min_component_rise:
         return None
     said = f"dev relation F1 has fallen by {fall:.3f} since step {best_step} while {name} rose by {rises[name]:.3f}"
-    return rises[name], settings.component_rise, said
+    return rises[name], settings.min_component_rise, said
 
 
 def _components(points: Points) -> list[str]:

@@ -1,6 +1,6 @@
 """The completions of a reinforcement run with every part of their rewards: rollouts.jsonl, beside its metrics.
 
-Its size is bounded: of a run that writes more than `rollouts_kept` completions only every n-th step's are kept. A run
+Its size is bounded: of a run that writes more than `max_rollouts` completions only every n-th step's are kept. A run
 that goes on after it was cut off writes the steps after its checkpoint again, so what they had written is removed.
 """
 
@@ -27,9 +27,9 @@ class Scored:
 
 
 def steps_between(settings: GrpoSettings) -> int:
-    """Return n, such that every n-th step's completions are no more than `rollouts_kept`; 0: none are kept."""
+    """Return n, such that every n-th step's completions are no more than `max_rollouts`; 0: none are kept."""
     written = settings.max_steps * settings.prompts_per_step * settings.generations
-    return -(-written // settings.rollouts_kept) if settings.rollouts_kept else 0
+    return -(-written // settings.max_rollouts) if settings.max_rollouts else 0
 
 
 class Rollouts:

@@ -32,7 +32,7 @@ class Rewarder:
     ) -> None:
         self.examples, self.ontologies, self.thinking, self.judge = examples, ontologies, thinking, judge
         self.weights, self.untidy = settings.weights.model_dump(), settings.credit.untidy
-        self.credit = Credit(settings.credit.span, settings.credit.type, settings.credit.pair)
+        self.credit = Credit(settings.credit.span)
         self.credit_steps = settings.credit.until * settings.max_steps
         self._request = lru_cache(maxsize=settings.prompts_per_step)(self._prepare)
         self.scored: list[Scored] = []  # the last batch

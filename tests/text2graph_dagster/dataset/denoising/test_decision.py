@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from text2graph_dagster.dataset.denoising import decision
 from text2graph_dagster.dataset.denoising.decision import Counts, Verdict, counts, judge
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.metrics import Directions
@@ -43,18 +44,21 @@ def test_what_mending_does_not_change_is_left() -> None:
     assert not mends(verdict([(0, 0, 0, 0, 0, 1, 2)] * 100))
 
 
-def test_a_rise_too_small_to_mean_anything_is_no_ground() -> None:
-    assert not mends(verdict([(1, 1, 1, 0, 0, 0, 2)] * 100, least_gain=0.5))
-    assert mends(verdict([(1, 1, 1, 0, 0, 0, 2)] * 100, least_gain=0.1))
+def test_a_rise_too_small_to_mean_anything_is_no_ground(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision, "MIN_GAIN", 0.5)
+    assert not mends(verdict([(1, 1, 1, 0, 0, 0, 2)] * 100))
+    monkeypatch.setattr(decision, "MIN_GAIN", 0.1)
+    assert mends(verdict([(1, 1, 1, 0, 0, 0, 2)] * 100))
 
 
-def test_without_enough_gold_labels_are_mended_and_it_is_said() -> None:
+def test_without_enough_gold_labels_are_mended_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for passages in ([], [CLEAN] * 24):
         found = verdict(passages)
         assert mends(found)
         assert "unjudged" in found.why
     assert not mends(verdict([CLEAN] * 25))
-    assert not mends(verdict([CLEAN] * 24, least_dev_relations=48))
+    monkeypatch.setattr(decision, "MIN_DEV_RELATIONS", 48)
+    assert not mends(verdict([CLEAN] * 24))
 
 
 def test_the_settings_may_have_decided() -> None:

@@ -2,11 +2,13 @@
 
 import random
 
+import pytest
+
+from text2graph_dagster.dataset.denoising import denoiser
 from text2graph_dagster.dataset.denoising.denoiser import Mender, Passage, denoise
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.settings import DenoiseSettings
 
 ONTOLOGY = Ontology(
     "tiny",
@@ -43,7 +45,7 @@ def corpus(size: int = 400) -> list[Passage]:
 
 def test_labels_follow_the_words_afterwards() -> None:
     passages = corpus()
-    mended = denoise(passages, ONTOLOGY, DenoiseSettings())
+    mended = denoise(passages, ONTOLOGY)
     for before, after in zip(passages, mended.graphs, strict=True):
         assert bool(after.relations) == (STATES in before.text)
         assert after.entities == before.graph.entities
@@ -53,7 +55,7 @@ def test_labels_follow_the_words_afterwards() -> None:
 
 def test_what_was_added_says_so_and_has_its_words() -> None:
     passages = corpus()
-    mended = denoise(passages, ONTOLOGY, DenoiseSettings())
+    mended = denoise(passages, ONTOLOGY)
     added = [
         (p, r) for p, g in zip(passages, mended.graphs, strict=True) for r in g.relations if r.provenance != "kb:1"
     ]
@@ -67,16 +69,15 @@ def test_what_was_added_says_so_and_has_its_words() -> None:
 def test_the_order_of_passages_does_not_matter() -> None:
     passages = corpus()
     shuffled = random.Random(2).sample(passages, len(passages))
-    one = dict(
-        zip((p.passage_id for p in passages), denoise(passages, ONTOLOGY, DenoiseSettings()).graphs, strict=True)
-    )
-    for before, graph in zip(shuffled, denoise(shuffled, ONTOLOGY, DenoiseSettings()).graphs, strict=True):
+    one = dict(zip((p.passage_id for p in passages), denoise(passages, ONTOLOGY).graphs, strict=True))
+    for before, graph in zip(shuffled, denoise(shuffled, ONTOLOGY).graphs, strict=True):
         assert graph == one[before.passage_id]
 
 
-def test_a_relation_with_few_labels_is_left_as_it_is() -> None:
+def test_a_relation_with_few_labels_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(denoiser, "MIN_LABELS", 100)
     passages = corpus(40)
-    mended = denoise(passages, ONTOLOGY, DenoiseSettings(least_labels=100))
+    mended = denoise(passages, ONTOLOGY)
     assert mended.graphs == [p.graph for p in passages]
     assert (mended.dropped, mended.added) == (0, 0)
 
@@ -88,9 +89,10 @@ def names_together(size: int = 1200) -> list[Passage]:
     return [passage(i, rng.choice(ways), rng.random() < 0.15) for i in range(size)]
 
 
-def test_where_labels_say_nothing_only_what_the_ontology_speaks_of_is_kept() -> None:
+def test_where_labels_say_nothing_only_what_the_ontology_speaks_of_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(denoiser, "MAX_FACT_WEIGHT", 0.5)
     passages = names_together()
-    mended = denoise(passages, ONTOLOGY, DenoiseSettings(most_fact_weight=0.5))
+    mended = denoise(passages, ONTOLOGY)
     kept = [p for p, g in zip(passages, mended.graphs, strict=True) if g.relations]
     assert kept
     assert mended.dropped > len(kept)
@@ -99,7 +101,7 @@ def test_where_labels_say_nothing_only_what_the_ontology_speaks_of_is_kept() -> 
 
 
 def test_every_kept_relation_bears_its_confidence() -> None:
-    mended = denoise(corpus(), ONTOLOGY, DenoiseSettings())
+    mended = denoise(corpus(), ONTOLOGY)
     confidences = [r.confidence for g in mended.graphs for r in g.relations]
     assert confidences
     assert all(c is not None and 0.5 <= c <= 1 for c in confidences)
@@ -108,7 +110,7 @@ def test_every_kept_relation_bears_its_confidence() -> None:
 def test_labels_that_are_left_bear_their_confidence_too() -> None:
     """Those that mending would drop are the less likely ones."""
     passages = corpus()
-    mended = denoise(passages, ONTOLOGY, DenoiseSettings())
+    mended = denoise(passages, ONTOLOGY)
     assert mended.labels == [p.graph for p in passages]
     said: dict[bool, list[float]] = {True: [], False: []}
     for labels, graph in zip(mended.labels, mended.graphs, strict=True):
@@ -121,7 +123,7 @@ def test_labels_that_are_left_bear_their_confidence_too() -> None:
 
 def test_a_fact_makes_its_statement_more_likely() -> None:
     passages = [*corpus(), passage(1000, STATES, True), passage(1001, STATES, False)]
-    mended = denoise(passages, ONTOLOGY, DenoiseSettings()).graphs
+    mended = denoise(passages, ONTOLOGY).graphs
     known, unknown = (g.relations[0].confidence for g in mended[-2:])
     assert known is not None
     assert unknown is not None
@@ -130,26 +132,27 @@ def test_a_fact_makes_its_statement_more_likely() -> None:
 
 def test_what_was_learnt_judges_passages_piece_by_piece() -> None:
     passages = corpus()
-    whole = denoise(passages, ONTOLOGY, DenoiseSettings())
-    mender = Mender.learn(iter(passages), ONTOLOGY, DenoiseSettings())
+    whole = denoise(passages, ONTOLOGY)
+    mender = Mender.learn(iter(passages), ONTOLOGY)
     pieces = [mender.mend(passages[i : i + 90]) for i in range(0, len(passages), 90)]
     assert [g for piece in pieces for g in piece.graphs] == whole.graphs
     assert sum(piece.added for piece in pieces) == whole.added
 
 
-def test_more_passages_than_are_learnt_from_are_still_judged() -> None:
+def test_more_passages_than_are_learnt_from_are_still_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(denoiser, "MAX_TRAINING_PASSAGES", 400)
     passages = corpus(800)
-    mended = denoise(passages, ONTOLOGY, DenoiseSettings(learn_from=400))
+    mended = denoise(passages, ONTOLOGY)
     assert all(bool(g.relations) == (STATES in p.text) for p, g in zip(passages, mended.graphs, strict=True))
 
 
 def test_nothing_in_gives_nothing_out() -> None:
-    assert denoise([], ONTOLOGY, DenoiseSettings()).graphs == []
+    assert denoise([], ONTOLOGY).graphs == []
 
 
 def test_where_the_words_cannot_judge_the_share_of_a_vote_stays() -> None:
     """A name without a place in the passage gives no words to judge by."""
     entities = (Entity(0, "Ana", "person"), Entity(1, "Ulm", "city"))
     voted = Passage(digest("p"), "It rained.", Graph(entities, (Relation(0, 1, "born in", None, "vote", 0.75),)))
-    (graph,) = denoise([voted], ONTOLOGY, DenoiseSettings()).graphs
+    (graph,) = denoise([voted], ONTOLOGY).graphs
     assert [relation.confidence for relation in graph.relations] == [0.75]

@@ -369,7 +369,7 @@ def test_every_graph_is_grounded_legal_and_repeatable(
 
 def test_real_knowledge_on_real_text(real_data: Path) -> None:
     """Wikidata on encyclopaedic English: every graph grounded and legal, and not nothing."""
-    ontology = load_ontology(Path(__file__).parents[3] / "examples" / "wikitext" / "ontology.yaml")
+    ontology = load_ontology(Path(__file__).parents[4] / "examples" / "wikitext" / "ontology.yaml")
     guide = KnowledgeBaseTeacher(real_data / "kb" / "wikidata_en.jsonl", ontology)
     assert not guide.broken
     relations = 0

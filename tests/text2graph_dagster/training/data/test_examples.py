@@ -22,7 +22,7 @@ from text2graph_dagster.training.data.curriculum import lay_out
 from text2graph_dagster.training.data.examples import read_examples, tokenise
 from text2graph_dagster.training.data.name_augmentation import Renamer
 from text2graph_dagster.training.data.schedule import ROW, lay_course, measure_lengths, rows_of_course, store_tokens
-from text2graph_dagster.training.student_defaults import rename_share
+from text2graph_dagster.training.student_defaults import name_augmentation_share
 
 
 def test_the_labels_of_a_real_batch_are_the_answers_and_their_end_token(
@@ -57,7 +57,10 @@ def test_the_course_on_disk_is_the_one_that_lists_would_give(
     workplace: Path, examples: Any, nano: Any, tmp_path: Path
 ) -> None:
     """What the trainer reads is laid down by seeds; that it lies on disk changes nothing."""
-    settings, (_, tokenizer) = tiny_models.settings({"sft": {**tiny_models.SMALL["sft"], "rename_share": 0.5}}), nano
+    settings, (_, tokenizer) = (
+        tiny_models.settings({"sft": {**tiny_models.SMALL["sft"], "name_augmentation_share": 0.5}}),
+        nano,
+    )
     everything = list(examples)
     tokens = list(tokenise(everything, tokenizer))
     sft = settings.sft
@@ -69,7 +72,9 @@ def test_the_course_on_disk_is_the_one_that_lists_would_give(
         seed=settings.seed,
     )
     course = [everything[i] for batch in batches for i in batch]
-    wanted = list(tokenise(Renamer(everything).rename_some(course, rename_share(settings), settings), tokenizer))
+    wanted = list(
+        tokenise(Renamer(everything).rename_some(course, name_augmentation_share(settings), settings), tokenizer)
+    )
     store = store_tokens(examples, tokenizer, tmp_path / "tokens.arrow")
     laid = lay_course(examples, measure_lengths(store), settings)
     found = from_rows(rows_of_course(laid, store, tokenizer), tmp_path / "course.arrow", ROW)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.inference import precision
 from text2graph_dagster.inference.loading import describe, load_student
 from text2graph_dagster.inference.precision import frozen
 from text2graph_dagster.settings import LoraSettings, Settings
-from text2graph_dagster.training.model import adapters
 from text2graph_dagster.training.model.adapters import merged, trained_in_full, with_lora
 
 LORA = LoraSettings(rank=2, alpha=4)
@@ -43,7 +43,7 @@ def test_only_frozen_weights_on_a_gpu_are_halved(
 
 
 def test_without_bitsandbytes_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "find_spec", lambda name: None)
+    monkeypatch.setattr(precision, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"lora\.quantised needs bitsandbytes.*pip install"):
         frozen(QLORA)
 

@@ -10,8 +10,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOTrainer
 
+from tests.text2graph_dagster.conftest import CHATML
 from tests.text2graph_dagster.training import tiny_models
-from tests.text2graph_dagster.training.conftest import CHATML
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.training import grpo, sft
@@ -106,7 +106,13 @@ def test_only_so_many_completions_are_written_at_once(
         return write(trainer, prompts, *others, **named)
 
     monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", count)
-    few = {"max_steps": 1, "prompts_per_step": 2, "generations": 4, "written_at_once": 3, "max_completion_length": 8}
+    few = {
+        "max_steps": 1,
+        "prompts_per_step": 2,
+        "generations": 4,
+        "generation_batch_size": 3,
+        "max_completion_length": 8,
+    }
     changes = {"grpo": few, "student": {"lora": {"rank": 4, "alpha": 8}}}  # with adapters `generate` writes
     config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(chat_model), dev=None)
     assert grpo.main(["--config", str(config)]) == 0

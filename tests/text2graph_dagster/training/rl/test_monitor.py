@@ -76,7 +76,7 @@ def test_the_alarm_names_the_component_that_rose_most() -> None:
     watch.replay(points(dev=lambda t: 0.5 - 0.2 * t, reward_json_valid=lambda t: 0.2 + 0.8 * t))
     alarm = watch.rung["reward_without_f1"]
     assert "reward_json_valid" in alarm.sentence and "since step 0" in alarm.sentence
-    assert watch.fatal == alarm and alarm.value > alarm.threshold == SETTINGS.component_rise
+    assert watch.fatal == alarm and alarm.value > alarm.threshold == SETTINGS.min_component_rise
 
 
 def test_one_bad_step_is_no_alarm() -> None:

@@ -47,7 +47,7 @@ def test_steps_after_the_checkpoint_are_written_again_once(examples: Any, tmp_pa
 
 @pytest.mark.parametrize(("kept", "between"), [(0, 0), (20_000, 1), (6_400, 1), (6_399, 2), (640, 10), (1, 6_400)])
 def test_no_more_are_kept_than_asked_for(examples: Any, tmp_path: Path, kept: int, between: int) -> None:
-    settings, path = GrpoSettings(max_steps=50, rollouts_kept=kept), tmp_path / "rollouts.jsonl"
+    settings, path = GrpoSettings(max_steps=50, max_rollouts=kept), tmp_path / "rollouts.jsonl"
     assert steps_between(settings) == between  # of 50 steps of 16 prompts with 8 completions each
     rollouts = Rollouts(path, settings)
     for step in range(1, settings.max_steps + 1):

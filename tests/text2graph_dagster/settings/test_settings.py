@@ -31,7 +31,7 @@ def test_merge_leaves_its_arguments_alone() -> None:
         ({"gates": {"nonsense": 1}}, "nonsense"),
         ({"seed": "x"}, "seed"),
         ({"student": {"heads": 3}}, "hidden_size must be a multiple"),
-        ({"student": {"base_model": "nano", "layers": 3}}, "layers is of a student from scratch: set base_model"),
+        ({"student": {"base_model": "nano", "layers": 3}}, "layers applies to a student from scratch: set base_model"),
         ({"grpo": {"loss_type": "nonsense"}}, "grpo.loss_type"),
         ({"evaluation": {"batch_size": 0}}, "evaluation.batch_size"),
     ],
