@@ -22,12 +22,12 @@ from resources.settings import SettingsResource
 from resources.teachers import TeacherResource
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.evaluation.example_panels import Example, draw_lots
-from text2graph_dagster.evaluation.funnel import LOST, funnels
-from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, Figures, headline_markdown
+from text2graph_dagster.evaluation.example_panels import ReportExample, sample_passages
+from text2graph_dagster.evaluation.funnel import LOST, build_funnels
+from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, FigureTable, format_headline_markdown
 from text2graph_dagster.evaluation.model_card import RUN, write_report
-from text2graph_dagster.evaluation.report import ReportData, primary_picture, render
-from text2graph_dagster.evaluation.score import read, score_run
+from text2graph_dagster.evaluation.report import ReportData, draw_primary_figure, render_report
+from text2graph_dagster.evaluation.score import read_output, score_run
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.identity import digest_json
 from text2graph_dagster.settings import EMBEDDED
@@ -75,8 +75,8 @@ def eval_report(
             metadata={
                 **table_metadata(warehouse, "eval_report"),
                 "report": dg.MetadataValue.path(str(page)),
-                "headline": dg.MetadataValue.md(headline_markdown(rows, list(runs))),
-                "relation_f1": svg_picture(primary_picture(Figures(rows, list(runs))), "relation F1"),
+                "headline": dg.MetadataValue.md(format_headline_markdown(rows, list(runs))),
+                "relation_f1": svg_picture(draw_primary_figure(FigureTable(rows, list(runs))), "relation F1"),
                 **_headline_numbers(rows, list(runs)[-1]),
             },
             data_version=dg.DataVersion(run),
@@ -141,7 +141,9 @@ def _make(bench: Bench, run: str, runs: Mapping[str, str], gold: pl.DataFrame, p
         ontologies=ontologies,
         published=evaluation.published,
         curves={SYSTEM_LABELS[stage]: learning_curves(row) for stage, row in stages.items() if row},
-        funnels=funnels(bench.warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts(), list(ontologies)),
+        funnels=build_funnels(
+            bench.warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts(), list(ontologies)
+        ),
         lost=bench.warehouse.read(LOST).to_dicts(),
         gates=bench.warehouse.read(LATEST_GATES).to_dicts(),
         examples=_examples(gold, predictions, list(runs), evaluation.examples, seed),
@@ -149,7 +151,7 @@ def _make(bench: Bench, run: str, runs: Mapping[str, str], gold: pl.DataFrame, p
         provenance=_provenance(bench, stages, runs),
     )
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render(data), encoding="utf-8")
+    page.write_text(render_report(data), encoding="utf-8")
 
 
 LATEST_GATES = "SELECT DISTINCT ON (asset, corpus, gate) * FROM gates ORDER BY asset, corpus, gate, judged_at DESC"
@@ -172,21 +174,21 @@ def _provenance(bench: Bench, stages: Mapping[str, dict[str, Any] | None], runs:
 
 def _examples(
     gold: pl.DataFrame, predictions: pl.DataFrame, systems: list[str], number: int, seed: int
-) -> list[Example]:
+) -> list[ReportExample]:
     """Return passages drawn by lot, with what each system made of them."""
     by_key = {(r["system"], r["corpus"], r["passage_id"]): r for r in predictions.to_dicts()}
-    chosen = set(draw_lots(gold["example_id"].to_list(), number, seed))
+    chosen = set(sample_passages(gold["example_id"].to_list(), number, seed))
     examples = []
     for row in gold.iter_rows(named=True):
         if row["example_id"] not in chosen:
             continue
         answers = {s: by_key.get((s, row["corpus"], row["passage_id"])) for s in systems}
         graphs = {
-            s: from_rows(a["entities"], a["relations"]) if a and read(a["raw_output"]) is not None else None
+            s: from_rows(a["entities"], a["relations"]) if a and read_output(a["raw_output"]) is not None else None
             for s, a in answers.items()
         }
         wanted = from_rows(row["entities"], row["relations"])
-        examples.append(Example(row["corpus"], row["passage_id"], row["text"], wanted, graphs))
+        examples.append(ReportExample(row["corpus"], row["passage_id"], row["text"], wanted, graphs))
     return examples
 
 

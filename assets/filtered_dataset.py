@@ -27,7 +27,7 @@ from text2graph_dagster.dataset.decontamination import FOUND, GoldIndex, GoldSea
 from text2graph_dagster.dataset.denoising.nli_filter import Scorer
 from text2graph_dagster.dataset.selection import mixed
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.evaluation.funnel import LOST, draw_funnel, funnels
+from text2graph_dagster.evaluation.funnel import LOST, build_funnels, draw_funnel
 from text2graph_dagster.settings import Settings
 
 UPSTREAM_GATES: Mapping[str, tuple[Gate, ...]] = {
@@ -87,7 +87,7 @@ def _funnel(warehouse: Warehouse, corpora: Sequence[str]) -> dict[str, Any]:
     """Return what became of every document as a table and a picture per corpus, and some of what was lost."""
     rows = warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts()
     shown: dict[str, Any] = {}
-    for corpus, stages in funnels(rows, corpora).items():
+    for corpus, stages in build_funnels(rows, corpora).items():
         losses = [", ".join(f"{n:,} {why}" for why, n in stage.losses.items() if n) for stage in stages]
         table = [
             dg.TableRecord({"stage": s.name, "count": s.count, "lost": lost})

@@ -16,7 +16,7 @@ from text2graph_dagster.graph.parsing import GraphParseError, parse
 from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.identity import digest, digest_json
-from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.chat.label_mapping import label_reader
@@ -40,7 +40,7 @@ class Reading:
     def of_student(cls, settings: Settings) -> "Reading":
         """Return how the student's own answers are taken."""
         grammar = settings.decoding.model_dump(mode="json")
-        told = {"decoding": grammar, "wire": wire_of(settings.student), "thinking": settings.dataset.thinking}
+        told = {"decoding": grammar, "wire": choose_wire(settings.student), "thinking": settings.dataset.thinking}
         return cls(settings.evaluation.max_new_tokens, decoding=told)
 
 

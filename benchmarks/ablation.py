@@ -34,8 +34,8 @@ from examples.annotated.prepare import prepare, read
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from resources.warehouse import Warehouse
-from text2graph_dagster.evaluation.headline import Figures, number
-from text2graph_dagster.evaluation.report import ReportData, render
+from text2graph_dagster.evaluation.headline import FigureTable, format_figure
+from text2graph_dagster.evaluation.report import ReportData, render_report
 from text2graph_dagster.evaluation.score import score_run
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import load_ontology
@@ -175,17 +175,17 @@ def judge(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], st
     predictions = pl.concat(with_seed(frame, cell) for frame, cell in zip(answered, cells, strict=True))
     ontologies = {c: load_ontology(home / "corpora" / c / "ontology.yaml") for c in gold["corpus"].unique().sort()}
     rows = score_run("ablation", golds, predictions, ontologies, list(ARMS), samples).to_dicts()
-    figures = Figures(rows, list(ARMS))
+    figures = FigureTable(rows, list(ARMS))
     costs = pl.concat(answered).group_by("system").agg(pl.mean("cpu_seconds"), pl.mean("tokens"), pl.mean("kept"))
     table = list(_table(cells[0], figures, {row["system"]: row for row in costs.to_dicts()}, len(cells)))
     title = f"{home.name}, seeds {cells[0].seed} to {cells[-1].seed}"
     page = ReportData(
         title, "ablation", "", rows, list(ARMS), ontologies, labels=ARMS, configuration=cells[0].settings()
     )
-    return table, render(page)
+    return table, render_report(page)
 
 
-def _table(cell: Cell, figures: Figures, costs: Mapping[str, Any], seeds: int) -> Iterator[dict[str, Any]]:
+def _table(cell: Cell, figures: FigureTable, costs: Mapping[str, Any], seeds: int) -> Iterator[dict[str, Any]]:
     """Yield a row per arm and per difference, on all of a set's corpora together."""
     corpus = figures.corpora[0]
     head = {"set": cell.of, "way": cell.way, "thinking": "yes" if cell.thinking else "no", "seeds": seeds}
@@ -194,10 +194,10 @@ def _table(cell: Cell, figures: Figures, costs: Mapping[str, Any], seeds: int) -
         cost = costs[system]
         better = "" if system == "sft" else f"{round(cost['kept'] * seeds)} of {seeds}"
         told = {"cpu s": round(cost["cpu_seconds"]), "tokens": round(cost["tokens"], 1), "better on dev": better}
-        yield {**head, "student": label, "relation F1": number(row), "entity F1": number(entity), **told}
+        yield {**head, "student": label, "relation F1": format_figure(row), "entity F1": format_figure(entity), **told}
     for other in ("sft", "sft_on"):
         pair = [figures.delta("grpo", other, corpus, f"{kind}_strict_f1") for kind in ("relation", "entity")]
-        cells = dict(zip(("relation F1", "entity F1"), (number(row, signed=True) for row in pair), strict=True))
+        cells = dict(zip(("relation F1", "entity F1"), (format_figure(row, signed=True) for row in pair), strict=True))
         yield {
             **head,
             "student": f"{ARMS['grpo']} − {ARMS[other]}",

@@ -29,7 +29,7 @@ from benchmarks.corpora import data_folder
 from benchmarks.table import show, switches
 from resources.vllm import serving
 from text2graph_dagster import Extractor
-from text2graph_dagster.inference.checkpoint import RECIPE, all_ontologies
+from text2graph_dagster.inference.checkpoint import RECIPE, load_ontologies
 from text2graph_dagster.progress import log_progress
 from text2graph_dagster.runtime.program import prepare_environment
 from text2graph_dagster.settings import DecodingSettings, ServerSettings
@@ -107,11 +107,11 @@ def measure(
 ) -> dict[str, Any]:
     """Extract from the texts once; return a row of the table."""
     from text2graph_dagster.inference import batch_generation
-    from text2graph_dagster.inference.fast_decoder import supports
+    from text2graph_dagster.inference.fast_decoder import has_fast_decoder
 
-    extractor = Extractor(checkpoint, corpus=min(all_ontologies(checkpoint)), threads=0, server=server)
+    extractor = Extractor(checkpoint, corpus=min(load_ontologies(checkpoint)), threads=0, server=server)
     extractor.recipe = extractor.recipe.model_copy(update={"decoding": DecodingSettings(grammar=grammar)})
-    with patch.object(batch_generation, "supports", supports if arm == "here" else lambda model: False):
+    with patch.object(batch_generation, "has_fast_decoder", has_fast_decoder if arm == "here" else lambda model: False):
         list(extractor.extract(texts[:1]))  # loads the model
         begun = time.perf_counter()
         found = list(extractor.extract(texts, log_progress(lambda line: print(f"{name}: {line}", file=sys.stderr))))

@@ -23,7 +23,7 @@ from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.parsing import GraphParseError, parse
 from text2graph_dagster.graph.wire import without_blanks
-from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.inference.batch_generation import continue_prompts
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.inference.loading import load_student
@@ -130,7 +130,7 @@ def _answer(
                 max_new_tokens=settings.evaluation.max_new_tokens,
                 temperature=temperature,
                 generator=torch.Generator().manual_seed(start),
-                forms=forms_of(some, decoding, wire_of(settings.student), settings.dataset.thinking),
+                forms=forms_of(some, decoding, choose_wire(settings.student), settings.dataset.thinking),
             )
             outcomes[name].wall += time.perf_counter() - wall
             outcomes[name].cpu += time.process_time() - cpu

@@ -94,7 +94,7 @@ def make(arm: str, config: Any) -> Any:
 
     from text2graph_dagster.inference.loading import load_student
     from text2graph_dagster.runtime.output_directory import OutputDirectory
-    from text2graph_dagster.runtime.program import quiet, set_threads
+    from text2graph_dagster.runtime.program import set_threads, silence_trainer
     from text2graph_dagster.runtime.reporting import Reporter
     from text2graph_dagster.training.data.examples import read_examples
     from text2graph_dagster.training.grpo import make_trainer
@@ -117,7 +117,7 @@ def make(arm: str, config: Any) -> Any:
         processing_class=tokenizer,
         rollout_func=ours.rollout_func if arm == "decoder" else None,
     )
-    return quiet(trainer)
+    return silence_trainer(trainer)
 
 
 def take(arm: str, config: Any) -> Turn:

@@ -28,7 +28,7 @@ from benchmarks.table import show
 from text2graph_dagster.bootstrap import interval, resampled_sums
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.identity import digest
-from text2graph_dagster.inference.answer_format import student_forms
+from text2graph_dagster.inference.answer_format import answer_forms
 from text2graph_dagster.rewards.scoring import turned_relations
 from text2graph_dagster.settings import merge
 from text2graph_dagster.training.config import TrainingConfig
@@ -141,7 +141,7 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
         prompts,
         max_new_tokens=size.max_new_tokens,
         batch_size=size.batch_size,
-        forms=student_forms(examples, whole.settings),
+        forms=answer_forms(examples, whole.settings),
     )
     rows = []
     for example, answer in zip(examples, answers, strict=True):

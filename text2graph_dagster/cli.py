@@ -13,15 +13,15 @@ from resources import corpora as corpora_on_disk
 from resources.home import Home
 from resources.profiles import home_folder, warehouse
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.evaluation.headline import headline_table, to_json
+from text2graph_dagster.evaluation.headline import figures_to_json, format_headline
 from text2graph_dagster.exports import FORMATS, PassageGraph
-from text2graph_dagster.extraction.command import extract
+from text2graph_dagster.extraction.command import extract_command
 from text2graph_dagster.graph.rows import from_rows
 
 app = typer.Typer(help="Turn your documents and your ontology into a small model of your own.", no_args_is_help=True)
 corpora = typer.Typer(help="The corpora that the lineage knows.", no_args_is_help=True)
 app.add_typer(corpora, name="corpora")
-app.command("extract")(extract)
+app.command("extract")(extract_command)
 
 USER_ERROR = 2
 
@@ -92,10 +92,10 @@ def report(
         raise UserError("there is no report yet; materialise eval_report, or run: make demo")
     rows = tables.read("SELECT * FROM eval_report WHERE run = ?", [last[0]["run"]]).to_dicts()
     if as_json:
-        typer.echo(to_json(rows))
+        typer.echo(figures_to_json(rows))
         return
     model = tables.value("SELECT path FROM checkpoints WHERE stage = 'grpo' AND current")
-    typer.echo(f"{headline_table(rows)}\n\nmodel: {model}\nreport: {last[0]['path']}")
+    typer.echo(f"{format_headline(rows)}\n\nmodel: {model}\nreport: {last[0]['path']}")
 
 
 @app.command("export")

@@ -20,7 +20,7 @@ from examples.nano_base.ontology import all_type_names
 from examples.nano_base.rows import make_rows
 from text2graph_dagster.files import write_whole
 from text2graph_dagster.runtime.output_directory import OutputDirectory
-from text2graph_dagster.runtime.program import prepare_environment, versions, work_offline
+from text2graph_dagster.runtime.program import prepare_environment, read_package_versions, work_offline
 from text2graph_dagster.runtime.reporting import Reporter, open_reporter
 from text2graph_dagster.settings import SCRATCH, Settings
 from text2graph_dagster.training.config import TrainingConfig
@@ -65,7 +65,7 @@ def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, repo
     train = _write_examples(work / f"train-{examples}-{seed}.parquet", examples, seed, reporter)
     config = TrainingConfig(settings=settings, train=train, ontologies={}, output=work / "taught")
     output = OutputDirectory(config.output, config.identity("pretrain", config.inputs()))
-    result = output.recorded()
+    result = output.read_finished_run()
     if result is None:
         output.open()
         tokenizer = learn_tokenizer(seed)
@@ -78,8 +78,14 @@ def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, repo
         result = sft.teach(config, output, reporter, (model, tokenizer), lambda trainer: trainer.add_callback(ties))
         output.finish(result)
     held_out = _write_examples(work / f"held-out-{seed}.parquet", HELD_OUT, seed + 2, reporter)
-    publish(work, out, {**result, "seed": seed, "generated": examples, "versions": versions()}, held_out, reporter)
-    reporter.say(f"wrote {out}")
+    publish(
+        work,
+        out,
+        {**result, "seed": seed, "generated": examples, "versions": read_package_versions()},
+        held_out,
+        reporter,
+    )
+    reporter.log(f"wrote {out}")
 
 
 def _settings(steps: int, seed: int, threads: int) -> Settings:
@@ -98,7 +104,7 @@ def _write_examples(path: Path, count: int, seed: int, reporter: Reporter) -> Pa
         rows = []
         for row in make_rows(count, seed):
             rows.append(row)
-            reporter.progress("examples", len(rows), count)
+            reporter.log_progress("examples", len(rows), count)
         write_whole(pl.DataFrame(rows, infer_schema_length=None), path)
     return path
 

@@ -24,7 +24,7 @@ from text2graph_dagster.ontology import load_ontology
 from text2graph_dagster.settings import DecodingSettings, ServerSettings
 from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt
-from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.protocol import TeacherRequest
 
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 pytestmark = [
@@ -84,12 +84,12 @@ def server(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
+def requests(tmp_path_factory: pytest.TempPathFactory) -> list[TeacherRequest]:
     """Questions about the documents of a corpus; the student was taught the first 128 of them."""
     corpus = write_corpus(tmp_path_factory.mktemp("corpus"), documents=PASSAGES)
     texts = [json.loads(line)["text"] for line in (corpus / "documents.jsonl").read_text().splitlines()]
     ontology = load_ontology(corpus / "ontology.yaml")
-    return [Request(f"p{i}", text, "en", ontology) for i, text in enumerate(texts)]
+    return [TeacherRequest(f"p{i}", text, "en", ontology) for i, text in enumerate(texts)]
 
 
 def first_difference(one: list[int], other: list[int]) -> int:
@@ -123,7 +123,7 @@ def transformers_tokens(student: Path, prompts: list[str]) -> tuple[list[list[in
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from text2graph_dagster.inference.chat_template import render_prompts
-    from text2graph_dagster.inference.loading import greedy
+    from text2graph_dagster.inference.loading import greedy_generation_config
 
     model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(student)
@@ -134,7 +134,7 @@ def transformers_tokens(student: Path, prompts: list[str]) -> tuple[list[list[in
     by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))
     for length, group in groupby(by_length, key=lambda i: len(ids[i])):  # equally long ones need no padding
         batch = list(group)
-        config = greedy(tokenizer)
+        config = greedy_generation_config(tokenizer)
         config.max_new_tokens, config.output_logits, config.return_dict_in_generate = NEW_TOKENS, True, True
         with torch.no_grad():
             told = model.generate(torch.tensor([ids[i] for i in batch]), generation_config=config)
@@ -151,7 +151,7 @@ class TestOneServer:
     """What it answers; it ends with these tests."""
 
     def test_greedy_answers_are_those_of_transformers(
-        self, server: RunningServer, student: Path, requests: list[Request]
+        self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
         """Token for token. Where they part, the two likeliest tokens must be as good as equally likely."""
         prompts = [build_prompt(request) for request in requests]
@@ -168,7 +168,7 @@ class TestOneServer:
         assert all(margin < 1e-3 for _, _, margin in parted)
 
     def test_extraction_through_it_is_what_the_student_extracts_here(
-        self, server: RunningServer, student: Path, requests: list[Request]
+        self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
         texts = [request.text for request in requests]
         here = list(Extractor(student, threads=1).extract(texts))
@@ -180,7 +180,7 @@ class TestOneServer:
         assert sum(bool(e.graph.relations) for e in there) > PASSAGES / 2
 
     def test_it_holds_answers_to_the_grammar_that_they_are_held_to_here(
-        self, server: RunningServer, student: Path, requests: list[Request]
+        self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
         texts = [request.text for request in requests[:50]]
 
@@ -193,7 +193,9 @@ class TestOneServer:
         assert sum(a.graph == b.graph for a, b in zip(here, there, strict=True)) >= 0.98 * len(texts)
         assert not any(e.unanswered.get("failed") or e.dropped.get("ungrounded_entity") for e in there)
 
-    def test_every_answer_under_the_schema_is_a_graph(self, server: RunningServer, requests: list[Request]) -> None:
+    def test_every_answer_under_the_schema_is_a_graph(
+        self, server: RunningServer, requests: list[TeacherRequest]
+    ) -> None:
         teacher = ChatTeacher(EndpointSettings(server.base_url, MODEL, max_tokens=256))
         answers = list(teacher.answer(requests))
         assert len(answers) == PASSAGES

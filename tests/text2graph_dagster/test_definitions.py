@@ -88,7 +88,7 @@ def test_the_import_rules_cover_every_module() -> None:
     heavy = {f"{library}.{name}" for name in ("training", "inference", "evaluation", "extraction", "runtime")}
     mixed = modules(f"{library}.evaluation") | modules(f"{library}.extraction")
     light = (modules(library) - heavy) | mixed | {"assets", "resources", f"{library}.inference.checkpoint"}
-    light -= {f"{library}.evaluation.predict", f"{library}.extraction.local_student"}
+    light -= {f"{library}.evaluation.predict", f"{library}.extraction.local_backend"}
     assert set(contracts["heavy-packages"]["source_modules"]) == light
 
 

@@ -36,7 +36,7 @@ class Bar:
     note: str = ""
 
 
-def element(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
+def svg_element(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
     """Return an element; attributes that are None are left out, `_` in their names becomes `-`, all text is escaped."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_plain(value))}"'
@@ -47,11 +47,11 @@ def element(name: str, *children: str | Markup, **attributes: str | float | None
     return Markup(f"<{name}{written}>{inside}</{name}>") if children else Markup(f"<{name}{written}/>")  # noqa: S704
 
 
-def picture(width: float, height: float, title: str, *children: Markup) -> Markup:
+def svg_document(width: float, height: float, title: str, *children: Markup) -> Markup:
     """Return the outermost element, as wide as its place allows up to `width`."""
-    return element(
+    return svg_element(
         "svg",
-        element("title", title),
+        svg_element("title", title),
         *children,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_plain(width)} {_plain(height)}",
@@ -65,9 +65,9 @@ def picture(width: float, height: float, title: str, *children: Markup) -> Marku
     )
 
 
-def label(x: float, y: float, words: str, **attributes: str | float | None) -> Markup:
+def svg_label(x: float, y: float, words: str, **attributes: str | float | None) -> Markup:
     """Return a line of text."""
-    return element("text", words, x=x, y=y, **attributes)
+    return svg_element("text", words, x=x, y=y, **attributes)
 
 
 def data_uri(svg: str) -> str:
@@ -88,28 +88,28 @@ def line_chart(
     clean = {name: [(x, y) for x, y in points if abs(x) < _HUGE and abs(y) < _HUGE] for name, points in series.items()}
     clean = {name: points for name, points in clean.items() if points}
     if not clean:
-        return picture(
-            width, height, title, label(12, 20, title, font_weight="600"), label(12, 40, "no data", fill=FAINT)
+        return svg_document(
+            width, height, title, svg_label(12, 20, title, font_weight="600"), svg_label(12, 40, "no data", fill=FAINT)
         )
     every = [point for points in clean.values() for point in points]
     first, last = min(x for x, _ in every), max(x for x, _ in every)
-    y_ticks = ticks(min(y for _, y in every), max(y for _, y in every), 4)
+    y_ticks = axis_ticks(min(y for _, y in every), max(y for _, y in every), 4)
     left, top, right, bottom = 48, 46 if len(clean) > 1 else 32, width - 14, height - 34
     place_x, place_y = _scale([first, last], left, right), _scale(y_ticks, bottom, top)
-    children = [label(12, 18, title, font_weight="600", font_size="12")]
+    children = [svg_label(12, 18, title, font_weight="600", font_size="12")]
     for y in y_ticks:
-        children.append(element("line", x1=left, x2=right, y1=place_y(y), y2=place_y(y), stroke=RULE))
-        children.append(label(left - 6, place_y(y) + 3.5, short(y), text_anchor="end", fill=FAINT))
-    for x in (x for x in ticks(first, last, 4) if first <= x <= last):
+        children.append(svg_element("line", x1=left, x2=right, y1=place_y(y), y2=place_y(y), stroke=RULE))
+        children.append(svg_label(left - 6, place_y(y) + 3.5, format_short(y), text_anchor="end", fill=FAINT))
+    for x in (x for x in axis_ticks(first, last, 4) if first <= x <= last):
         anchor = "end" if place_x(x) > right - 12 else "middle"
-        children.append(label(place_x(x), bottom + 15, short(x), text_anchor=anchor, fill=FAINT))
-    children.append(label(right, bottom + 29, x_label, text_anchor="end", fill=FAINT))
+        children.append(svg_label(place_x(x), bottom + 15, format_short(x), text_anchor=anchor, fill=FAINT))
+    children.append(svg_label(right, bottom + 29, x_label, text_anchor="end", fill=FAINT))
     at = 12.0
     for i, (name, points) in enumerate(clean.items()):
         color = (colors or {}).get(name) or SERIES[i % len(SERIES)]
         if len(clean) > 1:
-            children.append(element("rect", x=at, y=28, width=10, height=3, fill=color))
-            children.append(label(at + 14, 33, name, fill=FAINT))
+            children.append(svg_element("rect", x=at, y=28, width=10, height=3, fill=color))
+            children.append(svg_label(at + 14, 33, name, fill=FAINT))
             at += 24 + 6.2 * len(name)
         thinned = _thin(points)
         if _is_noisy(thinned):
@@ -117,32 +117,34 @@ def line_chart(
             thinned = running_mean(thinned, max(1, len(thinned) // 30))
         children.append(_path(thinned, place_x, place_y, color, 1.8, 1))
         if len(points) == 1:
-            children.append(element("circle", cx=place_x(points[0][0]), cy=place_y(points[0][1]), r=2.5, fill=color))
-    return picture(width, height, title, *children)
+            children.append(
+                svg_element("circle", cx=place_x(points[0][0]), cy=place_y(points[0][1]), r=2.5, fill=color)
+            )
+    return svg_document(width, height, title, *children)
 
 
-def intervals(bars: Sequence[Bar], title: str, *, unit: str = "", width: int = 640) -> Markup:
+def interval_chart(bars: Sequence[Bar], title: str, *, unit: str = "", width: int = 640) -> Markup:
     """Draw a dot with its interval per line, on one axis."""
     known = [v for bar in bars for v in (bar.low, bar.high, bar.value) if v is not None]
-    marks = ticks(min(known, default=0.0), max(known, default=1.0), 5)
+    marks = axis_ticks(min(known, default=0.0), max(known, default=1.0), 5)
     left, right, top, row = 110, width - 150, 14, 26
     bottom = top + row * len(bars)
     place = _scale(marks, left, right)
-    children = [element("line", x1=place(x), x2=place(x), y1=top, y2=bottom, stroke=RULE) for x in marks]
-    children += [label(place(x), bottom + 16, short(x), text_anchor="middle", fill=FAINT) for x in marks]
+    children = [svg_element("line", x1=place(x), x2=place(x), y1=top, y2=bottom, stroke=RULE) for x in marks]
+    children += [svg_label(place(x), bottom + 16, format_short(x), text_anchor="middle", fill=FAINT) for x in marks]
     if marks[0] < 0 < marks[-1]:
-        children.append(element("line", x1=place(0), x2=place(0), y1=top, y2=bottom, stroke=FAINT))
+        children.append(svg_element("line", x1=place(0), x2=place(0), y1=top, y2=bottom, stroke=FAINT))
     for i, bar in enumerate(bars):
         y = top + row * (i + 0.5)
-        children.append(label(left - 12, y + 4, bar.label, text_anchor="end", font_size="12"))
+        children.append(svg_label(left - 12, y + 4, bar.label, text_anchor="end", font_size="12"))
         if bar.value is not None:
             children += _whisker(bar, place, y, 5)
-            children.append(element("circle", cx=place(bar.value), cy=y, r=4.5, fill=bar.color))
-        children.append(label(right + 14, y + 4, bar.note or "–", font_size="12", fill=FAINT))
-    return picture(width, bottom + 24, f"{title} {unit}".strip(), *children)
+            children.append(svg_element("circle", cx=place(bar.value), cy=y, r=4.5, fill=bar.color))
+        children.append(svg_label(right + 14, y + 4, bar.note or "–", font_size="12", fill=FAINT))
+    return svg_document(width, bottom + 24, f"{title} {unit}".strip(), *children)
 
 
-def grouped_bars(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: str, *, width: int = 700) -> Markup:
+def grouped_bar_chart(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: str, *, width: int = 700) -> Markup:
     """Draw (label, note, bars) groups of horizontal bars between 0 and 1, with intervals where they are known."""
     thick, gap = 10, 12
     left, right, y = 180, width - 50, 8.0
@@ -150,22 +152,26 @@ def grouped_bars(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: str, *
     body: list[Markup] = []
     for name, note, bars in groups:
         middle = y + thick * len(bars) / 2
-        body.append(label(left - 10, middle + (0 if note else 4), clip(name, 28), text_anchor="end", font_size="12"))
-        body.append(label(left - 10, middle + 12, note, text_anchor="end", fill=FAINT, font_size="10"))
+        body.append(
+            svg_label(left - 10, middle + (0 if note else 4), clip_text(name, 28), text_anchor="end", font_size="12")
+        )
+        body.append(svg_label(left - 10, middle + 12, note, text_anchor="end", fill=FAINT, font_size="10"))
         for bar in bars:
             if bar.value is None:
-                body.append(label(right + 10, y + thick - 2, "–", fill=FAINT, font_size="9.5"))
+                body.append(svg_label(right + 10, y + thick - 2, "–", fill=FAINT, font_size="9.5"))
             else:
                 box = {"x": left, "y": y, "width": max(0.5, place(bar.value) - left), "height": thick - 2}
-                body.append(element("rect", element("title", f"{bar.label}: {bar.note}"), **box, fill=bar.color, rx=1))
+                body.append(
+                    svg_element("rect", svg_element("title", f"{bar.label}: {bar.note}"), **box, fill=bar.color, rx=1)
+                )
                 body += _whisker(bar, place, y + thick / 2 - 1, 2.5)
-                body.append(label(right + 10, y + thick - 2, f"{bar.value:.2f}", fill=INK, font_size="9.5"))
+                body.append(svg_label(right + 10, y + thick - 2, f"{bar.value:.2f}", fill=INK, font_size="9.5"))
             y += thick
         y += gap
     marks = (0.0, 0.25, 0.5, 0.75, 1.0)
-    grid = [element("line", x1=place(x), x2=place(x), y1=4, y2=y - gap + 4, stroke=RULE) for x in marks]
-    axis = [label(place(x), y + 8, short(x), text_anchor="middle", fill=FAINT) for x in marks]
-    return picture(width, y + 14, title, *grid, *body, *axis)
+    grid = [svg_element("line", x1=place(x), x2=place(x), y1=4, y2=y - gap + 4, stroke=RULE) for x in marks]
+    axis = [svg_label(place(x), y + 8, format_short(x), text_anchor="middle", fill=FAINT) for x in marks]
+    return svg_document(width, y + 14, title, *grid, *body, *axis)
 
 
 def _whisker(bar: Bar, place: "_Scale", y: float, half: float) -> list[Markup]:
@@ -173,8 +179,8 @@ def _whisker(bar: Bar, place: "_Scale", y: float, half: float) -> list[Markup]:
         return []
     a, b = place(bar.low), place(bar.high)
     pen: dict[str, str | float] = {"stroke": INK, "stroke_width": 1, "stroke_opacity": 0.7}
-    ends = [element("line", x1=x, x2=x, y1=y - half, y2=y + half, **pen) for x in (a, b)]
-    return [element("line", x1=a, x2=b, y1=y, y2=y, **pen), *ends]
+    ends = [svg_element("line", x1=x, x2=x, y1=y - half, y2=y + half, **pen) for x in (a, b)]
+    return [svg_element("line", x1=a, x2=b, y1=y, y2=y, **pen), *ends]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +200,7 @@ def _scale(marks: Sequence[float], start: float, end: float) -> _Scale:
     return _Scale(marks[0], marks[-1], start, end)
 
 
-def ticks(low: float, high: float, about: int) -> list[float]:
+def axis_ticks(low: float, high: float, about: int) -> list[float]:
     """Return round numbers around [low, high], at a distance of 1, 2 or 5 times a power of ten."""
     if high - low <= max(1e-12 * max(abs(low), abs(high)), _TINY):
         high = low + (abs(low) if abs(low) > _TINY else 1.0)
@@ -231,7 +237,7 @@ def _thin(points: Points) -> list[tuple[float, float]]:
 
 def _path(points: Points, place_x: _Scale, place_y: _Scale, color: str, thickness: float, opacity: float) -> Markup:
     line = " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in points)
-    return element(
+    return svg_element(
         "polyline",
         points=line,
         fill="none",
@@ -242,12 +248,12 @@ def _path(points: Points, place_x: _Scale, place_y: _Scale, color: str, thicknes
     )
 
 
-def clip(words: str, most: int) -> str:
+def clip_text(words: str, most: int) -> str:
     """Return the text, shortened with an ellipsis to `most` characters."""
     return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 
 
-def short(value: float) -> str:
+def format_short(value: float) -> str:
     """Return a number as an axis writes it."""
     if value and abs(value) < 0.001:
         return f"{value:.0e}"

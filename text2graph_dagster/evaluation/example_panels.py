@@ -13,7 +13,7 @@ from text2graph_dagster.ontology import Ontology
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ReportExample:
     """A gold passage and each system's legal graph of it; None where the system gave no readable answer."""
 
     corpus: str
@@ -24,7 +24,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A stretch of a passage: plain (no type), or a mention of an entity."""
 
     text: str
@@ -33,26 +33,26 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class GraphPanel:
     """One graph of an example, ready to be shown."""
 
     title: str
     answered: bool
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
     drawing: Markup
     right: int
     wrong: int
     missed: int
 
 
-def draw_lots(passage_ids: Sequence[str], number: int, seed: int) -> list[str]:
+def sample_passages(passage_ids: Sequence[str], number: int, seed: int) -> list[str]:
     """Choose passages by lot: the same for the same seed, whatever their order, and nobody's choice."""
     return sorted(passage_ids, key=lambda name: digest(str(seed), name))[:number]
 
 
-def panels(
-    example: Example, ontology: Ontology, labels: Mapping[str, str], colors: Mapping[str, tuple[str, str]]
-) -> tuple[Panel, list[Panel]]:
+def build_panels(
+    example: ReportExample, ontology: Ontology, labels: Mapping[str, str], colors: Mapping[str, tuple[str, str]]
+) -> tuple[GraphPanel, list[GraphPanel]]:
     """Return the gold panel, its misses marked against the last system, and one panel per system."""
     directions = Directions.of(ontology)
     systems = list(example.predictions)
@@ -73,7 +73,7 @@ def _panel(
     fault: Mark,
     directions: Directions,
     colors: Mapping[str, tuple[str, str]],
-) -> Panel:
+) -> GraphPanel:
     answered, graph = graph is not None, graph or Graph()
     entities = sorted(graph.entities, key=lambda e: (e.mentions[0].start if e.mentions else len(text), e.id))
     known_entities = {_key(e) for e in other.entities}
@@ -87,7 +87,7 @@ def _panel(
         known = directions.turn(_key(by_id[r.head]), r.type, _key(by_id[r.tail])) in known_relations
         edges.append(Edge(place[r.head], place[r.tail], r.type, "right" if known else fault))
     every = [node.mark for node in nodes] + [edge.mark for edge in edges]
-    return Panel(
+    return GraphPanel(
         title,
         answered,
         highlight(text, entities, marks),
@@ -106,7 +106,7 @@ def _relations(graph: Graph, directions: Directions) -> set[Triple]:
     return {directions.turn(_key(head), kind, _key(tail)) for head, kind, tail in graph.triples()}
 
 
-def highlight(text: str, entities: Sequence[Entity], marks: Sequence[Mark]) -> tuple[Piece, ...]:
+def highlight(text: str, entities: Sequence[Entity], marks: Sequence[Mark]) -> tuple[TextPiece, ...]:
     """Cut a passage at its mentions; of two that overlap the longer is shown, of two alike the first."""
     mentions = [(m.start, m.end, e.type, mark) for e, mark in zip(entities, marks, strict=True) for m in e.mentions]
     mentions.sort(key=lambda m: (m[0] - m[1], m[0]))
@@ -116,6 +116,6 @@ def highlight(text: str, entities: Sequence[Entity], marks: Sequence[Mark]) -> t
             free.append(mention)
     pieces, at = [], 0
     for start, end, kind, mark in sorted(free):
-        pieces += [Piece(text[at:start]), Piece(text[start:end], kind, mark)]
+        pieces += [TextPiece(text[at:start]), TextPiece(text[start:end], kind, mark)]
         at = end
-    return tuple(piece for piece in (*pieces, Piece(text[at:])) if piece.text)
+    return tuple(piece for piece in (*pieces, TextPiece(text[at:])) if piece.text)

@@ -15,7 +15,7 @@ from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.metrics import FloatArray, Items
 from text2graph_dagster.ontology import Ontology
 
-Blocks = dict[str, FloatArray]  # name → (passages, …), to be summed over passages
+CountBlocks = dict[str, FloatArray]  # name → (passages, …), to be summed over passages
 
 LEGAL, RAW = "", "raw:"
 
@@ -38,7 +38,7 @@ HEADLINE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PassageResult:
     """One passage with what one system made of it; None where there is no readable prediction."""
 
     text: str
@@ -58,9 +58,9 @@ class Figure:
     n: Callable[[FloatArray], float] | None = None  # None: the number of passages
 
 
-def blocks(judged: Sequence[Judged], ontologies: Sequence[Ontology]) -> Blocks:
+def count_blocks(judged: Sequence[PassageResult], ontologies: Sequence[Ontology]) -> CountBlocks:
     """Return every passage's contribution to every figure, for the types of `ontologies`."""
-    found: Blocks = {}
+    found: CountBlocks = {}
     for prefix in (LEGAL, RAW):
         pairs = [(j.gold, j.raw if prefix else j.legal) for j in judged]
         answered = np.array([predicted is not None for _, predicted in pairs], dtype=bool)
@@ -85,7 +85,7 @@ def types_of(protocol: str, ontologies: Sequence[Ontology]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for group in names for name in group))
 
 
-def figures() -> list[Figure]:
+def list_figures() -> list[Figure]:
     """Return every figure that is not of a single type."""
     found: list[Figure] = []
     for prefix in (LEGAL, RAW):
@@ -113,7 +113,7 @@ def figures() -> list[Figure]:
     ]
 
 
-def type_figures(
+def list_type_figures(
     ontologies: Sequence[Ontology], protocols: Sequence[str] = ("entity_strict", "relation_strict")
 ) -> list[Figure]:
     """Return precision, recall and F1 of every type; their n is the type's number of gold items."""
@@ -123,7 +123,7 @@ def type_figures(
             for figure, function in (("f1", metrics.f1), ("precision", metrics.precision), ("recall", metrics.recall)):
                 found.append(
                     Figure(
-                        type_figure(protocol, figure, name),
+                        type_figure_name(protocol, figure, name),
                         protocol,
                         lambda s, i=i, function=function: function(s[..., i, :]),  # type: ignore[misc]
                         lambda s, i=i: float(s[i, 2]),  # type: ignore[misc]
@@ -132,7 +132,7 @@ def type_figures(
     return found
 
 
-def type_figure(protocol: str, figure: str, name: str) -> str:
+def type_figure_name(protocol: str, figure: str, name: str) -> str:
     """Return the name of one type's figure."""
     return f"{protocol}_{figure}:{name}"
 
@@ -152,12 +152,12 @@ def _predicted_per_gold(sums: FloatArray) -> FloatArray:
     return metrics.ratio(total[..., 1], total[..., 2])
 
 
-def columns(found: Mapping[str, FloatArray]) -> FloatArray:
+def stack_blocks(found: Mapping[str, FloatArray]) -> FloatArray:
     """Lay the blocks side by side: (passages, all columns)."""
     return np.concatenate([block.reshape(len(block), -1) for block in found.values()], axis=1)
 
 
-def uncolumns(sums: FloatArray, like: Mapping[str, FloatArray]) -> Blocks:
+def unstack_blocks(sums: FloatArray, like: Mapping[str, FloatArray]) -> CountBlocks:
     """Take apart what `columns` laid side by side, after its rows were summed: name → (resamples, …)."""
     shapes = {name: block.shape[1:] for name, block in like.items()}
     edges = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]

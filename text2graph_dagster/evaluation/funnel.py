@@ -5,8 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from text2graph_dagster.evaluation.charts import FAINT, SERIES, clip, element, label, picture
-from text2graph_dagster.evaluation.report import Stage
+from text2graph_dagster.evaluation.charts import FAINT, SERIES, clip_text, svg_document, svg_element, svg_label
+from text2graph_dagster.evaluation.report import FunnelStage
 
 LEFT_OUT = "left_out: "
 # Of every reason the first few passages or documents that were lost for it: corpus, stage, reason, what, detail.
@@ -22,7 +22,7 @@ ORDER BY q.corpus, q.stage, q.reason, q.n
 _NAMES, _BARS, _COUNT, _LOSSES, _LINE = 118.0, 250.0, 66.0, 270.0, 15.0
 
 
-def funnels(rows: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> dict[str, list[Stage]]:
+def build_funnels(rows: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> dict[str, list[FunnelStage]]:
     """Return the stages of every corpus; `rows` are rows of the table accounting."""
     counts: dict[str, dict[tuple[str, str], int]] = {corpus: {} for corpus in corpora}
     for row in rows:
@@ -31,7 +31,7 @@ def funnels(rows: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> dict[s
     return {corpus: _stages(found) for corpus, found in counts.items()}
 
 
-def _stages(counts: Mapping[tuple[str, str], int]) -> list[Stage]:
+def _stages(counts: Mapping[tuple[str, str], int]) -> list[FunnelStage]:
     def n(stage: str, item: str) -> int:
         return counts.get((stage, item), 0)
 
@@ -50,42 +50,42 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[Stage]:
     documents = n("raw_corpus", "documents_in") + n("raw_corpus", "gold_documents_in")
     quarantined = n("raw_corpus", "documents_quarantined") + n("raw_corpus", "gold_documents_quarantined")
     return [
-        Stage("documents", documents, note=f"{n('raw_corpus', 'gold_documents_in'):,} of them annotated"),
-        Stage("documents read", documents - quarantined, {"quarantined": quarantined}),
-        Stage("passages", n("raw_corpus", "passages"), note="whole sentences up to the token budget"),
-        Stage("passages kept", n("raw_corpus", "passages_kept"), duplicates),
-        Stage(
+        FunnelStage("documents", documents, note=f"{n('raw_corpus', 'gold_documents_in'):,} of them annotated"),
+        FunnelStage("documents read", documents - quarantined, {"quarantined": quarantined}),
+        FunnelStage("passages", n("raw_corpus", "passages"), note="whole sentences up to the token budget"),
+        FunnelStage("passages kept", n("raw_corpus", "passages_kept"), duplicates),
+        FunnelStage(
             "teacher graphs",
             n("teacher_graphs", "graphs"),
             {"quarantined": n("teacher_graphs", "passages_quarantined")},
         ),
-        Stage(
+        FunnelStage(
             "reasoned about",
             n("cot_traces", "traces"),
             {"gold, never taught": gold, "quarantined": n("cot_traces", "passages_quarantined")},
         ),
-        Stage("examples", n("filtered_dataset", "examples"), left_out, note=f"relations mended: {mended}"),
+        FunnelStage("examples", n("filtered_dataset", "examples"), left_out, note=f"relations mended: {mended}"),
     ]
 
 
-def draw_funnel(stages: Sequence[Stage], title: str) -> Markup:
+def draw_funnel(stages: Sequence[FunnelStage], title: str) -> Markup:
     """Draw the stages as bars of their counts, and beside each what was lost on the way to it."""
     most = max((stage.count for stage in stages), default=0) or 1
-    children, y = [label(0, 14, title, font_weight="600", font_size="12")], 26.0
+    children, y = [svg_label(0, 14, title, font_weight="600", font_size="12")], 26.0
     for stage in stages:
         losses = [f"−{count:,} {reason}" for reason, count in stage.losses.items() if count]
         height = max(26.0, _LINE * len(losses) + 8)
         middle = y + height / 2
         wide = max(1.0, _BARS * stage.count / most)
         children += [
-            label(_NAMES - 8, middle + 4, stage.name, text_anchor="end"),
-            element("rect", x=_NAMES, y=middle - 9, width=wide, height=18, rx=2, fill=SERIES[0], fill_opacity=0.55),
-            label(_NAMES + wide + 6, middle + 4, f"{stage.count:,}", font_weight="600"),
+            svg_label(_NAMES - 8, middle + 4, stage.name, text_anchor="end"),
+            svg_element("rect", x=_NAMES, y=middle - 9, width=wide, height=18, rx=2, fill=SERIES[0], fill_opacity=0.55),
+            svg_label(_NAMES + wide + 6, middle + 4, f"{stage.count:,}", font_weight="600"),
         ]
         first = middle + 4 - _LINE * (len(losses) - 1) / 2
         children += [
-            label(_NAMES + _BARS + _COUNT, first + _LINE * i, clip(words, 44), fill=FAINT, font_size="10.5")
+            svg_label(_NAMES + _BARS + _COUNT, first + _LINE * i, clip_text(words, 44), fill=FAINT, font_size="10.5")
             for i, words in enumerate(losses)
         ]
         y += height
-    return picture(_NAMES + _BARS + _COUNT + _LOSSES, y + 4, title, *children)
+    return svg_document(_NAMES + _BARS + _COUNT + _LOSSES, y + 4, title, *children)

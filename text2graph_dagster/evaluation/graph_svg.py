@@ -9,7 +9,18 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from text2graph_dagster.evaluation.charts import FAINT, INK, MISSED, PAPER, RIGHT, WRONG, clip, element, label, picture
+from text2graph_dagster.evaluation.charts import (
+    FAINT,
+    INK,
+    MISSED,
+    PAPER,
+    RIGHT,
+    WRONG,
+    clip_text,
+    svg_document,
+    svg_element,
+    svg_label,
+)
 
 Mark = Literal["right", "wrong", "missed"]
 
@@ -53,7 +64,7 @@ class Edge:
     mark: Mark = "right"
 
 
-def tints(types: Sequence[str]) -> dict[str, tuple[str, str]]:
+def entity_type_colors(types: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return (background, ink) of every entity type; beyond ten types the colours begin again."""
     return {name: TINTS[i % len(TINTS)] for i, name in enumerate(types)}
 
@@ -63,8 +74,8 @@ def draw_graph(
 ) -> Markup:
     """Draw the graph; `wrong` and `missed` items are dashed, coloured and signed."""
     if not nodes:
-        return picture(180, 30, title, label(0, 19, "no entities", fill=FAINT, font_style="italic"))
-    wide = min(215.0, 26 + 6.9 * max(max(len(clip(n.text, 26) + SIGN[n.mark]), len(n.type) - 3) for n in nodes))
+        return svg_document(180, 30, title, svg_label(0, 19, "no entities", fill=FAINT, font_style="italic"))
+    wide = min(215.0, 26 + 6.9 * max(max(len(clip_text(n.text, 26) + SIGN[n.mark]), len(n.type) - 3) for n in nodes))
     centre = [_ROW * (i + 0.5) for i in range(len(nodes))]
     starts, ends = _ports(edges, centre)
     lanes = _lanes([(starts[i], ends[i]) for i in range(len(edges))])
@@ -75,17 +86,17 @@ def draw_graph(
         for i, edge in enumerate(edges)
     ]
     pills = [_pill(node, y, wide, colors) for node, y in zip(nodes, centre, strict=True)]
-    longest = max((len(clip(e.type, 34)) + 2 for e in edges), default=0)
+    longest = max((len(clip_text(e.type, 34)) + 2 for e in edges), default=0)
     height = max(_ROW * len(nodes), max(lines, default=0) + 12)
-    return picture(names_at + 6.4 * longest + 8, height, title, *arrows, *pills)
+    return svg_document(names_at + 6.4 * longest + 8, height, title, *arrows, *pills)
 
 
 def _pill(node: Node, y: float, wide: float, colors: Mapping[str, tuple[str, str]]) -> Markup:
     fill, ink = colors.get(node.type, ("#eeeeee", INK))
     mark = node.mark
-    box = element(
+    box = svg_element(
         "rect",
-        element("title", f"{node.text} ({node.type})"),
+        svg_element("title", f"{node.text} ({node.type})"),
         x=1,
         y=y - _PILL / 2,
         width=wide - 2,
@@ -97,8 +108,8 @@ def _pill(node: Node, y: float, wide: float, colors: Mapping[str, tuple[str, str
         stroke_dasharray=DASH[mark],
         stroke_opacity=0.45 if mark == "right" else 1,
     )
-    name = label(11, y - 1.5, clip(node.text, 26) + SIGN[mark], font_size="12", font_weight="600")
-    return Markup("").join([box, name, label(11, y + 11, clip(node.type, 30), font_size="9.5", fill=ink)])
+    name = svg_label(11, y - 1.5, clip_text(node.text, 26) + SIGN[mark], font_size="12", font_weight="600")
+    return Markup("").join([box, name, svg_label(11, y + 11, clip_text(node.type, 30), font_size="9.5", fill=ink)])
 
 
 def _arrow(edge: Edge, start: float, end: float, lane: float, wide: float, names_at: float, line: float) -> Markup:
@@ -112,15 +123,15 @@ def _arrow(edge: Edge, start: float, end: float, lane: float, wide: float, names
     touch = min(max(line, min(start, end)), max(start, end))
     return Markup("").join(
         [
-            element("path", d=path, fill="none", stroke=color, stroke_width=1.5, stroke_dasharray=dash),
-            element("polygon", points=tip, fill=color),
-            element(
+            svg_element("path", d=path, fill="none", stroke=color, stroke_width=1.5, stroke_dasharray=dash),
+            svg_element("polygon", points=tip, fill=color),
+            svg_element(
                 "line", x1=lane, y1=touch, x2=names_at - 3, y2=line, stroke=color, stroke_width=0.6, stroke_opacity=0.6
             ),
-            label(
+            svg_label(
                 names_at,
                 line + 4,
-                clip(edge.type, 34) + SIGN[edge.mark],
+                clip_text(edge.type, 34) + SIGN[edge.mark],
                 font_size="11.5",
                 fill=color,
                 stroke=PAPER,

@@ -28,7 +28,7 @@ METRIC_LABELS: Mapping[str, tuple[str, str]] = {
 Row = Mapping[str, Any]
 
 
-class Figures:
+class FigureTable:
     """The rows of one eval_report, by system, corpus and metric."""
 
     def __init__(self, rows: Iterable[Row], systems: Sequence[str] | None = None) -> None:
@@ -67,7 +67,7 @@ class Figures:
         return [metric for metric in HEADLINE if metric in present]
 
 
-def number(row: Row | None, *, signed: bool = False) -> str:
+def format_figure(row: Row | None, *, signed: bool = False) -> str:
     """Return a figure with its interval."""
     if row is None:
         return "–"
@@ -77,11 +77,11 @@ def number(row: Row | None, *, signed: bool = False) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def headline_table(
+def format_headline(
     rows: Iterable[Row], systems: Sequence[str] | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
 ) -> str:
     """Return the headline as plain text: per corpus the systems side by side, then their differences, n beside all."""
-    figures = Figures(rows, systems)
+    figures = FigureTable(rows, systems)
     if not figures.rows:
         return "no report yet"
     blocks = []
@@ -90,7 +90,7 @@ def headline_table(
         lines = [head]
         for metric in figures.metrics():
             found = figures.row_of(corpus, metric)
-            lines.append([METRIC_LABELS[metric][0], *map(number, found), _n(found)])
+            lines.append([METRIC_LABELS[metric][0], *map(format_figure, found), _n(found)])
         text = f"{corpus}: figures with 95 % intervals (paired bootstrap over documents)\n{_columns(lines)}"
         if deltas := _deltas(figures, corpus, labels):
             text += f"\n\n{corpus}: differences\n{_columns(deltas)}"
@@ -98,33 +98,33 @@ def headline_table(
     return "\n\n".join(blocks)
 
 
-def _deltas(figures: Figures, corpus: str, labels: Mapping[str, str]) -> list[list[str]]:
+def _deltas(figures: FigureTable, corpus: str, labels: Mapping[str, str]) -> list[list[str]]:
     main = [m for m in ("relation_strict_f1", "entity_strict_f1", "raw:relation_strict_f1") if m in figures.metrics()]
     lines = []
     for second, first in figures.pairs():
         found = [figures.delta(second, first, corpus, metric) for metric in main]
         name = f"{labels.get(second, second)} − {labels.get(first, first)}"
-        lines.append([name, *(number(row, signed=True) for row in found), _n(found)])
+        lines.append([name, *(format_figure(row, signed=True) for row in found), _n(found)])
     return [["", *(METRIC_LABELS[m][0] for m in main), "n"], *lines] if lines else []
 
 
-def headline_markdown(
+def format_headline_markdown(
     rows: Iterable[Row], systems: Sequence[str] | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
 ) -> str:
     """Return the headline as a Markdown table per corpus, for asset metadata."""
-    figures = Figures(rows, systems)
+    figures = FigureTable(rows, systems)
     blocks = []
     for corpus in figures.corpora:
         head = [f"{corpus}", *(labels.get(s, s) for s in figures.systems), "n"]
         lines = [head, ["---"] * len(head)]
         for metric in figures.metrics():
             found = figures.row_of(corpus, metric)
-            lines.append([METRIC_LABELS[metric][0], *map(number, found), _n(found)])
+            lines.append([METRIC_LABELS[metric][0], *map(format_figure, found), _n(found)])
         blocks.append("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))
     return "\n\n".join(blocks)
 
 
-def to_json(rows: Iterable[Row]) -> str:
+def figures_to_json(rows: Iterable[Row]) -> str:
     """Return every figure with its interval and its n, as a JSON list."""
     fields = ("run", "system", "corpus", "metric", "value", "low", "high", "n")
     return json.dumps([{name: row[name] for name in fields} for row in rows], ensure_ascii=False, indent=1)

@@ -13,9 +13,9 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from text2graph_dagster.evaluation.figures import HEADLINE
-from text2graph_dagster.evaluation.headline import METRIC_LABELS, number
+from text2graph_dagster.evaluation.headline import METRIC_LABELS, format_figure
 from text2graph_dagster.files import write_text_whole
-from text2graph_dagster.inference.checkpoint import all_ontologies, read_recipe
+from text2graph_dagster.inference.checkpoint import load_ontologies, read_recipe
 from text2graph_dagster.settings import EMBEDDED, SCRATCH
 
 CARD, RUN, REPORT = "README.md", "run.json", "report.json"
@@ -42,7 +42,7 @@ def write_report(checkpoint: Path, facts: Mapping[str, str], rows: Sequence[Mapp
 
 
 def _card(checkpoint: Path, run: Mapping[str, Any], report: Mapping[str, Any], license_: str) -> str:
-    ontologies, base = all_ontologies(checkpoint), run["settings"]["student"]["base_model"]
+    ontologies, base = load_ontologies(checkpoint), run["settings"]["student"]["base_model"]
     base = "" if base == SCRATCH else Path(base).name if Path(base).is_absolute() else base
     public = "" if base in EMBEDDED else base  # a name that others can look up
     # It is text, not a page: whoever shows it escapes it. Names in it were checked when the ontologies were read.
@@ -90,7 +90,7 @@ def _digests(run: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, str
 def _figures(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ordered = sorted(rows, key=lambda r: (r["corpus"] != "all", r["corpus"], HEADLINE.index(r["metric"])))
     return [
-        {"corpus": r["corpus"], "name": METRIC_LABELS[r["metric"]][0], "value": number(r), "n": r["n"]}
+        {"corpus": r["corpus"], "name": METRIC_LABELS[r["metric"]][0], "value": format_figure(r), "n": r["n"]}
         for r in ordered
         if r["value"] is not None
     ]
@@ -100,7 +100,7 @@ def _dev(dev: Mapping[str, Any]) -> dict[str, str]:
     """Return the dev figures with their intervals, where these were taken."""
     names = ("relation_f1", "entity_f1")
     return {
-        name: number({"value": dev[name], "low": dev[f"{name}_low"], "high": dev[f"{name}_high"]})
+        name: format_figure({"value": dev[name], "low": dev[f"{name}_low"], "high": dev[f"{name}_high"]})
         if f"{name}_low" in dev
         else f"{dev[name]:.3f}"
         for name in names

@@ -20,7 +20,7 @@ from text2graph_dagster.grammar import forms_of
 from text2graph_dagster.graph.wire import WireForm
 from text2graph_dagster.identity import digest_json, sha256_of
 from text2graph_dagster.runtime.config import ProgramConfig, read_config
-from text2graph_dagster.runtime.program import Stopwatch, run, set_threads, work_offline
+from text2graph_dagster.runtime.program import Stopwatch, run_program, set_threads, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import UNCONSTRAINED, DecodingSettings
 
@@ -47,7 +47,7 @@ class PredictionConfig(ProgramConfig):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run(_predict, arguments, "Let a student answer prompts.")
+    return run_program(_predict, arguments, "Let a student answer prompts.")
 
 
 def _predict(path: Path, reporter: Reporter) -> None:
@@ -135,7 +135,7 @@ def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, re
         before = number * _PART
 
         def say(done: int, before: int = before) -> None:
-            reporter.progress("passages", before + done, len(prompts))
+            reporter.log_progress("passages", before + done, len(prompts))
 
         answers = answer_prompts(
             model,

@@ -12,16 +12,24 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from text2graph_dagster.evaluation.charts import SERIES, Bar, Points, grouped_bars, intervals, line_chart, short
-from text2graph_dagster.evaluation.example_panels import Example, panels
-from text2graph_dagster.evaluation.figures import type_figure
-from text2graph_dagster.evaluation.graph_svg import tints
-from text2graph_dagster.evaluation.headline import METRIC_LABELS, SYSTEM_LABELS, Figures, Row, number
+from text2graph_dagster.evaluation.charts import (
+    SERIES,
+    Bar,
+    Points,
+    format_short,
+    grouped_bar_chart,
+    interval_chart,
+    line_chart,
+)
+from text2graph_dagster.evaluation.example_panels import ReportExample, build_panels
+from text2graph_dagster.evaluation.figures import type_figure_name
+from text2graph_dagster.evaluation.graph_svg import entity_type_colors
+from text2graph_dagster.evaluation.headline import METRIC_LABELS, SYSTEM_LABELS, FigureTable, Row, format_figure
 from text2graph_dagster.ontology import Ontology
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class FunnelStage:
     """One step of the accounting: how many of what came through, and what was lost on the way to it, by reason."""
 
     name: str
@@ -58,17 +66,17 @@ class ReportData:
     labels: Mapping[str, str] = field(default_factory=lambda: SYSTEM_LABELS)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     curves: Mapping[str, Mapping[str, Points]] = field(default_factory=dict)
-    funnels: Mapping[str, Sequence[Stage]] = field(default_factory=dict)
+    funnels: Mapping[str, Sequence[FunnelStage]] = field(default_factory=dict)
     lost: Sequence[Row] = ()
     gates: Sequence[Row] = ()
-    examples: Sequence[Example] = ()
+    examples: Sequence[ReportExample] = ()
     configuration: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def render(data: ReportData) -> str:
+def render_report(data: ReportData) -> str:
     """Return the page."""
-    figures = Figures(data.rows, data.systems)
+    figures = FigureTable(data.rows, data.systems)
     environment = Environment(
         loader=PackageLoader("text2graph_dagster.evaluation"),
         autoescape=True,
@@ -78,7 +86,7 @@ def render(data: ReportData) -> str:
     )
     environment.filters |= {
         "figure": _figure,
-        "short": lambda value: "–" if value is None else short(value),
+        "short": lambda value: "–" if value is None else format_short(value),
         "name": lambda system: data.labels.get(system, system),
         "json": _json,
     }
@@ -89,7 +97,7 @@ def render(data: ReportData) -> str:
         metrics=METRIC_LABELS,
         style=Markup(style),  # noqa: S704 - a file of this package
         summary=_summary(figures, data.labels),
-        primary={corpus: primary_picture(figures, corpus, data.labels) for corpus in figures.corpora},
+        primary={corpus: draw_primary_figure(figures, corpus, data.labels) for corpus in figures.corpora},
         per_type={corpus: _per_type(figures, corpus, data) for corpus in data.ontologies},
         curves={
             stage: [line_chart({name: points}, name) for name, points in charts.items() if not _is_level(points)]
@@ -97,7 +105,7 @@ def render(data: ReportData) -> str:
         },
         examples=[_example(example, data) for example in data.examples],
         system_colors=system_colors(data.systems),
-        number=number,
+        number=format_figure,
     )
 
 
@@ -113,7 +121,7 @@ def system_colors(systems: Sequence[str]) -> dict[str, str]:
     return colors | dict.fromkeys(systems[-1:], SERIES[1])
 
 
-def _summary(figures: Figures, labels: Mapping[str, str]) -> dict[str, Any]:
+def _summary(figures: FigureTable, labels: Mapping[str, str]) -> dict[str, Any]:
     """Return what the first sentence says, about the last system on the first corpus (all of them, if several)."""
     if not figures.systems or not figures.corpora:
         return {"row": None}
@@ -135,7 +143,9 @@ def _verdict(delta: Row | None) -> str:
     return "worse" if delta["high"] < 0 else "not distinguishable"
 
 
-def primary_picture(figures: Figures, corpus: str | None = None, labels: Mapping[str, str] = SYSTEM_LABELS) -> Markup:
+def draw_primary_figure(
+    figures: FigureTable, corpus: str | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
+) -> Markup:
     """Return the primary figure of every system with its interval; of the first corpus if none is named."""
     corpus = corpus or figures.corpora[0]
     colors = system_colors(figures.systems)
@@ -143,16 +153,16 @@ def primary_picture(figures: Figures, corpus: str | None = None, labels: Mapping
         _bar(labels.get(system, system), figures.get(system, corpus, "relation_strict_f1"), colors[system])
         for system in figures.systems
     ]
-    return intervals(bars, f"Relation F1, strict, on {corpus}, with 95 % intervals")
+    return interval_chart(bars, f"Relation F1, strict, on {corpus}, with 95 % intervals")
 
 
 def _bar(label: str, row: Row | None, color: str) -> Bar:
     if row is None:
         return Bar(label, None, None, None, color)
-    return Bar(label, row["value"], row["low"], row["high"], color, number(row))
+    return Bar(label, row["value"], row["low"], row["high"], color, format_figure(row))
 
 
-def _per_type(figures: Figures, corpus: str, data: ReportData) -> dict[str, Markup]:
+def _per_type(figures: FigureTable, corpus: str, data: ReportData) -> dict[str, Markup]:
     """Return a picture of the relation types' F1 and one of the entity types', most frequent first."""
     ontology, colors = data.ontologies[corpus], system_colors(data.systems)
     shown = {}
@@ -162,21 +172,21 @@ def _per_type(figures: Figures, corpus: str, data: ReportData) -> dict[str, Mark
     ):
         groups = []
         for name in names:
-            found = {s: figures.get(s, corpus, type_figure(protocol, "f1", name)) for s in figures.systems}
+            found = {s: figures.get(s, corpus, type_figure_name(protocol, "f1", name)) for s in figures.systems}
             gold = max((row["n"] for row in found.values() if row), default=0)
             bars = [_bar(data.labels.get(s, s), row, colors[s]) for s, row in found.items()]
             if any(found.values()):
                 groups.append((-gold, name, bars))
         ordered = [(name, f"n = {-rank:,}", bars) for rank, name, bars in sorted(groups, key=lambda g: g[:2])]
         if ordered:
-            shown[title] = grouped_bars(ordered, f"{title} on {corpus}")
+            shown[title] = grouped_bar_chart(ordered, f"{title} on {corpus}")
     return shown
 
 
-def _example(example: Example, data: ReportData) -> dict[str, Any]:
+def _example(example: ReportExample, data: ReportData) -> dict[str, Any]:
     ontology = data.ontologies[example.corpus]
-    colors = tints(ontology.entity_names)
-    gold, systems = panels(example, ontology, data.labels, colors)
+    colors = entity_type_colors(ontology.entity_names)
+    gold, systems = build_panels(example, ontology, data.labels, colors)
     return {
         "example": example,
         "gold": gold,

@@ -9,7 +9,7 @@ import polars as pl
 from text2graph_dagster import metrics
 from text2graph_dagster.bootstrap import interval, resampled_sums
 from text2graph_dagster.evaluation import figures as fig
-from text2graph_dagster.evaluation.figures import HEADLINE, Blocks, Figure, Judged
+from text2graph_dagster.evaluation.figures import HEADLINE, CountBlocks, Figure, PassageResult
 from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.graph.parsing import parse
 from text2graph_dagster.graph.rows import from_rows
@@ -70,26 +70,26 @@ def score_run(
 
 def _judge(
     gold: pl.DataFrame, by_system: Mapping[str, Mapping[tuple[str, str], dict[str, object]]], ontology: Ontology
-) -> tuple[list[tuple[str, str]], dict[str, list[Judged]]]:
+) -> tuple[list[tuple[str, str]], dict[str, list[PassageResult]]]:
     """Return the passages' keys, and per system every passage beside what the system made of it."""
     directions = metrics.Directions.of(ontology)
     rows = gold.to_dicts()
     keys = [(row["corpus"], row["passage_id"]) for row in rows]
     wanted = [metrics.graph_items(from_rows(row["entities"], row["relations"]), directions) for row in rows]
-    judged: dict[str, list[Judged]] = {system: [] for system in by_system}
+    judged: dict[str, list[PassageResult]] = {system: [] for system in by_system}
     for system, answers in by_system.items():
         for key, row, items in zip(keys, rows, wanted, strict=True):
             answer = answers.get(key)
-            parsed = read(answer["raw_output"]) if answer else None
+            parsed = read_output(answer["raw_output"]) if answer else None
             legal = raw = None
             if answer and parsed:
                 legal = metrics.graph_items(from_rows(answer["entities"], answer["relations"]), directions)  # type: ignore[arg-type]
                 raw = metrics.output_items(parsed, directions)
-            judged[system].append(Judged(row["text"], items, legal, raw, parsed))
+            judged[system].append(PassageResult(row["text"], items, legal, raw, parsed))
     return keys, judged
 
 
-def read(raw: object) -> ParsedGraph | None:
+def read_output(raw: object) -> ParsedGraph | None:
     """Parse a raw answer; None when there is none or it cannot be read."""
     if not isinstance(raw, str):
         return None
@@ -110,20 +110,20 @@ def _documents(gold: pl.DataFrame) -> dict[tuple[str, str], int]:
 def _rows(
     run: str,
     corpus: str,
-    judged: Mapping[str, Sequence[Judged]],
+    judged: Mapping[str, Sequence[PassageResult]],
     ontologies: Sequence[Ontology],
     units: Sequence[int],
     samples: int,
     seed: int,
 ) -> list[_Row]:
     """Score all systems on one corpus, resampled together."""
-    found = {system: fig.blocks(list(passages), ontologies) for system, passages in judged.items()}
-    wide = np.concatenate([fig.columns(blocks) for blocks in found.values()], axis=1)
+    found = {system: fig.count_blocks(list(passages), ontologies) for system, passages in judged.items()}
+    wide = np.concatenate([fig.stack_blocks(blocks) for blocks in found.values()], axis=1)
     resampled = resampled_sums(wide, samples, seed, np.asarray(units, dtype=np.int64))
     parts = np.split(resampled, len(found), axis=1)
-    sums = {s: fig.uncolumns(part, found[s]) for s, part in zip(found, parts, strict=True)}
+    sums = {s: fig.unstack_blocks(part, found[s]) for s, part in zip(found, parts, strict=True)}
     totals = {s: {name: block.sum(axis=0) for name, block in blocks.items()} for s, blocks in found.items()}
-    wanted = fig.figures() + (fig.type_figures(ontologies) if corpus != ALL else [])
+    wanted = fig.list_figures() + (fig.list_type_figures(ontologies) if corpus != ALL else [])
     rows: list[_Row] = []
     for system in found:
         for figure in wanted:
@@ -138,7 +138,7 @@ def _rows(
 
 
 def _row(
-    figure: Figure, totals: Sequence[Blocks], sums: Sequence[Blocks], passages: int
+    figure: Figure, totals: Sequence[CountBlocks], sums: Sequence[CountBlocks], passages: int
 ) -> tuple[float | None, float | None, float | None, int]:
     """Return (value, low, high, n) of a system's figure, or of the first system's minus the second's."""
     values = [float(figure.value(t[figure.block])) for t in totals]

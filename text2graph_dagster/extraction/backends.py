@@ -1,11 +1,11 @@
-"""Who answers: a server that serves the student, or the student in this process (extraction/local_student.py)."""
+"""Who answers: a server that serves the student, or the student in this process (extraction/local_backend.py)."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.extraction.document_run import Question, Reply
+from text2graph_dagster.extraction.document_run import PassageReply, PassageRequest
 from text2graph_dagster.teachers.chat.endpoint import (
     KEY_VARIABLE,
     NO_KEY,
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 _SECONDS = 10.0  # in which a server must say what it serves, and what it takes
 
 
-class Answerer(Protocol):
+class Backend(Protocol):
     """Answers questions, in any order."""
 
-    def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
+    def answer(self, questions: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
         """Yield every question with its reply; questions are taken some at a time."""
         ...
 
 
-class ServedStudent:
+class ServerBackend:
     """A server that speaks the OpenAI chat protocol and serves the student, vLLM for one."""
 
     def __init__(
@@ -52,26 +52,26 @@ class ServedStudent:
             UserError: the address cannot be one, or the server does not say what it serves, or takes no grammars.
         """
         check_address(url)
-        name = model or only_model(url)
+        name = model or find_only_model(url)
         self._settings = EndpointSettings(url, name, max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
         self._options, self._grammar = template_options, grammar
         if held := grammar("."):
-            try_grammar(url, name, held)
+            check_grammar_support(url, name, held)
 
-    def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
+    def answer(self, questions: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
         """Yield every question with its reply, as they come.
 
         Raises:
             UserError: the server refuses the key, does not know the model, or cannot be reached.
         """
-        asking: Asking[Question] = Asking(lambda question: question.prompt, self._form, lambda question: 0)
+        asking: Asking[PassageRequest] = Asking(lambda question: question.prompt, self._form, lambda question: 0)
         endpoint = _StudentEndpoint(self._settings, self._options)  # of its own: two may be under way at once
         for question, _, completion in endpoint.complete_all(questions, asking):
             problem = completion.status if completion.status in ("failed", "refused") else ""
             detail = completion.reason if problem else ""
-            yield question, Reply(completion.text, problem, completion.completion_tokens, detail)
+            yield question, PassageReply(completion.text, problem, completion.completion_tokens, detail)
 
-    def _form(self, question: Question) -> Mapping[str, Any] | None:
+    def _form(self, question: PassageRequest) -> Mapping[str, Any] | None:
         grammar = self._grammar(question.text)
         return {"grammar": grammar} if grammar else None
 
@@ -95,7 +95,7 @@ class _StudentEndpoint(Endpoint):
         return body
 
 
-def only_model(url: str) -> str:
+def find_only_model(url: str) -> str:
     """Return the name of the one model that a server serves.
 
     Raises:
@@ -117,7 +117,7 @@ def only_model(url: str) -> str:
     return names[0]
 
 
-def try_grammar(url: str, model: str, grammar: str) -> None:
+def check_grammar_support(url: str, model: str, grammar: str) -> None:
     """Ask a server for one token under a grammar: else it would refuse question after question.
 
     Servers that know no `structured_outputs` leave it aside, and what goes wrong otherwise is told by the questions.

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from text2graph_dagster.corpus.readers.documents import Refused
+from text2graph_dagster.corpus.readers.documents import Rejection
 from text2graph_dagster.corpus.readers.registry import decode_text
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.exports import FORMATS, PassageGraph
@@ -25,7 +25,7 @@ from text2graph_dagster.extraction.extractor import Extractor
 from text2graph_dagster.extraction.results import Extraction
 from text2graph_dagster.progress import log_progress
 
-STANDARD = "-"
+STANDARD_STREAM = "-"
 INCOMPLETE = 1
 _NOT_ASKED = ("failed", "refused", "too_long")  # problems that are no fault of the answer's
 
@@ -40,14 +40,16 @@ class OutputFormat(StrEnum):
     JSONLD = "jsonld"
 
 
-def extract(
+def extract_command(
     paths: Annotated[list[str] | None, typer.Argument(help="files and folders; - or nothing: standard input")] = None,
     checkpoint: Annotated[str | None, typer.Option(help="the student: a checkpoint, or any model directory")] = None,
     corpus: Annotated[str | None, typer.Option(help="which corpus's types, where it was taught several")] = None,
     ontology: Annotated[Path | None, typer.Option(help="an ontology.yaml with other types")] = None,
     server: Annotated[str | None, typer.Option(help="address of a server that serves it; else it runs here")] = None,
     model: Annotated[str, typer.Option(help="its name at the server, where that serves several")] = "",
-    out: Annotated[str, typer.Option(help="the file to write; for csv, the folder; -: standard output")] = STANDARD,
+    out: Annotated[
+        str, typer.Option(help="the file to write; for csv, the folder; -: standard output")
+    ] = STANDARD_STREAM,
     format_: Annotated[OutputFormat, typer.Option("--format", help="what to write")] = OutputFormat.JSONL,
     text: Annotated[bool, typer.Option(help="repeat each document's text beside its graph (jsonl)")] = True,
     text_field: Annotated[str, typer.Option(help="the field or column that holds a row's text")] = "text",
@@ -70,8 +72,8 @@ def extract(
         typer.echo(
             "the prompt has changed since this student was taught: it may do worse than it was measured", err=True
         )
-    tally = Tally()
-    found = tally.watch(_extractions(extractor, paths or [STANDARD]))
+    tally = RunSummary()
+    found = tally.watch(_extractions(extractor, paths or [STANDARD_STREAM]))
     try:
         if format_ is OutputFormat.JSONL:
             write_lines(found, out, with_text=text)
@@ -91,7 +93,7 @@ def check_out(out: str, format_: OutputFormat, paths: Iterable[str]) -> None:
     Raises:
         UserError: it cannot be written there, or lies among the documents, where it would be read as one.
     """
-    if out == STANDARD:
+    if out == STANDARD_STREAM:
         if format_ is not OutputFormat.JSONL:
             raise UserError(f"{format_.value} is written to a file: name it with --out.")
         return
@@ -101,7 +103,7 @@ def check_out(out: str, format_: OutputFormat, paths: Iterable[str]) -> None:
     if path.is_file() if is_folder else path.is_dir():
         kinds = ("a file", "a folder") if is_folder else ("a folder", "a file")
         raise UserError(f"{out} is {kinds[0]}, and {format_.value} is written to {kinds[1]}: name another with --out.")
-    for read in (Path(read).resolve() for read in paths if read != STANDARD):
+    for read in (Path(read).resolve() for read in paths if read != STANDARD_STREAM):
         if path.resolve().is_relative_to(read):
             raise UserError(f"{out} lies among the documents, and would be read as one: name another place with --out.")
 
@@ -118,16 +120,16 @@ def _prepared(checkpoint: str | None) -> str | None:
 
 def _extractions(extractor: Extractor, paths: list[str]) -> Iterator[Extraction]:
     progress = log_progress(lambda line: typer.echo(line, err=True))
-    if STANDARD not in paths:
+    if STANDARD_STREAM not in paths:
         return extractor.extract_documents(paths, progress)
     if len(paths) > 1:
         raise UserError("Standard input (-) goes alone: leave out the files, or the dash.")
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError("There is nothing to read: name files or folders, or pipe a text in.")
     read, _ = decode_text(sys.stdin.buffer.read())
-    if isinstance(read, Refused):
-        return iter([Extraction(STANDARD, error=read.reason, detail=read.detail)])
-    return (replace(extraction, doc_id=STANDARD) for extraction in extractor.extract([read], progress))
+    if isinstance(read, Rejection):
+        return iter([Extraction(STANDARD_STREAM, error=read.reason, detail=read.detail)])
+    return (replace(extraction, doc_id=STANDARD_STREAM) for extraction in extractor.extract([read], progress))
 
 
 def _graphs(extractions: Iterable[Extraction], corpus: str) -> Iterator[PassageGraph]:
@@ -146,7 +148,7 @@ def write_lines(extractions: Iterable[Extraction], out: str, *, with_text: bool)
     """
     source = iter(extractions)
     first = list(islice(source, 1))
-    with nullcontext(sys.stdout.buffer) if out == STANDARD else Path(out).open("wb") as file:
+    with nullcontext(sys.stdout.buffer) if out == STANDARD_STREAM else Path(out).open("wb") as file:
         for extraction in chain(first, source):
             row = extraction.as_row(with_text=with_text)
             try:
@@ -158,7 +160,7 @@ def write_lines(extractions: Iterable[Extraction], out: str, *, with_text: bool)
 
 
 @dataclass
-class Tally:
+class RunSummary:
     """What all documents came to, in a sentence or two."""
 
     counts: Counter[str] = field(default_factory=Counter)

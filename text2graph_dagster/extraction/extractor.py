@@ -6,14 +6,14 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from text2graph_dagster.corpus.folder import documents_under
-from text2graph_dagster.corpus.readers.documents import Document, Refused, check_text
+from text2graph_dagster.corpus.folder import find_documents
+from text2graph_dagster.corpus.readers.documents import Document, Rejection, check_text
 from text2graph_dagster.corpus.readers.registry import read_file
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.extraction.backends import Answerer, ServedStudent
-from text2graph_dagster.extraction.document_run import Course
+from text2graph_dagster.extraction.backends import Backend, ServerBackend
+from text2graph_dagster.extraction.document_run import DocumentRun
 from text2graph_dagster.extraction.results import Extraction
-from text2graph_dagster.inference.checkpoint import Recipe, choose_ontology, read_recipe
+from text2graph_dagster.inference.checkpoint import CheckpointRecipe, choose_ontology, read_recipe
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import CorpusSettings
@@ -74,7 +74,7 @@ class Extractor:
             raise UserError("text_field is empty: name the field or column that holds a row's text.")
         self.checkpoint = Path(checkpoint) if checkpoint is not None else None
         known = read_recipe(self.checkpoint) if self.checkpoint else None
-        recipe = known or Recipe()
+        recipe = known or CheckpointRecipe()
         self.recipe = recipe.model_copy(update={"max_new_tokens": max_new_tokens}) if max_new_tokens else recipe
         self.ontology = self._ontology(ontology, corpus)
         self._server, self._model = server, model
@@ -93,15 +93,18 @@ class Extractor:
         return choose_ontology(self.checkpoint, corpus)
 
     @cached_property
-    def _student(self) -> Answerer:
+    def _student(self) -> Backend:
         longest = self.recipe.max_new_tokens
         if self._server is not None:
-            options, grammar = _template_options(self.checkpoint), partial(self.recipe.grammar, ontology=self.ontology)
-            return ServedStudent(self._server, self._model, longest, options, grammar)
+            options, grammar = (
+                _template_options(self.checkpoint),
+                partial(self.recipe.server_grammar, ontology=self.ontology),
+            )
+            return ServerBackend(self._server, self._model, longest, options, grammar)
         assert self.checkpoint is not None
-        from text2graph_dagster.extraction.local_student import LocalStudent
+        from text2graph_dagster.extraction.local_backend import LocalBackend
 
-        return LocalStudent(self.checkpoint, self.recipe, self.ontology, self._batch_size, self._threads)
+        return LocalBackend(self.checkpoint, self.recipe, self.ontology, self._batch_size, self._threads)
 
     def extract(self, texts: Iterable[str], progress: Progress | None = None) -> Iterator[Extraction]:
         """Yield the extraction of every text, in their order; their ids are "0", "1", …
@@ -125,14 +128,14 @@ class Extractor:
         for path in _several(paths, "paths"):
             if not str(path):
                 raise UserError("A path is empty: name files or folders. The present folder is a dot.")
-            found += documents_under(Path(path))
+            found += find_documents(Path(path))
         settings = self.recipe.corpus_settings(self._text_field)
         return self._run((item for file, name in found for item in _documents(file, name, settings)), progress)
 
-    def _run(self, documents: Iterable[Document | Refused], progress: Progress | None) -> Iterator[Extraction]:
-        course, source, done = Course(self.ontology, self.recipe), iter(documents), count(1)
+    def _run(self, documents: Iterable[Document | Rejection], progress: Progress | None) -> Iterator[Extraction]:
+        course, source, done = DocumentRun(self.ontology, self.recipe), iter(documents), count(1)
         while not course.ended:
-            for question, reply in self._student.answers(course.questions(source)):
+            for question, reply in self._student.answer(course.questions(source)):
                 course.answer(question, reply)
                 if progress:
                     progress(next(done), None, "passages")
@@ -146,17 +149,17 @@ def _several(given: Iterable[_T], what: str) -> Iterable[_T]:
     return given
 
 
-def _as_document(number: int, text: str) -> Document | Refused:
+def _as_document(number: int, text: str) -> Document | Rejection:
     name = str(number)
     if not isinstance(text, str):
         raise UserError(f"text {name} is of type {type(text).__name__}: give strings.")
     return check_text(name, text) or Document(name, text, name, None, 0, "")
 
 
-def _documents(file: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+def _documents(file: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
     """Yield the documents of a file; one that holds none is told, too."""
     documents = read_file(file, name, settings)
-    yield next(documents, Refused(name, "empty", "there is no document in it"))
+    yield next(documents, Rejection(name, "empty", "there is no document in it"))
     yield from documents
 
 

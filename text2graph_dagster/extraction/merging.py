@@ -7,7 +7,7 @@ every place that states it. Pure and deterministic: the result does not depend o
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.corpus.text.sentences import split_sentences
 from text2graph_dagster.exports.merge import between
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import normalise
@@ -15,7 +15,7 @@ from text2graph_dagster.ontology import Ontology
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WindowGraph:
     """The graph of one passage, with offsets into its `text`, which begins at `start` of the document."""
 
     start: int
@@ -25,7 +25,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedGraph:
     """The graph of a document. `evidence` has, for every relation, the sentences that state it, first to last.
 
     Entities stand in the order of their first mention and are numbered so; a relation's own `evidence` is the first.
@@ -34,7 +34,7 @@ class Merged:
     graph: Graph
     evidence: tuple[tuple[Span, ...], ...]
 
-    def moved(self, back: Callable[[Span], Span]) -> "Merged":
+    def moved(self, back: Callable[[Span], Span]) -> "MergedGraph":
         """Return the same with every offset changed by `back`, which keeps their order."""
         entities = tuple(
             replace(e, mentions=tuple(dict.fromkeys(back(mention) for mention in e.mentions)))
@@ -42,13 +42,13 @@ class Merged:
         )
         evidence = tuple(tuple(dict.fromkeys(back(span) for span in spans)) for spans in self.evidence)
         relations = tuple(replace(r, evidence=s[0]) for r, s in zip(self.graph.relations, evidence, strict=True))
-        return Merged(Graph(entities, relations), evidence)
+        return MergedGraph(Graph(entities, relations), evidence)
 
 
 _Name = tuple[str, str]  # an entity's normalised text, and its type
 
 
-def merge_passages(passages: Iterable[Found], ontology: Ontology) -> Merged:
+def merge_windows(passages: Iterable[WindowGraph], ontology: Ontology) -> MergedGraph:
     """Return the graph of a document from those of its passages, which may overlap."""
     mentions: dict[_Name, set[Span]] = {}
     surfaces: dict[_Name, tuple[int, str]] = {}
@@ -61,7 +61,7 @@ def merge_passages(passages: Iterable[Found], ontology: Ontology) -> Merged:
             mentions.setdefault(name, set()).update(placed)
             first = (min((span.start for span in placed), default=passage.start), entity.text)
             surfaces[name] = min(first, surfaces.get(name, first))
-        whole = sentences(passage.text, passage.language) if passage.graph.relations else []
+        whole = split_sentences(passage.text, passage.language) if passage.graph.relations else []
         by_id = passage.graph.by_id()
         for relation in passage.graph.relations:
             place = _evidence(by_id[relation.head], by_id[relation.tail], whole, passage)
@@ -87,7 +87,7 @@ def _relate(
     ids: dict[_Name, int],
     stated: dict[tuple[_Name, str, _Name], set[Span]],
     ontology: Ontology,
-) -> Merged:
+) -> MergedGraph:
     symmetric = {r.name for r in ontology.relation_types if r.symmetric}
     places: dict[tuple[int, int, str], set[Span]] = {}
     for (head, kind, tail), found in stated.items():
@@ -99,10 +99,10 @@ def _relate(
         spans = tuple(sorted(found, key=_place))
         relations.append(Relation(first, second, kind, spans[0]))
         evidence.append(spans)
-    return Merged(Graph(entities, tuple(relations)), tuple(evidence))
+    return MergedGraph(Graph(entities, tuple(relations)), tuple(evidence))
 
 
-def _evidence(head: Entity, tail: Entity, whole: Sequence[Span], passage: Found) -> Span:
+def _evidence(head: Entity, tail: Entity, whole: Sequence[Span], passage: WindowGraph) -> Span:
     """Return the sentences that name both ends, where they stand nearest to each other."""
     stretch = between(head, tail) or Span(0, len(passage.text))
     start = max((s.start for s in whole if s.start <= stretch.start), default=stretch.start)

@@ -7,13 +7,13 @@ from text2graph_dagster.graph.wire import WireForm
 from text2graph_dagster.settings import EMBEDDED, Settings, StudentSettings
 
 
-def wire_of(student: StudentSettings) -> WireForm:
+def choose_wire(student: StudentSettings) -> WireForm:
     """Return the form of the student's JSON."""
     if student.wire != "auto":
         return student.wire
     return "indexed" if student.base_model in EMBEDDED else "public"
 
 
-def student_forms(requests: Iterable[Request], settings: Settings) -> list[Form] | None:
+def answer_forms(requests: Iterable[Request], settings: Settings) -> list[Form] | None:
     """Return what the student's answers may look like; None where they are held to nothing."""
-    return forms_of(requests, settings.decoding, wire_of(settings.student), settings.dataset.thinking)
+    return forms_of(requests, settings.decoding, choose_wire(settings.student), settings.dataset.thinking)

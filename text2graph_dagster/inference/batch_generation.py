@@ -8,13 +8,13 @@ import torch
 
 from text2graph_dagster.grammar import Form
 from text2graph_dagster.graph.wire import without_blanks
-from text2graph_dagster.inference.constraints import GrammarConstraint, HeldToForm
-from text2graph_dagster.inference.fast_decoder import Answers, decode, supports
-from text2graph_dagster.inference.loading import greedy
+from text2graph_dagster.inference.constraints import GrammarConstraint, GrammarLogitsProcessor
+from text2graph_dagster.inference.fast_decoder import DecodedBatch, decode_batch, has_fast_decoder
+from text2graph_dagster.inference.loading import greedy_generation_config
 
 
 @dataclass(frozen=True)
-class Answer:
+class StudentAnswer:
     """What a student wrote, how many tokens it took, and whether it ended by itself."""
 
     text: str
@@ -31,10 +31,10 @@ def answer_prompts(
     batch_size: int,
     progress: Callable[[int], None] = lambda done: None,
     forms: Sequence[Form] | None = None,
-) -> list[Answer]:
+) -> list[StudentAnswer]:
     """Return the likeliest answer to every rendered prompt, in their order, each held to its form if there are any."""
     ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
-    answers: dict[int, Answer] = {}
+    answers: dict[int, StudentAnswer] = {}
     was_training = model.training
     for batch in answer_batches(
         model, tokenizer, ids, max_new_tokens=max_new_tokens, batch_size=batch_size, forms=forms
@@ -53,7 +53,7 @@ def answer_batches(
     max_new_tokens: int,
     batch_size: int,
     forms: Sequence[Form] | None = None,
-) -> Iterator[dict[int, Answer]]:
+) -> Iterator[dict[int, StudentAnswer]]:
     """Yield the answers to prompts of token ids batch by batch, those of about one length together, by their numbers.
 
     It leaves the model in the mode in which it answers.
@@ -64,11 +64,11 @@ def answer_batches(
         batch = by_length[start : start + batch_size]
         asked, held = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
         written = continue_prompts(model, tokenizer, asked, max_new_tokens=max_new_tokens, forms=held)
-        answers: dict[int, Answer] = {}
+        answers: dict[int, StudentAnswer] = {}
         for i, tokens in zip(batch, written.tokens, strict=True):
             stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
             text = without_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens))
-            answers[i] = Answer(text, len(tokens), stopped)
+            answers[i] = StudentAnswer(text, len(tokens), stopped)
         yield answers
 
 
@@ -119,7 +119,7 @@ def continue_prompts(
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
     forms: Sequence[Form] | None = None,
-) -> Answers:
+) -> DecodedBatch:
     """Continue prompts given as token ids: greedily at temperature 0, else `samples` draws of each.
 
     The answers are held to the `forms`, one per prompt.
@@ -128,8 +128,8 @@ def continue_prompts(
     if forms is not None:
         each = [form for form in forms for _ in range(samples)]
         constraint = GrammarConstraint(tokenizer, model.config.vocab_size, each)
-    if supports(model):
-        return decode(
+    if has_fast_decoder(model):
+        return decode_batch(
             model,
             prompts,
             end_tokens=[tokenizer.eos_token_id],
@@ -151,8 +151,8 @@ def _generate(
     samples: int,
     temperature: float,
     constraint: GrammarConstraint | None,
-) -> Answers:
-    config = greedy(tokenizer)
+) -> DecodedBatch:
+    config = greedy_generation_config(tokenizer)
     config.max_new_tokens, config.num_return_sequences = max_new_tokens, samples
     if temperature > 0:
         config.update(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
@@ -164,10 +164,10 @@ def _generate(
         input_ids=ids.to(model.device),
         attention_mask=mask.to(model.device),
         generation_config=config,
-        logits_processor=[HeldToForm(constraint, longest, tokenizer.eos_token_id)] if constraint else [],
+        logits_processor=[GrammarLogitsProcessor(constraint, longest, tokenizer.eos_token_id)] if constraint else [],
     )[:, longest:].tolist()
     tokens = [_until(row, tokenizer.eos_token_id) for row in written]
-    return Answers(tokens, [[0.0] * len(row) for row in tokens])
+    return DecodedBatch(tokens, [[0.0] * len(row) for row in tokens])
 
 
 def _until(tokens: list[int], end: int) -> list[int]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.grammar import Asked, Form, forms_of, write_for_one
 from text2graph_dagster.graph.wire import WireForm
-from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.prompts import templates
 from text2graph_dagster.prompts.rendering import Template
@@ -39,7 +39,7 @@ _ANY_QUALITY = QualitySettings(
 )
 
 
-class Recipe(BaseModel):
+class CheckpointRecipe(BaseModel):
     """How a student is asked. The defaults are for models that are none of ours and follow instructions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class Recipe(BaseModel):
     thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
 
     @classmethod
-    def of(cls, settings: Settings) -> "Recipe":
+    def from_settings(cls, settings: Settings) -> "CheckpointRecipe":
         """Return how a student of these settings is asked."""
         template, corpus = settings.dataset.template, settings.corpus
         return cls(
@@ -66,7 +66,7 @@ class Recipe(BaseModel):
             overlap_sentences=corpus.overlap_sentences,
             max_new_tokens=settings.evaluation.max_new_tokens,
             decoding=settings.decoding,
-            wire=wire_of(settings.student),
+            wire=choose_wire(settings.student),
             thinking=settings.dataset.thinking,
         )
 
@@ -75,17 +75,17 @@ class Recipe(BaseModel):
         """Tell whether the prompt has other words now than when the student was taught."""
         return bool(self.prompt_version) and self.prompt_version != templates.version(self.template)
 
-    def forms(self, texts: Iterable[str], ontology: Ontology) -> list[Form] | None:
+    def answer_forms(self, texts: Iterable[str], ontology: Ontology) -> list[Form] | None:
         """Return what the answers about passages may look like; None where they are not held to anything."""
         asked = (Asked(text, ontology.entity_names, ontology.relation_names) for text in texts)
         return forms_of(asked, self.decoding, self.wire, self.thinking)
 
-    def grammar(self, text: str, ontology: Ontology) -> str | None:
+    def server_grammar(self, text: str, ontology: Ontology) -> str | None:
         """Return the grammar that a server is to hold the answer about a passage to; None where it is held to nothing.
 
         Thinking is held to nothing: whether its tags are tokens of their own, only the server's tokenizer knows.
         """
-        forms = None if self.thinking else self.forms([text], ontology)
+        forms = None if self.thinking else self.answer_forms([text], ontology)
         return write_for_one(forms[0]) if forms else None
 
     def corpus_settings(self, text_field: str = _CORPUS.text_field) -> CorpusSettings:
@@ -101,14 +101,16 @@ class Recipe(BaseModel):
 
 def write_recipe(checkpoint: Path, settings: Settings, ontologies: Mapping[str, Path]) -> None:
     """Write the recipe and a copy of every corpus's ontology into a checkpoint."""
-    (checkpoint / RECIPE).write_text(Recipe.of(settings).model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (checkpoint / RECIPE).write_text(
+        CheckpointRecipe.from_settings(settings).model_dump_json(indent=2) + "\n", encoding="utf-8"
+    )
     for corpus, path in sorted(ontologies.items()):
         folder = checkpoint / ONTOLOGIES / corpus
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / ONTOLOGY)
 
 
-def read_recipe(checkpoint: Path) -> Recipe | None:
+def read_recipe(checkpoint: Path) -> CheckpointRecipe | None:
     """Return a checkpoint's recipe, None where there is none.
 
     Raises:
@@ -120,7 +122,7 @@ def read_recipe(checkpoint: Path) -> Recipe | None:
             raise UserError(f"{path} is missing: copy the checkpoint whole.")
         return None
     try:
-        return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return CheckpointRecipe.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:  # ValidationError is a ValueError, too
         first = str(error).splitlines()[0]
         if isinstance(error, ValidationError):
@@ -129,7 +131,7 @@ def read_recipe(checkpoint: Path) -> Recipe | None:
         raise UserError(f"{path} cannot be read ({first}): take it from a checkpoint that can.") from None
 
 
-def all_ontologies(checkpoint: Path) -> dict[str, Ontology]:
+def load_ontologies(checkpoint: Path) -> dict[str, Ontology]:
     """Return the ontology of every corpus that a checkpoint was taught."""
     return {corpus: load_ontology(path) for corpus, path in _ontology_files(checkpoint).items()}
 

@@ -41,7 +41,7 @@ class GrammarConstraint:
         tags = all(tag in added and engine.is_special_token(added[tag]) for tag in ("<think>", "</think>"))
         self._making = _MAKER.submit(_matchers, engine, forms, tags)
 
-    def refuse(self, answers: list[int], tokens: list[int]) -> list[int]:
+    def advance(self, answers: list[int], tokens: list[int]) -> list[int]:
         """Take in the next token of each of these answers; return the places in the list of those it does not take."""
         return [i for i, (n, token) in enumerate(zip(answers, tokens, strict=True)) if not self._take(n, token)]
 
@@ -53,7 +53,7 @@ class GrammarConstraint:
             return bool(token == self._end)
         return bool(matcher.try_consume_tokens([token]))
 
-    def allowed(self, answers: list[int]) -> Tensor:
+    def allowed_tokens(self, answers: list[int]) -> Tensor:
         """Return which tokens may come next: booleans (answers, vocabulary); after the JSON only the end token."""
         bits = allocate_token_bitmask(len(answers), self._vocabulary)
         matchers = self._making.result()
@@ -66,7 +66,7 @@ class GrammarConstraint:
         return self._answers
 
 
-class HeldToForm(LogitsProcessor):
+class GrammarLogitsProcessor(LogitsProcessor):
     """The same for HF `generate`, whose rows are the answers in order."""
 
     def __init__(self, constraint: GrammarConstraint, prompt_length: int, end: int) -> None:
@@ -77,10 +77,10 @@ class HeldToForm(LogitsProcessor):
         """Forbid what may not come next; rows that have ended are left alone."""
         if input_ids.shape[1] > self._start:
             last = input_ids[:, -1].tolist()
-            self._constraint.refuse(self._running, [last[n] for n in self._running])
+            self._constraint.advance(self._running, [last[n] for n in self._running])
             self._running = [n for n in self._running if last[n] != self._end]
         if self._running:
-            forbidden = ~self._constraint.allowed(self._running).to(scores.device)
+            forbidden = ~self._constraint.allowed_tokens(self._running).to(scores.device)
             scores = scores.clone()
             scores[self._running] = scores[self._running].masked_fill(forbidden, float("-inf"))
         return scores

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from text2graph_dagster.inference.sampling import Constraint, pick, pick_allowed
+from text2graph_dagster.inference.sampling import Constraint, sample_allowed_tokens, sample_tokens
 
 _DROP_BELOW = 0.85  # ended rows are dropped when a smaller share is still running: dropping copies the whole cache
 
 
 @dataclass(frozen=True)
-class Answers:
+class DecodedBatch:
     """`samples` answers per prompt, those of one prompt side by side; the end token is included where reached."""
 
     tokens: list[list[int]]
@@ -53,7 +53,7 @@ class _Weights:
     sin: Tensor
 
 
-def supports(model: Any) -> bool:
+def has_fast_decoder(model: Any) -> bool:
     """Tell whether `decode` may be used: Qwen2 architecture, on the CPU, full attention and plain rotary positions."""
     config = getattr(model, "config", None)
     if getattr(config, "model_type", "") != "qwen2" or not hasattr(model, "lm_head") or hasattr(model, "peft_config"):
@@ -184,7 +184,7 @@ class _Rows:
 
 
 @torch.no_grad()
-def decode(
+def decode_batch(
     model: Any,
     prompts: Sequence[Sequence[int]],
     *,
@@ -194,7 +194,7 @@ def decode(
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
     constraint: Constraint | None = None,
-) -> Answers:
+) -> DecodedBatch:
     """Continue each prompt (token ids) `samples` times; greedy at temperature 0. The model must pass `supports`.
 
     What is written is held to `constraint`, which numbers the answers in their order.
@@ -203,14 +203,14 @@ def decode(
     weights = _read_weights(model, start + max_new_tokens)
     rows = _read_prompts(weights, prompts, samples, start + max_new_tokens)
     ends = torch.tensor(list(end_tokens))
-    answers = Answers([[] for _ in rows.hidden], [[] for _ in rows.hidden])
+    answers = DecodedBatch([[] for _ in rows.hidden], [[] for _ in rows.hidden])
     for step in range(max_new_tokens):
         logits = functional.linear(rows.hidden, weights.head)
         if constraint is None:
-            token, log_probability = pick(logits, temperature, generator)
+            token, log_probability = sample_tokens(logits, temperature, generator)
         else:
             held = (rows.number, rows.running, constraint)
-            token, log_probability = pick_allowed(logits, *held, temperature, generator)
+            token, log_probability = sample_allowed_tokens(logits, *held, temperature, generator)
         for number, t, p, running in zip(
             *(x.tolist() for x in (rows.number, token, log_probability, rows.running)), strict=True
         ):

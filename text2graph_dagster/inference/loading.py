@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.inference.precision import frozen, is_quantised
-from text2graph_dagster.runtime.program import in_one_sentence
+from text2graph_dagster.inference.precision import frozen_weight_options, is_quantised
+from text2graph_dagster.runtime.program import as_user_error
 from text2graph_dagster.settings import LoraSettings
 
 
@@ -22,8 +22,8 @@ def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[An
         UserError: there is no such model, it is not whole or not a causal language model, or it cannot be quantised
             here.
     """
-    precision = frozen(lora)
-    with in_one_sentence(f"the model {str(path)!r} cannot be loaded"):
+    precision = frozen_weight_options(lora)
+    with as_user_error(f"the model {str(path)!r} cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, **precision)
         if not is_quantised(model):
@@ -41,14 +41,14 @@ def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[An
 
 def save_student(model: Any, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
     """Write an ordinary Transformers directory that decodes greedily and ends at the end token."""
-    model.generation_config = greedy(tokenizer)
+    model.generation_config = greedy_generation_config(tokenizer)
     in_training, model.config.use_cache = model.config.use_cache, True  # which trainers switch off
     model.save_pretrained(directory)
     model.config.use_cache = in_training
     tokenizer.save_pretrained(directory)
 
 
-def greedy(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+def greedy_generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
     """Return settings for one likeliest answer; nothing of a chat model's own habits (sampling, repetition penalty)."""
     return GenerationConfig(
         do_sample=False,
@@ -58,7 +58,7 @@ def greedy(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
     )
 
 
-def describe(model: Any) -> dict[str, Any]:
+def describe_model(model: Any) -> dict[str, Any]:
     """Return what run.json says about a model."""
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     quantised = sum(p.numel() for p in model.parameters() if type(p).__name__ == "Params4bit")  # two in a byte

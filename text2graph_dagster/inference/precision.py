@@ -10,7 +10,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import LoraSettings
 
 
-def frozen(lora: LoraSettings | None) -> dict[str, Any]:
+def frozen_weight_options(lora: LoraSettings | None) -> dict[str, Any]:
     """Return how weights are loaded that adapters will be put on; without adapters, weights that are trained.
 
     Raises:

@@ -10,14 +10,14 @@ from torch.nn import functional
 class Constraint(Protocol):
     """What the answers of a batch are held to; it follows each of them token by token."""
 
-    def refuse(self, answers: list[int], tokens: list[int]) -> list[int]:
+    def advance(self, answers: list[int], tokens: list[int]) -> list[int]:
         """Take in the next token of each of these answers; return the places in the list of those it does not take."""
 
-    def allowed(self, answers: list[int]) -> Tensor:
+    def allowed_tokens(self, answers: list[int]) -> Tensor:
         """Return which tokens may come next: booleans (answers, vocabulary)."""
 
 
-def pick(logits: Tensor, temperature: float, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+def sample_tokens(logits: Tensor, temperature: float, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """Return (token, its log-probability) for each row: the likeliest, or one drawn at `temperature`."""
     log_probabilities = functional.log_softmax(logits.float() / (temperature or 1.0), -1)
     if temperature == 0:
@@ -29,7 +29,7 @@ def pick(logits: Tensor, temperature: float, generator: torch.Generator | None) 
     return token, log_probabilities.gather(1, token[:, None])[:, 0]
 
 
-def pick_allowed(
+def sample_allowed_tokens(
     logits: Tensor,
     answers: Tensor,
     running: Tensor,
@@ -43,14 +43,14 @@ def pick_allowed(
     of listing all that are allowed. Drawn so, a token has the same probability as if it were drawn from the allowed
     ones at once. The log-probabilities are the model's own.
     """
-    token, log_probability = pick(logits, temperature, generator)
+    token, log_probability = sample_tokens(logits, temperature, generator)
     rows = running.nonzero()[:, 0]
     numbers = answers[rows].tolist()
-    if refused := constraint.refuse(numbers, token[rows].tolist()):
+    if refused := constraint.advance(numbers, token[rows].tolist()):
         again, which = rows[refused], [numbers[i] for i in refused]
-        masked = logits[again].masked_fill(~constraint.allowed(which), float("-inf"))
-        token[again] = pick(masked, temperature, generator)[0]
+        masked = logits[again].masked_fill(~constraint.allowed_tokens(which), float("-inf"))
+        token[again] = sample_tokens(masked, temperature, generator)[0]
         own = functional.log_softmax(logits[again].float() / (temperature or 1.0), -1)
         log_probability[again] = own.gather(1, token[again, None])[:, 0]
-        constraint.refuse(which, token[again].tolist())
+        constraint.advance(which, token[again].tolist())
     return token, log_probability

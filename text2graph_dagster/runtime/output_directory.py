@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-CHECKPOINTS_KEPT = 2
+MAX_SAVED_CHECKPOINTS = 2
 CHECKPOINTS, FINISHED, RUN = "checkpoints", "finished", "run.json"
 METRICS, ROLLOUTS = "metrics.jsonl", "rollouts.jsonl"
 _IDENTITY = "identity"
@@ -26,7 +26,7 @@ class OutputDirectory:
         self.rollouts = self.partial / ROLLOUTS
         self.arrow = self.partial / "arrow"
 
-    def recorded(self) -> dict[str, Any] | None:
+    def read_finished_run(self) -> dict[str, Any] | None:
         """Return run.json if this very run has ended before."""
         path = self.output / RUN
         if not path.is_file():
@@ -68,7 +68,7 @@ class OutputDirectory:
         shutil.rmtree(self.partial)
 
 
-def cut_after(path: Path, step: int) -> list[dict[str, Any]]:
+def truncate_after_step(path: Path, step: int) -> list[dict[str, Any]]:
     """Remove from a file of JSON lines those of later steps than `step`, and return the others.
 
     They are of a run that was cut off, and that will write them again; so is a last line that is not whole.

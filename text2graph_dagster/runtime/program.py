@@ -36,7 +36,7 @@ def work_offline(model: str | Path) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def run(program: Callable[[Path, Reporter], None], arguments: Sequence[str] | None, description: str) -> int:
+def run_program(program: Callable[[Path, Reporter], None], arguments: Sequence[str] | None, description: str) -> int:
     """Read `--config`, run the program, return the exit code: 1 after a mistake of the user's, told in one sentence."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--config", type=Path, required=True, help="JSON file")
@@ -60,7 +60,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def in_one_sentence(what: str) -> Iterator[None]:
+def as_user_error(what: str) -> Iterator[None]:
     """Tell what goes wrong when a model is read as a mistake of the user's: `what`, and the error's first line.
 
     Raises:
@@ -84,7 +84,7 @@ def set_threads(threads: int) -> int:
     return count
 
 
-def quiet(trainer: Any) -> Any:
+def silence_trainer(trainer: Any) -> Any:
     """Take from a trainer its habit of printing every log; the reporter speaks."""
     from transformers import PrinterCallback
     from transformers.utils import logging
@@ -106,7 +106,7 @@ class Stopwatch:
         return {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}
 
 
-def versions() -> dict[str, Any]:
+def read_package_versions() -> dict[str, Any]:
     """Return the versions of Python and of the packages that decide a result."""
     found: dict[str, Any] = {"python": sys.version.split()[0]}
     for package in _PACKAGES:

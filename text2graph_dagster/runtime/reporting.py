@@ -10,14 +10,14 @@ from typing import Any
 
 from dagster_pipes import open_dagster_pipes
 
-from text2graph_dagster.runtime.output_directory import cut_after
+from text2graph_dagster.runtime.output_directory import truncate_after_step
 
 MAX_POINTS = 200
 PIPES_VARIABLE = "DAGSTER_PIPES_CONTEXT"
 _SECONDS_BETWEEN_LINES = 5.0
 
 
-def points_every(steps: int) -> int:
+def choose_logging_interval(steps: int) -> int:
     """Return how many steps lie between two points, so that a run has at most `MAX_POINTS`."""
     return max(1, -(-steps // MAX_POINTS))
 
@@ -34,11 +34,11 @@ class Reporter:
 
     def record_to(self, path: Path, after_step: int = 0) -> None:
         """Append metrics to `path`; points later than `after_step` are of a run that was cut off, and are removed."""
-        self.points = cut_after(path, after_step)
+        self.points = truncate_after_step(path, after_step)
         path.touch()
         self._path = path
 
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+    def log_metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Record one point."""
         point = {"step": step, **values}
         self.points.append(point)
@@ -47,21 +47,21 @@ class Reporter:
                 file.write(json.dumps(point) + "\n")
         self.send({"type": "train_metrics", **point})
 
-    def alarm(self, alarm: Mapping[str, Any]) -> None:
+    def log_alarm(self, alarm: Mapping[str, Any]) -> None:
         """Tell what has gone wrong: `name`, `step`, `value`, `threshold`, `sentence`."""
         self.send({"type": "alarm", **alarm})
-        self.say(f"alarm {alarm['name']} at step {alarm['step']}: {alarm['sentence']}")
+        self.log(f"alarm {alarm['name']} at step {alarm['step']}: {alarm['sentence']}")
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message to Dagster, if it listens."""
         if self._pipes is not None:
             self._pipes.report_custom_message(dict(message))
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line for the reader."""
         print(line, flush=True)
 
-    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
+    def log_progress(self, what: str, done: int, total: int, note: str = "") -> None:
         """Say how far the work has come and how long it will still take, at most every few seconds."""
         now = time.monotonic()
         if self._begun is None or what != self._begun[0] or done < self._begun[2]:
@@ -73,7 +73,7 @@ class Reporter:
         _, begun, before = self._begun
         rate = (done - before) / max(1e-9, now - begun)
         left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
-        self.say(f"{what}: {done} of {total}{left}{f', {note}' if note else ''}")
+        self.log(f"{what}: {done} of {total}{left}{f', {note}' if note else ''}")
 
 
 @contextmanager

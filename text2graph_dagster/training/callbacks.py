@@ -37,7 +37,7 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Say how far it has come."""
-        self.reporter.progress(f"{self.stage} step", state.global_step, state.max_steps, self._note(state))
+        self.reporter.log_progress(f"{self.stage} step", state.global_step, state.max_steps, self._note(state))
 
     def on_log(
         self,
@@ -51,7 +51,7 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
         values = {_NAMES[k]: float(v) for k, v in (logs or {}).items() if k in _NAMES}
         values |= {k.removeprefix("t2g/"): float(v) for k, v in (logs or {}).items() if k.startswith("t2g/")}
         if values:
-            self.reporter.metrics(state.global_step, values)
+            self.reporter.log_metrics(state.global_step, values)
 
     @staticmethod
     def _note(state: TrainerState) -> str:
@@ -68,6 +68,6 @@ class AlarmCallback(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look at the points so far."""
         for alarm in self.watch.listen(self.reporter.points):
-            self.reporter.alarm(asdict(alarm))
+            self.reporter.log_alarm(asdict(alarm))
         if self.watch.fatal:
             control.should_training_stop = True

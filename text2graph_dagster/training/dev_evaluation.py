@@ -13,13 +13,13 @@ from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.parsing import GraphParseError, parse
 from text2graph_dagster.identity import digest_json, sha256_of
-from text2graph_dagster.inference.answer_format import student_forms
+from text2graph_dagster.inference.answer_format import answer_forms
 from text2graph_dagster.inference.batch_generation import answer_prompts
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards.scoring import NOT_TURNED, canonical, gold_items, turned_relations
 from text2graph_dagster.runtime.output_directory import RUN
-from text2graph_dagster.runtime.program import versions
+from text2graph_dagster.runtime.program import read_package_versions
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.config import TrainingConfig
@@ -44,7 +44,7 @@ def conditions(config: TrainingConfig) -> str:
             "ontologies": {corpus: sha256_of(path) for corpus, path in config.ontologies.items()},
             "settings": settings.model_dump(mode="json", include={"student", "decoding", "evaluation", "seed"}),
             "thinking": settings.dataset.thinking,
-            "versions": versions(),
+            "versions": read_package_versions(),
         }
     )
 
@@ -77,8 +77,8 @@ def measure(
         prompts,
         max_new_tokens=settings.evaluation.max_new_tokens,
         batch_size=settings.evaluation.batch_size,
-        progress=lambda done: reporter.progress("dev passages", done, len(prompts)),
-        forms=student_forms(examples, settings),
+        progress=lambda done: reporter.log_progress("dev passages", done, len(prompts)),
+        forms=answer_forms(examples, settings),
     )
     turned_in = {corpus: turned_relations(ontology) for corpus, ontology in ontologies.items()}
     entities, relations = Counts(), Counts()

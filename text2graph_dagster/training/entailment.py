@@ -15,7 +15,7 @@ from pydantic import Field
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.files import write_whole
 from text2graph_dagster.runtime.config import ProgramConfig, read_config
-from text2graph_dagster.runtime.program import Stopwatch, in_one_sentence, run, set_threads, work_offline
+from text2graph_dagster.runtime.program import Stopwatch, as_user_error, run_program, set_threads, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
 
 _MOST_TOKENS = 512  # where neither tokenizer nor model says how much it reads
@@ -33,7 +33,7 @@ class EntailmentConfig(ProgramConfig):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run(_entail, arguments, "Let a model judge what texts entail.")
+    return run_program(_entail, arguments, "Let a model judge what texts entail.")
 
 
 def _entail(path: Path, reporter: Reporter) -> None:
@@ -44,7 +44,7 @@ def _entail(path: Path, reporter: Reporter) -> None:
     pairs = pl.read_parquet(config.pairs).select("premise", "hypothesis").rows()
     model, tokenizer = load_judge(config.model)
     values = entailment(
-        model, tokenizer, pairs, config.batch_size, lambda done: reporter.progress("statements", done, len(pairs))
+        model, tokenizer, pairs, config.batch_size, lambda done: reporter.log_progress("statements", done, len(pairs))
     )
     write_whole(pl.DataFrame({"entailment": values}, schema={"entailment": pl.Float64}), config.output)
     reporter.send({"type": "result", "path": str(config.output), "pairs": len(pairs), **watch.read()})
@@ -59,7 +59,7 @@ def load_judge(name: str) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    with in_one_sentence(f"denoise.nli_model: the model {name!r} cannot be loaded"):
+    with as_user_error(f"denoise.nli_model: the model {name!r} cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_pretrained(
             name, dtype=torch.float32, trust_remote_code=False, use_safetensors=True

@@ -17,7 +17,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
-from text2graph_dagster.runtime.program import Stopwatch, quiet, run, set_threads, work_offline
+from text2graph_dagster.runtime.program import Stopwatch, run_program, set_threads, silence_trainer, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.config import TrainingConfig
@@ -32,7 +32,7 @@ _ROW = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run(_train, arguments, "Reinforce a fine-tuned student.")
+    return run_program(_train, arguments, "Reinforce a fine-tuned student.")
 
 
 def _train(path: Path, reporter: Reporter) -> None:
@@ -49,7 +49,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     Raises:
         UserError: no prompt is short enough.
     """
-    from text2graph_dagster.inference.loading import describe, load_student, save_student
+    from text2graph_dagster.inference.loading import describe_model, load_student, save_student
     from text2graph_dagster.training.data.examples import read_examples
     from text2graph_dagster.training.dev_evaluation import measure, measured_before, read_dev
     from text2graph_dagster.training.model.adapters import merged, with_lora
@@ -96,7 +96,7 @@ def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporte
     no_choice: dict[str, Any] = {"step": 0 if alarms.fatal else steps, "dev": None}
     kept = best.move_to(output.finished) if dev else no_choice
     return {
-        "model": describe(model),
+        "model": describe_model(model),
         "examples": len(examples),
         "steps": steps,
         "alarms": [asdict(alarm) for alarm in alarms.rung.values()],
@@ -121,7 +121,7 @@ def make_trainer(
 ) -> Any:
     """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
     from text2graph_dagster.inference.chat_template import render_prompts
-    from text2graph_dagster.inference.fast_decoder import supports
+    from text2graph_dagster.inference.fast_decoder import has_fast_decoder
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
     from text2graph_dagster.training.data.arrow_files import from_rows
     from text2graph_dagster.training.data.curriculum import choose_prompts
@@ -146,7 +146,7 @@ def make_trainer(
     rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking, judge)
     rollouts = Rollouts(output.rollouts, grpo, output.last_step())
 
-    fast = supports(model) and not grpo.use_vllm
+    fast = has_fast_decoder(model) and not grpo.use_vllm
     trainer = Trainer(
         model=model,
         reward_funcs=[rewarder],
@@ -159,7 +159,7 @@ def make_trainer(
     )
     trainer.generation_batch_size = grpo.generation_batch_size
     trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
-    return quiet(trained_in_full(trainer))
+    return silence_trainer(trained_in_full(trainer))
 
 
 def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:

@@ -17,7 +17,14 @@ from text2graph_dagster.dataset.preference_pairs import KINDS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
-from text2graph_dagster.runtime.program import Stopwatch, in_one_sentence, quiet, run, set_threads, work_offline
+from text2graph_dagster.runtime.program import (
+    Stopwatch,
+    as_user_error,
+    run_program,
+    set_threads,
+    silence_trainer,
+    work_offline,
+)
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import RewardModelSettings, Settings
 from text2graph_dagster.training.config import TrainingConfig
@@ -32,7 +39,7 @@ _ROW = {"chosen_ids": _IDS, "rejected_ids": _IDS}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run(_train, arguments, "Teach a reward model which of two graphs is better.")
+    return run_program(_train, arguments, "Teach a reward model which of two graphs is better.")
 
 
 def _train(path: Path, reporter: Reporter) -> None:
@@ -49,7 +56,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     Raises:
         UserError: no graph is trusted, or no pair is short enough.
     """
-    from text2graph_dagster.inference.loading import describe, load_student
+    from text2graph_dagster.inference.loading import describe_model, load_student
     from text2graph_dagster.training.data.arrow_files import from_rows
     from text2graph_dagster.training.model.adapters import merged
 
@@ -60,7 +67,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     rows = short_rows(taught, tokenizer, settings)
     if not rows:
         raise UserError("there is no pair to learn from: no example's graph is trusted, or all are too long.")
-    reporter.say(f"{len(rows):,} pairs to learn from, {len(measured):,} to measure on")
+    reporter.log(f"{len(rows):,} pairs to learn from, {len(measured):,} to measure on")
     model = new_model(config.base or "", settings)
     data = from_rows(({"chosen_ids": c, "rejected_ids": r} for c, r in rows), output.arrow / "pairs.arrow", _ROW)
     trainer = make_trainer(model, tokenizer, data, settings, output, reporter)
@@ -72,7 +79,7 @@ def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     tokenizer.save_pretrained(output.finished)
     figures, scale = measure(model, tokenizer, measured, settings)
     return {
-        "model": describe(model),
+        "model": describe_model(model),
         "examples": len({pair.example.example_id for pair in taught}),
         "pairs": len(rows),
         "pairs_too_long": len(taught) - len(rows),
@@ -96,7 +103,7 @@ def gather(
     settings, ontologies = config.settings, config.load_ontologies()
     examples, dev = read_examples(config.train, settings, output.arrow), read_dev(config)
     taught, held = draw(examples, settings, hold_out=not dev)
-    write = writer(student, tokenizer, settings, lambda done, of: reporter.progress("prompts answered", done, of))
+    write = writer(student, tokenizer, settings, lambda done, of: reporter.log_progress("prompts answered", done, of))
     measured = (dev or held)[: settings.reward_model.eval_passages]
     return make_pairs(taught, ontologies, write, settings), make_pairs(measured, ontologies, write, settings)
 
@@ -159,7 +166,7 @@ def new_model(base: Path | str, settings: Settings) -> Any:
     from text2graph_dagster.training.model.adapters import with_lora
 
     set_seed(settings.seed)
-    with in_one_sentence(f"no reward model can be made of {str(base)!r}"):
+    with as_user_error(f"no reward model can be made of {str(base)!r}"):
         model = AutoModelForSequenceClassification.from_pretrained(
             base, num_labels=1, dtype=torch.float32, trust_remote_code=False
         )
@@ -191,7 +198,7 @@ def make_trainer(
         optimizers=scheduled(optimizer, steps=reward.max_steps, warmup_steps=reward.warmup_steps),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
-    return quiet(trainer)
+    return silence_trainer(trainer)
 
 
 def make_arguments(reward: RewardModelSettings, seed: int, output: OutputDirectory) -> Any:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.runtime.output_directory import CHECKPOINTS_KEPT, OutputDirectory
-from text2graph_dagster.runtime.program import versions
-from text2graph_dagster.runtime.reporting import Reporter, points_every
+from text2graph_dagster.runtime.output_directory import MAX_SAVED_CHECKPOINTS, OutputDirectory
+from text2graph_dagster.runtime.program import read_package_versions
+from text2graph_dagster.runtime.reporting import Reporter, choose_logging_interval
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.curriculum import rate_factor
 
@@ -31,15 +31,20 @@ def make_once(
     """
     inputs = config.inputs()
     output = OutputDirectory(config.output, config.identity(program, inputs))
-    result = output.recorded()
+    result = output.read_finished_run()
     if result is None:
         output.open()
-        result = {"program": program, "inputs": inputs, "versions": versions(), **teach(config, output, reporter)}
+        result = {
+            "program": program,
+            "inputs": inputs,
+            "versions": read_package_versions(),
+            **teach(config, output, reporter),
+        }
         result["settings"] = config.settings.model_dump(mode="json", include={*sections, "seed"})
         publish(output.finished, config, result)
         output.finish(result)
     else:
-        reporter.say(f"{config.output} is finished already: nothing to do")
+        reporter.log(f"{config.output} is finished already: nothing to do")
     reporter.send({"type": "result", "path": str(config.output), **result})
 
 
@@ -58,10 +63,10 @@ def arguments(output: OutputDirectory, seed: int, *, steps: int, save_steps: int
         "dataloader_pin_memory": on_gpu,
         "report_to": [],
         "disable_tqdm": True,
-        "logging_steps": points_every(steps),
+        "logging_steps": choose_logging_interval(steps),
         "save_strategy": "steps",
         "save_steps": save_steps,
-        "save_total_limit": CHECKPOINTS_KEPT,
+        "save_total_limit": MAX_SAVED_CHECKPOINTS,
         "seed": seed,
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
-from text2graph_dagster.runtime.program import Stopwatch, quiet, run, set_threads, work_offline
+from text2graph_dagster.runtime.program import Stopwatch, run_program, set_threads, silence_trainer, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import Settings, SftSettings
 from text2graph_dagster.training.config import TrainingConfig
@@ -26,7 +26,7 @@ PROGRAM = "sft"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run(_train, arguments, "Teach a student the examples.")
+    return run_program(_train, arguments, "Teach a student the examples.")
 
 
 def _train(path: Path, reporter: Reporter) -> None:
@@ -51,7 +51,7 @@ def teach(
     Raises:
         UserError: no example is short enough, or the model cannot be used.
     """
-    from text2graph_dagster.inference.loading import describe, load_student, save_student
+    from text2graph_dagster.inference.loading import describe_model, load_student, save_student
     from text2graph_dagster.training.data.arrow_files import from_rows
     from text2graph_dagster.training.data.examples import read_examples
     from text2graph_dagster.training.data.schedule import (
@@ -70,10 +70,10 @@ def teach(
     threads = set_threads(settings.sft.threads)
     examples, ontologies = read_examples(config.train, settings, output.arrow), config.load_ontologies()
     model, tokenizer = student or make_student(config, examples, list(ontologies.values()))
-    description = describe(model)
-    reporter.say(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
+    description = describe_model(model)
+    reporter.log(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
     if is_foreign_to_nano(config, list(ontologies.values())):
-        reporter.say("the nano base has read English only: see whether student.base_model: scratch does better here")
+        reporter.log("the nano base has read English only: see whether student.base_model: scratch does better here")
     store = store_tokens(examples, tokenizer, output.arrow / "tokens.arrow")
     lengths = measure_lengths(store)
     short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
@@ -114,7 +114,7 @@ def make_trainer(
     """Return a TRL trainer over the tokenised course, a `datasets.Dataset`, in its order."""
     from trl import SFTTrainer
 
-    from text2graph_dagster.inference.fast_decoder import supports
+    from text2graph_dagster.inference.fast_decoder import has_fast_decoder
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.model.adapters import trained_in_full
 
@@ -132,7 +132,7 @@ def make_trainer(
             loss = answer_loss(model, inputs, kwargs.get("num_items_in_batch"))
             return (loss, None) if return_outputs else loss
 
-    lean = supports(model)
+    lean = has_fast_decoder(model)
     trainer = Trainer(
         model=model,
         args=make_arguments(sft, config.settings.seed, output),
@@ -143,7 +143,7 @@ def make_trainer(
         ),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
-    return quiet(trained_in_full(trainer))
+    return silence_trainer(trained_in_full(trainer))
 
 
 def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> Any:

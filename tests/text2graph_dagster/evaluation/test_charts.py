@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from text2graph_dagster.evaluation.charts import (
     Bar,
-    clip,
+    axis_ticks,
+    clip_text,
     data_uri,
-    element,
-    grouped_bars,
-    intervals,
+    format_short,
+    grouped_bar_chart,
+    interval_chart,
     line_chart,
     running_mean,
-    short,
-    ticks,
+    svg_element,
 )
-from text2graph_dagster.evaluation.graph_svg import Edge, Node, draw_graph, tints
+from text2graph_dagster.evaluation.graph_svg import Edge, Node, draw_graph, entity_type_colors
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -33,11 +33,11 @@ def texts(svg: str) -> list[str]:
 
 def test_everything_is_escaped() -> None:
     nasty = "<script>\"'&"
-    assert "<script>" not in element("text", nasty, title=nasty)
+    assert "<script>" not in svg_element("text", nasty, title=nasty)
     charts = [
         line_chart({nasty: [(0, 1), (1, 2)], "b": [(0, 1)]}, nasty),
-        intervals([Bar(nasty, 0.5, 0.4, 0.6, "#000", nasty)], nasty),
-        grouped_bars([(nasty, nasty, [Bar(nasty, 0.5, 0.4, 0.6, "#000", nasty)])], nasty),
+        interval_chart([Bar(nasty, 0.5, 0.4, 0.6, "#000", nasty)], nasty),
+        grouped_bar_chart([(nasty, nasty, [Bar(nasty, 0.5, 0.4, 0.6, "#000", nasty)])], nasty),
         draw_graph([Node(nasty, nasty), Node("b", "t")], [Edge(0, 1, nasty)], {}, nasty),
     ]
     for chart in charts:
@@ -85,7 +85,7 @@ def test_any_series_can_be_drawn(series) -> None:
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6), st.integers(2, 8))
 def test_ticks_are_even_round_and_hold_the_data(low: float, width: float, about: int) -> None:
-    marks = ticks(low, low + width, about)
+    marks = axis_ticks(low, low + width, about)
     slack = 1e-6 * max(1.0, abs(low), width)
     assert marks[0] <= low + slack
     assert marks[-1] >= low + width - slack
@@ -93,8 +93,8 @@ def test_ticks_are_even_round_and_hold_the_data(low: float, width: float, about:
 
 
 def test_ticks_of_a_unit_interval() -> None:
-    assert ticks(0.0, 1.0, 5) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert ticks(0.55, 0.81, 5) == [0.5, 0.6, 0.7, 0.8, 0.9]
+    assert axis_ticks(0.0, 1.0, 5) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert axis_ticks(0.55, 0.81, 5) == [0.5, 0.6, 0.7, 0.8, 0.9]
 
 
 def test_running_mean() -> None:
@@ -102,19 +102,19 @@ def test_running_mean() -> None:
 
 
 def test_short_numbers() -> None:
-    assert [short(v) for v in (0, 0.25, -1.5, 4012, 0.00002)] == ["0", "0.25", "−1.5", "4,012", "2e-05"]
-    assert clip("abcdef", 4) == "abc…"
+    assert [format_short(v) for v in (0, 0.25, -1.5, 4012, 0.00002)] == ["0", "0.25", "−1.5", "4,012", "2e-05"]
+    assert clip_text("abcdef", 4) == "abc…"
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    chart = read(grouped_bars([("founded", "n = 3", [Bar("a", v, None, None, "#111") for v in (0.5, 1.0)])], "t"))
+    chart = read(grouped_bar_chart([("founded", "n = 3", [Bar("a", v, None, None, "#111") for v in (0.5, 1.0)])], "t"))
     wide = [float(r.get("width")) for r in chart.iter(f"{SVG}rect")]
     assert wide[1] == pytest.approx(2 * wide[0])
 
 
 def test_a_figure_without_a_value_is_a_dash() -> None:
-    assert "–" in texts(intervals([Bar("a", None, None, None, "#111")], "t"))
-    assert "–" in texts(grouped_bars([("a", "", [Bar("a", None, None, None, "#111")])], "t"))
+    assert "–" in texts(interval_chart([Bar("a", None, None, None, "#111")], "t"))
+    assert "–" in texts(grouped_bar_chart([("a", "", [Bar("a", None, None, None, "#111")])], "t"))
 
 
 @given(
@@ -124,7 +124,7 @@ def test_a_figure_without_a_value_is_a_dash() -> None:
 def test_labels_of_a_graph_never_share_a_line_and_stay_inside(nodes, edges) -> None:
     nodes = [Node(clean(text), kind) for text, kind in nodes]
     edges = [Edge(h % len(nodes), t % len(nodes), clean(kind)) for h, t, kind in edges]
-    chart = read(draw_graph(nodes, edges, tints(["person", "city"]), "t"))
+    chart = read(draw_graph(nodes, edges, entity_type_colors(["person", "city"]), "t"))
     height = float(chart.get("height"))
     names = [float(t.get("y")) for t in chart.iter(f"{SVG}text") if t.get("paint-order")]
     assert len(names) == len(edges)

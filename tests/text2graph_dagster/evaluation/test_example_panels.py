@@ -1,7 +1,13 @@
 from markupsafe import Markup
 
 from tests.text2graph_dagster.evaluation.html_pages import ONTOLOGY
-from text2graph_dagster.evaluation.example_panels import Example, Piece, draw_lots, highlight, panels
+from text2graph_dagster.evaluation.example_panels import (
+    ReportExample,
+    TextPiece,
+    build_panels,
+    highlight,
+    sample_passages,
+)
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 
 TEXT = "Ana Ruiz of New York married Ben."
@@ -15,9 +21,9 @@ GOLD = Graph((ANA, YORK, BEN), (Relation(0, 1, "lives in"), Relation(0, 2, "marr
 
 def test_lots_do_not_depend_on_order_and_change_with_the_seed() -> None:
     names = [f"p{i}" for i in range(100)]
-    assert draw_lots(names, 20, 7) == draw_lots(names[::-1], 20, 7)
-    assert draw_lots(names, 20, 7) != draw_lots(names, 20, 8)
-    assert len(draw_lots(names[:3], 20, 7)) == 3
+    assert sample_passages(names, 20, 7) == sample_passages(names[::-1], 20, 7)
+    assert sample_passages(names, 20, 7) != sample_passages(names, 20, 8)
+    assert len(sample_passages(names[:3], 20, 7)) == 3
 
 
 def test_what_is_right_wrong_and_missed() -> None:
@@ -29,16 +35,18 @@ def test_what_is_right_wrong_and_missed() -> None:
         ),
         (Relation(0, 1, "married to"), Relation(1, 2, "lives in")),
     )
-    gold, (shown,) = panels(Example("news", "p", TEXT, GOLD, {"sft": predicted}), ONTOLOGY, {"sft": "SFT"}, {})
+    gold, (shown,) = build_panels(
+        ReportExample("news", "p", TEXT, GOLD, {"sft": predicted}), ONTOLOGY, {"sft": "SFT"}, {}
+    )
     assert (gold.right, gold.missed, gold.wrong) == (3, 2, 0)
     assert (shown.title, shown.right, shown.missed, shown.wrong) == ("SFT", 3, 0, 2)
-    assert Piece("York", "city", "wrong") in shown.pieces
-    assert Piece("New York", "city", "missed") in gold.pieces
+    assert TextPiece("York", "city", "wrong") in shown.pieces
+    assert TextPiece("New York", "city", "missed") in gold.pieces
     assert isinstance(shown.drawing, Markup)
 
 
 def test_no_answer_misses_everything_and_says_that_it_is_none() -> None:
-    gold, (shown,) = panels(Example("news", "p", TEXT, GOLD, {"sft": None}), ONTOLOGY, {}, {})
+    gold, (shown,) = build_panels(ReportExample("news", "p", TEXT, GOLD, {"sft": None}), ONTOLOGY, {}, {})
     assert gold.missed == 5
     assert not shown.answered
     assert "no entities" in shown.drawing
@@ -52,4 +60,4 @@ def test_the_longer_of_two_overlapping_mentions_is_shown_and_no_text_is_lost() -
 
 
 def test_a_passage_without_entities_is_one_piece() -> None:
-    assert highlight("Nothing.", [], []) == (Piece("Nothing."),)
+    assert highlight("Nothing.", [], []) == (TextPiece("Nothing."),)

@@ -2,8 +2,8 @@
 
 from xml.etree import ElementTree
 
-from text2graph_dagster.evaluation.funnel import draw_funnel, funnels
-from text2graph_dagster.evaluation.report import Stage
+from text2graph_dagster.evaluation.funnel import build_funnels, draw_funnel
+from text2graph_dagster.evaluation.report import FunnelStage
 
 ROWS = [
     ("raw_corpus", "documents_in", 10),
@@ -21,15 +21,19 @@ ROWS = [
 
 def test_the_stages_tell_every_loss() -> None:
     rows = [{"stage": s, "item": i, "count": n, "corpus": "news"} for s, i, n in ROWS]
-    stages = funnels([*rows, {**rows[0], "corpus": "other"}], ["news"])["news"]
+    stages = build_funnels([*rows, {**rows[0], "corpus": "other"}], ["news"])["news"]
     assert [(s.name, s.count) for s in stages][:2] == [("documents", 12), ("documents read", 11)]
-    assert stages[-1] == Stage(
+    assert stages[-1] == FunnelStage(
         "examples", 20, {"beyond max examples": 10}, note="relations mended: 1,200 dropped, 0 added"
     )
 
 
 def test_the_picture_shows_names_counts_and_losses_and_lets_nothing_through() -> None:
-    stages = [Stage("documents", 1200), Stage("examples", 3, {"<b>odd</b>": 7, "none": 0}), Stage("nothing", 0)]
+    stages = [
+        FunnelStage("documents", 1200),
+        FunnelStage("examples", 3, {"<b>odd</b>": 7, "none": 0}),
+        FunnelStage("nothing", 0),
+    ]
     svg = draw_funnel(stages, "a & b")
     words = [element.text for element in ElementTree.fromstring(svg).iter() if element.text]
     assert {"documents", "1,200", "examples", "3", "−7 <b>odd</b>", "0"} <= set(words)

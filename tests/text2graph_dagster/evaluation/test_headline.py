@@ -2,7 +2,13 @@ import json
 
 from tests.text2graph_dagster.evaluation.html_pages import row
 from text2graph_dagster.evaluation.figures import HEADLINE
-from text2graph_dagster.evaluation.headline import METRIC_LABELS, Figures, headline_markdown, headline_table, to_json
+from text2graph_dagster.evaluation.headline import (
+    METRIC_LABELS,
+    FigureTable,
+    figures_to_json,
+    format_headline,
+    format_headline_markdown,
+)
 
 ROWS = [
     row("sft", "relation_strict_f1", 0.5),
@@ -18,7 +24,7 @@ def test_every_headline_figure_has_a_name() -> None:
 
 
 def test_the_table_has_systems_side_by_side_with_intervals_and_n() -> None:
-    lines = headline_table(ROWS).splitlines()
+    lines = format_headline(ROWS).splitlines()
     assert lines[1].split() == ["SFT", "SFT", "+", "GRPO", "n"]
     assert lines[2].split() == [
         "Relation",
@@ -42,20 +48,20 @@ def test_all_corpora_come_first_and_the_order_of_systems_is_given() -> None:
         row("sft", "relation_strict_f1", 0.4, corpus="all"),
         row("sft", "relation_strict_f1", 0.3, corpus="a"),
     ]
-    assert Figures(rows).corpora == ["all", "a", "news"]
-    assert Figures(rows, ["grpo", "sft"]).systems == ["grpo", "sft"]
-    assert Figures(rows, ["a", "b", "c"]).pairs() == [("c", "b"), ("c", "a"), ("b", "a")]
+    assert FigureTable(rows).corpora == ["all", "a", "news"]
+    assert FigureTable(rows, ["grpo", "sft"]).systems == ["grpo", "sft"]
+    assert FigureTable(rows, ["a", "b", "c"]).pairs() == [("c", "b"), ("c", "a"), ("b", "a")]
 
 
 def test_without_rows_it_says_so() -> None:
-    assert headline_table([]) == "no report yet"
+    assert format_headline([]) == "no report yet"
 
 
 def test_markdown_cannot_be_broken_by_a_name() -> None:
-    table = headline_markdown([row("a|b", "relation_strict_f1", 0.5)])
+    table = format_headline_markdown([row("a|b", "relation_strict_f1", 0.5)])
     assert "a\\|b" in table
     assert len(table.splitlines()) == 3
 
 
 def test_json_holds_every_row_with_its_interval_and_n() -> None:
-    assert json.loads(to_json(ROWS)) == ROWS
+    assert json.loads(figures_to_json(ROWS)) == ROWS

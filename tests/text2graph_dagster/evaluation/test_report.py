@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tests.text2graph_dagster.evaluation.html_pages import ONTOLOGY, Page, row
-from text2graph_dagster.evaluation.example_panels import Example
-from text2graph_dagster.evaluation.report import ReportData, Stage, render, system_colors
+from text2graph_dagster.evaluation.example_panels import ReportExample
+from text2graph_dagster.evaluation.report import FunnelStage, ReportData, render_report, system_colors
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
@@ -38,7 +38,9 @@ def data(**changes) -> ReportData:
                 "SFT": {"loss": [(0, 2.0), (10, 1.0)], "level_line": [(0, 1.0), (10, 1.0)]},
                 "GRPO": {"reward": []},
             },
-            "funnels": {"news": [Stage("documents", 10), Stage("passages", 25, {"not text": 3, "none": 0})]},
+            "funnels": {
+                "news": [FunnelStage("documents", 10), FunnelStage("passages", 25, {"not text": 3, "none": 0})]
+            },
             "gates": [
                 {
                     "asset": "raw_corpus",
@@ -57,7 +59,7 @@ def data(**changes) -> ReportData:
                     "passed": False,
                 },
             ],
-            "examples": [Example("news", "0123456789abcdef", TEXT, GRAPH, {"sft": None, "grpo": GRAPH})],
+            "examples": [ReportExample("news", "0123456789abcdef", TEXT, GRAPH, {"sft": None, "grpo": GRAPH})],
             "configuration": {"seed": 7, "sft": {"max_steps": 1600, "lora": None}},
             "provenance": {"torch": "2.13.0"},
         }
@@ -66,7 +68,7 @@ def data(**changes) -> ReportData:
 
 
 def test_everything_is_on_the_page() -> None:
-    page = Page(render(data()))
+    page = Page(render_report(data()))
     words = " ".join(page.text.split())
     for expected in (
         "SFT + GRPO extracts relations with a strict F1 of 0.634 [0.624, 0.644] on 1,234 held-out passages of news.",
@@ -90,15 +92,15 @@ def test_everything_is_on_the_page() -> None:
 
 def test_a_difference_that_the_data_cannot_tell_is_not_claimed() -> None:
     rows = [*ROWS[:2], {**ROWS[2], "low": -0.01}]
-    assert "not distinguishable" in render(data(rows=rows))
+    assert "not distinguishable" in render_report(data(rows=rows))
     alike = [*ROWS[:2], {**ROWS[2], "value": 0.0, "low": 0.0, "high": 0.0}]
-    assert "both give the same answers" in render(data(rows=alike))
+    assert "both give the same answers" in render_report(data(rows=alike))
     worse = [*ROWS[:2], {**ROWS[2], "value": -0.1, "low": -0.2, "high": -0.05}]
-    assert "worse, with the whole" in render(data(rows=worse))
+    assert "worse, with the whole" in render_report(data(rows=worse))
 
 
 def test_the_page_asks_for_nothing_from_anywhere() -> None:
-    html = render(data())
+    html = render_report(data())
     page = Page(html)
     assert {"script", "link", "img", "iframe", "object", "embed", "form"}.isdisjoint(page.tags)
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html
@@ -121,7 +123,7 @@ def test_nothing_that_comes_from_outside_becomes_markup() -> None:
         (Entity(0, NASTY, NASTY, (Span(0, len(NASTY)),)), Entity(1, NASTY, "person", (Span(0, 2),))),
         (Relation(0, 1, NASTY),),
     )
-    html = render(
+    html = render_report(
         data(
             title=NASTY,
             run=NASTY,
@@ -131,9 +133,9 @@ def test_nothing_that_comes_from_outside_becomes_markup() -> None:
             ontologies={NASTY: ontology},
             published={NASTY: {NASTY: 0.5}},
             curves={NASTY: {NASTY: [(0, 1.0)]}},
-            funnels={NASTY: [Stage(NASTY, 1, {NASTY: 1}, NASTY)]},
+            funnels={NASTY: [FunnelStage(NASTY, 1, {NASTY: 1}, NASTY)]},
             gates=[{"asset": NASTY, "gate": NASTY, "corpus": NASTY, "value": 1.0, "threshold": NASTY, "passed": True}],
-            examples=[Example(NASTY, NASTY, text, graph, {NASTY: graph})],
+            examples=[ReportExample(NASTY, NASTY, text, graph, {NASTY: graph})],
             configuration={NASTY: {NASTY: NASTY}},
             provenance={NASTY: [NASTY]},
         )
@@ -152,11 +154,11 @@ def test_a_report_without_one_of_its_parts_is_still_a_page(empty: str) -> None:
     changes = {empty: {} if empty in ("curves", "funnels", "configuration", "published") else []}
     if empty == "systems":
         changes |= {"rows": [], "examples": []}
-    assert "</html>" in render(data(**changes))
+    assert "</html>" in render_report(data(**changes))
 
 
 def test_the_same_data_gives_the_same_page() -> None:
-    assert render(data()) == render(data())
+    assert render_report(data()) == render_report(data())
 
 
 def test_the_last_system_stands_out_and_no_two_share_a_colour() -> None:

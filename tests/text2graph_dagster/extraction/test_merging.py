@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text2graph_dagster.extraction.merging import Found, Merged, merge_passages
+from text2graph_dagster.extraction.merging import MergedGraph, WindowGraph, merge_windows
 from text2graph_dagster.graph.mentions import occurrences
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import normalise
@@ -26,7 +26,7 @@ class World:
     """A document and the graphs of its passages."""
 
     text: str
-    passages: list[Found]
+    passages: list[WindowGraph]
 
 
 @st.composite
@@ -48,13 +48,13 @@ def worlds(draw: st.DrawFn) -> World:
         drawn = st.tuples(ends, st.sampled_from(["lives in", "married to"]), ends)
         stated = draw(st.lists(drawn, max_size=4, unique=True)) if entities else []
         graph = Graph(entities, tuple(Relation(h, t, kind) for h, kind, t in stated))
-        passages.append(Found(len(text), words, "en", graph))
+        passages.append(WindowGraph(len(text), words, "en", graph))
         text += f"{words}\n\n"
     return World(text, passages)
 
 
-def merge(world: World) -> Merged:
-    return merge_passages(world.passages, ONTOLOGY)
+def merge(world: World) -> MergedGraph:
+    return merge_windows(world.passages, ONTOLOGY)
 
 
 @given(worlds())
@@ -96,12 +96,12 @@ def test_the_sentences_of_a_relation_name_both_its_ends(world: World) -> None:
 @given(worlds(), st.randoms(use_true_random=False))
 def test_the_order_of_the_passages_does_not_matter(world: World, rng: random.Random) -> None:
     shuffled = rng.sample(world.passages, len(world.passages))
-    assert merge_passages(shuffled, ONTOLOGY) == merge(world)
+    assert merge_windows(shuffled, ONTOLOGY) == merge(world)
 
 
 @given(worlds())
 def test_a_passage_that_comes_twice_changes_nothing(world: World) -> None:
-    assert merge_passages([*world.passages, *world.passages], ONTOLOGY) == merge(world)
+    assert merge_windows([*world.passages, *world.passages], ONTOLOGY) == merge(world)
 
 
 def test_a_relation_that_two_passages_state_has_two_places() -> None:
@@ -109,7 +109,7 @@ def test_a_relation_that_two_passages_state_has_two_places() -> None:
     second = "It is late. Dene is where Ana lives. Nobody knows."
     people = [Entity(0, "Ana", "person"), Entity(1, "Dene", "city")]
     passages = [
-        Found(
+        WindowGraph(
             start,
             text,
             "en",
@@ -120,12 +120,12 @@ def test_a_relation_that_two_passages_state_has_two_places() -> None:
         )
         for start, text in ((0, first), (20, second))
     ]
-    merged = merge_passages(passages, ONTOLOGY)
+    merged = merge_windows(passages, ONTOLOGY)
     assert merged.graph.relations == (Relation(0, 1, "lives in", Span(0, 18)),)
     assert merged.evidence == ((Span(0, 18), Span(32, 56)),)
 
 
 def test_offsets_move_together() -> None:
-    world = World("Ana met.", [Found(0, "Ana met.", "en", Graph((Entity(0, "Ana", "person", (Span(0, 3),)),)))])
+    world = World("Ana met.", [WindowGraph(0, "Ana met.", "en", Graph((Entity(0, "Ana", "person", (Span(0, 3),)),)))])
     moved = merge(world).moved(lambda span: Span(span.start + 2, span.end + 2))
     assert moved.graph.entities[0].mentions == (Span(2, 5),)

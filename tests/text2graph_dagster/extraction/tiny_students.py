@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from text2graph_dagster.extraction.document_run import Question, Reply
+from text2graph_dagster.extraction.document_run import PassageReply, PassageRequest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
 ONTOLOGY = Ontology(
@@ -45,12 +45,12 @@ class Script:
     def __init__(self, at_once: int = 3) -> None:
         self.at_once = at_once
 
-    def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply]]:
+    def answer(self, questions: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
         """Yield every question with its reply."""
-        held: list[Question] = []
+        held: list[PassageRequest] = []
         for question in questions:
             held.append(question)
             if len(held) == self.at_once:
-                yield from ((q, Reply(answer(q.prompt), "", 5)) for q in reversed(held))
+                yield from ((q, PassageReply(answer(q.prompt), "", 5)) for q in reversed(held))
                 held = []
-        yield from ((q, Reply(answer(q.prompt), "", 5)) for q in reversed(held))
+        yield from ((q, PassageReply(answer(q.prompt), "", 5)) for q in reversed(held))

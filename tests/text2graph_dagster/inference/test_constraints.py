@@ -17,7 +17,7 @@ from text2graph_dagster.graph.wire import WireForm, serialise
 from text2graph_dagster.inference.batch_generation import _generate, answer_prompts, continue_prompts
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.inference.constraints import GrammarConstraint
-from text2graph_dagster.inference.sampling import pick_allowed
+from text2graph_dagster.inference.sampling import sample_allowed_tokens
 from text2graph_dagster.training.data.examples import tokenise
 
 TEXT = "Ana Torvik works for Bakelo.\nShe said: “No”, it's a \\ or a \"."
@@ -29,7 +29,7 @@ def allows(tokenizer: Any, form: Form, answer: str) -> bool:
     """Tell whether the grammar takes the answer as the tokenizer cuts it, and then the end."""
     ids = tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
     constraint = GrammarConstraint(tokenizer, len(tokenizer), [form])
-    return not any(constraint.refuse([0], [token]) for token in ids)
+    return not any(constraint.advance([0], [token]) for token in ids)
 
 
 def form_of(example: Any, **changes: Any) -> Form:
@@ -49,7 +49,7 @@ def test_every_gold_answer_is_allowed(nano: Any, examples: Any, wire: WireForm, 
         forms = [form_of(e, wire=wire, copied=copied, requested=requested, thinking=thinking) for e in asked]
         constraint = GrammarConstraint(tokenizer, len(tokenizer), forms)
         for i, tokens in enumerate(tokenise(asked, tokenizer)):
-            assert not [token for token in tokens.answer if constraint.refuse([i], [token])], asked[i].answer
+            assert not [token for token in tokens.answer if constraint.advance([i], [token])], asked[i].answer
 
 
 @pytest.mark.parametrize(
@@ -143,10 +143,10 @@ def test_generate_is_held_to_the_same_form(nano: Any, examples: Any) -> None:
 class Even:
     """Allows even tokens only."""
 
-    def refuse(self, answers: Sequence[int], tokens: Sequence[int]) -> list[int]:
+    def advance(self, answers: Sequence[int], tokens: Sequence[int]) -> list[int]:
         return [i for i, token in enumerate(tokens) if token % 2]
 
-    def allowed(self, answers: Sequence[int]) -> Tensor:
+    def allowed_tokens(self, answers: Sequence[int]) -> Tensor:
         return (torch.arange(6) % 2 == 0).expand(len(answers), 6)
 
 
@@ -155,7 +155,7 @@ def test_tokens_are_drawn_as_if_from_the_allowed_ones_alone() -> None:
     logits = torch.tensor([rng.gauss(0, 1) for _ in range(6)])
     running = torch.ones(rows, dtype=torch.bool)
     running[-1] = False
-    token, log_probability = pick_allowed(
+    token, log_probability = sample_allowed_tokens(
         logits.expand(rows, 6), torch.arange(rows), running, Even(), 1.0, torch.Generator().manual_seed(0)
     )
     drawn = torch.bincount(token[:-1], minlength=6) / (rows - 1)

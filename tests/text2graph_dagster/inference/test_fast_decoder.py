@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from text2graph_dagster.inference.batch_generation import answer_prompts, continue_prompts
-from text2graph_dagster.inference.fast_decoder import decode, supports
+from text2graph_dagster.inference.fast_decoder import decode_batch, has_fast_decoder
 
 
 def prompts_of(lengths: Sequence[int], vocabulary: int) -> list[list[int]]:
@@ -52,14 +52,14 @@ def test_greedy_answers_equal_those_of_generate_token_for_token(model: Any) -> N
     end = by_generate(model, prompts[2], 12, end=-1)[5]
     expected = [by_generate(model, prompt, 24, end) for prompt in prompts]
     assert len({len(answer) for answer in expected}) > 1
-    assert decode(model, prompts, end_tokens=[end], max_new_tokens=24).tokens == expected
+    assert decode_batch(model, prompts, end_tokens=[end], max_new_tokens=24).tokens == expected
 
 
 def test_samples_follow_the_models_own_distribution(nano: Any) -> None:
     model, tokenizer = nano
     prompt = prompts_of([6], 300)[0]
     generator = torch.Generator().manual_seed(0)
-    answers = decode(
+    answers = decode_batch(
         *(model, [prompt]),
         end_tokens=[tokenizer.eos_token_id],
         **{"max_new_tokens": 1, "samples": 4000, "temperature": 0.1, "generator": generator},
@@ -80,7 +80,7 @@ def test_the_same_generator_draws_the_same_answers(nano: Any) -> None:
     def draw() -> list[list[int]]:
         generator = torch.Generator().manual_seed(5)
         arguments: dict[str, Any] = {"max_new_tokens": 8, "samples": 3, "temperature": 1.0, "generator": generator}
-        return decode(model, prompts, end_tokens=[tokenizer.eos_token_id], **arguments).tokens
+        return decode_batch(model, prompts, end_tokens=[tokenizer.eos_token_id], **arguments).tokens
 
     first = draw()
     assert len(first) == 6 and first == draw()
@@ -94,7 +94,7 @@ def test_another_architecture_is_answered_by_generate(nano: Any) -> None:
     torch.manual_seed(0)
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     llama = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape)).eval()
-    assert not supports(llama)
+    assert not has_fast_decoder(llama)
     prompts = prompts_of([3, 8], len(tokenizer))
     answers = continue_prompts(llama, tokenizer, prompts, max_new_tokens=6)
     assert answers.tokens == [by_generate(llama, prompt, 6, tokenizer.eos_token_id) for prompt in prompts]

@@ -22,9 +22,9 @@ def _finish(output: OutputDirectory, words: str) -> None:
 
 def test_a_finished_run_is_recorded_and_leaves_nothing_behind(tmp_path: Path) -> None:
     output = OutputDirectory(tmp_path / "model", "one")
-    assert output.recorded() is None
+    assert output.read_finished_run() is None
     _finish(output, "weights")
-    assert output.recorded() == {"seed": 1, "identity": "one"}
+    assert output.read_finished_run() == {"seed": 1, "identity": "one"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
     assert (tmp_path / "model" / "metrics.jsonl").read_text() == '{"step": 1}\n'
 
@@ -32,7 +32,7 @@ def test_a_finished_run_is_recorded_and_leaves_nothing_behind(tmp_path: Path) ->
 def test_another_run_replaces_the_output_only_at_its_end(tmp_path: Path) -> None:
     _finish(OutputDirectory(tmp_path / "model", "one"), "old")
     other = OutputDirectory(tmp_path / "model", "two")
-    assert other.recorded() is None
+    assert other.read_finished_run() is None
     other.open()
     assert (tmp_path / "model" / "model").read_text() == "old"
     _finish(other, "new")

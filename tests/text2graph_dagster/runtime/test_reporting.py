@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from text2graph_dagster.runtime import reporting
-from text2graph_dagster.runtime.reporting import MAX_POINTS, Reporter, points_every
+from text2graph_dagster.runtime.reporting import MAX_POINTS, Reporter, choose_logging_interval
 
 
 @pytest.mark.parametrize("steps", [1, 50, 200, 201, 1600, 99_999])
 def test_a_run_has_at_most_so_many_points(steps: int) -> None:
-    assert 1 <= steps // points_every(steps) <= MAX_POINTS
+    assert 1 <= steps // choose_logging_interval(steps) <= MAX_POINTS
 
 
 def test_points_go_to_the_file_and_to_dagster(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_points_go_to_the_file_and_to_dagster(tmp_path: Path) -> None:
 
     reporter = Reporter(Pipes())
     reporter.record_to(tmp_path / "metrics.jsonl")
-    reporter.metrics(3, {"loss": 0.5})
+    reporter.log_metrics(3, {"loss": 0.5})
     assert json.loads((tmp_path / "metrics.jsonl").read_text()) == {"step": 3, "loss": 0.5}
     assert sent == [{"type": "train_metrics", "step": 3, "loss": 0.5}]
 
@@ -34,7 +34,7 @@ def test_points_after_the_checkpoint_are_of_the_run_that_was_cut_off(tmp_path: P
     path.write_text('{"step": 1, "loss": 3}\n{"step": 2, "loss": 2}\n{"step": 3, "lo')
     reporter = Reporter(None)
     reporter.record_to(path, after_step=1)
-    reporter.metrics(2, {"loss": 1})
+    reporter.log_metrics(2, {"loss": 1})
     assert [json.loads(line)["loss"] for line in path.read_text().splitlines()] == [3, 1]
 
 
@@ -43,7 +43,7 @@ def test_progress_tells_what_is_left(capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.setattr(reporting.time, "monotonic", lambda: next(clock))
     reporter = Reporter(None)
     for done in (0, 10, 12, 30):  # the third comes too soon after the second to be told
-        reporter.progress("sft step", done, 30, "loss 0.5")
+        reporter.log_progress("sft step", done, 30, "loss 0.5")
     assert capsys.readouterr().out.splitlines() == [
         "sft step: 10 of 30, about 20 s left, loss 0.5",
         "sft step: 30 of 30, loss 0.5",
@@ -57,5 +57,5 @@ def test_what_comes_next_has_a_clock_of_its_own(
     monkeypatch.setattr(reporting.time, "monotonic", lambda: next(clock))
     reporter = Reporter(None)
     for what, done, total in (("sft step", 0, 9), ("sft step", 9, 9), ("passages", 20, 80), ("passages", 40, 80)):
-        reporter.progress(what, done, total)
+        reporter.log_progress(what, done, total)
     assert capsys.readouterr().out.splitlines() == ["sft step: 9 of 9", "passages: 40 of 80, about 20 s left"]

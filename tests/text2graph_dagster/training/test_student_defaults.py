@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.student_defaults import grpo_rate, name_augmentation_share, optimizer_of, sft_rate
 
@@ -33,5 +33,5 @@ def test_what_is_set_counts() -> None:
 
 
 def _chosen(settings: Settings) -> tuple[Any, ...]:
-    form, optimizer = wire_of(settings.student), optimizer_of(settings)
+    form, optimizer = choose_wire(settings.student), optimizer_of(settings)
     return form, optimizer, sft_rate(settings), grpo_rate(settings), name_augmentation_share(settings)

@@ -15,7 +15,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.graph.wire import serialise
-from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.inference.chat_template import Message, render_prompts
 from text2graph_dagster.prompts.rendering import Task
 from text2graph_dagster.settings import Settings
@@ -125,7 +125,7 @@ def _example(row: Mapping[str, Any], settings: Settings) -> Example:
         row["corpus"],
         row["text"],
         prompt,
-        (_thinking(taught) if settings.dataset.thinking else "") + serialise(graph, wire_of(settings.student)),
+        (_thinking(taught) if settings.dataset.thinking else "") + serialise(graph, choose_wire(settings.student)),
         tuple(row["entity_types"]),
         tuple(row["relation_types"]),
         graph,

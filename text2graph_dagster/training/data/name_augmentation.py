@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.graph.wire import WireForm, serialise
-from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.prompts.rendering import Template, given_block
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example
@@ -53,7 +53,7 @@ class Renamer:
         self, course: Iterable[T], read: Callable[[T], Example], share: float, settings: Settings
     ) -> Iterator[tuple[T, Example | None]]:
         """Yield every item of the course, that share of them with its example renamed: only these are `read`."""
-        rng, form = random.Random(settings.seed), wire_of(settings.student)
+        rng, form = random.Random(settings.seed), choose_wire(settings.student)
         for item in course:
             yield item, self.rename(read(item), rng, form) if rng.random() < share else None
 

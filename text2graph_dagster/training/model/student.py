@@ -10,7 +10,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.inference.base_models import NANO_BASE
 from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.runtime.program import in_one_sentence
+from text2graph_dagster.runtime.program import as_user_error
 from text2graph_dagster.settings import NANO, SCRATCH, Settings
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.examples import Example
@@ -74,7 +74,7 @@ def make_student(
 
 def _refuse_quantised(source: str | Path) -> None:
     """Refuse weights of four or eight bits: they cannot be taught, nor can adapters be merged into them."""
-    with in_one_sentence(f"the model {str(source)!r} cannot be loaded"):
+    with as_user_error(f"the model {str(source)!r} cannot be loaded"):
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     if getattr(config, "quantization_config", None):
         raise UserError(

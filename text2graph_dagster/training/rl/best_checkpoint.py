@@ -90,8 +90,8 @@ class SelectionCallback(TrainerCallback):  # type: ignore[misc]
         model = self.whole(model)
         dev = dev or self.measure(model)
         better = self.best.offer(model, step, dev)
-        self.reporter.metrics(step, {f"dev_{name}": value for name, value in dev.items()})
-        self.reporter.say(
+        self.reporter.log_metrics(step, {f"dev_{name}": value for name, value in dev.items()})
+        self.reporter.log(
             f"dev after step {step}: relation F1 {dev['relation_f1']:.3f}, entity F1 {dev['entity_f1']:.3f}"
             f"{' (best so far)' if better else ''}"
         )

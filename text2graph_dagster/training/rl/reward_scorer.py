@@ -14,11 +14,11 @@ from typing import Any
 from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.wire import serialise
-from text2graph_dagster.inference.answer_format import wire_of
+from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards.scoring import Request, read, score
 from text2graph_dagster.runtime.output_directory import RUN
-from text2graph_dagster.runtime.program import in_one_sentence
+from text2graph_dagster.runtime.program import as_user_error
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example, tokenise
 
@@ -30,7 +30,7 @@ _MOST_DEVIATIONS = 30.0
 
 def judged_tokens(items: Sequence[tuple[Example, Graph]], tokenizer: Any, settings: Settings) -> list[list[int]]:
     """Return what the reward model reads of each: the prompt, the graph as the student writes it, the end token."""
-    form = wire_of(settings.student)
+    form = choose_wire(settings.student)
     said = [replace(example, answer=serialise(graph, form)) for example, graph in items]
     return [[*tokens.prompt, *tokens.answer] for tokens in tokenise(said, tokenizer)]
 
@@ -104,7 +104,7 @@ def load_judge(path: Path, settings: Settings) -> Judge:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    with in_one_sentence(f"the reward model {str(path)!r} cannot be loaded"):
+    with as_user_error(f"the reward model {str(path)!r} cannot be loaded"):
         scale = json.loads((path / RUN).read_text(encoding="utf-8"))["scale"]
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_pretrained(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from text2graph_dagster.rewards.scoring import COMPONENTS
-from text2graph_dagster.runtime.output_directory import cut_after
+from text2graph_dagster.runtime.output_directory import truncate_after_step
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.data.examples import Example
 
@@ -37,7 +37,7 @@ class Rollouts:
 
     def __init__(self, path: Path, settings: GrpoSettings, after_step: int = 0) -> None:
         self._path, self._every = path, steps_between(settings)
-        cut_after(path, after_step)
+        truncate_after_step(path, after_step)
 
     def keep(self, step: int, scored: Sequence[Scored], advantages: Sequence[float]) -> None:
         """Write a step's completions, in the order of the step, unless the step is one of those left out."""

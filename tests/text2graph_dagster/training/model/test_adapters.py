@@ -8,8 +8,8 @@ import torch
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.inference import precision
-from text2graph_dagster.inference.loading import describe, load_student
-from text2graph_dagster.inference.precision import frozen
+from text2graph_dagster.inference.loading import describe_model, load_student
+from text2graph_dagster.inference.precision import frozen_weight_options
 from text2graph_dagster.settings import LoraSettings, Settings
 from text2graph_dagster.training.model.adapters import merged, trained_in_full, with_lora
 
@@ -39,13 +39,13 @@ def test_only_frozen_weights_on_a_gpu_are_halved(
     lora: LoraSettings | None, on_gpu: bool, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: on_gpu)
-    assert frozen(lora) == {"dtype": dtype}
+    assert frozen_weight_options(lora) == {"dtype": dtype}
 
 
 def test_without_bitsandbytes_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"lora\.quantised needs bitsandbytes.*pip install"):
-        frozen(QLORA)
+        frozen_weight_options(QLORA)
 
 
 def test_adapters_on_halved_weights_are_merged_into_the_published_ones(chat_model: Path) -> None:
@@ -73,8 +73,8 @@ def test_quantised_weights_are_small_and_what_is_trained_is_in_full(chat_model: 
     pytest.importorskip("bitsandbytes", reason="QLoRA needs bitsandbytes: pip install -e '.[gpu]'")
     whole, _ = load_student(chat_model)
     model = adapted(load_student(chat_model, QLORA)[0], QLORA)
-    count = describe(model)
-    assert count["parameters"] - count["trained_parameters"] == describe(whole)["parameters"]
+    count = describe_model(model)
+    assert count["parameters"] - count["trained_parameters"] == describe_model(whole)["parameters"]
     layer = "model.layers.0.mlp.up_proj"
     held = model.get_submodule(f"base_model.model.{layer}").base_layer.weight
     assert held.dtype == torch.uint8 and 2 * held.numel() == whole.get_submodule(layer).weight.numel()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tests.text2graph_dagster.training import tiny_models
 from text2graph_dagster import Extractor
-from text2graph_dagster.extraction.document_run import Question
-from text2graph_dagster.extraction.local_student import LocalStudent
+from text2graph_dagster.extraction.document_run import PassageRequest
+from text2graph_dagster.extraction.local_backend import LocalBackend
 from text2graph_dagster.graph.wire import without_blanks
-from text2graph_dagster.inference.checkpoint import Recipe
+from text2graph_dagster.inference.checkpoint import CheckpointRecipe
 from text2graph_dagster.settings import UNCONSTRAINED, DecodingSettings
 
 ALONE = """
@@ -41,15 +41,16 @@ def prompts(count: int) -> list[str]:
     return [tiny_models.example(rng)["messages"][0]["content"] for _ in range(count)]
 
 
-def questions(count: int) -> list[Question]:
+def questions(count: int) -> list[PassageRequest]:
     return [
-        Question(i, 0, prompt, text) for i, (prompt, text) in enumerate(zip(prompts(count), texts(count), strict=True))
+        PassageRequest(i, 0, prompt, text)
+        for i, (prompt, text) in enumerate(zip(prompts(count), texts(count), strict=True))
     ]
 
 
-def student(checkpoint: Path, **recipe: object) -> LocalStudent:
-    asked = Recipe.of(tiny_models.settings()).model_copy(update=recipe)
-    return LocalStudent(checkpoint, asked, Extractor(checkpoint).ontology, 4, None)
+def student(checkpoint: Path, **recipe: object) -> LocalBackend:
+    asked = CheckpointRecipe.from_settings(tiny_models.settings()).model_copy(update=recipe)
+    return LocalBackend(checkpoint, asked, Extractor(checkpoint).ontology, 4, None)
 
 
 def test_plain_transformers_gives_the_same_answers_without_this_package(fine_tuned: Path) -> None:
@@ -62,14 +63,14 @@ def test_plain_transformers_gives_the_same_answers_without_this_package(fine_tun
         check=True,
     )
     alone = [without_blanks(json.loads(line)) for line in done.stdout.splitlines()]
-    replies = student(fine_tuned, max_new_tokens=24, decoding=UNCONSTRAINED).answers(questions(6))
+    replies = student(fine_tuned, max_new_tokens=24, decoding=UNCONSTRAINED).answer(questions(6))
     in_order = sorted(replies, key=lambda answered: answered[0].document)  # they come in any order
     assert alone == [reply.text for _, reply in in_order] and all(alone)
 
 
 def test_a_checkpoint_says_how_it_is_asked(fine_tuned: Path) -> None:
     made = Extractor(fine_tuned)
-    assert made.recipe == Recipe.of(tiny_models.settings())
+    assert made.recipe == CheckpointRecipe.from_settings(tiny_models.settings())
     assert made.ontology.entity_names == tuple(tiny_models.ENTITY_TYPES)
     found = list(made.extract(texts(10)))
     assert all(e.passages and not e.error for e in found)
@@ -80,7 +81,7 @@ def test_a_checkpoint_says_how_it_is_asked(fine_tuned: Path) -> None:
 def test_a_passage_beyond_the_models_reach_is_not_asked_about(fine_tuned: Path) -> None:
     first, *rest = questions(3)
     long = replace(first, prompt=first.prompt * 40)
-    replies = [reply for _, reply in student(fine_tuned, max_new_tokens=8).answers([long, *rest])]
+    replies = [reply for _, reply in student(fine_tuned, max_new_tokens=8).answer([long, *rest])]
     assert (replies[0].problem, replies[0].text) == ("too_long", "")
     assert all(reply.text and not reply.problem for reply in replies[1:])
 
@@ -88,7 +89,7 @@ def test_a_passage_beyond_the_models_reach_is_not_asked_about(fine_tuned: Path) 
 def test_answers_are_held_to_the_grammar_that_the_checkpoint_was_measured_with(fine_tuned: Path) -> None:
     """Within two tokens a student that has hardly learnt writes no JSON by itself; one that is held begins one."""
     held = student(fine_tuned, max_new_tokens=2, decoding=DecodingSettings(grammar="copy"))
-    assert all('{"entities":['.startswith(reply.text[:8]) for _, reply in held.answers(questions(4)))
+    assert all('{"entities":['.startswith(reply.text[:8]) for _, reply in held.answer(questions(4)))
 
 
 def test_the_command_extracts_with_nothing_but_the_checkpoint(fine_tuned: Path, tmp_path: Path) -> None:
