@@ -18,6 +18,7 @@ from typing import Protocol
 
 from text2graph_dagster.graph.wire import WireForm
 from text2graph_dagster.settings import DecodingSettings
+from text2graph_dagster.unicode import IDEOGRAPHS
 
 MOST_ENTITIES = 64  # in one answer
 # Without `no_forcing` the engine allows only one way of cutting what must come next into tokens, its own.
@@ -30,7 +31,7 @@ space: /\s{0,4}/
 # A span neither is empty nor begins with white space, escaped or not; a nano student writes a blank before it.
 _SPAN = r'" "? (WORDS & ~/((\s|\\[bfnrtu])(?s:.)*)?/)'
 # A character that JSON escapes, or what `graph.is_boundary` leaves whole; a test compares the two.
-_WORD = re.compile(r"\\(?:u[0-9a-f]{4}|.)|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|.", re.DOTALL)
+_WORD = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|[^\W_{IDEOGRAPHS}]+|.", re.DOTALL)
 _OPEN, _MIDDLE, _CLOSE, _COMMA = (json.dumps(piece) for piece in ('{"entities":[', '],"relations":[', "]}", ","))
 # A rationale between tags that are text to the engine, or tokens of their own.
 _THOUGHT = ('thought[suffix="</think>"]: /<think>(?s:.)*/', "thought: <think> /(?s:.)*/ </think>")

@@ -1,6 +1,11 @@
-"""TODO."""
+"""Find where a passage names something, on word boundaries."""
+
+import re
 
 from text2graph_dagster.graph.model import Span
+from text2graph_dagster.unicode import IDEOGRAPHS
+
+_IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
 
 
 def occurrences(surface: str, text: str) -> tuple[Span, ...]:
@@ -26,8 +31,4 @@ def is_boundary(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if not (before.isalnum() and after.isalnum()):
         return True
-    return _is_ideographic(before) or _is_ideographic(after)
-
-
-def _is_ideographic(char: str) -> bool:
-    return "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff"
+    return _IDEOGRAPH.match(before) is not None or _IDEOGRAPH.match(after) is not None

@@ -9,6 +9,7 @@ from text2graph_dagster.graph.legality import fold
 from text2graph_dagster.graph.mentions import occurrences
 from text2graph_dagster.graph.model import Graph, Span
 from text2graph_dagster.ontology import Ontology, RelationType
+from text2graph_dagster.unicode import EAST_ASIAN
 
 _QUOTES = re.compile(
     r'"(?P<straight>(?:[^"\\\n]|\\.)*)"|“(?P<curly>[^“”\n]*)”|「(?P<corner>[^「」\n]*)」|『(?P<white>[^『』\n]*)』'
@@ -16,15 +17,14 @@ _QUOTES = re.compile(
 )
 _GAP = re.compile(r"\s*(?:…+|\.{3,})\s*")
 _CAPITALS = re.compile(r"[A-Z][\w'’-]*(?:[^\S\n]+[A-Z][\w'’-]*)*")
-_NO_CAPITALS = r"぀-ヿ㐀-鿿豈-﫿가-힣"
-_UNCASED = re.compile(f"[{_NO_CAPITALS}]")
-_LETTER = rf"[^\W{_NO_CAPITALS}]"  # of a script that writes blanks between words
+_UNCASED = re.compile(f"[{EAST_ASIAN}]")
+_LETTER = rf"[^\W{EAST_ASIAN}]"  # of a script that writes blanks between words
 _MARKS = " .,;:!?，。；：！？、"
 _NAME_WORDS = 6  # a quotation of more words is one of a statement, not of a name
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class Quotation:
     """Something between quotation marks: the code points of the inside, and what they say."""
 
     span: Span
@@ -32,7 +32,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NameMention:
     """A name: the ids of the entities that it may mean; none where the graph lacks what the passage names."""
 
     span: Span
@@ -40,7 +40,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Worded:
+class RelationWording:
     """A relation in words; `by_name`: by its own name, not by an alias; `quoted`: within a quoted statement."""
 
     span: Span
@@ -49,17 +49,17 @@ class Worded:
     quoted: bool
 
 
-def quotes(rationale: str) -> list[Quote]:
+def quotes(rationale: str) -> list[Quotation]:
     """Return everything that stands between quotation marks."""
     found = []
     for match in _QUOTES.finditer(rationale):
         group = str(match.lastgroup)
         text = match[group].replace('\\"', '"').replace("\\\\", "\\")
-        found.append(Quote(Span(match.start(group), match.end(group)), text))
+        found.append(Quotation(Span(match.start(group), match.end(group)), text))
     return found
 
 
-def misquoted(found: Iterable[Quote], passage: str, ontology: Ontology) -> list[str]:
+def find_misquotes(found: Iterable[Quotation], passage: str, ontology: Ontology) -> list[str]:
     """Return the quotations that stand neither in the passage nor among the ontology's words; "…" leaves out."""
     known, own = {fold(phrase) for phrase in _words(ontology)}, fold(passage)
     parts = [part.strip(_MARKS) for quote in found for part in _GAP.split(quote.text)]
@@ -71,7 +71,7 @@ def _words(ontology: Ontology) -> list[str]:
     return [*ontology.entity_names, *relations]
 
 
-def names(rationale: str, passage: str, graph: Graph, found: Sequence[Quote], ontology: Ontology) -> list[Named]:
+def names(rationale: str, passage: str, graph: Graph, found: Sequence[Quotation], ontology: Ontology) -> list[NameMention]:
     """Return the names in a rationale, in order and not overlapping: the graph's, then others of the passage.
 
     Of others a rule sees those that are quoted or capitalised as in the passage; where a script has no capitals, none.
@@ -87,12 +87,12 @@ def names(rationale: str, passage: str, graph: Graph, found: Sequence[Quote], on
     }
     taken = _without_overlaps(Span(*place) for place in spans)
     others = [span for span in _others(rationale, passage, found, ontology) if not any(_touch(span, t) for t in taken)]
-    named = [Named(span, spans[span.start, span.end]) for span in taken]
-    named += [Named(span, frozenset()) for span in _without_overlaps(others)]
+    named = [NameMention(span, spans[span.start, span.end]) for span in taken]
+    named += [NameMention(span, frozenset()) for span in _without_overlaps(others)]
     return sorted(named, key=lambda n: n.span.start)
 
 
-def _others(rationale: str, passage: str, found: Sequence[Quote], ontology: Ontology) -> Iterator[Span]:
+def _others(rationale: str, passage: str, found: Sequence[Quotation], ontology: Ontology) -> Iterator[Span]:
     known = {phrase.casefold() for phrase in _words(ontology)}
     for quote in found:
         words = quote.text.split()
@@ -125,7 +125,7 @@ def _touch(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def worded(rationale: str, ontology: Ontology, named: Sequence[Named], found: Sequence[Quote]) -> list[Worded]:
+def worded(rationale: str, ontology: Ontology, named: Sequence[NameMention], found: Sequence[Quotation]) -> list[RelationWording]:
     """Return every relation that the rationale words, by name or by an alias with a word of its own."""
     hits: dict[tuple[int, int], dict[str, bool]] = {}
     for pattern, relation, by_name in _phrases(ontology):
@@ -136,7 +136,7 @@ def worded(rationale: str, ontology: Ontology, named: Sequence[Named], found: Se
     spans = [span for span in (Span(*place) for place in hits) if not any(_touch(span, b) for b in blocked)]
     statements = [quote.span for quote in found]
     return [
-        Worded(
+        RelationWording(
             span,
             frozenset(hits[span.start, span.end]),
             any(hits[span.start, span.end].values()),

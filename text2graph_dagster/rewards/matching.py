@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from text2graph_dagster.unicode import EAST_ASIAN
+
 MAX_CREDIT = 0.5
 # A word, or one ideograph or kana: scripts without spaces are compared character by character.
-_TOKEN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿]|[^\W぀-ヿ㐀-鿿豈-﫿]+")
+_TOKEN = re.compile(rf"[{EAST_ASIAN}]|[^\W{EAST_ASIAN}]+")
 
 Item = tuple[str, str]  # canonical text, type
 Triple = tuple[str, str, str]  # canonical head, type, canonical tail

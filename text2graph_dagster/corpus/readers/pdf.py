@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from text2graph_dagster.corpus.readers.documents import Refused
+from text2graph_dagster.corpus.readers.documents import Rejection
 from text2graph_dagster.settings import CorpusSettings
+from text2graph_dagster.unicode import WIDE
 
 _EDGE_LINES = 2  # how far from the top and the bottom of a page its running titles stand
 _FULL_LINE = 0.7  # a line of less than this share of the page's longest ends a paragraph if it ends a sentence
-_CJK = r"\u3000-\u30ff\u3400-\u9fff\uff00-\uffef"
 _BROKEN_WORD = re.compile(r"(\w*[^\W\d_])[-\u2010\u00ad]\n([^\W\d_]\w*)")
 _SENTENCE_END = re.compile("[.!?。！？:：;；][\"'”’»)\\]」』）】》]*$")
 _OWN_LINE = re.compile(r"[-*+•·▪●◦–]\s|\(?\d{1,3}[.)]\s|#|\|")
 
 
-def extract(path: Path, settings: CorpusSettings) -> str | Refused:
+def extract(path: Path, settings: CorpusSettings) -> str | Rejection:
     """Return the text of a PDF without its running titles (a refusal has no doc_id).
 
     Reading stops, and the file is refused, after `settings.max_reading_seconds` (looked at between pages) or
@@ -33,21 +33,21 @@ def extract(path: Path, settings: CorpusSettings) -> str | Refused:
     characters = 0
     with PdfReader(path) as reader:
         if reader.is_encrypted and not reader.decrypt(""):
-            return Refused("", "encrypted", "it asks for a password; save it without one")
+            return Rejection("", "encrypted", "it asks for a password; save it without one")
         for page in reader.pages:
             pages.append(page.extract_text())
             characters += len(pages[-1])
             if characters > settings.max_document_bytes:
-                return Refused("", "too_large", f"more than {settings.max_document_bytes} characters; split it")
+                return Rejection("", "too_large", f"more than {settings.max_document_bytes} characters; split it")
             if time.monotonic() > stop:
                 detail = f"{len(pages)} pages took more than {settings.max_reading_seconds:g} seconds; split it"
-                return Refused("", "too_slow", detail)
+                return Rejection("", "too_slow", detail)
     if not any(char.isalnum() for page in pages for char in page):
-        return Refused("", "no_text", "it has no text layer (scanned pages); run it through OCR first")
-    return mend_pages(pages)
+        return Rejection("", "no_text", "it has no text layer (scanned pages); run it through OCR first")
+    return join_pages(pages)
 
 
-def mend_pages(pages: Sequence[str]) -> str:
+def join_pages(pages: Sequence[str]) -> str:
     """Return the text of pages as paragraphs: running titles go, hyphenated words and broken lines are joined."""
     lines = _without_running_titles([[line.strip() for line in page.splitlines() if line.strip()] for page in pages])
     longest = [max(map(len, page), default=0) for page in lines]
@@ -76,7 +76,7 @@ def _join_lines(text: str) -> str:
         return hyphened if keep else plain
 
     text = _BROKEN_WORD.sub(word, text)
-    text = re.sub(rf"(?<=[{_CJK}])\n(?=[{_CJK}])", "", text)
+    text = re.sub(rf"(?<=[{WIDE}])\n(?=[{WIDE}])", "", text)
     return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest
+from text2graph_dagster.unicode import HANGUL, IDEOGRAPHS, SUPPLEMENTARY_HAN
 
 _PATTERN = "re:"
 _MEMORY = 256 << 20  # what RE2 may use; it works without, more slowly
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_CJK = re.compile(f"[{IDEOGRAPHS}{HANGUL}{SUPPLEMENTARY_HAN}]")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def load_blocklist(path: Path) -> BlockList:
         raise UserError(f"the block-list {path} is not UTF-8; save it as UTF-8.") from None
 
 
-def blocklist_digest(path: Path | None) -> str:
+def digest_blocklist(path: Path | None) -> str:
     """Return a digest of the list's content: what is made with one list is not what is made with another."""
     return digest(path.read_text(encoding="utf-8-sig", errors="replace")) if path and path.is_file() else ""
 

@@ -9,9 +9,11 @@ import re
 
 import pycld2
 
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_KANA = re.compile("[\u3040-\u30ff]")
-_HANGUL = re.compile("[\uac00-\ud7af]")
+from text2graph_dagster.unicode import HAN, HANGUL, KANA, SUPPLEMENTARY_HAN
+
+_HAN = re.compile(f"[{HAN}{SUPPLEMENTARY_HAN}]")
+_KANA = re.compile(f"[{KANA}]")
+_HANGUL = re.compile(f"[{HANGUL}]")
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 _LETTER = re.compile(r"[^\W\d_]")
 _OLD_CODES = {"iw": "he", "jw": "jv"}

@@ -1,73 +1,70 @@
-"""Sentences, and passages: whole sentences packed one after the other up to a budget of tokens.
+"""Pack whole sentences into passages up to a token budget.
 
-All offsets are code points into the text that was given; spans are in order, leave out nothing but white space, and do
-not overlap unless that is asked for.
+All offsets are code points into the given text. Spans are in order, cover everything but white space, and overlap only
+if an overlap is requested.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from text2graph_dagster.corpus.text.sentences import Sentence, lines_of, split
+from text2graph_dagster.corpus.text.sentences import Sentence, iterate_lines, iterate_sentences
 from text2graph_dagster.graph.model import Span
+from text2graph_dagster.unicode import HAN, KANA, SUPPLEMENTARY_HAN
 
 DEFAULT_MAX_CHARACTERS = 4_000
-# A sentence of so many budgets is taken for lines that were never meant as one: headlines, verses, a table.
+# A sentence of more than this many token budgets is split at its line ends: it is headlines, verse or a table.
 RUN_ON_FACTOR = 3
-# A line so many times longer than the longest passage, without one sentence end, is a dump, no prose.
+# A line without a sentence end of more than this many times the maximum passage length is a data dump, not prose.
 RUNAWAY_FACTOR = 25
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_CJK = KANA + HAN + SUPPLEMENTARY_HAN
 TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]")
 _MEAN_TOKEN_CHARACTERS = 8
-_ASCII_TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)  # the same on ASCII, and twice as fast
+_ASCII_TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)  # equals TOKEN on ASCII text and is twice as fast
 _CLAUSE_MARK = ",;:，；：、"
 
 
 def count_tokens(text: str) -> int:
-    """Return the number of words, Chinese or Japanese characters and punctuation marks: no model's tokenizer."""
+    """Return the number of words, Chinese or Japanese characters and punctuation marks (not a model's tokens)."""
     return len((_ASCII_TOKEN if text.isascii() else TOKEN).findall(text))
 
 
-def sentences(text: str, language: str) -> list[Span]:
-    """Return the sentences of `text`; headings and list items stand as sentences of their own."""
-    return [Span(sentence.start, sentence.end) for sentence in split(text, language)]
-
-
-def pack(
+def pack_passages(
     text: str, language: str, max_tokens: int, max_characters: int = DEFAULT_MAX_CHARACTERS, overlap: int = 0
 ) -> list[Span]:
-    """Return passages: sentences packed greedily up to `max_tokens` tokens and `max_characters` characters.
+    """Pack sentences greedily into passages of at most `max_tokens` tokens and `max_characters` characters.
 
-    A heading opens a passage with what follows it. A sentence over `max_tokens` makes a passage alone, or with the
-    heading before it. One over `max_characters`, or over RUN_ON_FACTOR times `max_tokens`, is taken line by line; only
-    a line over `max_characters` is cut, into pieces of at most `max_tokens`, at white space where there is any.
+    A heading goes into the passage of the text that follows it. A sentence over `max_tokens` becomes a passage of its
+    own, with the heading before it if there is one. A sentence over `max_characters`, or over RUN_ON_FACTOR times
+    `max_tokens`, is split into its lines. Only a line over `max_characters` is cut, into pieces of at most `max_tokens`,
+    at white space where possible.
 
-    With an `overlap` a passage begins with up to so many last sentences of the one before, never with all of them, and
-    only as far as the next sentence still fits.
+    With an `overlap`, a passage starts with up to that many of the last sentences of the passage before: never all of
+    them, and only as long as the next sentence still fits.
     """
-    return [span for span, _ in pack_counted(text, language, max_tokens, max_characters, overlap)]
+    return [span for span, _ in pack_with_counts(text, language, max_tokens, max_characters, overlap)]
 
 
-def pack_counted(
+def pack_with_counts(
     text: str, language: str, max_tokens: int, max_characters: int, overlap: int = 0
 ) -> list[tuple[Span, int]]:
-    """Return what `pack` returns, each passage with its number of tokens."""
+    """Return the spans of `pack_passages`, each with its number of tokens."""
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
     if first >= last:
         return []
-    # Most short documents are one passage: seen at once, without looking for sentences.
+    # Fast path: most short documents are one passage, so no sentences have to be found.
     if last - first <= min(max_characters, max_tokens * _MEAN_TOKEN_CHARACTERS):
         tokens = count_tokens(text)
         if tokens <= max_tokens:
             return [(Span(first, last), tokens)]
     packed: list[tuple[Span, int]] = []
-    open_: list[_Counted] = []  # the sentences of the passage that is being filled
-    repeated = 0  # how many of them stand in the passage before, too
+    open_: list[_CountedSentence] = []  # the sentences of the current passage
+    repeated = 0  # how many of them are also in the previous passage
     for added in _pieces(text, max_tokens, max_characters, language):
         while open_ and not _fits(open_, added, max_tokens, max_characters):
             if repeated and all(counted.sentence.heading for counted in open_[repeated:]):
-                open_, repeated = open_[repeated:], 0  # nothing new but headings: they go on alone
+                open_, repeated = open_[repeated:], 0  # only headings are new: drop the overlap
                 continue
             closed, headings = _close(open_, packed)
             carried = closed[1:][-overlap:] if overlap else []
@@ -81,13 +78,13 @@ def pack_counted(
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _CountedSentence:
     sentence: Sentence
     tokens: int
 
 
-def _fits(open_: list[_Counted], added: _Counted, max_tokens: int, max_characters: int) -> bool:
-    """Tell whether the sentence may join the open ones; a single heading takes any sentence."""
+def _fits(open_: list[_CountedSentence], added: _CountedSentence, max_tokens: int, max_characters: int) -> bool:
+    """Tell whether the sentence fits into the open passage; a lone heading accepts any sentence."""
     if added.sentence.end - open_[0].sentence.start > max_characters:
         return False
     if len(open_) == 1 and open_[0].sentence.heading and not added.sentence.heading:
@@ -95,36 +92,36 @@ def _fits(open_: list[_Counted], added: _Counted, max_tokens: int, max_character
     return added.tokens + sum(counted.tokens for counted in open_) <= max_tokens
 
 
-def _close(open_: list[_Counted], packed: list[tuple[Span, int]]) -> tuple[list[_Counted], list[_Counted]]:
-    """Add the open sentences to `packed`; return them and the headings at their end, which belong to what follows."""
+def _close(open_: list[_CountedSentence], packed: list[tuple[Span, int]]) -> tuple[list[_CountedSentence], list[_CountedSentence]]:
+    """Append the open sentences to `packed`; return them and the trailing headings, which go to the next passage."""
     end = len(open_)
     while end > 0 and open_[end - 1].sentence.heading:
         end -= 1
-    if end == 0:  # nothing but headings: too much for what follows, which keeps the last of several
+    if end == 0:  # only headings: the next passage gets the last one
         end = max(1, len(open_) - 1)
     packed.append(_passage(open_[:end]))
     return open_[:end], open_[end:]
 
 
-def _passage(counted: list[_Counted]) -> tuple[Span, int]:
+def _passage(counted: list[_CountedSentence]) -> tuple[Span, int]:
     return Span(counted[0].sentence.start, counted[-1].sentence.end), sum(c.tokens for c in counted)
 
 
-def _pieces(text: str, max_tokens: int, max_characters: int, language: str) -> Iterator[_Counted]:
-    """Yield every sentence with its tokens; one that is far too long at its line ends, and then in pieces."""
-    for sentence in split(text, language):
+def _pieces(text: str, max_tokens: int, max_characters: int, language: str) -> Iterator[_CountedSentence]:
+    """Yield the sentences with their token counts; far too long ones are split into lines, and long lines are cut."""
+    for sentence in iterate_sentences(text, language):
         tokens = count_tokens(text[sentence.start : sentence.end])
         if sentence.end - sentence.start <= max_characters and tokens <= RUN_ON_FACTOR * max_tokens:
-            yield _Counted(sentence, tokens)
+            yield _CountedSentence(sentence, tokens)
             continue
-        for line in lines_of(text, sentence):
+        for line in iterate_lines(text, sentence):
             whole = line.end - line.start <= max_characters
             for piece in [line] if whole else _cut(text, line, max_tokens, max_characters):
-                yield _Counted(piece, count_tokens(text[piece.start : piece.end]))
+                yield _CountedSentence(piece, count_tokens(text[piece.start : piece.end]))
 
 
 def _cut(text: str, sentence: Sentence, max_tokens: int, max_characters: int) -> Iterator[Sentence]:
-    """Cut at the last white space within both budgets, else after the last clause mark, else wherever they end."""
+    """Cut at the last white space within both budgets, else after the last clause mark, else where the budget ends."""
     start = sentence.start
     while start < sentence.end:
         limit = min(start + max_characters, sentence.end)
@@ -142,7 +139,7 @@ def _cut(text: str, sentence: Sentence, max_tokens: int, max_characters: int) ->
 
 
 def _cut_point(text: str, start: int, end: int) -> int:
-    """Return where to cut in (start, end], in its second half if that holds a good place."""
+    """Return where to cut in (start, end]: at the last good place in its second half, else at `end`."""
     if text[end : end + 1].isspace():
         return end
     middle = (start + end) // 2
@@ -153,20 +150,21 @@ def _cut_point(text: str, start: int, end: int) -> int:
     return end
 
 
-def unfit_stretches(text: str, language: str, max_characters: int) -> list[tuple[Span, str]]:
+def find_unfit_stretches(text: str, language: str, max_characters: int) -> list[tuple[Span, str]]:
     """Return the stretches of `text` that cannot become passages, each with its reason.
 
-    `unbroken_run`: more than `max_characters` characters without white space in a script that has it (an embedded
-    file, say); `no_sentence_end`: a line of more than RUNAWAY_FACTOR times `max_characters` without one sentence end.
+    `unbroken_run`: more than `max_characters` characters without white space in a script that uses it (an embedded
+    file, for example). `no_sentence_end`: a line of more than RUNAWAY_FACTOR times `max_characters` without a sentence
+    end.
     """
     if len(text) <= max_characters:
         return []
     run = re.compile(rf"(?<![^\s\u2e80-\uffef])[^\s\u2e80-\uffef]{{{max_characters + 1},}}")
     found = [(Span(m.start(), m.end()), "unbroken_run") for m in run.finditer(text)]
     longest = RUNAWAY_FACTOR * max_characters
-    for sentence in split(text, language) if len(text) > longest else ():
+    for sentence in iterate_sentences(text, language) if len(text) > longest else ():
         if sentence.end - sentence.start > longest:
-            lines = lines_of(text, sentence)
+            lines = iterate_lines(text, sentence)
             found += [
                 (Span(line.start, line.end), "no_sentence_end") for line in lines if line.end - line.start > longest
             ]

@@ -1,19 +1,22 @@
-"""Splitting text into sentences by rules, for English and Chinese and, without their abbreviations, any language.
+"""Rule-based sentence splitting for English and Chinese; other languages work without an abbreviation list.
 
-What ends a sentence in Arabic, Urdu, Hindi, Armenian, Amharic, Khmer or Burmese ends one here; Thai, which has blanks
-for it, is packed by lines.
+The sentence terminators of Arabic, Urdu, Hindi, Armenian, Amharic, Khmer and Burmese are known. Thai separates sentences
+by spaces and is packed by lines.
 
-Linear in the length of the text whatever is in it: every pattern matches in one go wherever it can begin.
+Time is linear in the length of any text: no pattern backtracks.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from text2graph_dagster.graph.model import Span
+from text2graph_dagster.unicode import UNIFIED_HAN
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Code points [start, end) without white space around; a `heading` announces what follows it."""
+    """Code points [start, end) without surrounding white space; `heading` is true for titles of what follows."""
 
     start: int
     end: int
@@ -22,6 +25,7 @@ class Sentence:
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*(?=\n)")
 _LINE = re.compile(r"[^\n]+")
+_UNIFIED_HAN = re.compile(f"[{UNIFIED_HAN}]")
 _LIST_ITEM = re.compile(r"[-*+]\s|[•·▪●|]|\(?\d{1,3}[.)]\s|\d{1,3}、|[（(][一二三四五六七八九十\d]{1,3}[)）]")
 _ENDS = re.compile("[.!?。！？．｡…:：؟۔।॥։።។။][\"'”’»)\\]」』）】》]*$")
 _NOT_HEADING_END = re.compile(r"[,;，；、.!?。！？．｡…؟۔।॥։።។။][\"'”’»)\]」』）】》]*$")
@@ -34,35 +38,40 @@ _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _CONTINUES = frozenset(",;:)]}%&-–—，、；：")
 
 
-def _words(listed: str) -> frozenset[str]:
+def _word_set(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# Abbreviations after which a sentence does not end; after the numbered ones only if a number follows; and those after
-# which it ends if the next word is one that sentences begin with.
-_ALWAYS = _words("""
+# Abbreviations that never end a sentence (_ALWAYS), that do not end one before a number (_NUMBERED), and that end one
+# only if the next word is a common sentence starter (_SOMETIMES).
+_ALWAYS = _word_set("""
     mr mrs ms mx dr prof rev fr gen maj col lt sgt capt cpt cmdr adm gov sen rep pres hon st messrs mme mlle mt ft vs v
     cf e.g i.e viz approx lit supt insp cpl pvt brig
 """)
-_NUMBERED = _words("""
+_NUMBERED = _word_set("""
     no nos p pp vol vols fig figs eq eqs ch sec art ca c b d r op jan feb mar apr jun jul aug sep sept oct nov dec
 """)
-_SOMETIMES = _words("""
+_SOMETIMES = _word_set("""
     inc corp ltd co cos bros jr sr etc al esq dept univ assn ave blvd rd ph.d m.d b.a m.a b.sc m.sc est plc llc s.a gmbh
     ed eds jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m ca trans
 """)
-_STARTERS = _words("""
+_STARTERS = _word_set("""
     the a an he she it they we you i in on at but and this that these those his her its their our my there here when
     while where after before however for from by as if with without some many most both among according during since
     although though meanwhile no not what who why how so then thus also another all each every one two
 """)
 
 
-def split(text: str, language: str) -> Iterator[Sentence]:
-    """Yield the sentences of `text` in order; together they hold everything but white space.
+def split_sentences(text: str, language: str) -> list[Span]:
+    """Return the spans of the sentences of `text`; every heading and list item is a sentence of its own."""
+    return [Span(sentence.start, sentence.end) for sentence in iterate_sentences(text, language)]
 
-    A blank line ends a sentence; headings, list items and table rows stand alone. Elsewhere a line end is white space,
-    except in Chinese, where nobody breaks lines inside a sentence.
+
+def iterate_sentences(text: str, language: str) -> Iterator[Sentence]:
+    """Yield the sentences of `text` in order; together they cover everything but white space.
+
+    A blank line ends a sentence. Every heading, list item and table row is a sentence of its own. Other line ends count
+    as white space, except in Chinese, where lines are not broken inside a sentence.
     """
     start = 0
     for gap in _BLANK_LINE.finditer(text):
@@ -71,8 +80,8 @@ def split(text: str, language: str) -> Iterator[Sentence]:
     yield from _split_block(text, start, len(text), language)
 
 
-def lines_of(text: str, sentence: Sentence) -> Iterator[Sentence]:
-    """Yield the lines of a sentence, without white space around them."""
+def iterate_lines(text: str, sentence: Sentence) -> Iterator[Sentence]:
+    """Yield the lines of a sentence, stripped of white space."""
     for line in _LINE.finditer(text, sentence.start, sentence.end):
         start, end = _strip(text, line.start(), line.end())
         if start < end:
@@ -80,10 +89,10 @@ def lines_of(text: str, sentence: Sentence) -> Iterator[Sentence]:
 
 
 def _split_block(text: str, start: int, end: int, language: str) -> Iterator[Sentence]:
-    """Split what stands between blank lines: join its lines to paragraphs, then split these."""
+    """Split a block between blank lines: join its lines to paragraphs, then split the paragraphs."""
     lines = [_strip(text, m.start(), m.end()) for m in _LINE.finditer(text, start, end)]
     lines = [line for line in lines if line[0] < line[1]]
-    begin: int | None = None  # where the paragraph that is being joined begins
+    begin: int | None = None  # start of the current paragraph
     for i, (line_start, line_end) in enumerate(lines):
         line = text[line_start:line_end]
         heading = _is_marked_heading(line) or _is_bare_heading(text, lines, i)
@@ -109,9 +118,9 @@ def _is_marked_heading(line: str) -> bool:
 
 
 def _is_bare_heading(text: str, lines: list[tuple[int, int]], i: int) -> bool:
-    """Tell whether line `i` of a block is a title: short, without final punctuation, above something longer.
+    """Tell whether line `i` of a block is a title: short, without final punctuation, followed by a longer line.
 
-    In a paragraph that was broken into lines of equal length, no line passes: the line after it is not longer.
+    Lines of a hard-wrapped paragraph do not qualify, because the next line is not longer.
     """
     start, end = lines[i]
     line = text[start:end]
@@ -140,13 +149,13 @@ def _split_paragraph(text: str, start: int, end: int) -> Iterator[Sentence]:
 
 
 def _ends_sentence(text: str, begin: int, end: int, match: re.Match[str]) -> bool:
-    """Tell whether the punctuation of `match` ends the sentence that begins at `begin`; `end` is the paragraph's."""
+    """Tell whether the punctuation in `match` ends the sentence from `begin`; `end` is the end of the paragraph."""
     marks, after = match["marks"], match.end()
     following = text[after]
     if any(mark in "。！？｡" for mark in marks):
         return following not in _CONTINUES
     if not following.isspace():
-        return marks[-1] in "!?" and "\u3400" <= following <= "\u9fff"
+        return marks[-1] in "!?" and _UNIFIED_HAN.match(following) is not None
     at = after
     while at < end and text[at].isspace():
         at += 1
@@ -158,7 +167,7 @@ def _ends_sentence(text: str, begin: int, end: int, match: re.Match[str]) -> boo
 
 
 def _stop_ends_sentence(text: str, begin: int, stop: int, following: int) -> bool:
-    """Tell whether the full stop at `stop`, before a word at `following` that is not in lower case, ends a sentence."""
+    """Tell whether the full stop at `stop` ends a sentence; the word at `following` does not start in lower case."""
     found = _LAST_WORD.search(text, max(begin, stop - 24), stop)
     word = found[0].lower() if found else ""
     if not word:
@@ -176,7 +185,7 @@ def _stop_ends_sentence(text: str, begin: int, stop: int, following: int) -> boo
 
 
 def _strip(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the span without white space at its ends."""
+    """Return the span without leading and trailing white space."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

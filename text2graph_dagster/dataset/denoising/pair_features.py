@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from text2graph_dagster.graph.model import Entity, Graph, Span
 from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.unicode import EAST_ASIAN_BLOCKS, IDEOGRAPHS
 
-_IDEOGRAPH = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_TOKEN = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+|[^\w\s]")
+_TOKEN = re.compile(rf"[{IDEOGRAPHS}]|[^\W_{IDEOGRAPHS}]+|[^\w\s]")
+_NO_SPACES = re.compile(f"[{EAST_ASIAN_BLOCKS}]")
 _AROUND = 3  # tokens before the first and after the second mention
 _ENDING = re.compile("(?:ing|ed|es|s|d|e)$")
 _STEM = 5  # so many first letters stand for a longer word: border, borders, bordering
@@ -67,7 +68,7 @@ def stems(tokens: Iterable[str]) -> Iterator[str]:
     """Yield what content words begin with, and the pairs of neighbouring ideographs."""
     last = ""
     for token in tokens:
-        ideograph = len(token) == 1 and "\u3040" <= token <= "\ufaff"
+        ideograph = len(token) == 1 and _NO_SPACES.match(token) is not None
         if ideograph and last:
             yield last + token
         last = token if ideograph else ""

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-_IDEOGRAPH = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+from text2graph_dagster.unicode import HAN, KANA
+
+_IDEOGRAPH = KANA + HAN
 _HAS_IDEOGRAPH = re.compile(rf"[{_IDEOGRAPH}]")
 _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+|\n|[^\s]")
@@ -54,7 +56,7 @@ class _Node:
     blocks: bool = False
 
 
-def is_usable(alias: str) -> bool:
+def is_distinctive(alias: str) -> bool:
     """Tell whether a name is distinctive enough to be looked for in running text.
 
     Refused: names without a letter, single letters and ideographs, stop words, short lower-case names, two-letter
@@ -88,7 +90,7 @@ class AliasIndex:
         throughout, as headings write it. (A possessive needs nothing: it ends a token.)
         """
         alias = unicodedata.normalize("NFC", alias)
-        if not is_usable(alias):
+        if not is_distinctive(alias):
             return
         node = self._node(alias)
         node.exact = _with(node.exact, entity)
@@ -110,7 +112,7 @@ class AliasIndex:
 
     def block(self, alias: str) -> None:
         """Let `alias` name something that is of no interest: shorter names inside it are then not found."""
-        if is_usable(alias):
+        if is_distinctive(alias):
             self._node(unicodedata.normalize("NFC", alias)).blocks = True
 
     def _node(self, alias: str) -> _Node:
