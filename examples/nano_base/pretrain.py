@@ -57,7 +57,7 @@ def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, repo
     from examples.nano_base.tying import TiedTypes
     from text2graph_dagster.training import sft
     from text2graph_dagster.training.model.nano import build_nano
-    from text2graph_dagster.training.model.type_tokens import TYPE, add_types, pieces
+    from text2graph_dagster.training.model.type_tokens import TYPE, add_type_tokens, pieces
 
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, repo
         model = build_nano(settings.student, tokenizer, seed)
         names = all_type_names()
         tied = [pieces(tokenizer, name) for name in names]
-        add_types(model, tokenizer, names)
+        add_type_tokens(model, tokenizer, names)
         ties = TiedTypes(model, tied, tokenizer.convert_tokens_to_ids(TYPE))
         result = sft.teach(config, output, reporter, (model, tokenizer), lambda trainer: trainer.add_callback(ties))
         output.finish(result)
@@ -94,7 +94,7 @@ def _settings(steps: int, seed: int, threads: int) -> Settings:
         {
             "seed": seed,
             "student": {"base_model": SCRATCH, "vocabulary": VOCABULARY},
-            "sft": {"max_steps": steps, "rename_share": 0.0, "save_steps": _SAVE_STEPS, "threads": threads},
+            "sft": {"max_steps": steps, "name_augmentation_share": 0.0, "save_steps": _SAVE_STEPS, "threads": threads},
         },
     )
 
@@ -137,7 +137,7 @@ def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, repor
     from text2graph_dagster.inference.loading import load_student, save_student
     from text2graph_dagster.training.data.examples import read_examples
     from text2graph_dagster.training.dev_evaluation import measure
-    from text2graph_dagster.training.model.type_tokens import add_types
+    from text2graph_dagster.training.model.type_tokens import add_type_tokens
 
     model, _ = load_student(work / "taught")
     tokenizer = AutoTokenizer.from_pretrained(work / "tokenizer")
@@ -145,7 +145,7 @@ def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, repor
     parameters = sum(p.numel() for p in model.parameters())
     save_student(model.to(torch.float16), tokenizer, out)
     model, tokenizer = load_student(out)
-    add_types(model, tokenizer, all_type_names())
+    add_type_tokens(model, tokenizer, all_type_names())
     settings = Settings.load(None, {"student": {"base_model": SCRATCH}})
     result["held_out"] = measure(model, tokenizer, read_examples(held_out, settings), {}, settings, reporter)
     (out / "run.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
