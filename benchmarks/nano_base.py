@@ -66,7 +66,7 @@ def _write_config(given: argparse.Namespace, arm: str, steps: int, path: Path) -
     value = json.loads((given.inputs / "run.json").read_text(encoding="utf-8"))
     sft: dict[str, Any] = {"max_steps": max(1, steps), "save_steps": 100, "threads": 1}
     if arm == NANO:
-        sft |= {"learning_rate": given.rate, "rename_share": given.rename}
+        sft |= {"learning_rate": given.rate, "name_augmentation_share": given.rename}
     settings = Settings.load(None, {"seed": value["settings"]["seed"], "student": {"base_model": arm}, "sft": sft})
     config = {
         "settings": settings.model_dump(mode="json"),
