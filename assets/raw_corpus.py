@@ -9,7 +9,7 @@ from assets.user_errors import OWNERS, counts_table, log_counts, plain_errors, t
 from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Replace, Warehouse
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.progress import log_progress
 
@@ -28,7 +28,7 @@ def raw_corpus(
     corpus = context.partition_key
     with plain_errors():
         folder = open_corpus(home.corpora / corpus)
-        tables = build(folder, settings.load().corpus, log_progress(context.log.info), home.staged / corpus)
+        tables = build_corpus(folder, settings.load().corpus, log_progress(context.log.info), home.staged / corpus)
         warehouse.commit(
             Replace("raw_corpus", tables.parts(), {"corpus": corpus}),
             Replace("gold_graphs", tables.gold_graphs, {"corpus": corpus}),

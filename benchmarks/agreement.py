@@ -33,7 +33,7 @@ from benchmarks.table import show, switches
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from text2graph_dagster.bootstrap import interval, resampled_sums
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Graph
@@ -44,7 +44,7 @@ from text2graph_dagster.prompts.rendering import render
 from text2graph_dagster.rewards.scoring import turned_relations
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
-from text2graph_dagster.teachers.voting import Vote, agreement, triples, vote
+from text2graph_dagster.teachers.voting import Vote, vote, vote_agreement, vote_triples
 
 BATCH, MAX_TOKENS, RESAMPLED, SEED = 16, 256, 1000, 7
 MAJORITY = 0.5
@@ -89,7 +89,7 @@ def read(arguments: argparse.Namespace) -> tuple[list[Passage], Ontology]:
     with tempfile.TemporaryDirectory() as root:
         generate(Path(root) / "gazette", GazetteSettings())
         folder = open_corpus(Path(root) / "gazette")
-        built = build(folder, Settings().corpus)
+        built = build_corpus(folder, Settings().corpus)
         if folder.knowledge_base is None:
             raise SystemExit("the gazette has lost its knowledge base")
         ontology, teacher = folder.ontology, KnowledgeBaseTeacher(folder.knowledge_base, folder.ontology)
@@ -147,7 +147,7 @@ def votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any
     turned, most = turned_relations(ontology), len(passages[0].samples)
 
     def counts(read: Graph, gold: Graph) -> list[float]:
-        found, wanted = triples(read, turned), triples(gold, turned)
+        found, wanted = vote_triples(read, turned), vote_triples(gold, turned)
         return [len(found & wanted), len(found), len(wanted)]
 
     def counted(*read: Sequence[Graph]) -> Floats:
@@ -195,8 +195,8 @@ def told(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]
     by_passage = []
     for passage in passages:
         read = vote([Vote(graph) for graph in passage.samples], ontology, MAJORITY)
-        right = triples(read, turned) == triples(passage.gold, turned)
-        by_passage.append([(agreement(passage.samples, ontology) or 0.0, right)])
+        right = vote_triples(read, turned) == vote_triples(passage.gold, turned)
+        by_passage.append([(vote_agreement(passage.samples, ontology) or 0.0, right)])
     rows: list[dict[str, Any]] = []
     for what, marked in (("triples", by_triple), ("passages", by_passage)):
         flat = [pair for pairs in marked for pair in pairs]
@@ -212,9 +212,9 @@ def _marked(passages: Sequence[Passage], ontology: Ontology) -> list[list[tuple[
     """Return of each passage the triples that any sample says: how many do, and whether gold has it."""
     turned = turned_relations(ontology)
     return [
-        [(count, triple in triples(p.gold, turned)) for triple, count in said.items()]
+        [(count, triple in vote_triples(p.gold, turned)) for triple, count in said.items()]
         for p in passages
-        for said in [Counter(triple for graph in p.samples for triple in triples(graph, turned))]
+        for said in [Counter(triple for graph in p.samples for triple in vote_triples(graph, turned))]
     ]
 
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from text2graph_dagster.corpus.text.cleaning import clean
-from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.corpus.text.cleaning import clean_text
+from text2graph_dagster.corpus.text.sentences import split_sentences
 
 ONTOLOGY = "entity_types: [thing]\nrelation_types:\n  is about: {}\n"
 NEAR_SHARE, EQUAL_SHARE = 0.03, 0.01
@@ -29,8 +29,8 @@ def pool(texts: Iterator[str]) -> list[str]:
     """Return the sentences of some texts, each once."""
     found: dict[str, None] = {}
     for text in texts:
-        cleaned = clean(text)
-        found.update(dict.fromkeys(cleaned[span.start : span.end] for span in sentences(cleaned, "en")))
+        cleaned = clean_text(text)
+        found.update(dict.fromkeys(cleaned[span.start : span.end] for span in split_sentences(cleaned, "en")))
     return [sentence for sentence in found if 40 <= len(sentence) <= 400]
 
 

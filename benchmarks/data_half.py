@@ -40,7 +40,7 @@ from text2graph_dagster.settings import Settings
 PASSAGES_PER_DOCUMENT = 3.4
 SETTINGS = Settings()
 TRAIN = "SELECT DISTINCT passage_id, text, language FROM raw_corpus WHERE split = 'train' AND duplicate_of IS NULL"
-TAUGHT = """
+TRAINING_SAMPLE = """
 SELECT p.corpus, passage_id, p.text, p.language, g.entities, g.relations
 FROM raw_corpus p JOIN teacher_graphs g USING (corpus, passage_id) WHERE p.split = 'train' AND p.duplicate_of IS NULL
 """
@@ -60,11 +60,11 @@ GOLD = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train'"
 
 def raw_corpus(root: Path) -> dict[str, float]:
     """Build the corpus and store it."""
-    from text2graph_dagster.corpus.build import build
+    from text2graph_dagster.corpus.build import build_corpus
     from text2graph_dagster.corpus.folder import open_corpus
 
     begun = time.perf_counter()
-    tables = build(open_corpus(root / "corpus"), SETTINGS.corpus, staged=root / "staged")
+    tables = build_corpus(open_corpus(root / "corpus"), SETTINGS.corpus, staged=root / "staged")
     built = time.perf_counter()
     Warehouse(path=str(root / "w.duckdb")).commit(Replace("raw_corpus", tables.parts(), {"corpus": "corpus"}))
     return {"build": built - begun, "store": time.perf_counter() - built, "passages": tables.accounting["passages"]}
@@ -107,7 +107,7 @@ def examples(root: Path) -> dict[str, float]:
     ontology, dataset, seed = open_corpus(root / "corpus").ontology, SETTINGS.dataset, SETTINGS.seed
     builder = ExampleBuilder(ontology, dataset, seed, Asking(ontology, dataset, seed, Confusions()))
     kept = KeptExamples(root / "examples", builder)
-    for part in Warehouse(path=str(root / "w.duckdb")).slices(TAUGHT):
+    for part in Warehouse(path=str(root / "w.duckdb")).slices(TRAINING_SAMPLE):
         kept.add(part)
     return {"examples": kept.finish()[1].height}
 

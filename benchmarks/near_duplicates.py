@@ -18,15 +18,15 @@ import polars as pl
 
 from benchmarks.corpora import pool, real_texts, write_corpus
 from benchmarks.table import flags, show
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.deduplication.minhash import (
     SHINGLE,
-    Pairs,
-    band_keys,
-    bands_and_rows,
-    candidates,
-    shingle_hashes,
-    similarity,
+    CandidatePairs,
+    choose_bands,
+    compute_band_keys,
+    find_candidates,
+    hash_shingles,
+    jaccard_similarity,
 )
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.corpus.sorted_keys import Array
@@ -39,7 +39,7 @@ Found = set[tuple[int, int]]
 
 def ours(texts: pl.Series) -> Found:
     """Return the pairs of similar texts."""
-    pairs = candidates(band_keys(texts, JACCARD), np.ones(len(texts), dtype=bool))
+    pairs = find_candidates(compute_band_keys(texts, JACCARD), np.ones(len(texts), dtype=bool))
     return _similar(pairs, texts)
 
 
@@ -47,7 +47,7 @@ def datasketch(texts: pl.Series) -> Found:
     """Return the pairs that datasketch finds, verified on Python's sets."""
     from datasketch import MinHash, MinHashLSH
 
-    bands, rows = bands_and_rows(JACCARD)
+    bands, rows = choose_bands(JACCARD)
     index = MinHashLSH(params=(bands, rows), num_perm=bands * rows)
     found: Found = set()
     shingles = [_shingles(text) for text in texts]
@@ -62,7 +62,7 @@ def datasketch(texts: pl.Series) -> Found:
 
 def exact(texts: pl.Series) -> Found:
     """Return every pair of similar texts."""
-    hashes, counts = shingle_hashes(texts.to_list())
+    hashes, counts = hash_shingles(texts.to_list())
     rows = np.repeat(np.arange(len(texts)), counts)
     shingles = pl.DataFrame({"row": rows, "shingle": hashes}).unique()
     rarest = (
@@ -73,11 +73,11 @@ def exact(texts: pl.Series) -> Found:
     )
     both = rarest.join(rarest, on="shingle", suffix="_earlier").filter(pl.col("row") > pl.col("row_earlier"))
     both = both.select("row", "row_earlier").unique()
-    return _similar(Pairs(both["row"].to_numpy(), both["row_earlier"].to_numpy()), texts)
+    return _similar(CandidatePairs(both["row"].to_numpy(), both["row_earlier"].to_numpy()), texts)
 
 
-def _similar(pairs: Pairs, texts: pl.Series) -> Found:
-    kept = similarity(pairs, texts) >= JACCARD
+def _similar(pairs: CandidatePairs, texts: pl.Series) -> Found:
+    kept = jaccard_similarity(pairs, texts) >= JACCARD
     later: Array = pairs.later[kept]
     return set(zip(later.tolist(), pairs.earlier[kept].tolist(), strict=True))
 
@@ -112,7 +112,7 @@ def sample(documents: int) -> pl.Series:
     sources = pool(real_texts())
     with tempfile.TemporaryDirectory() as root:
         folder = open_corpus(write_corpus(Path(root) / "sample", sources, documents))
-        texts = build(folder, CorpusSettings()).raw_corpus.unique("passage_id", maintain_order=True)["text"].to_list()
+        texts = build_corpus(folder, CorpusSettings()).raw_corpus.unique("passage_id", maintain_order=True)["text"].to_list()
     words = " ".join(sources[:500]).split()
     for text in texts[::4]:
         copy = text.split()

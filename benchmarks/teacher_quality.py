@@ -38,7 +38,7 @@ from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from text2graph_dagster.bootstrap import interval, resampled_sums
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.dataset.denoising.calibration import Sure, sure
 from text2graph_dagster.dataset.denoising.decision import counts
@@ -82,7 +82,7 @@ def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
     with tempfile.TemporaryDirectory() as root:
         generate(Path(root) / "gazette", size)
         folder = open_corpus(Path(root) / "gazette")
-        built = build(folder, Settings().corpus)
+        built = build_corpus(folder, Settings().corpus)
         if folder.knowledge_base is None:
             raise SystemExit("the gazette has lost its knowledge base")
         teacher = KnowledgeBaseTeacher(folder.knowledge_base, folder.ontology)

@@ -33,13 +33,13 @@ from examples.gazette.settings import GazetteSettings
 from resources.teachers import WarehouseLedger
 from resources.vllm import command, environment, serving
 from resources.warehouse import Warehouse
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.settings import ServerSettings, Settings
 from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
-from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt, graph_schema
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_graph_schema, build_prompt
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.protocol import TeacherRequest
 
 MODEL, MAX_TOKENS = "teacher", 128
 ENGINE_AT_ONCE, AT_ONCE = 48, 64  # a few more questions than the engine takes: its queue is never empty
@@ -47,7 +47,7 @@ RUNS, WARM_UP = 5, 128
 LOADING_SECONDS, LOOK_SECONDS = 600.0, 0.02
 SERVER_ONLY = ("--host", "--port", "--served-model-name", "--uvicorn-log-level")
 
-Ask = Callable[[Sequence[Request]], "Took"]
+Ask = Callable[[Sequence[TeacherRequest]], "Took"]
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,16 @@ def server(python: str, model: Path) -> ServerSettings:
     )
 
 
-def questions(corpus: Path | None, count: int) -> list[Request]:
+def questions(corpus: Path | None, count: int) -> list[TeacherRequest]:
     """Return so many passages of a corpus, or of the gazette, in an order of chance."""
     with tempfile.TemporaryDirectory() as root:
         if corpus is None:
             generate(corpus := Path(root) / "gazette", GazetteSettings())
         folder = open_corpus(corpus)
-        rows = build(folder, Settings().corpus).raw_corpus.filter(pl.col("duplicate_of").is_null())
+        rows = build_corpus(folder, Settings().corpus).raw_corpus.filter(pl.col("duplicate_of").is_null())
     texts = sorted(rows.unique("passage_id").select("passage_id", "text", "language").rows())
     chosen = random.Random(7).sample(texts, count)
-    return [Request(name, text, language, folder.ontology) for name, text, language in chosen]
+    return [TeacherRequest(name, text, language, folder.ontology) for name, text, language in chosen]
 
 
 def throughput(python: str, model: Path, corpus: Path | None, passages: int, layers: int) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def served(settings: ServerSettings, folder: Path) -> Iterator[tuple[Ask, Ask]]:
         )
         teacher = ChatTeacher(how)
 
-        def ask(requests: Sequence[Request]) -> Took:
+        def ask(requests: Sequence[TeacherRequest]) -> Took:
             begun = time.monotonic()
             asked = ask_teacher(teacher, requests, ledger)
             seconds = time.monotonic() - begun
@@ -142,14 +142,14 @@ def served(settings: ServerSettings, folder: Path) -> Iterator[tuple[Ask, Ask]]:
         yield ask, lambda requests: asyncio.run(_bare(running.base_url, requests))
 
 
-async def _bare(url: str, requests: Sequence[Request]) -> Took:
+async def _bare(url: str, requests: Sequence[TeacherRequest]) -> Took:
     """Ask with nothing but the client, as many at once."""
     places, begun = asyncio.Semaphore(AT_ONCE), time.monotonic()
     http = openai.DefaultAsyncHttpxClient(trust_env=False)
     async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, http_client=http) as client:
 
-        async def ask(request: Request) -> int:
-            form: Any = {"name": "graph", "schema": graph_schema(request.ontology)}
+        async def ask(request: TeacherRequest) -> int:
+            form: Any = {"name": "graph", "schema": build_graph_schema(request.ontology)}
             async with places:
                 answer = await client.chat.completions.create(
                     model=MODEL,
@@ -165,7 +165,7 @@ async def _bare(url: str, requests: Sequence[Request]) -> Took:
 
 
 @contextmanager
-def offline(settings: ServerSettings, example: Request, folder: Path) -> Iterator[Ask]:
+def offline(settings: ServerSettings, example: TeacherRequest, folder: Path) -> Iterator[Ask]:
     """Yield vLLM's own way of asking.
 
     Raises:
@@ -197,7 +197,7 @@ def offline(settings: ServerSettings, example: Request, folder: Path) -> Iterato
             came: dict[str, Any] = json.loads(result.read_text())
             return came
 
-        send(options=_engine(settings), schema=graph_schema(example.ontology), max_tokens=MAX_TOKENS)
+        send(options=_engine(settings), schema=build_graph_schema(example.ontology), max_tokens=MAX_TOKENS)
         yield lambda requests: Took(**send(prompts=[build_prompt(request) for request in requests]))
 
 

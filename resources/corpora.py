@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from resources.home import Home
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.corpus.folder import ONTOLOGY, CorpusFolder, check_name, open_corpus, relative_name
+from text2graph_dagster.corpus.folder import ONTOLOGY, CorpusFolder, check_name, format_relative_path, open_corpus
 from text2graph_dagster.errors import UserError
 
 PARTITIONS = "corpora"
@@ -122,7 +122,7 @@ def _copy(folder: CorpusFolder, fresh: Path) -> list[str]:
         elif file in special or (file.is_file() and os.access(file, os.R_OK)):
             shutil.copy2(file, copy)
         else:
-            unread.append(relative_name(folder.path, file))
+            unread.append(format_relative_path(folder.path, file))
             copy.symlink_to(f"{copy.name}.unreadable")  # leads nowhere, so that raw_corpus quarantines it
     return unread
 

@@ -13,7 +13,7 @@ from resources.home import Home
 from tests.assets.conftest import write_corpus
 from text2graph_dagster import cli
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.corpus.readers.registry import Refused, read_documents
+from text2graph_dagster.corpus.readers.registry import Rejection, read_documents
 from text2graph_dagster.errors import UserError
 
 
@@ -45,7 +45,7 @@ def test_a_document_that_cannot_be_read_is_named_and_stands_in_quarantine(
     monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "locked.txt")
     assert bring(source, tmp_path / "home", instance) == ["pipe.txt", "sub/locked.txt"]
     items = list(read_documents(open_corpus(tmp_path / "home" / "corpora" / "c")))
-    refused = [(item.doc_id, item.reason) for item in items if isinstance(item, Refused)]
+    refused = [(item.doc_id, item.reason) for item in items if isinstance(item, Rejection)]
     assert refused == [("pipe.txt", "unreadable"), ("sub/locked.txt", "unreadable")]
 
 

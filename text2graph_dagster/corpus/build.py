@@ -11,17 +11,17 @@ import polars as pl
 
 from text2graph_dagster import contracts
 from text2graph_dagster.corpus.corpus_tables import CorpusTables, StagedPassages
-from text2graph_dagster.corpus.deduplication.duplicates import Beforehand, find_duplicates, no_progress
-from text2graph_dagster.corpus.deduplication.minhash import band_keys
+from text2graph_dagster.corpus.deduplication.duplicates import PassageSource, find_duplicates, ignore_progress
+from text2graph_dagster.corpus.deduplication.minhash import compute_band_keys
 from text2graph_dagster.corpus.folder import CorpusFolder
-from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
-from text2graph_dagster.corpus.passages import Prepared, prepare
-from text2graph_dagster.corpus.readers.registry import Document, Refused
+from text2graph_dagster.corpus.gold import GoldDocument, clip_graph, read_gold
+from text2graph_dagster.corpus.passages import PreparedDocument, prepare_document
+from text2graph_dagster.corpus.readers.registry import Document, Rejection
 from text2graph_dagster.corpus.sorted_keys import Array
-from text2graph_dagster.corpus.staging.changed_files import PROGRESS_EVERY, unread, version_of
-from text2graph_dagster.corpus.staging.parts import Chunk, Outcome, Staging, work_off
+from text2graph_dagster.corpus.staging.changed_files import PROGRESS_EVERY, compute_version, iterate_changed
+from text2graph_dagster.corpus.staging.parts import Chunk, Outcome, Staging, process_chunks
 from text2graph_dagster.corpus.text.language import detect_language
-from text2graph_dagster.corpus.text.packing import pack_counted
+from text2graph_dagster.corpus.text.packing import pack_with_counts
 from text2graph_dagster.graph.model import Span
 from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.identity import digest, normalise
@@ -72,8 +72,8 @@ class _Tables:
             self.refused[name].append(value)
 
 
-def build(
-    folder: CorpusFolder, settings: CorpusSettings, progress: Progress = no_progress, staged: Path | None = None
+def build_corpus(
+    folder: CorpusFolder, settings: CorpusSettings, progress: Progress = ignore_progress, staged: Path | None = None
 ) -> CorpusTables:
     """Read, clean, pack and compare every document of the corpus; nothing is lost without a row in quarantine.
 
@@ -82,13 +82,13 @@ def build(
     long as neither the document, the settings nor this package changed; without it everything is made anew.
     """
     root = tempfile.TemporaryDirectory(prefix="text2graph-") if staged is None else None
-    staging = Staging.open(staged or Path(str(root and root.name)), version_of(folder, settings))
+    staging = Staging.open(staged or Path(str(root and root.name)), compute_version(folder, settings))
     tables = _Tables(folder, settings)
     alive = _stage_documents(tables, staging, progress)
     _add_gold(tables, progress)
     passages = StagedPassages(staging, alive, _passages(tables, settings), root)
     index, keys = passages.index()
-    beforehand = Beforehand(keys, passages.texts, staging.folder / "similar.parquet")
+    beforehand = PassageSource(keys, passages.texts, staging.folder / "similar.parquet")
     duplicate_of = find_duplicates(index, settings.near_duplicate_jaccard, progress, beforehand)
     kept = duplicate_of.is_null()
     exact = int((duplicate_of == index["passage_id"]).sum())
@@ -116,8 +116,8 @@ _COUNTED = (
 def _stage_documents(tables: _Tables, staging: Staging, progress: Progress) -> Array:
     """Turn the documents that no part holds into parts, and count them all; return the digests of all, sorted."""
     folder = replace(tables.folder, documents=())  # what the processes do not need does not travel to them
-    items = unread(tables.folder, tables.settings, staging, progress)
-    work_off(partial(_write_part, folder, tables.settings), staging.chunks(items))
+    items = iterate_changed(tables.folder, tables.settings, staging, progress)
+    process_chunks(partial(_write_part, folder, tables.settings), staging.chunks(items))
     alive = staging.finish()
     tables.counts.update(dict.fromkeys(_COUNTED, 0))
     if len(alive):
@@ -133,7 +133,7 @@ def _write_part(folder: CorpusFolder, settings: CorpusSettings, chunk: Chunk) ->
     tables = _Tables(folder, settings)
     outcomes = []
     for item in chunk.items:
-        if isinstance(item, Refused):
+        if isinstance(item, Rejection):
             tables.refuse(item.doc_id, item.reason, item.detail)
             used, counts = False, {f"quarantined_{item.reason}": 1}
         else:
@@ -146,13 +146,13 @@ def _write_part(folder: CorpusFolder, settings: CorpusSettings, chunk: Chunk) ->
 def _passages(tables: _Tables, settings: CorpusSettings) -> pl.DataFrame:
     """Return the passages with their band keys."""
     frame = pl.DataFrame(tables.passages, schema=RAW_CORPUS)
-    keys = band_keys(frame["text"], settings.near_duplicate_jaccard)
+    keys = compute_band_keys(frame["text"], settings.near_duplicate_jaccard)
     return frame.with_columns(pl.Series("keys", keys, dtype=pl.Array(pl.UInt32, keys.shape[1])))
 
 
-def _add_document(tables: _Tables, document: Document) -> Prepared:
+def _add_document(tables: _Tables, document: Document) -> PreparedDocument:
     """Clean and pack one document, and append what was made of it."""
-    made = prepare(document, tables.folder.ontology.language, tables.settings)
+    made = prepare_document(document, tables.folder.ontology.language, tables.settings)
     for span, tokens in made.passages:
         tables.add_passage(document.doc_id, made.text, span, tokens, "train", made.language)
     for reason, detail in made.refused:
@@ -168,7 +168,7 @@ def _add_gold(tables: _Tables, progress: Progress) -> None:
     for number, item in enumerate(read_gold(path, tables.settings.max_document_bytes), 1):
         done += item.size
         tables.counts["gold_documents_in"] += 1
-        refused = item if isinstance(item, Refused) else _check_types(tables.folder, item)
+        refused = item if isinstance(item, Rejection) else _check_types(tables.folder, item)
         if isinstance(item, GoldDocument) and refused is None:
             _add_gold_document(tables, item)
         elif refused is not None:
@@ -178,13 +178,13 @@ def _add_gold(tables: _Tables, progress: Progress) -> None:
             progress(done, total, f"bytes of gold read, {number} documents")
 
 
-def _check_types(folder: CorpusFolder, document: GoldDocument) -> Refused | None:
+def _check_types(folder: CorpusFolder, document: GoldDocument) -> Rejection | None:
     for kind, used, known in (
         ("entity", (e.type for e in document.entities), folder.ontology.entity_names),
         ("relation", (r.type for r in document.relations), folder.ontology.relation_names),
     ):
         if unknown := next((name for name in used if name not in known), None):
-            return Refused(document.doc_id, "unknown_type", f"the ontology has no {kind} type {unknown[:80]!r}")
+            return Rejection(document.doc_id, "unknown_type", f"the ontology has no {kind} type {unknown[:80]!r}")
     return None
 
 
@@ -196,9 +196,9 @@ def _add_gold_document(tables: _Tables, document: GoldDocument) -> None:
     placed: set[int] = set()
     found: set[Span] = set()
     budgets = settings.passage_tokens, settings.max_passage_characters
-    for span, tokens in pack_counted(document.text, language, *budgets):
+    for span, tokens in pack_with_counts(document.text, language, *budgets):
         row = tables.add_passage(document.doc_id, document.text, span, tokens, document.split, language)
-        graph, inside = passage_graph(document, span, symmetric)
+        graph, inside = clip_graph(document, span, symmetric)
         placed |= inside
         entities, relations = to_rows(graph)
         values = (

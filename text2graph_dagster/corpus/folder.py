@@ -71,7 +71,7 @@ def open_corpus(path: Path) -> CorpusFolder:
     )
 
 
-def documents_under(path: Path) -> list[tuple[Path, str]]:
+def find_documents(path: Path) -> list[tuple[Path, str]]:
     """Return the documents that a file or folder holds, in order, each with its name: its path, beginning with `path`.
 
     Of a folder that is a corpus these are its documents, of any other all files. Hidden ones are passed over.
@@ -82,10 +82,10 @@ def documents_under(path: Path) -> list[tuple[Path, str]]:
     if not path.is_dir():
         if not path.exists():
             raise UserError(f"{path} does not exist: name files or folders that do.")
-        return [(path, readable(path))]
+        return [(path, format_path(path))]
     files = list(_files(path))
     _refuse_escapes(path, files)
-    found = [(file, readable(file)) for file in _documents(path, files) if not file.is_dir()]
+    found = [(file, format_path(file)) for file in _documents(path, files) if not file.is_dir()]
     if not found:
         raise UserError(f"{path} holds no document; add files (docs/bring-your-corpus.md has the formats).")
     return found
@@ -109,16 +109,16 @@ def fingerprint(path: Path) -> str:
             stat = file.lstat()
         except FileNotFoundError:  # it went away between listing and looking: the next look sees the difference
             continue
-        parts += [relative_name(path, file), str(stat.st_size), str(stat.st_mtime_ns)]
+        parts += [format_relative_path(path, file), str(stat.st_size), str(stat.st_mtime_ns)]
     return digest(*parts)
 
 
-def relative_name(root: Path, file: Path) -> str:
+def format_relative_path(root: Path, file: Path) -> str:
     """Return the file's path inside the corpus in readable form."""
-    return readable(file.relative_to(root))
+    return format_path(file.relative_to(root))
 
 
-def readable(path: Path) -> str:
+def format_path(path: Path) -> str:
     """Return a path with forward slashes; bytes that are not UTF-8 are written as \\x…"""
     return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
@@ -135,7 +135,7 @@ def _files(root: Path) -> Iterator[Path]:
         linked = [name for name in folders if (Path(folder) / name).is_symlink()]
         folders[:] = [name for name in folders if not name.startswith(".") and name not in linked]
         found += [Path(folder) / name for name in [*files, *linked] if not name.startswith(".")]
-    yield from sorted(found, key=lambda file: relative_name(root, file))
+    yield from sorted(found, key=lambda file: format_relative_path(root, file))
 
 
 def _describes_data(file: Path) -> bool:

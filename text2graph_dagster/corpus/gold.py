@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.corpus.readers.documents import Refused, check_text, row_id
+from text2graph_dagster.corpus.readers.documents import Rejection, check_text, make_row_id
 from text2graph_dagster.corpus.readers.json_lines import DEFAULT_MAX_BYTES, Line, read_json_lines
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
@@ -49,13 +49,13 @@ class GoldDocument:
     size: int
 
 
-class _BadAnnotationError(ValueError):
+class _AnnotationError(ValueError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
 
-def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDocument | Refused]:
+def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDocument | Rejection]:
     """Yield every annotated document of a JSON Lines file, or why it is refused.
 
     A line is `{"text", "entities": [{"id", "text", "type", "start", "end"[, "mentions": [{"start", "end"}]]}],
@@ -64,32 +64,32 @@ def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDo
     """
     seen: set[str] = set()
     for line in read_json_lines(path, path.name, max_bytes):
-        if isinstance(line, Refused):
+        if isinstance(line, Rejection):
             yield line
             continue
-        doc_id = row_id(path.name, line.number, line.value.get("id"), seen)
+        doc_id = make_row_id(path.name, line.number, line.value.get("id"), seen)
         try:
             yield _document(doc_id, line)
-        except _BadAnnotationError as error:
-            yield Refused(doc_id, error.reason, str(error), line.size)
+        except _AnnotationError as error:
+            yield Rejection(doc_id, error.reason, str(error), line.size)
 
 
 def _document(doc_id: str, line: Line) -> GoldDocument:
     text = line.value.get("text")
     if not isinstance(text, str):
-        raise _BadAnnotationError("no_text", 'the object has no string "text"')
+        raise _AnnotationError("no_text", 'the object has no string "text"')
     if refused := check_text(doc_id, text):
-        raise _BadAnnotationError(refused.reason, refused.detail)
+        raise _AnnotationError(refused.reason, refused.detail)
     if any("\ud800" <= char <= "\udfff" for char in text):
-        raise _BadAnnotationError("wrong_encoding", "a lone surrogate in the text; write its characters in full")
+        raise _AnnotationError("wrong_encoding", "a lone surrogate in the text; write its characters in full")
     split = line.value.get("split")
     if split is None:
         split = "dev" if int(digest(text)[:8], 16) % 3 == 0 else "test"
     if split not in GOLD_SPLITS:
-        raise _BadAnnotationError("unknown_split", f"split is {str(split)[:50]!r}; gold is dev or test")
+        raise _AnnotationError("unknown_split", f"split is {str(split)[:50]!r}; gold is dev or test")
     entities = tuple(_entity(item, text) for item in _objects(line.value, "entities"))
     if len({entity.key for entity in entities}) < len(entities):
-        raise _BadAnnotationError("broken_annotation", "two entities have the same id")
+        raise _AnnotationError("broken_annotation", "two entities have the same id")
     relations = tuple(_relation(item, text, entities) for item in _objects(line.value, "relations"))
     exhaustive = line.value.get("exhaustive", True) is True
     return GoldDocument(doc_id, text, split, entities, relations, exhaustive, line.number, line.size)
@@ -98,21 +98,21 @@ def _document(doc_id: str, line: Line) -> GoldDocument:
 def _objects(value: dict[str, Any], key: str) -> list[dict[str, Any]]:
     items = value.get(key, [])
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise _BadAnnotationError("broken_annotation", f'"{key}" is not a list of objects')
+        raise _AnnotationError("broken_annotation", f'"{key}" is not a list of objects')
     return items
 
 
 def _string(item: dict[str, Any], key: str) -> str:
     value = item.get(key)
     if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
-        raise _BadAnnotationError("broken_annotation", f'no "{key}" in {str(item)[:100]}')
+        raise _AnnotationError("broken_annotation", f'no "{key}" in {str(item)[:100]}')
     return str(value)
 
 
 def _span(item: Any, text: str) -> Span:
     start, end = (item.get("start"), item.get("end")) if isinstance(item, dict) else (None, None)
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
-        raise _BadAnnotationError("bad_offsets", f"no span of the text: {str(item)[:100]}")
+        raise _AnnotationError("bad_offsets", f"no span of the text: {str(item)[:100]}")
     return Span(start, end)
 
 
@@ -120,10 +120,10 @@ def _entity(item: dict[str, Any], text: str) -> GoldEntity:
     span, surface = _span(item, text), _string(item, "text")
     if text[span.start : span.end] != surface:
         found = text[span.start : span.end][:60]
-        raise _BadAnnotationError("bad_offsets", f"{surface[:60]!r} is said to stand where the text has {found!r}")
+        raise _AnnotationError("bad_offsets", f"{surface[:60]!r} is said to stand where the text has {found!r}")
     mentions = item.get("mentions") or []
     if not isinstance(mentions, list):
-        raise _BadAnnotationError("broken_annotation", '"mentions" is not a list')
+        raise _AnnotationError("broken_annotation", '"mentions" is not a list')
     spans = {span, *(_span(mention, text) for mention in mentions)}
     return GoldEntity(_string(item, "id"), _string(item, "type"), _in_order(spans))
 
@@ -132,12 +132,12 @@ def _relation(item: dict[str, Any], text: str, entities: tuple[GoldEntity, ...])
     head, tail = _string(item, "head_id"), _string(item, "tail_id")
     known = {entity.key for entity in entities}
     if missing := [end for end in (head, tail) if end not in known]:
-        raise _BadAnnotationError("broken_annotation", f"a relation names {missing[0][:60]!r}, which is no entity's id")
+        raise _AnnotationError("broken_annotation", f"a relation names {missing[0][:60]!r}, which is no entity's id")
     evidence = item.get("evidence")
     return GoldRelation(head, tail, _string(item, "type"), _span(evidence, text) if evidence else None)
 
 
-def passage_graph(
+def clip_graph(
     document: GoldDocument, passage: Span, symmetric: Set[str] = frozenset()
 ) -> tuple[Graph, frozenset[int]]:
     """Return what the annotation says inside `passage`, and the indices of the document's relations that are in it.

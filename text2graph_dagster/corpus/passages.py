@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 from text2graph_dagster.corpus.readers.documents import Document
 from text2graph_dagster.corpus.text.blocklist import BlockList, load_blocklist
-from text2graph_dagster.corpus.text.cleaning import clean
+from text2graph_dagster.corpus.text.cleaning import clean_text
 from text2graph_dagster.corpus.text.language import detect_language
-from text2graph_dagster.corpus.text.packing import pack_counted, unfit_stretches
-from text2graph_dagster.corpus.text.text_quality import judge_document, judge_passage
+from text2graph_dagster.corpus.text.packing import find_unfit_stretches, pack_with_counts
+from text2graph_dagster.corpus.text.text_quality import check_document, check_passage
 from text2graph_dagster.graph.model import Span
 from text2graph_dagster.settings import CorpusSettings
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedDocument:
     """What becomes of a document. Offsets count in `text`, the cleaned document; it has passages or refusals or both.
 
     `counts` has `stretches_quarantined` (parts refused while the rest goes on), `quarantined_<reason>` (parts or
@@ -29,23 +29,23 @@ class Prepared:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def prepare(document: Document, expected_language: str, settings: CorpusSettings) -> Prepared:
+def prepare_document(document: Document, expected_language: str, settings: CorpusSettings) -> PreparedDocument:
     """Clean and pack one document; what is refused of it has a reason, and it is refused whole or has passages.
 
     Raises:
         UserError: the block-list that the settings name cannot be used.
     """
-    text = clean(document.text)
+    text = clean_text(document.text)
     language = detect_language(text, expected_language)
     counts = Counter({"documents_cleaned": int(text != document.text)})
     if document.encoding:
         counts[f"encoding_{document.encoding}"] += 1
     blocked = load_blocklist(settings.blocklist) if settings.blocklist else None
-    unfit = unfit_stretches(text, language, settings.max_passage_characters)
+    unfit = find_unfit_stretches(text, language, settings.max_passage_characters)
     stretches = list(_stretches_between([span for span, _ in unfit], len(text)))
     refusals: list[tuple[str, str]] = []
     passages: list[tuple[Span, int]] = []
-    if stretches and (verdict := judge_document(text, settings.quality)):
+    if stretches and (verdict := check_document(text, settings.quality)):
         refusals = [verdict]
         counts[f"quarantined_{verdict[0]}"] += 1
     else:
@@ -57,7 +57,7 @@ def prepare(document: Document, expected_language: str, settings: CorpusSettings
     if not passages and not refusals:
         refusals = [("empty_after_cleaning", "nothing but white space and invisible characters")]
         counts["quarantined_empty_after_cleaning"] += 1
-    return Prepared(text, language, passages, refusals, counts)
+    return PreparedDocument(text, language, passages, refusals, counts)
 
 
 _Refused = tuple[Span, str, str]  # where, the reason, and more about it
@@ -75,15 +75,15 @@ def _pack(
     refused: list[_Refused] = []
     passages: list[tuple[Span, int]] = []
     for start, end in stretches:
-        for packed, tokens in pack_counted(text[start:end], language, *budgets):
+        for packed, tokens in pack_with_counts(text[start:end], language, *budgets):
             span = Span(start + packed.start, start + packed.end)
             words = text[span.start : span.end]
-            hit = blocked.hit(words) if blocked else None
+            hit = blocked.find_hit(words) if blocked else None
             if not any(map(str.isalnum, words)):
                 refused.append((span, "no_word", ""))
             elif hit:
                 refused.append((span, "blocklist", hit))
-            elif reason := judge_passage(words, tokens, settings.quality):
+            elif reason := check_passage(words, tokens, settings.quality):
                 refused.append((span, reason, ""))
             else:
                 passages.append((span, tokens))

@@ -1,4 +1,4 @@
-"""Sets and keys as arrays of numbers."""
+"""Keys and sorted sets of keys as numpy arrays."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ import polars as pl
 Array = np.ndarray[Any, Any]
 
 
-def numbers_of(digests: pl.Series) -> Array:
-    """Return the first 64 bits of digests: of a million two fall together once in ten million corpora."""
+def truncate_digests(digests: pl.Series) -> Array:
+    """Return the first 64 bits of digests; the collision probability for 10⁶ digests is about 3·10⁻⁸."""
     numbers: Array = digests.str.head(16).str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
     return numbers
 
 
 def contains(ordered: Array, values: Array) -> Array:
-    """Return for every value whether it stands in the sorted array."""
+    """Return for every value whether it is in the sorted array."""
     place = np.searchsorted(ordered, values)
     found: Array = np.zeros(len(values), dtype=bool)
     inside = place < len(ordered)

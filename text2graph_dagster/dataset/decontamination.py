@@ -13,8 +13,8 @@ import polars as pl
 
 from text2graph_dagster import identity
 from text2graph_dagster.corpus.deduplication import minhash
-from text2graph_dagster.corpus.deduplication.minhash import Pairs, band_keys, candidates, similarity, window_hashes
-from text2graph_dagster.corpus.sorted_keys import Array, contains, numbers_of
+from text2graph_dagster.corpus.deduplication.minhash import CandidatePairs, compute_band_keys, find_candidates, jaccard_similarity, hash_windows
+from text2graph_dagster.corpus.sorted_keys import Array, contains, truncate_digests
 from text2graph_dagster.corpus.text import packing
 from text2graph_dagster.corpus.text.packing import TOKEN
 from text2graph_dagster.files import write_whole
@@ -39,7 +39,7 @@ class GoldIndex:
         gold = gold.select("passage_id", "text", _letters()).unique("passage_id", keep="first").sort("passage_id")
         runs, rows = _runs(gold["text"], ngram)
         order = np.argsort(runs, kind="stable")
-        return cls(gold, ngram, jaccard, runs[order], rows[order], band_keys(gold["text"], jaccard))
+        return cls(gold, ngram, jaccard, runs[order], rows[order], compute_band_keys(gold["text"], jaccard))
 
     def find(self, train: pl.DataFrame) -> pl.DataFrame:
         """Return those of some training passages that must go: passage_id, reason, gold_passage_id; sorted.
@@ -71,11 +71,11 @@ class GoldIndex:
 
     def _near(self, train: pl.DataFrame) -> pl.DataFrame:
         n = self.gold.height
-        keys = np.concatenate([self.keys, band_keys(train["text"], self.jaccard)])
-        pairs = candidates(keys, np.arange(len(keys)) >= n)
+        keys = np.concatenate([self.keys, compute_band_keys(train["text"], self.jaccard)])
+        pairs = find_candidates(keys, np.arange(len(keys)) >= n)
         of_gold = pairs.earlier < n
-        pairs = Pairs(pairs.later[of_gold], pairs.earlier[of_gold])
-        near = similarity(pairs, pl.concat([self.gold["text"], train["text"]])) >= self.jaccard
+        pairs = CandidatePairs(pairs.later[of_gold], pairs.earlier[of_gold])
+        near = jaccard_similarity(pairs, pl.concat([self.gold["text"], train["text"]])) >= self.jaccard
         return self._named(train, pairs.later[near] - n, pairs.earlier[near])
 
     def _named(self, train: pl.DataFrame, rows: Array, gold_rows: Array) -> pl.DataFrame:
@@ -121,7 +121,7 @@ class GoldSearch:
 
     def find(self, train: pl.DataFrame) -> pl.DataFrame:
         """Return what `GoldIndex.find` returns."""
-        numbers = numbers_of(train["passage_id"])
+        numbers = truncate_digests(train["passage_id"])
         new = train.filter(~contains(self._looked, numbers))
         known = self._found.join(train, on="passage_id", how="semi")
         found = pl.concat([known, self._index.find(new)] if new.height else [known]).sort("passage_id")
@@ -133,7 +133,7 @@ class GoldSearch:
         """Keep what was found for all passages that were asked for, and nothing else."""
         looked = pl.DataFrame({"number": np.unique(np.concatenate([np.empty(0, np.uint64), *self._asked]))})
         found = pl.concat([pl.DataFrame(schema=FOUND), *self._told]).unique("passage_id", keep="first")
-        found = found.with_columns(pl.Series("number", numbers_of(found["passage_id"]), dtype=pl.UInt64))
+        found = found.with_columns(pl.Series("number", truncate_digests(found["passage_id"]), dtype=pl.UInt64))
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(looked.join(found, on="number", how="left", maintain_order="left"), self._path)
         for other in self.folder.glob("*.parquet"):
@@ -153,7 +153,7 @@ def _runs(texts: pl.Series, size: int) -> tuple[Array, Array]:
     tokens = texts.str.normalize("NFC").str.to_lowercase().str.extract_all(TOKEN.pattern)
     lengths = tokens.list.len().to_numpy().astype(np.int64)
     flat = tokens.explode(empty_as_null=False).hash(seed=0).to_numpy()
-    hashes = window_hashes(flat, size)
+    hashes = hash_windows(flat, size)
     rows = np.repeat(np.arange(len(lengths)), lengths)
     first = rows[: len(hashes)]
     inside = first == rows[size - 1 :] if len(hashes) else np.empty(0, dtype=bool)

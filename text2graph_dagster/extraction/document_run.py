@@ -8,7 +8,7 @@ from text2graph_dagster.corpus.passages import prepare_document
 from text2graph_dagster.corpus.readers.documents import Document, Rejection
 from text2graph_dagster.corpus.text.cleaning import clean_with_map
 from text2graph_dagster.corpus.text.language import detect_language
-from text2graph_dagster.extraction.merging import MergedGraph, WindowGraph, merge_windows
+from text2graph_dagster.extraction.merging import DocumentGraph, WindowGraph, merge_windows
 from text2graph_dagster.extraction.results import Extraction, Window
 from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Span
@@ -155,12 +155,12 @@ class _OpenDocument:
 
 
 def _into_original(
-    merged: MergedGraph, windows: tuple[Window, ...], text: str
-) -> tuple[MergedGraph, tuple[Window, ...]]:
+    merged: DocumentGraph, windows: tuple[Window, ...], text: str
+) -> tuple[DocumentGraph, tuple[Window, ...]]:
     """Return the same with offsets into `text`, which is the document before it was cleaned."""
     _, offsets = clean_with_map(text)
 
     def back(span: Span) -> Span:
-        return offsets.original(span.start, span.end)
+        return offsets.source_span(span.start, span.end)
 
     return merged.moved(back), tuple(replace(window, span=back(window.span)) for window in windows)

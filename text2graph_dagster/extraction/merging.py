@@ -25,7 +25,7 @@ class WindowGraph:
 
 
 @dataclass(frozen=True, slots=True)
-class MergedGraph:
+class DocumentGraph:
     """The graph of a document. `evidence` has, for every relation, the sentences that state it, first to last.
 
     Entities stand in the order of their first mention and are numbered so; a relation's own `evidence` is the first.
@@ -34,7 +34,7 @@ class MergedGraph:
     graph: Graph
     evidence: tuple[tuple[Span, ...], ...]
 
-    def moved(self, back: Callable[[Span], Span]) -> "MergedGraph":
+    def moved(self, back: Callable[[Span], Span]) -> "DocumentGraph":
         """Return the same with every offset changed by `back`, which keeps their order."""
         entities = tuple(
             replace(e, mentions=tuple(dict.fromkeys(back(mention) for mention in e.mentions)))
@@ -42,13 +42,13 @@ class MergedGraph:
         )
         evidence = tuple(tuple(dict.fromkeys(back(span) for span in spans)) for spans in self.evidence)
         relations = tuple(replace(r, evidence=s[0]) for r, s in zip(self.graph.relations, evidence, strict=True))
-        return MergedGraph(Graph(entities, relations), evidence)
+        return DocumentGraph(Graph(entities, relations), evidence)
 
 
 _Name = tuple[str, str]  # an entity's normalised text, and its type
 
 
-def merge_windows(passages: Iterable[WindowGraph], ontology: Ontology) -> MergedGraph:
+def merge_windows(passages: Iterable[WindowGraph], ontology: Ontology) -> DocumentGraph:
     """Return the graph of a document from those of its passages, which may overlap."""
     mentions: dict[_Name, set[Span]] = {}
     surfaces: dict[_Name, tuple[int, str]] = {}
@@ -87,7 +87,7 @@ def _relate(
     ids: dict[_Name, int],
     stated: dict[tuple[_Name, str, _Name], set[Span]],
     ontology: Ontology,
-) -> MergedGraph:
+) -> DocumentGraph:
     symmetric = {r.name for r in ontology.relation_types if r.symmetric}
     places: dict[tuple[int, int, str], set[Span]] = {}
     for (head, kind, tail), found in stated.items():
@@ -99,7 +99,7 @@ def _relate(
         spans = tuple(sorted(found, key=_place))
         relations.append(Relation(first, second, kind, spans[0]))
         evidence.append(spans)
-    return MergedGraph(Graph(entities, tuple(relations)), tuple(evidence))
+    return DocumentGraph(Graph(entities, tuple(relations)), tuple(evidence))
 
 
 def _evidence(head: Entity, tail: Entity, whole: Sequence[Span], passage: WindowGraph) -> Span:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.corpus.text.sentences import split_sentences
 from text2graph_dagster.graph.model import Span
-from text2graph_dagster.reasoning.name_finding import Named, Quote, Worded
+from text2graph_dagster.reasoning.name_finding import NameMention, Quotation, RelationWording
 
 Mood = Literal["states", "denies", "asks"]
 
@@ -50,33 +50,37 @@ class Claim:
     """A relation as one sentence words it. `pairs` are its ends where the words fix them, else there are none."""
 
     mood: Mood
-    worded: Worded
-    pairs: tuple[tuple[Named, Named], ...]
+    worded: RelationWording
+    pairs: tuple[tuple[NameMention, NameMention], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class RationaleSentence:
     """A sentence of a rationale: the names in it, and what it claims."""
 
     span: Span
-    named: tuple[Named, ...]
+    named: tuple[NameMention, ...]
     claims: tuple[Claim, ...]
 
 
 def read_sentences(
-    rationale: str, language: str, named: Sequence[Named], worded: Sequence[Worded], found: Sequence[Quote]
-) -> list[Sentence]:
+    rationale: str,
+    language: str,
+    named: Sequence[NameMention],
+    worded: Sequence[RelationWording],
+    found: Sequence[Quotation],
+) -> list[RationaleSentence]:
     """Return the sentences of a rationale with what they name and claim."""
     masked = _mask(rationale, [n.span for n in named] + [q.span for q in found if _holds_words(q, worded)])
     read = []
-    for span in sentences(masked, language) or [Span(0, len(masked))]:
+    for span in split_sentences(masked, language) or [Span(0, len(masked))]:
         inside = [n for n in named if span.start <= n.span.start < span.end]
         said = [w for w in worded if span.start <= w.span.start < span.end]
-        read.append(Sentence(span, tuple(inside), tuple(_claims(masked, span, inside, said))))
+        read.append(RationaleSentence(span, tuple(inside), tuple(_claims(masked, span, inside, said))))
     return read
 
 
-def _holds_words(quote: Quote, worded: Sequence[Worded]) -> bool:
+def _holds_words(quote: Quotation, worded: Sequence[RelationWording]) -> bool:
     """Tell whether a quotation is more than a relation's own words: its commas and denials are the passage's."""
     return not any(w.span == quote.span for w in worded)
 
@@ -92,7 +96,7 @@ def _mask(text: str, spans: Sequence[Span]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _claims(text: str, span: Span, named: Sequence[Named], said: Sequence[Worded]) -> Iterator[Claim]:
+def _claims(text: str, span: Span, named: Sequence[NameMention], said: Sequence[RelationWording]) -> Iterator[Claim]:
     asks = bool(_QUESTION.search(text[span.start : span.end]))
     parts = _parts(text, span)
     for worded in said:
@@ -105,7 +109,7 @@ def _parts(text: str, span: Span) -> list[Span]:
     return [Span(start, end) for start, end in pairwise((span.start, *breaks, span.end))]
 
 
-def _mood(text: str, parts: Sequence[Span], worded: Worded, named: Sequence[Named]) -> Mood:
+def _mood(text: str, parts: Sequence[Span], worded: RelationWording, named: Sequence[NameMention]) -> Mood:
     """Return the mood of the part that words the relation; one without a name of its own continues the one before."""
     at = max(i for i, part in enumerate(parts) if part.start <= worded.span.start)
     while True:
@@ -125,7 +129,9 @@ def _in(span: Span, part: Span) -> bool:
     return part.start <= span.start < part.end
 
 
-def _pairs(text: str, span: Span, worded: Worded, named: Sequence[Named]) -> Iterator[tuple[Named, Named]]:
+def _pairs(
+    text: str, span: Span, worded: RelationWording, named: Sequence[NameMention]
+) -> Iterator[tuple[NameMention, NameMention]]:
     """Yield the ends of a relation, if the words fix them."""
     left = [n for n in named if n.span.end <= worded.span.start][::-1]
     right = [n for n in named if n.span.start >= worded.span.end]
@@ -142,7 +148,7 @@ def _pairs(text: str, span: Span, worded: Worded, named: Sequence[Named]) -> Ite
     yield from ((head, tail) for head in heads for tail in tails)
 
 
-def _listed(text: str, run: Sequence[Named], backwards: bool) -> list[Named]:
+def _listed(text: str, run: Sequence[NameMention], backwards: bool) -> list[NameMention]:
     """Return the first name and those that are listed with it: "A, B and C", but not the A of "In A, B …"."""
     group, is_list = [run[0]], False
     for name in run[1:]:

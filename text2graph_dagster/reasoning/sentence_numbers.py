@@ -4,21 +4,21 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.corpus.text.sentences import split_sentences
 from text2graph_dagster.graph.model import Entity, Relation, Span
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SentenceIndex:
     """The sentences of one passage."""
 
     text: str
     spans: tuple[Span, ...]
 
     @classmethod
-    def of(cls, text: str, language: str) -> "Places":
+    def of(cls, text: str, language: str) -> "SentenceIndex":
         """Split a passage."""
-        return cls(text, tuple(sentences(text, language)) or (Span(0, len(text)),))
+        return cls(text, tuple(split_sentences(text, language)) or (Span(0, len(text)),))
 
     def number(self, offset: int) -> int:
         """Return the number of the sentence that holds the code point at `offset`."""
@@ -42,7 +42,7 @@ class Places:
         return first, last
 
 
-def pairs_in_sentences(places: Places, entities: Sequence[Entity]) -> list[tuple[int, Entity, Entity]]:
+def list_sentence_pairs(places: SentenceIndex, entities: Sequence[Entity]) -> list[tuple[int, Entity, Entity]]:
     """Return (sentence number, entity, entity) for every two entities that one sentence names, both orders."""
     where = [(number, e) for e in entities for number in dict.fromkeys(n for n, _ in places.named(e))]
     where.sort(key=lambda item: (item[0], item[1].id))

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from text2graph_dagster.corpus.build import CorpusTables, build
+from text2graph_dagster.corpus.build import CorpusTables, build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.identity import digest, normalise
@@ -37,7 +37,7 @@ def make(tmp_path: Path, files: dict[str, bytes | str], gold: list[dict[str, Any
 
 
 def run(path: Path, **settings: Any) -> CorpusTables:
-    return build(open_corpus(path), CorpusSettings(**{"passage_tokens": 12, **settings}))
+    return build_corpus(open_corpus(path), CorpusSettings(**{"passage_tokens": 12, **settings}))
 
 
 def gold_line(text: str, split: str = "test", **extra: Any) -> dict[str, Any]:
@@ -239,7 +239,7 @@ def test_the_same_folder_gives_the_same_tables(tmp_path: Path) -> None:
 def test_progress_rises_to_its_total(tmp_path: Path) -> None:
     path = make(tmp_path, {"a.jsonl": "\n".join(json.dumps({"text": f"Line {i}."}) for i in range(1_000))})
     seen: list[tuple[int, int | None, str]] = []
-    build(open_corpus(path), CorpusSettings(), lambda done, total, what: seen.append((done, total, what)))
+    build_corpus(open_corpus(path), CorpusSettings(), lambda done, total, what: seen.append((done, total, what)))
     reading = [(done, total) for done, total, what in seen if "read" in what]
     assert len(reading) >= 5
     assert reading == sorted(reading)
@@ -261,7 +261,7 @@ def test_conll04_is_whole(tmp_path: Path, real_data: Path) -> None:
         for line in (source / f"{split}.jsonl").read_text().splitlines()
     ]
     (path / "gold.jsonl").write_text("\n".join(map(json.dumps, gold)))
-    tables = build(open_corpus(path), CorpusSettings(passage_tokens=256))
+    tables = build_corpus(open_corpus(path), CorpusSettings(passage_tokens=256))
     assert tables.accounting["documents_in"] == tables.accounting["documents_with_passages"] == 922
     assert tables.accounting["gold_documents_with_passages"] == 231 + 288
     assert tables.accounting["gold_relations_lost"] == 0
@@ -280,7 +280,7 @@ def test_chinese_articles_are_packed_by_sentences(tmp_path: Path, real_data: Pat
     (path / "ontology.yaml").write_text("language: zh\nentity_types: [thing]")
     for file in sorted((real_data / "raw" / "zh_wikipedia").iterdir())[:20]:
         (path / file.name).write_bytes(file.read_bytes())
-    tables = build(open_corpus(path), CorpusSettings(passage_tokens=100))
+    tables = build_corpus(open_corpus(path), CorpusSettings(passage_tokens=100))
     assert (tables.raw_corpus["language"] == "zh").mean() > 0.9
     assert (tables.raw_corpus["tokens"] <= 100).mean() > 0.9
     assert tables.raw_corpus["text"].str.contains(r"[。！？”」）]$").mean() > 0.6

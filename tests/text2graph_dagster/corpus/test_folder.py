@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from text2graph_dagster.corpus.folder import check_name, fingerprint, open_corpus, relative_name
-from text2graph_dagster.corpus.readers.registry import Refused, read_documents
+from text2graph_dagster.corpus.folder import check_name, fingerprint, format_relative_path, open_corpus
+from text2graph_dagster.corpus.readers.registry import Rejection, read_documents
 from text2graph_dagster.errors import UserError
 
 ONTOLOGY = "entity_types: [person, city]\nrelation_types: {lives in: {}}\n"
@@ -47,7 +47,7 @@ def test_open_corpus_tells_documents_from_the_fixed_files(corpus: Path) -> None:
     assert folder.name == "news"
     assert folder.gold == corpus / "gold.jsonl"
     assert folder.knowledge_base == corpus / "knowledge_base.jsonl"
-    assert [relative_name(corpus, d) for d in folder.documents] == ["a.md", "b.txt", "sub/gold.jsonl"]
+    assert [format_relative_path(corpus, d) for d in folder.documents] == ["a.md", "b.txt", "sub/gold.jsonl"]
     assert folder.ontology.entity_names == ("person", "city")
 
 
@@ -93,7 +93,7 @@ def test_a_circle_of_links_is_left_to_reading(corpus: Path) -> None:
     (corpus / "c.txt").symlink_to(corpus / "d.txt")
     (corpus / "d.txt").symlink_to(corpus / "c.txt")
     documents = read_documents(open_corpus(corpus))
-    assert [(i.doc_id, i.reason) for i in documents if isinstance(i, Refused)] == [
+    assert [(i.doc_id, i.reason) for i in documents if isinstance(i, Rejection)] == [
         ("c.txt", "unreadable"),
         ("d.txt", "unreadable"),
     ]
@@ -125,4 +125,4 @@ def test_fingerprint_sees_every_change(corpus: Path) -> None:
 
 
 def test_a_name_that_is_not_utf8_is_written_out(tmp_path: Path) -> None:
-    assert relative_name(tmp_path, Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))) == "caf\\xe9.txt"
+    assert format_relative_path(tmp_path, Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))) == "caf\\xe9.txt"

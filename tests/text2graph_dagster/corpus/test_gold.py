@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from text2graph_dagster.corpus.gold import GoldDocument, passage_graph, read_gold
-from text2graph_dagster.corpus.readers.registry import Refused
+from text2graph_dagster.corpus.gold import GoldDocument, clip_graph, read_gold
+from text2graph_dagster.corpus.readers.registry import Rejection
 from text2graph_dagster.graph.model import Entity, Relation, Span
 
 TEXT = "Ana Berg founded Velsoft. Berg lives in Oslo. Velsoft and Berg like Oslo."
@@ -43,7 +43,7 @@ def line() -> dict[str, Any]:
     }
 
 
-def read(tmp_path: Path, *lines: Any) -> list[GoldDocument | Refused]:
+def read(tmp_path: Path, *lines: Any) -> list[GoldDocument | Rejection]:
     path = tmp_path / "gold.jsonl"
     path.write_text("\n".join(json.dumps(value) for value in lines))
     return list(read_gold(path))
@@ -122,14 +122,14 @@ def test_a_line_at_fault_is_refused(tmp_path: Path, path: tuple[str | int, ...],
         target = target[step]
     target[path[-1]] = value
     refused, kept = read(tmp_path, bad, {**line(), "id": "g2"})
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejection)
     assert refused.reason == reason
     assert refused.detail
     assert isinstance(kept, GoldDocument)
 
 
 def test_a_passage_has_the_graph_of_its_words(tmp_path: Path) -> None:
-    graph, placed = passage_graph(document(tmp_path, line()), Span(26, 45))  # "Berg lives in Oslo."
+    graph, placed = clip_graph(document(tmp_path, line()), Span(26, 45))  # "Berg lives in Oslo."
     assert graph.entities == (
         Entity(0, "Berg", "person", (Span(0, 4),)),
         Entity(1, "Oslo", "city", (Span(14, 18),)),
@@ -139,7 +139,7 @@ def test_a_passage_has_the_graph_of_its_words(tmp_path: Path) -> None:
 
 
 def test_the_whole_document_is_one_passage(tmp_path: Path) -> None:
-    graph, placed = passage_graph(document(tmp_path, line()), Span(0, len(TEXT)))
+    graph, placed = clip_graph(document(tmp_path, line()), Span(0, len(TEXT)))
     assert [(e.text, len(e.mentions)) for e in graph.entities] == [("Ana Berg", 3), ("Velsoft", 2), ("Oslo", 2)]
     assert [(h.text, r, t.text) for h, r, t in graph.triples()] == [
         ("Ana Berg", "founded", "Velsoft"),
@@ -150,7 +150,7 @@ def test_the_whole_document_is_one_passage(tmp_path: Path) -> None:
 
 def test_a_relation_whose_evidence_is_elsewhere_is_not_in_the_passage(tmp_path: Path) -> None:
     gold = document(tmp_path, line())
-    graph, placed = passage_graph(gold, Span(46, len(TEXT)))  # all three are named, nothing is stated
+    graph, placed = clip_graph(gold, Span(46, len(TEXT)))  # all three are named, nothing is stated
     assert len(graph.entities) == 3
     assert graph.relations == ()
     assert placed == frozenset()
@@ -168,7 +168,7 @@ def test_entities_that_read_the_same_are_one(tmp_path: Path) -> None:
         {"head_id": "e3", "tail_id": "e2", "type": "lives in"},
         {"head_id": "e4", "tail_id": "e2", "type": "lives in"},
     ]
-    graph, placed = passage_graph(document(tmp_path, value), Span(26, len(TEXT)))
+    graph, placed = clip_graph(document(tmp_path, value), Span(26, len(TEXT)))
     assert [(e.text, len(e.mentions)) for e in graph.entities] == [("Berg", 2), ("Oslo", 2), ("Velsoft", 1)]
     assert [(h.text, r, t.text) for h, r, t in graph.triples()] == [("Berg", "lives in", "Oslo")]
     assert placed == {1, 2}
@@ -181,8 +181,8 @@ def test_a_symmetric_relation_runs_from_the_first_mention_and_stands_once(tmp_pa
         {"head_id": "e0", "tail_id": "e1", "type": "likes"},
     ]
     gold = document(tmp_path, value)
-    directed, _ = passage_graph(gold, Span(0, 25))
-    undirected, placed = passage_graph(gold, Span(0, 25), frozenset({"likes"}))
+    directed, _ = clip_graph(gold, Span(0, 25))
+    undirected, placed = clip_graph(gold, Span(0, 25), frozenset({"likes"}))
     assert {(r.head, r.tail) for r in directed.relations} == {(0, 1), (1, 0)}
     assert [(r.head, r.tail) for r in undirected.relations] == [(0, 1)]
     assert placed == {0, 1}

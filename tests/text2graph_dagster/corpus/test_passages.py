@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text2graph_dagster.corpus.passages import prepare
+from text2graph_dagster.corpus.passages import prepare_document
 from text2graph_dagster.corpus.readers.documents import Document
 from text2graph_dagster.settings import CorpusSettings
 
@@ -18,7 +18,7 @@ def document(text: str) -> Document:
 
 
 def test_passages_and_counts() -> None:
-    made = prepare(document(f"{PROSE}\r\n"), "en", CorpusSettings(passage_tokens=12))
+    made = prepare_document(document(f"{PROSE}\r\n"), "en", CorpusSettings(passage_tokens=12))
     assert [made.text[span.start : span.end] for span, _ in made.passages] == [
         "Ana Berg lives in Oslo.",
         "She was born in Bergen, and her brother moved to Rome.",
@@ -28,7 +28,7 @@ def test_passages_and_counts() -> None:
 
 
 def test_a_bad_document_is_refused_whole() -> None:
-    made = prepare(document(f"{PROSE} " * 30), "en", CorpusSettings())
+    made = prepare_document(document(f"{PROSE} " * 30), "en", CorpusSettings())
     assert made.passages == []
     assert [reason for reason, _ in made.refused] == ["repeated_runs"]
     assert made.counts["quarantined_repeated_runs"] == 1
@@ -37,7 +37,7 @@ def test_a_bad_document_is_refused_whole() -> None:
 
 def test_a_blocked_passage_is_refused_alone(tmp_path: Path) -> None:
     (tmp_path / "l.txt").write_text("bergen")
-    made = prepare(document(PROSE), "en", CorpusSettings(passage_tokens=12, blocklist=tmp_path / "l.txt"))
+    made = prepare_document(document(PROSE), "en", CorpusSettings(passage_tokens=12, blocklist=tmp_path / "l.txt"))
     assert len(made.passages) == 1
     assert made.refused == [("blocklist", "characters 24 to 78 of the cleaned text (line 1 of l.txt)")]
     assert made.counts["quarantined_blocklist"] == made.counts["stretches_quarantined"] == 1
@@ -45,13 +45,13 @@ def test_a_blocked_passage_is_refused_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "reason"), [("\u200b\u2060", "empty_after_cleaning"), ("----", "no_word")])
 def test_nothing_left(text: str, reason: str) -> None:
-    assert [why for why, _ in prepare(document(text), "en", CorpusSettings()).refused] == [reason]
+    assert [why for why, _ in prepare_document(document(text), "en", CorpusSettings()).refused] == [reason]
 
 
 @settings(deadline=None)  # the first document imports its libraries
 @given(st.text(alphabet="ab .\n|-中。é\u0301\ufeff\u202e", max_size=200))
 def test_nothing_is_lost_without_a_word(text: str) -> None:
-    made = prepare(document(text), "en", CorpusSettings(passage_tokens=8))
+    made = prepare_document(document(text), "en", CorpusSettings(passage_tokens=8))
     assert made.passages or made.refused
     for span, _ in made.passages:
         assert 0 <= span.start < span.end <= len(made.text)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.corpus.source_offsets import original_span
+from text2graph_dagster.corpus.source_offsets import find_source_span
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import CorpusSettings
 
@@ -20,10 +20,10 @@ def test_every_passage_leads_back_to_its_file(tmp_path: Path) -> None:
     (corpus / "ontology.yaml").write_text("entity_types: [thing]")
     (corpus / "a.txt").write_bytes(DIRTY.encode())
     (corpus / "b.jsonl").write_text(json.dumps({"id": "x:1#2", "text": DIRTY}))
-    rows = build(open_corpus(corpus), CorpusSettings(passage_tokens=8)).raw_corpus
+    rows = build_corpus(open_corpus(corpus), CorpusSettings(passage_tokens=8)).raw_corpus
     found = {}
     for row in rows.iter_rows(named=True):
-        text, span = original_span(corpus, row["doc_id"], row["start"], row["end"])
+        text, span = find_source_span(corpus, row["doc_id"], row["start"], row["end"])
         assert text == DIRTY.removeprefix("\ufeff" if row["doc_id"] == "a.txt" else "")
         found[row["doc_id"], row["text"]] = text[span.start : span.end]
     assert found["a.txt", "Åse Berg lives in\nOslo."] == "A\u030ase  Berg\u200b lives in\r\nOslo."
@@ -37,6 +37,6 @@ def test_a_document_that_went_away(tmp_path: Path) -> None:
     (corpus / "ontology.yaml").write_text("entity_types: [thing]")
     (corpus / "a.txt").write_text("Ana")
     with pytest.raises(UserError, match="no document"):
-        original_span(corpus, "b.txt", 0, 1)
+        find_source_span(corpus, "b.txt", 0, 1)
     with pytest.raises(UserError, match="changed"):
-        original_span(corpus, "a.txt", 0, 4)
+        find_source_span(corpus, "a.txt", 0, 4)

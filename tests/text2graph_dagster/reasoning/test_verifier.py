@@ -5,20 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.text2graph_dagster.reasoning.test_composed_reasoner import GRAPH, ONTOLOGY, TEXT
-from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.corpus.text.sentences import split_sentences
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
-from text2graph_dagster.reasoning.composed_reasoner import compose
-from text2graph_dagster.reasoning.verifier import MAX_CHARACTERS, Verdict, leaks, verify
+from text2graph_dagster.reasoning.composed_reasoner import compose_rationale
+from text2graph_dagster.reasoning.verifier import MAX_CHARACTERS, RationaleVerdict, find_leaks, verify_rationale
 
-RATIONALE = compose(TEXT, "en", ONTOLOGY, GRAPH)
+RATIONALE = compose_rationale(TEXT, "en", ONTOLOGY, GRAPH)
 
 
-def judge(rationale: str) -> Verdict:
-    return verify(rationale, TEXT, ONTOLOGY, GRAPH)
+def verify_model_rationale(rationale: str) -> RationaleVerdict:
+    return verify_rationale(rationale, TEXT, ONTOLOGY, GRAPH)
 
 
 def test_a_composed_rationale_leads_back_to_its_graph() -> None:
-    assert judge(RATIONALE) == Verdict(True)
+    assert verify_model_rationale(RATIONALE) == RationaleVerdict(True)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_composed_rationale_leads_back_to_its_graph() -> None:
 def test_tampering_is_noticed(old: str, new: str, reason: str) -> None:
     tampered = RATIONALE.replace(old, new)
     assert tampered != RATIONALE
-    verdict = judge(tampered)
+    verdict = verify_model_rationale(tampered)
     assert not verdict.verified
     assert any(r.startswith(reason) for r in verdict.reasons), verdict.reasons
 
@@ -75,35 +75,35 @@ def test_tampering_is_noticed(old: str, new: str, reason: str) -> None:
     ],
 )
 def test_what_is_added_is_noticed(added: str, reason: str) -> None:
-    verdict = judge(f"{RATIONALE}\n{added}")
+    verdict = verify_model_rationale(f"{RATIONALE}\n{added}")
     assert not verdict.verified
     assert reason in verdict.reasons
 
 
 def test_nothing_and_far_too_much_are_no_rationale() -> None:
-    assert "empty" in judge(" \n").reasons
-    assert judge(RATIONALE + "\n" * MAX_CHARACTERS).reasons == (
+    assert "empty" in verify_model_rationale(" \n").reasons
+    assert verify_model_rationale(RATIONALE + "\n" * MAX_CHARACTERS).reasons == (
         f"too_long: {len(RATIONALE) + MAX_CHARACTERS} characters",
     )
 
 
 def test_a_rationale_of_another_passage_fails() -> None:
-    assert not verify(RATIONALE, "It rained.", ONTOLOGY, Graph()).verified
+    assert not verify_rationale(RATIONALE, "It rained.", ONTOLOGY, Graph()).verified
 
 
 def test_a_brace_inside_a_quoted_name_is_no_leak() -> None:
     text = 'Ana "{The}" Berg left.'
     graph = Graph((Entity(0, 'Ana "{The}" Berg', "person", (Span(0, 16),)),))
-    rationale = compose(text, "en", ONTOLOGY, graph)
-    assert leaks(rationale) == []
-    assert verify(rationale, text, ONTOLOGY, graph).verified
+    rationale = compose_rationale(text, "en", ONTOLOGY, graph)
+    assert find_leaks(rationale) == []
+    assert verify_rationale(rationale, text, ONTOLOGY, graph).verified
 
 
 def test_a_relation_without_evidence_is_placed_where_its_ends_are_closest() -> None:
     graph = Graph(GRAPH.entities, (Relation(0, 1, "works for"),))
-    rationale = compose(TEXT, "en", ONTOLOGY, graph)
+    rationale = compose_rationale(TEXT, "en", ONTOLOGY, graph)
     assert 'Sentence 1 states: "Ana Berg" - works for - "Velsoft".' in rationale
-    assert verify(rationale, TEXT, ONTOLOGY, graph).verified
+    assert verify_rationale(rationale, TEXT, ONTOLOGY, graph).verified
 
 
 WORDS = st.sampled_from(
@@ -138,9 +138,9 @@ def test_whatever_the_passage_a_composed_rationale_verifies(
     )
     graph = Graph(entities, relations)
     whole = all(
-        any(s.start <= m.start and m.end <= s.end for s in sentences(text, language))
+        any(s.start <= m.start and m.end <= s.end for s in split_sentences(text, language))
         for e in entities
         for m in e.mentions
     )
-    verdict = verify(compose(text, language, ONTOLOGY, graph), text, ONTOLOGY, graph, language)
+    verdict = verify_rationale(compose_rationale(text, language, ONTOLOGY, graph), text, ONTOLOGY, graph, language)
     assert verdict.verified or not whole, verdict.reasons

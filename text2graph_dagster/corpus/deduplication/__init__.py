@@ -1,1 +1,1 @@
-"""Finding equal and near-equal passages (MinHash, verified exactly)."""
+"""Find equal passages and near-duplicates (MinHash candidates, exact verification)."""

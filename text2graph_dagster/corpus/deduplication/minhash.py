@@ -1,10 +1,10 @@
-"""Pairs of similar texts, by MinHash and verified exactly; everything on arrays.
+"""Find pairs of similar texts by MinHash, and verify them by exact Jaccard similarity; vectorised with numpy.
 
-A text is the set of its runs of SHINGLE characters. A signature (Broder 1997) is cut into bands, and texts that agree
-in a band are candidates (locality-sensitive hashing: Indyk and Motwani 1998), each of which is verified by the exact
-Jaccard similarity. A signature of bands x rows values takes `rows` hashes of a shingle instead of bands x rows: each
-spreads the shingles over `bands` bins and keeps the least of every bin (one permutation hashing: Li, Owen and Zhang
-2012), and repeating it `rows` times leaves bins empty in very short texts only.
+A text is the set of its character shingles (substrings of SHINGLE characters). Its MinHash signature (Broder 1997) is
+cut into bands; texts that agree in a band are candidates (locality-sensitive hashing: Indyk and Motwani 1998). A
+signature of bands x rows values needs only `rows` hashes of a shingle: each hash spreads the shingles over `bands` bins
+and keeps the minimum of every bin (one permutation hashing: Li, Owen and Zhang 2012). With `rows` repetitions, bins
+stay empty only in very short texts.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ from text2graph_dagster.progress import Progress
 
 SHINGLE = 5
 PERMUTATIONS = 260
-# Every value stands in two bands, a straight and a slanted one: of the pairs near the threshold that finds more than
-# twice as many values would in straight bands alone, for nothing.
+# Every value is used in two bands, a straight and a slanted one: this finds more of the pairs near the threshold than
+# twice as many values in straight bands would, at no extra hashing cost.
 BAND_SETS = 2
-# A member of a bucket is compared with the first so many only: an undetected near duplicate is cheap, comparing
-# everything with everything is not.
+# A member of a bucket is compared with its first MAX_COMPARISONS members only: missing a near-duplicate is cheap,
+# comparing all pairs is not.
 MAX_COMPARISONS = 32
 NO_BAND = np.uint32(0)
 _BATCH, _PAIRS = 1_024, 8_192
@@ -32,46 +32,46 @@ _EMPTY = np.uint32(0xFFFFFFFF)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
-def bands_and_rows(jaccard: float) -> tuple[int, int]:
-    """Return (bands, rows of a band): the most rows whose threshold (1/bands)^(1/rows) is not above `jaccard`."""
+def choose_bands(jaccard: float) -> tuple[int, int]:
+    """Return (bands, rows per band): the most rows with a threshold (1/bands)^(1/rows) of at most `jaccard`."""
     rows = max(r for r in range(1, PERMUTATIONS) if PERMUTATIONS % r == 0 and (r / PERMUTATIONS) ** (1 / r) <= jaccard)
     return PERMUTATIONS // rows, rows
 
 
-def band_keys(texts: pl.Series, jaccard: float, progress: Progress | None = None) -> Array:
-    """Return an array [texts, BAND_SETS * bands] of uint32; texts that agree in a band have the same key there.
+def compute_band_keys(texts: pl.Series, jaccard: float, progress: Progress | None = None) -> Array:
+    """Return uint32 keys of shape [texts, BAND_SETS * bands]; texts that agree in a band have the same key there.
 
-    NO_BAND stands where a text is so short that nothing of it fell into the band. Keys depend on the text (up to
-    white space) and `jaccard` only, so they may be stored.
+    The key is NO_BAND where no shingle of a (very short) text fell into the band. Keys depend only on the text, up to
+    white space, and on `jaccard`, so they may be stored.
     """
-    bands, rows = bands_and_rows(jaccard)
+    bands, rows = choose_bands(jaccard)
     random = np.random.default_rng(_SEED)
     factors = random.integers(0, 2**32, size=rows, dtype=np.uint32) | np.uint32(1)
     weights = random.integers(0, 2**64, size=(BAND_SETS, rows), dtype=np.uint64) | np.uint64(1)
     keys = np.empty((len(texts), BAND_SETS * bands), dtype=np.uint32)
     for start in range(0, len(texts), _BATCH):
-        hashes, counts = shingle_hashes(texts[start : start + _BATCH].to_list())
-        least = _least_of_bins((hashes >> np.uint64(32)).astype(np.uint32), counts, factors, bands)
-        keys[start : start + len(counts)] = _keys_of(least, weights)
+        hashes, counts = hash_shingles(texts[start : start + _BATCH].to_list())
+        minima = _bin_minima((hashes >> np.uint64(32)).astype(np.uint32), counts, factors, bands)
+        keys[start : start + len(counts)] = _band_keys_of(minima, weights)
         if progress:
             progress(start + len(counts), len(texts), "near duplicates: signatures")
     return keys
 
 
-def shingle_hashes(texts: Sequence[str]) -> tuple[Array, Array]:
-    """Return 64-bit hashes of the shingles of all texts, one after the other, and the number of each text's."""
+def hash_shingles(texts: Sequence[str]) -> tuple[Array, Array]:
+    """Return the concatenated 64-bit shingle hashes of all texts, and the number of shingles of each text."""
     padded = [normalise(text).ljust(SHINGLE, "\0") for text in texts]
     lengths = np.fromiter(map(len, padded), np.int64, len(padded))
     points = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
-    hashes = window_hashes(points, SHINGLE)
-    # A window may not reach from one text into the next.
+    hashes = hash_windows(points, SHINGLE)
+    # Drop the windows that cross from one text into the next.
     inside = np.ones(len(points), dtype=bool)
     inside[(np.cumsum(lengths)[:, None] - np.arange(1, SHINGLE)).ravel()] = False
-    return mix(hashes[inside[: len(hashes)]]), lengths - SHINGLE + 1
+    return mix_bits(hashes[inside[: len(hashes)]]), lengths - SHINGLE + 1
 
 
-def window_hashes(values: Array, size: int) -> Array:
-    """Return a 64-bit hash of every run of `size` of the values (uint64): a polynomial of them."""
+def hash_windows(values: Array, size: int) -> Array:
+    """Return a 64-bit polynomial hash of every window of `size` consecutive values (uint64)."""
     windows = max(0, len(values) - size + 1)
     hashes = values[:windows].copy()
     for at in range(1, size):
@@ -80,9 +80,9 @@ def window_hashes(values: Array, size: int) -> Array:
     return hashes
 
 
-def _least_of_bins(hashes: Array, counts: Array, factors: Array, bins: int) -> Array:
-    """Return the least value of every bin in every round, [rounds, texts, bins]; _EMPTY where there is none."""
-    least = np.full((len(factors), len(counts) * bins), _EMPTY, dtype=np.uint32)
+def _bin_minima(hashes: Array, counts: Array, factors: Array, bins: int) -> Array:
+    """Return the minimum of every bin in every round, shape [rounds, texts, bins]; _EMPTY for an empty bin."""
+    minima = np.full((len(factors), len(counts) * bins), _EMPTY, dtype=np.uint32)
     first_bin = np.repeat(np.arange(len(counts)) * bins, counts)
     place = np.empty_like(first_bin)
     for round_, factor in enumerate(factors):
@@ -91,51 +91,51 @@ def _least_of_bins(hashes: Array, counts: Array, factors: Array, bins: int) -> A
         bin_ *= np.uint32(bins)
         bin_ >>= np.uint32(16)
         np.add(first_bin, bin_, out=place)
-        np.minimum.at(least[round_], place, values)
-    return least.reshape(len(factors), len(counts), bins)
+        np.minimum.at(minima[round_], place, values)
+    return minima.reshape(len(factors), len(counts), bins)
 
 
-def _keys_of(least: Array, weights: Array) -> Array:
-    """Return [texts, BAND_SETS * bins] keys from [rounds, texts, bins] values; set s takes bins b + s * round."""
+def _band_keys_of(minima: Array, weights: Array) -> Array:
+    """Return keys [texts, BAND_SETS * bins] from values [rounds, texts, bins]; set s takes bins b + s * round."""
     sets = []
     for slant, of_rounds in enumerate(weights):
-        total = np.zeros(least.shape[1:], dtype=np.uint64)
-        filled = np.zeros(least.shape[1:], dtype=bool)
+        total = np.zeros(minima.shape[1:], dtype=np.uint64)
+        filled = np.zeros(minima.shape[1:], dtype=bool)
         for round_, weight in enumerate(of_rounds):
-            values = np.roll(least[round_], -slant * round_, axis=1)
+            values = np.roll(minima[round_], -slant * round_, axis=1)
             total += values * weight
             filled |= values != _EMPTY
-        keys = (mix(total) >> np.uint64(32)).astype(np.uint32)
+        keys = (mix_bits(total) >> np.uint64(32)).astype(np.uint32)
         sets.append(np.where(filled, np.maximum(keys, np.uint32(1)), NO_BAND))
     return np.concatenate(sets, axis=1)
 
 
-def mix(values: Array) -> Array:
-    """Return a bijection of 64-bit values that spreads every bit over all (the finaliser of splitmix64)."""
+def mix_bits(values: Array) -> Array:
+    """Mix the bits of 64-bit values bijectively (finaliser of splitmix64)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Rows `later` that are similar to rows `earlier`, each pair once, sorted by (later, earlier)."""
+class CandidatePairs:
+    """Pairs of row numbers `later` > `earlier`, each pair once, sorted by (later, earlier)."""
 
     later: Array
     earlier: Array
 
 
-def candidates(keys: Array, replaceable: Array, progress: Progress | None = None) -> Pairs:
-    """Return the pairs that agree in a band and whose later row is replaceable (a mask).
+def find_candidates(keys: Array, replaceable: Array, progress: Progress | None = None) -> CandidatePairs:
+    """Return the pairs that agree in a band and whose later row is `replaceable` (a boolean mask).
 
-    A row is paired with the first MAX_COMPARISONS rows of a bucket, so the pairs depend on the rows' order only.
+    A row is paired with the first MAX_COMPARISONS rows of its bucket, so the pairs depend only on the order of rows.
     """
     found = np.empty(0, dtype=np.uint64)
     for band in range(keys.shape[1]):
         found = _sorted_set(np.concatenate([found, _pairs_of_band(keys[:, band], replaceable)]))
         if progress:
             progress(band + 1, keys.shape[1], "near duplicates: bands")
-    return Pairs((found >> np.uint64(32)).astype(np.int64), (found & np.uint64(0xFFFFFFFF)).astype(np.int64))
+    return CandidatePairs((found >> np.uint64(32)).astype(np.int64), (found & np.uint64(0xFFFFFFFF)).astype(np.int64))
 
 
 def _pairs_of_band(keys: Array, replaceable: Array) -> Array:
@@ -159,7 +159,7 @@ def _pairs_of_band(keys: Array, replaceable: Array) -> Array:
 
 
 def _sorted_set(values: Array) -> Array:
-    """Return the different values, sorted: as numpy.unique does, which is many times slower on 64-bit integers."""
+    """Return the distinct values, sorted. numpy.unique does the same but is many times slower on 64-bit integers."""
     ordered = np.sort(values)
     different = np.ones(len(ordered), dtype=bool)
     different[1:] = ordered[1:] != ordered[:-1]
@@ -168,26 +168,26 @@ def _sorted_set(values: Array) -> Array:
 
 
 def _ranges(sizes: Array) -> Array:
-    """Return 0, 1, …, size - 1 for every size, one after the other."""
+    """Return the concatenation of 0, 1, …, size - 1 for every size."""
     ends = np.cumsum(sizes)
     numbers: Array = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
     return numbers
 
 
-def similarity(pairs: Pairs, texts: pl.Series) -> Array:
-    """Return the Jaccard similarity of every pair; its rows are those of `texts`."""
+def jaccard_similarity(pairs: CandidatePairs, texts: pl.Series) -> Array:
+    """Return the exact Jaccard similarity of every pair of rows of `texts`."""
     starts = range(0, len(pairs.later), _PAIRS)
     return np.concatenate(
-        [np.empty(0), *(_similarity(pairs.later[i : i + _PAIRS], pairs.earlier[i : i + _PAIRS], texts) for i in starts)]
+        [np.empty(0), *(_compare(pairs.later[i : i + _PAIRS], pairs.earlier[i : i + _PAIRS], texts) for i in starts)]
     )
 
 
-def _similarity(a: Array, b: Array, texts: pl.Series) -> Array:
-    """Return the Jaccard similarity of the texts of rows `a` with those of rows `b`."""
+def _compare(a: Array, b: Array, texts: pl.Series) -> Array:
+    """Return the Jaccard similarities of the texts in rows `a` and rows `b`."""
     rows = _sorted_set(np.concatenate([a, b]))
     places = np.searchsorted(rows, a), np.searchsorted(rows, b)
-    hashes, counts = shingle_hashes(texts.gather(rows).to_list())
-    # 48 bits of hash: in a pair of passages two shingles fall together once in a billion pairs.
+    hashes, counts = hash_shingles(texts.gather(rows).to_list())
+    # 48 bits of hash: about one pair of passages in a billion has a shingle collision.
     numbers = np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(48), counts)
     tagged = _sorted_set(numbers | hashes >> np.uint64(16))
     sizes = np.bincount((tagged >> np.uint64(48)).astype(np.int64), minlength=len(rows))
@@ -200,7 +200,7 @@ def _similarity(a: Array, b: Array, texts: pl.Series) -> Array:
 
 
 def _members(tagged: Array, begins: Array, sizes: Array, rows: Array) -> Array:
-    """Return the hashes of `rows`, one row after the other, each tagged with its number among `rows`."""
+    """Return the concatenated hashes of `rows`, each tagged with the position of its row in `rows`."""
     counts = sizes[rows]
     hashes: Array = tagged[np.repeat(begins[rows], counts) + _ranges(counts)] & np.uint64((1 << 48) - 1)
     return hashes | np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(48), counts)

@@ -1,4 +1,4 @@
-"""What reading yields: a `Document`, or `Refused` with a reason."""
+"""What reading yields: a `Document`, or `Rejection` with a reason."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejection:
     """One document that cannot be used: `reason` is a fixed word, `detail` says what to mend."""
 
     doc_id: str
@@ -32,21 +32,21 @@ class Refused:
     size: int = 0
 
 
-def unpacked_limit(size: int, max_expansion: int) -> int:
+def limit_unpacked_bytes(size: int, max_expansion: int) -> int:
     """Return how many bytes an archive of `size` bytes may unpack to."""
     return max(_FREE_BYTES, max_expansion * size)
 
 
-def check_text(doc_id: str, text: str, size: int = 0) -> Refused | None:
+def check_text(doc_id: str, text: str, size: int = 0) -> Rejection | None:
     """Return why a text cannot be used: it is blank, or holds NUL characters and so is no text."""
     if not text.strip("\ufeff").strip():
-        return Refused(doc_id, "empty", "there is no text in it", size)
+        return Rejection(doc_id, "empty", "there is no text in it", size)
     if "\0" in text:
-        return Refused(doc_id, "nul_character", f"NUL at character {text.index(chr(0))}; this is not a text", size)
+        return Rejection(doc_id, "nul_character", f"NUL at character {text.index(chr(0))}; this is not a text", size)
     return None
 
 
-def row_id(name: str, number: int, own: Any, seen: set[str]) -> str:
+def make_row_id(name: str, number: int, own: Any, seen: set[str]) -> str:
     """Return `file#id`, or `file:number` where `own` is no usable id or repeats one; adds the id to `seen`."""
     key = str(own) if isinstance(own, str | int) and not isinstance(own, bool) else ""
     if not key.isprintable() or not 0 < len(key) <= MAX_ID_CHARACTERS or key in seen:
@@ -55,15 +55,15 @@ def row_id(name: str, number: int, own: Any, seen: set[str]) -> str:
     return f"{name}#{key}"
 
 
-def row_document(
+def make_row_document(
     name: str, number: int, row: dict[str, Any], field: str, size: int, seen: set[str]
-) -> Document | Refused:
+) -> Document | Rejection:
     """Return the document in one row of a file that holds many: its string `field`, named by its `id` if it has one."""
-    doc_id = row_id(name, number, row.get("id"), seen)
+    doc_id = make_row_id(name, number, row.get("id"), seen)
     text = row.get(field)
     if not isinstance(text, str):
         has = ", ".join(sorted(row))[:200]
-        return Refused(
+        return Rejection(
             doc_id,
             "no_text",
             f'there is no string "{field}", but {has}; set corpus.text_field (for extract: --text-field)',

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from charset_normalizer import from_bytes
 
-from text2graph_dagster.corpus.readers.documents import Refused
+from text2graph_dagster.corpus.readers.documents import Rejection
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -34,7 +34,7 @@ class Decoded:
     encoding: str
 
 
-def decode(data: bytes) -> Decoded | Refused:
+def decode(data: bytes) -> Decoded | Rejection:
     """Return the text of a file and its encoding, or what is wrong (with an empty doc_id).
 
     What could be read in several ways, none of them clearly right, is refused: a wrong guess would be taught.
@@ -49,12 +49,12 @@ def decode(data: bytes) -> Decoded | Refused:
         unmarked = _utf16_without_mark(data[:_SAMPLE])
         decoded = _strict(data, unmarked) if unmarked else utf8
         sure = isinstance(decoded, Decoded) and "\0" not in decoded.text
-        return decoded if sure else Refused("", "nul_character", "NUL bytes; this is no text")
+        return decoded if sure else Rejection("", "nul_character", "NUL bytes; this is no text")
     guess = _guess(data)
     return _strict(data, guess) if guess else utf8
 
 
-def decode_page(data: bytes) -> Decoded | Refused:
+def decode_page(data: bytes) -> Decoded | Rejection:
     """Return the text of a web page: in the encoding that it declares if it is in that, else as `decode` finds it."""
     declared = _DECLARED.search(data, 0, _SAMPLE)
     try:
@@ -67,12 +67,12 @@ def decode_page(data: bytes) -> Decoded | Refused:
     return decode(data)
 
 
-def _strict(data: bytes, encoding: str) -> Decoded | Refused:
+def _strict(data: bytes, encoding: str) -> Decoded | Rejection:
     try:
         return Decoded(data.decode(encoding), encoding)
     except UnicodeDecodeError as error:
         detail = f"byte {error.start} is not {encoding.upper()}; save the text as UTF-8"
-        return Refused("", "wrong_encoding", detail)
+        return Rejection("", "wrong_encoding", detail)
 
 
 def _utf16_without_mark(sample: bytes) -> str | None:

@@ -8,10 +8,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from text2graph_dagster.corpus.readers.documents import Refused
+from text2graph_dagster.corpus.readers.documents import Rejection
 
 
-def extract(text: str) -> str | Refused:
+def extract(text: str) -> str | Rejection:
     """Return the main text of a page: paragraphs, `#` headings, `-` items, `|` rows (a refusal has no doc_id)."""
     import trafilatura  # a quarter of a second, and only where there are pages
 
@@ -22,7 +22,7 @@ def extract(text: str) -> str | Refused:
     body = getattr(page, "body", None)
     blocks = list(_blocks(body)) if body is not None else []
     if not blocks:
-        return Refused("", "no_text", "the page has no main text; a page that a script fills must be saved as text")
+        return Rejection("", "no_text", "the page has no main text; a page that a script fills must be saved as text")
     return "\n\n".join(blocks)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from text2graph_dagster.corpus.readers.documents import Document, Refused, row_document
+from text2graph_dagster.corpus.readers.documents import Document, Rejection, make_row_document
 from text2graph_dagster.settings import CorpusSettings
 
 _BATCH_BYTES, _MAX_BATCH_ROWS = 4_000_000, 1_024
 
 
-def read_parquet(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+def read_parquet(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
     """Yield the document of every row: its string column `settings.text_field`, named by its column `id`."""
     try:
         with pq.ParquetFile(path, memory_map=True, buffer_size=1 << 20, pre_buffer=False) as file:
@@ -24,10 +24,10 @@ def read_parquet(path: Path, name: str, settings: CorpusSettings) -> Iterator[Do
             batches = file.iter_batches(batch_size=_batch_rows(file, at), columns=columns)
             yield from _rows(batches, name, settings)
     except (pa.ArrowException, OSError, ValueError) as error:
-        yield Refused(name, "broken_table", _first_line(error))
+        yield Rejection(name, "broken_table", _first_line(error))
 
 
-def read_arrow(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+def read_arrow(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
     """Yield the document of every row of an Arrow file, in the streaming form (`datasets`' own) or the file form."""
     try:
         with pa.memory_map(str(path)) as source:
@@ -42,10 +42,10 @@ def read_arrow(path: Path, name: str, settings: CorpusSettings) -> Iterator[Docu
             else:
                 yield from _rows(batches, name, settings)
     except (pa.ArrowException, OSError, ValueError) as error:
-        yield Refused(name, "broken_table", _first_line(error))
+        yield Rejection(name, "broken_table", _first_line(error))
 
 
-def _without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Refused | None:
+def _without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Rejection | None:
     """Return the refusal of a file that has no column of text, once for all its rows."""
     field = settings.text_field
     kinds = [schema.field(i).type for i in schema.get_all_field_indices(field)]
@@ -54,7 +54,7 @@ def _without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Ref
     columns = ", ".join(schema.names)[:200]
     named = "Name one of them in corpus.text_field (for extract: --text-field)"
     detail = f'there is no column "{field}" of strings; its columns are {columns}. {named}'
-    return Refused(name, "no_text", detail)
+    return Rejection(name, "no_text", detail)
 
 
 def _batch_rows(file: pq.ParquetFile, column: int) -> int:
@@ -67,7 +67,7 @@ def _batch_rows(file: pq.ParquetFile, column: int) -> int:
     return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // most))
 
 
-def _rows(batches: Iterator[pa.RecordBatch], name: str, settings: CorpusSettings) -> Iterator[Document | Refused]:
+def _rows(batches: Iterator[pa.RecordBatch], name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
     seen: set[str] = set()
     number = 0
     for batch in batches:
@@ -78,14 +78,14 @@ def _rows(batches: Iterator[pa.RecordBatch], name: str, settings: CorpusSettings
             text = texts[i]
             size = text.as_buffer().size if text.is_valid else 0
             if size > settings.max_document_bytes:
-                yield Refused(f"{name}:{number}", "too_large", f"a text of {size} bytes; split it", size)
+                yield Rejection(f"{name}:{number}", "too_large", f"a text of {size} bytes; split it", size)
                 continue
             try:
                 row = {"id": None if ids is None else ids[i].as_py(), settings.text_field: text.as_py()}
             except UnicodeDecodeError as error:
-                yield Refused(f"{name}:{number}", "wrong_encoding", f"byte {error.start} is not UTF-8", size)
+                yield Rejection(f"{name}:{number}", "wrong_encoding", f"byte {error.start} is not UTF-8", size)
                 continue
-            yield row_document(name, number, row, settings.text_field, size, seen)
+            yield make_row_document(name, number, row, settings.text_field, size, seen)
 
 
 def _first_line(error: Exception) -> str:

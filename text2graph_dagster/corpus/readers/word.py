@@ -5,26 +5,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.corpus.readers.documents import Refused, unpacked_limit
+from text2graph_dagster.corpus.readers.documents import Rejection, limit_unpacked_bytes
 from text2graph_dagster.settings import CorpusSettings
 
 _OLE = b"\xd0\xcf\x11\xe0"  # how an encrypted .docx begins, and an old .doc
 
 
-def extract(path: Path, settings: CorpusSettings) -> str | Refused:
+def extract(path: Path, settings: CorpusSettings) -> str | Rejection:
     """Return the text of a Word document: `#` headings, `-` items, `|` rows (a refusal has no doc_id)."""
     import docx
 
     with path.open("rb") as file:
         if file.read(4) == _OLE:
-            return Refused("", "encrypted", "it is encrypted, or an old .doc; save it as .docx without a password")
+            return Rejection("", "encrypted", "it is encrypted, or an old .doc; save it as .docx without a password")
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(info.file_size for info in archive.infolist())
-    allowed = unpacked_limit(path.stat().st_size, settings.max_expansion)
+    allowed = limit_unpacked_bytes(path.stat().st_size, settings.max_expansion)
     if unpacked > min(allowed, 10 * settings.max_document_bytes):
-        return Refused("", "too_large", f"unpacks to {unpacked} bytes; see corpus.max_expansion")
+        return Rejection("", "too_large", f"unpacks to {unpacked} bytes; see corpus.max_expansion")
     blocks = list(_blocks(docx.Document(str(path))))
-    return "\n\n".join(blocks) if blocks else Refused("", "no_text", "the document holds no text; pictures have none")
+    return "\n\n".join(blocks) if blocks else Rejection("", "no_text", "the document holds no text; pictures have none")
 
 
 def _blocks(document: Any) -> Iterator[str]:

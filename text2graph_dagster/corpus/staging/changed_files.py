@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from text2graph_dagster.corpus.folder import CorpusFolder, relative_name
+from text2graph_dagster.corpus.folder import CorpusFolder, format_relative_path
 from text2graph_dagster.corpus.readers import json_lines
 from text2graph_dagster.corpus.readers.registry import read_documents
 from text2graph_dagster.corpus.staging.parts import Item, Staging
-from text2graph_dagster.corpus.text.blocklist import blocklist_digest
+from text2graph_dagster.corpus.text.blocklist import digest_blocklist
 from text2graph_dagster.identity import digest, programs_digest
 from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import CorpusSettings
@@ -18,11 +18,11 @@ PROGRESS_EVERY = 200
 _BLOCK = 1 << 20
 
 
-def version_of(folder: CorpusFolder, settings: CorpusSettings) -> str:
+def compute_version(folder: CorpusFolder, settings: CorpusSettings) -> str:
     """Return a digest of what the rows depend on besides the documents, the programs of this package included."""
     corpus = Path(__file__).parents[1]
     programs = programs_digest([corpus.parent / "identity.py", *corpus.rglob("*.py")])
-    blocked = blocklist_digest(settings.blocklist)
+    blocked = digest_blocklist(settings.blocklist)
     return digest(folder.name, folder.ontology.language, settings.model_dump_json(), blocked, programs)
 
 
@@ -42,7 +42,7 @@ class _Look:
     lines: int = 0
 
 
-def unread(
+def iterate_changed(
     folder: CorpusFolder, settings: CorpusSettings, staging: Staging, progress: Progress
 ) -> Iterator[tuple[int, Item]]:
     """Yield the documents of the files that changed, each with its file's digest.
@@ -85,7 +85,7 @@ def _documents(
 
 def _look(folder: CorpusFolder, path: Path, sizes: Mapping[str, int]) -> _Look:
     """Read a file's bytes once, for its digest and for that of what it was the last time."""
-    name, stamp = relative_name(folder.path, path), _stamp(path)
+    name, stamp = format_relative_path(folder.path, path), _stamp(path)
     size = sizes.get(name, 0) if _is_json_lines(path) else 0
     sha, lines, left, last = hashlib.sha256(), 0, size, b""
     if stamp is None:

@@ -12,7 +12,7 @@ from text2graph_dagster.files import write_text_whole, write_whole
 
 
 @dataclass
-class FilesRead:
+class FileIndex:
     """Files by a digest of name and content, and of each the digests of its documents.
 
     `sizes` are the bytes of the files that hold a document a line, by name: what is appended to such a file can be
@@ -27,7 +27,7 @@ class FilesRead:
     _read: list[tuple[Array, Array]] = field(default_factory=list)  # files, and of each the document, in order
 
     @classmethod
-    def open(cls, folder: Path, known: Array) -> "FilesRead":
+    def open(cls, folder: Path, known: Array) -> "FileIndex":
         """Open what was saved in a folder; files with documents that are not among `known` (sorted) count as unread."""
         found = cls(folder)
         if found._path.exists():

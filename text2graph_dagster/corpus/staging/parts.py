@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from text2graph_dagster.corpus.readers.registry import Document, Refused
+from text2graph_dagster.corpus.readers.registry import Document, Rejection
 from text2graph_dagster.corpus.sorted_keys import Array, contains
-from text2graph_dagster.corpus.staging.file_index import FilesRead
+from text2graph_dagster.corpus.staging.file_index import FileIndex
 from text2graph_dagster.files import write_whole
 from text2graph_dagster.identity import digest
 
@@ -31,7 +31,7 @@ _DOCUMENTS, _PASSAGES, _REFUSED = ".documents.parquet", ".passages.parquet", ".r
 _LEAST_ALIVE = 0.5
 _COUNTS = pl.List(pl.Struct({"item": pl.String, "count": pl.Int64}))
 
-Item = Document | Refused
+Item = Document | Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Staging:
 
     folder: Path
     known: Array = field(init=False)
-    files: FilesRead = field(init=False)
+    files: FileIndex = field(init=False)
     _parts: dict[str, Array] = field(init=False)  # the documents of each part that was there from the start
     _next: int = field(init=False)
 
@@ -98,7 +98,7 @@ class Staging:
         self._parts = {stem.name: self._documents(stem) for stem in self.parts()}
         self._next = max(map(int, self._parts), default=-1) + 1
         self.known = np.sort(np.concatenate([np.empty(0, np.uint64), *self._parts.values()]))
-        self.files = FilesRead.open(self.folder, self.known)
+        self.files = FileIndex.open(self.folder, self.known)
 
     @property
     def _stale(self) -> Path:
@@ -212,7 +212,7 @@ def _length(item: Item) -> int:
     return len(item.text) if isinstance(item, Document) else 0
 
 
-def work_off(work: Callable[[Chunk], None], chunks: Iterator[Chunk]) -> None:
+def process_chunks(work: Callable[[Chunk], None], chunks: Iterator[Chunk]) -> None:
     """Do the chunks, the first few here and what comes after them in processes; at most a few chunks are in memory."""
     processes = min(_MOST_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     for number, chunk in enumerate(chunks, 1):

@@ -1,7 +1,7 @@
-"""A user's list of terms and patterns: passages that hold one of them are not taught.
+"""A user's block-list of terms and patterns: passages that match go to quarantine.
 
-Matched by RE2, all terms at once and in time linear in the text whatever the list says; Python's `re` would try one
-term after the other, and a pattern could hang it.
+RE2 matches all terms at once, in time linear in the text for any list. Python's `re` would try the terms one by one and
+could hang on a pattern.
 """
 
 import re
@@ -16,21 +16,21 @@ from text2graph_dagster.identity import digest
 from text2graph_dagster.unicode import HANGUL, IDEOGRAPHS, SUPPLEMENTARY_HAN
 
 _PATTERN = "re:"
-_MEMORY = 256 << 20  # what RE2 may use; it works without, more slowly
+_MEMORY = 256 << 20  # bytes for the automaton of RE2, which is slower with less
 _CJK = re.compile(f"[{IDEOGRAPHS}{HANGUL}{SUPPLEMENTARY_HAN}]")
 
 
 @dataclass(frozen=True)
 class BlockList:
-    """Compiled terms and patterns. A term stands between word boundaries, except in scripts that have none."""
+    """Compiled terms and patterns. Terms match between word boundaries, except in scripts without them."""
 
     name: str
     terms: Any
     lines: dict[str, int]
     patterns: tuple[tuple[int, Any], ...]
 
-    def hit(self, text: str) -> str | None:
-        """Return which line of the list the text hits, or None; the term itself is not repeated in tables."""
+    def find_hit(self, text: str) -> str | None:
+        """Return the line of the list that matches, or None. The term itself is left out of the tables."""
         found = self.terms.search(text) if self.terms is not None else None
         if found is not None:
             return f"line {self.lines.get(_key(next(filter(None, found.groups()))), '?')} of {self.name}"
@@ -41,23 +41,23 @@ class BlockList:
 
 
 def load_blocklist(path: Path) -> BlockList:
-    """Read a list, UTF-8: a term or, after `re:`, a pattern in RE2's syntax on each line; `#` begins a comment.
+    """Load a UTF-8 list with one term, or one RE2 pattern after `re:`, per line; `#` starts a comment.
 
-    Case does not matter. A list is read once as long as its content stays.
+    Matching ignores case. The compiled list is cached by content.
 
     Raises:
-        UserError: there is no such file, it is not UTF-8, it is empty, or a pattern is wrong.
+        UserError: the file is missing, not UTF-8 or empty, or a pattern is not valid.
     """
     try:
         return _compile(path.name, path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise UserError(f"the block-list {path} cannot be read ({error.strerror}); mend corpus.blocklist.") from None
+        raise UserError(f"the block-list {path} cannot be read ({error.strerror}); correct corpus.blocklist.") from None
     except UnicodeDecodeError:
         raise UserError(f"the block-list {path} is not UTF-8; save it as UTF-8.") from None
 
 
 def digest_blocklist(path: Path | None) -> str:
-    """Return a digest of the list's content: what is made with one list is not what is made with another."""
+    """Return a digest of the list's content, or "" without a list; staged passages depend on it."""
     return digest(path.read_text(encoding="utf-8-sig", errors="replace")) if path and path.is_file() else ""
 
 
@@ -74,19 +74,19 @@ def _compile(name: str, content: str) -> BlockList:
             terms.append(entry)
             lines.setdefault(_key(entry), number)
     if not terms and not patterns:
-        raise UserError(f"the block-list {name} holds neither a term nor a pattern; leave corpus.blocklist empty.")
+        raise UserError(f"the block-list {name} has neither terms nor patterns; leave corpus.blocklist empty.")
     return BlockList(name, _re2(_any_of(terms), name) if terms else None, lines, tuple(patterns))
 
 
 def _any_of(terms: list[str]) -> str:
     import re2
 
-    free: list[str] = []  # terms of scripts without blanks, or with something else than a word at an end
+    free: list[str] = []  # terms in scripts without spaces, or that start or end with punctuation
     bound: list[str] = []
     for term in sorted(terms, key=len, reverse=True):
         words = r"\s+".join(re2.escape(word) for word in term.split())
         (free if _CJK.search(term) or not (term[0].isalnum() and term[-1].isalnum()) else bound).append(words)
-    # RE2's \b knows ASCII only; what stands around the term may be taken into the match, one hit is enough.
+    # RE2's \b is ASCII only. The match may include the neighbouring characters, because one hit is enough.
     forms = [f"({'|'.join(free)})"] if free else []
     if bound:
         forms.append(rf"(?:^|[^\pL\pN_])({'|'.join(bound)})(?:$|[^\pL\pN_])")
@@ -94,7 +94,7 @@ def _any_of(terms: list[str]) -> str:
 
 
 def _key(found: str) -> str:
-    """Return the form in which a term is looked up: lower case, single blanks."""
+    """Return a term in lower case with single spaces, as the key of its line."""
     return " ".join(found.lower().split())
 
 
@@ -109,4 +109,4 @@ def _re2(pattern: str, where: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-        raise UserError(f"{where} is no pattern that RE2 understands ({reason}); mend it.") from None
+        raise UserError(f"{where} is not a valid RE2 pattern ({reason}); correct it.") from None

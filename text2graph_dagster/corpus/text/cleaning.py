@@ -1,7 +1,7 @@
-"""Cleaning a document's text, with a way back from every character that is kept to where it came from.
+"""Clean the text of a document, optionally with a map from every kept character to its source offsets.
 
-Cleaning is a list of rules, a pattern and what takes its place each. `clean` applies them; `clean_with_map` applies the
-same ones and notes where the characters come from, which is slower and only done when somebody asks.
+Cleaning is a list of substitution rules. `clean_text` applies them; `clean_with_map` applies the same rules and tracks
+offsets, which is slower and done only on demand.
 """
 
 import re
@@ -13,22 +13,22 @@ import numpy as np
 
 from text2graph_dagster.graph.model import Span
 
-# Unicode normalisation takes quadratic time over a run of combining marks: it is done on stretches of bounded length.
+# Unicode normalisation is quadratic in the length of a run of combining marks, so it is applied to bounded stretches.
 _STRETCH = re.compile(r"\S{1,1000}")
 # Control characters, soft hyphens, zero-width spaces, byte order marks, directional marks and overrides, lone
-# surrogates, non-characters, and the invisible tag characters: nothing of it is seen by a reader, all of it by a model.
+# surrogates, non-characters and tag characters: invisible to a reader, but not to a model.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
-# Two to four bytes of UTF-8, or several times so many, that were read as Latin-1 or Windows-1252.
+# One or more UTF-8 sequences of two to four bytes that were decoded as Latin-1 or Windows-1252.
 _CONTINUATION = "\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
 _MOJIBAKE = re.compile(f"(?:[\xc2-\xf4][{_CONTINUATION}]{{1,3}})+")
 
 
 def _repair(match: re.Match[str]) -> str:
-    """Return what misread UTF-8 meant where ftfy is sure of it, else the same."""
-    from ftfy import fix_encoding  # a tenth of a second, and only where something looks misread
+    """Repair UTF-8 that was decoded with the wrong encoding where ftfy is sure; leave everything else."""
+    from ftfy import fix_encoding  # the import takes 0.1 s and is needed only for suspicious text
 
     repaired: str = fix_encoding(match[0])
     return repaired
@@ -42,7 +42,7 @@ def _compose(match: re.Match[str]) -> str:
 class _Rule:
     pattern: re.Pattern[str]
     replacement: str | Callable[[re.Match[str]], str]
-    ascii_too: bool = True  # whether it may match in a text of nothing but ASCII
+    ascii_too: bool = True  # whether it can match in pure ASCII text
 
 
 _RULES = (
@@ -59,11 +59,11 @@ _RULES = (
 )
 
 
-def clean(text: str) -> str:
-    """Return `text` repaired, in NFC, without invisible characters, with single blanks and single blank lines.
+def clean_text(text: str) -> str:
+    """Return `text` in NFC with mojibake repaired, invisible characters removed and white space collapsed.
 
-    Words, punctuation and the order of lines stay as they are: only misread UTF-8, white space and invisible characters
-    change. Lines end with `\\n`.
+    Words, punctuation and the order of lines do not change. Runs of spaces become one space, runs of blank lines one
+    blank line; lines end with `\\n`.
     """
     for rule in _RULES:
         if _applies(rule, text):
@@ -73,30 +73,30 @@ def clean(text: str) -> str:
 
 @dataclass(frozen=True)
 class OffsetMap:
-    """For every character of a cleaned text, the first character it came from, and the one after the last."""
+    """Source offsets [start, end) in the original text for every character of a cleaned text."""
 
     starts: np.ndarray  # type: ignore[type-arg]
     ends: np.ndarray  # type: ignore[type-arg]
 
-    def original(self, start: int, end: int) -> Span:
-        """Return the stretch of the original text that [start, end) of the cleaned one came from.
+    def source_span(self, start: int, end: int) -> Span:
+        """Return the span of the original text from which [start, end) of the cleaned text was made.
 
         Raises:
-            ValueError: it is no stretch of the cleaned text, or an empty one.
+            ValueError: [start, end) is empty or not inside the cleaned text.
         """
         if not 0 <= start < end <= len(self.starts):
-            raise ValueError(f"[{start}, {end}) is no stretch of a text of {len(self.starts)} characters")
+            raise ValueError(f"[{start}, {end}) is not a span of a text of {len(self.starts)} characters")
         return Span(int(self.starts[start:end].min()), int(self.ends[start:end].max()))
 
 
 def clean_with_map(text: str) -> tuple[str, OffsetMap]:
-    """Return what `clean` returns, and the way back into `text`."""
+    """Return what `clean_text` returns, and the map back to offsets in `text`."""
     starts = np.arange(len(text), dtype=np.int64)
     ends = starts + 1
     for rule in _RULES:
         if not _applies(rule, text):
             continue
-        pieces, taken = [], []  # the text, and the (start, end) of each of its characters
+        pieces, taken = [], []  # the new text, and the source offsets of its characters
         at = 0
         for start, end, replacement in _replacements(rule, text):
             pieces += [text[at:start], replacement]
@@ -118,7 +118,7 @@ def _applies(rule: _Rule, text: str) -> bool:
 
 
 def _replacements(rule: _Rule, text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield (start, end, replacement) of all that a rule changes, in the smallest pieces."""
+    """Yield (start, end, replacement) for every change of a rule, in the smallest possible pieces."""
     for match in rule.pattern.finditer(text):
         new = rule.replacement if isinstance(rule.replacement, str) else rule.replacement(match)
         if new == match[0]:
@@ -130,7 +130,7 @@ def _replacements(rule: _Rule, text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _compositions(stretch: str, offset: int, composed: str) -> Iterator[tuple[int, int, str]]:
-    """Yield what NFC changes in a stretch, piece by piece; the whole stretch where the pieces do not add up."""
+    """Yield the changes of NFC in a stretch, piece by piece, or the whole stretch if the pieces do not add up to it."""
     pieces: list[str] = []
     for char in stretch:
         if pieces and (unicodedata.combining(char) or _compose_two(pieces[-1], char)):
@@ -148,6 +148,6 @@ def _compositions(stretch: str, offset: int, composed: str) -> Iterator[tuple[in
 
 
 def _compose_two(piece: str, char: str) -> bool:
-    """Tell whether NFC makes something else of `char` after `piece` than of the two alone (Hangul, for one)."""
+    """Tell whether NFC composes `char` with `piece` (Hangul syllables, for example)."""
     together = unicodedata.normalize("NFC", piece + char)
     return together != unicodedata.normalize("NFC", piece) + unicodedata.normalize("NFC", char)

@@ -1,8 +1,8 @@
-"""Which language a passage is in: by script for Chinese, Japanese and Korean, else by CLD2.
+"""Language identification: by script for Chinese, Japanese and Korean, by CLD2 for everything else.
 
-CLD2 (Google's, in C++, with its model inside) needs 15 microseconds and no network, and knows 14 of 18 short German,
-French, Spanish, Italian, Dutch and Portuguese sentences where counting function words knew one. On Chinese passages
-with Latin names it is unsure one time in eight, where looking at the script is not.
+CLD2 (Google, C++, model included) takes 15 microseconds and no network. It identifies 14 of 18 short German, French,
+Spanish, Italian, Dutch and Portuguese sentences, where counting function words identified one. On Chinese passages with
+Latin names it is unsure one time in eight, while the script decides every time.
 """
 
 import re
@@ -21,12 +21,12 @@ _OLD_CODES = {"iw": "he", "jw": "jv"}
 _LATIN_LANGUAGES = frozenset(("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs", "hu", "tr"))
 
 _SAMPLE_CHARACTERS = 2_000
-_LEAST_CHARACTERS = 20  # of shorter texts CLD2 is sure too soon
-_LEAST_SHARE = 90  # percent of the text that must be in the one language
+_MIN_CHARACTERS = 20  # on shorter texts CLD2 is overconfident
+_MIN_SHARE = 90  # percent of the text that must be in the identified language
 
 
 def detect_language(text: str, expected: str) -> str:
-    """Return the language of `text` as a two-letter code, or "other"; without evidence it is the `expected` one."""
+    """Return the two-letter language code of `text`, or "other"; `expected` is returned if there is no evidence."""
     sample = text[:_SAMPLE_CHARACTERS]
     if not _LETTER.search(sample):
         return expected
@@ -34,23 +34,23 @@ def detect_language(text: str, expected: str) -> str:
     if not sample.isascii():
         letters, latin = len(_LETTER.findall(sample)), len(_LATIN.findall(sample))
         han, kana, hangul = (len(pattern.findall(sample)) for pattern in (_HAN, _KANA, _HANGUL))
-        # A Chinese character says as much as several Latin letters: names in Latin script do not outweigh it.
+        # One CJK character counts as four Latin letters, so that Latin names do not outweigh the script.
         if 4 * (han + kana + hangul) >= latin and han + kana + hangul > (letters - latin) / 2:
             return "ko" if hangul > han + kana else "ja" if kana * 10 > han + kana else "zh"
     if found := _identify(sample):
         return found
-    # Nothing is known but the script, which tells whether the expected language is possible.
+    # Only the script is known: it tells whether the expected language is possible.
     possible = expected not in {"zh", "ja", "ko"} and (latin * 2 >= letters or expected not in _LATIN_LANGUAGES)
     return expected if possible else "other"
 
 
 def _identify(text: str) -> str | None:
-    """Return the code of the language that CLD2 is sure of."""
-    if len(text) < _LEAST_CHARACTERS:
+    """Return the language code from CLD2, or None if it is unsure."""
+    if len(text) < _MIN_CHARACTERS:
         return None
     try:
         reliable, _, ((_, code, share, _), *_) = pycld2.detect(text)
-    except pycld2.error:  # a control character, in gold, which is not cleaned
+    except pycld2.error:  # control characters: gold text is not cleaned
         return None
     code = _OLD_CODES.get(code, code)
-    return code if reliable and share >= _LEAST_SHARE and len(code) == 2 and code.isalpha() else None
+    return code if reliable and share >= _MIN_SHARE and len(code) == 2 and code.isalpha() else None

@@ -37,8 +37,8 @@ def pack_passages(
 
     A heading goes into the passage of the text that follows it. A sentence over `max_tokens` becomes a passage of its
     own, with the heading before it if there is one. A sentence over `max_characters`, or over RUN_ON_FACTOR times
-    `max_tokens`, is split into its lines. Only a line over `max_characters` is cut, into pieces of at most `max_tokens`,
-    at white space where possible.
+    `max_tokens`, is split into its lines. Only a line over `max_characters` is cut, at white space where possible, into
+    pieces of at most `max_tokens`.
 
     With an `overlap`, a passage starts with up to that many of the last sentences of the passage before: never all of
     them, and only as long as the next sentence still fits.
@@ -92,7 +92,9 @@ def _fits(open_: list[_CountedSentence], added: _CountedSentence, max_tokens: in
     return added.tokens + sum(counted.tokens for counted in open_) <= max_tokens
 
 
-def _close(open_: list[_CountedSentence], packed: list[tuple[Span, int]]) -> tuple[list[_CountedSentence], list[_CountedSentence]]:
+def _close(
+    open_: list[_CountedSentence], packed: list[tuple[Span, int]]
+) -> tuple[list[_CountedSentence], list[_CountedSentence]]:
     """Append the open sentences to `packed`; return them and the trailing headings, which go to the next passage."""
     end = len(open_)
     while end > 0 and open_[end - 1].sentence.heading:

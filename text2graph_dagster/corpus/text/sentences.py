@@ -1,7 +1,7 @@
 """Rule-based sentence splitting for English and Chinese; other languages work without an abbreviation list.
 
-The sentence terminators of Arabic, Urdu, Hindi, Armenian, Amharic, Khmer and Burmese are known. Thai separates sentences
-by spaces and is packed by lines.
+The sentence terminators of Arabic, Urdu, Hindi, Armenian, Amharic, Khmer and Burmese are known. Thai separates
+sentences by spaces and is packed by lines.
 
 Time is linear in the length of any text: no pattern backtracks.
 """

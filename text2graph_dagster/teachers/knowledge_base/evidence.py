@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import groupby
 
-from text2graph_dagster.corpus.text.packing import sentences
+from text2graph_dagster.corpus.text.sentences import split_sentences
 from text2graph_dagster.graph.model import Entity, Span
 
 _SEPARATOR = r"\s*(?:[,;，]?\s*(?:and|or)\b|[,;、，&和与及或])\s*(?:the\s+)?"
@@ -25,7 +25,7 @@ _REFERS_BACK = {
 }
 
 
-class Evidence:
+class EvidenceFinder:
     """The sentences and enumerations of one passage.
 
     Args:
@@ -33,9 +33,9 @@ class Evidence:
     """
 
     def __init__(self, text: str, language: str, entities: Sequence[Entity], window: int) -> None:
-        self._spans = sentences(text, language)
+        self._spans = split_sentences(text, language)
         self._starts = [span.start for span in self._spans]
-        self._listed = enumerations(text, entities)
+        self._listed = find_enumerations(text, entities)
         self._window = window
         anaphor = _REFERS_BACK.get(language)
         self._goes_on = [anaphor is None or bool(anaphor.search(text, s.start, s.end)) for s in self._spans]
@@ -70,7 +70,7 @@ class Evidence:
         return max(0, bisect_right(self._starts, mention.start) - 1)
 
 
-def enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
+def find_enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
     """Return mention start → number of the enumeration it stands in.
 
     The items of an enumeration share what the sentence says of them; it says nothing of one to another.

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from text2graph_dagster.corpus.deduplication import minhash
 from text2graph_dagster.corpus.deduplication.minhash import (
     NO_BAND,
-    Pairs,
-    band_keys,
-    bands_and_rows,
-    candidates,
-    similarity,
+    CandidatePairs,
+    choose_bands,
+    compute_band_keys,
+    find_candidates,
+    jaccard_similarity,
 )
 from text2graph_dagster.identity import normalise
 
@@ -31,12 +31,12 @@ def jaccard(a: str, b: str) -> float:
 
 
 def test_bands_follow_the_threshold() -> None:
-    assert bands_and_rows(0.8) == (20, 13)
+    assert choose_bands(0.8) == (20, 13)
     for threshold in (0.3, 0.5, 0.7, 0.9, 1.0):
-        bands, rows = bands_and_rows(threshold)
+        bands, rows = choose_bands(threshold)
         assert bands * rows == minhash.PERMUTATIONS
         assert (1 / bands) ** (1 / rows) <= threshold
-        assert band_keys(pl.Series(["a text"]), threshold).shape == (1, minhash.BAND_SETS * bands)
+        assert compute_band_keys(pl.Series(["a text"]), threshold).shape == (1, minhash.BAND_SETS * bands)
 
 
 @given(st.lists(st.text(alphabet="abc 中国\n\0é", max_size=30), min_size=2, max_size=8))
@@ -44,19 +44,19 @@ def test_bands_follow_the_threshold() -> None:
 def test_the_similarity_is_that_of_the_sets(texts: list[str]) -> None:
     pairs = [(j, i) for j in range(len(texts)) for i in range(j)]
     later, earlier = (np.array(rows) for rows in zip(*pairs, strict=True))
-    found = similarity(Pairs(later, earlier), pl.Series(texts, dtype=pl.String))
+    found = jaccard_similarity(CandidatePairs(later, earlier), pl.Series(texts, dtype=pl.String))
     assert found.tolist() == [jaccard(texts[j], texts[i]) for j, i in pairs]
 
 
 def test_keys_are_the_texts_whatever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["", "a", "abcd", "One sentence that is longer.", "又一个句子。", " abcd\n", "x" * 3_000]
-    together = band_keys(pl.Series(texts), 0.8)
-    alone = np.concatenate([band_keys(pl.Series([text]), 0.8) for text in texts])
+    together = compute_band_keys(pl.Series(texts), 0.8)
+    alone = np.concatenate([compute_band_keys(pl.Series([text]), 0.8) for text in texts])
     assert np.array_equal(together, alone)
     assert np.array_equal(together[2], together[5])
     monkeypatch.setattr(minhash, "_BATCH", 3)
-    assert np.array_equal(band_keys(pl.Series(texts), 0.8), together)
-    assert band_keys(pl.Series([], dtype=pl.String), 0.8).shape == (0, 40)
+    assert np.array_equal(compute_band_keys(pl.Series(texts), 0.8), together)
+    assert compute_band_keys(pl.Series([], dtype=pl.String), 0.8).shape == (0, 40)
 
 
 def test_similar_texts_agree_in_a_band_as_often_as_the_theory_says() -> None:
@@ -66,7 +66,7 @@ def test_similar_texts_agree_in_a_band_as_often_as_the_theory_says() -> None:
     texts = [" ".join(rng.choices(words, k=60)) for _ in range(1_500)]
     changed = [" ".join([*text.split()[: -rng.randint(4, 40)], *rng.choices(words, k=3)]) for text in texts]
     similarity = np.array([jaccard(a, b) for a, b in zip(texts, changed, strict=True)])
-    agree = band_keys(pl.Series(texts), 0.8) == band_keys(pl.Series(changed), 0.8)
+    agree = compute_band_keys(pl.Series(texts), 0.8) == compute_band_keys(pl.Series(changed), 0.8)
     straight, any_band = agree[:, :20].any(axis=1), agree.any(axis=1)
     expected = 1 - (1 - similarity**13) ** 20
     assert abs(straight.mean() - expected.mean()) < 0.03
@@ -77,14 +77,14 @@ def test_similar_texts_agree_in_a_band_as_often_as_the_theory_says() -> None:
 
 def test_bands_that_hold_nothing_make_nobody_a_candidate() -> None:
     keys = np.array([[NO_BAND, 5], [NO_BAND, 6], [7, 5]], dtype=np.uint32)
-    found = candidates(keys, np.ones(3, dtype=bool))
+    found = find_candidates(keys, np.ones(3, dtype=bool))
     assert (found.later.tolist(), found.earlier.tolist()) == ([2], [0])
-    found = candidates(keys, np.array([True, True, False]))
+    found = find_candidates(keys, np.array([True, True, False]))
     assert found.later.tolist() == []
 
 
 def test_the_number_of_comparisons_is_bounded() -> None:
     n = 5 * minhash.MAX_COMPARISONS
-    found = candidates(np.ones((n, 3), dtype=np.uint32), np.ones(n, dtype=bool))
+    found = find_candidates(np.ones((n, 3), dtype=np.uint32), np.ones(n, dtype=bool))
     assert set(found.earlier.tolist()) == set(range(minhash.MAX_COMPARISONS))
     assert len(found.later) == sum(min(i, minhash.MAX_COMPARISONS) for i in range(n))

@@ -14,8 +14,8 @@ from datasets import Dataset, DatasetDict
 
 from tests.text2graph_dagster.corpus.readers.document_files import pdf, word
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.corpus.readers.pdf import mend_pages
-from text2graph_dagster.corpus.readers.registry import Document, Refused, read_documents
+from text2graph_dagster.corpus.readers.pdf import join_pages
+from text2graph_dagster.corpus.readers.registry import Document, Rejection, read_documents
 from text2graph_dagster.settings import CorpusSettings
 
 
@@ -27,11 +27,11 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def read(folder: Path, settings: CorpusSettings | None = None) -> list[Document | Refused]:
+def read(folder: Path, settings: CorpusSettings | None = None) -> list[Document | Rejection]:
     return list(read_documents(open_corpus(folder), settings or CorpusSettings()))
 
 
-def reasons(items: list[Document | Refused]) -> list[tuple[str, str]]:
+def reasons(items: list[Document | Rejection]) -> list[tuple[str, str]]:
     return [(item.doc_id, item.text if isinstance(item, Document) else item.reason) for item in items]
 
 
@@ -88,8 +88,8 @@ def test_a_table_without_text_is_refused_once_and_names_its_columns(folder: Path
     (folder / "b.parquet").write_bytes(b"PAR1 no table PAR1")
     (folder / "c.arrow").write_bytes(b"no table")
     refused = read(folder)
-    assert [r.reason for r in refused if isinstance(r, Refused)] == ["no_text", "broken_table", "broken_table"]
-    assert isinstance(refused[0], Refused)
+    assert [r.reason for r in refused if isinstance(r, Rejection)] == ["no_text", "broken_table", "broken_table"]
+    assert isinstance(refused[0], Rejection)
     assert "content, n" in refused[0].detail
     assert reasons(read(folder, CorpusSettings(text_field="content")))[0] == ("a.parquet:1", "Ana")
 
@@ -218,7 +218,7 @@ def test_a_slow_pdf_is_given_up(folder: Path) -> None:
 
 
 def test_chinese_lines_are_joined_without_a_blank() -> None:
-    assert mend_pages(["这家公司成立于一九八五年，总部位\n于北京。"]) == "这家公司成立于一九八五年，总部位于北京。"
+    assert join_pages(["这家公司成立于一九八五年，总部位\n于北京。"]) == "这家公司成立于一九八五年，总部位于北京。"
 
 
 @pytest.mark.parametrize(("package", "name"), [("pypdf", "a.pdf"), ("docx", "a.docx"), ("trafilatura", "a.html")])
@@ -226,6 +226,6 @@ def test_a_missing_reader_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, package, None)
     (folder / name).write_text("<p>Ana</p>")
     (refused,) = read(folder)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejection)
     assert refused.reason == "reader_missing"
     assert "text2graph-dagster[documents]" in refused.detail

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.text2graph_dagster.corpus.readers.document_files import pdf, word
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.settings import CorpusSettings
 
@@ -106,7 +106,7 @@ def corpus(tmp_path: Path) -> Path:
 def test_every_animal_is_taken_in_or_refused(corpus: Path, name: str, made: Callable[[], bytes], outcome: str) -> None:
     (corpus / name).write_bytes(made())
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    tables = build(open_corpus(corpus), CorpusSettings())
+    tables = build_corpus(open_corpus(corpus), CorpusSettings())
     assert time.process_time() - began < SECONDS
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1_024 < MEMORY
     reasons = tables.quarantine["reason"].to_list()
@@ -122,7 +122,7 @@ def test_twins_in_two_normal_forms_are_one(corpus: Path) -> None:
     text = "Åse Bergström lives in Malmö. Her brother Jürgen moved to Zürich."
     for form in ("NFC", "NFD"):
         (corpus / f"{form}.txt").write_text(unicodedata.normalize(form, text), encoding="utf-8")
-    tables = build(open_corpus(corpus), CorpusSettings())
+    tables = build_corpus(open_corpus(corpus), CorpusSettings())
     assert tables.accounting["passages_exact_duplicates"] == 1
     assert tables.accounting["passages_kept"] == 1
 
@@ -132,7 +132,7 @@ def test_a_loop_of_links_and_a_pipe(corpus: Path) -> None:
     (corpus / "loop.txt").symlink_to("loop.txt")
     (corpus / "here").symlink_to(".")
     os.mkfifo(corpus / "pipe.md")
-    tables = build(open_corpus(corpus), CorpusSettings())
+    tables = build_corpus(open_corpus(corpus), CorpusSettings())
     assert dict(tables.quarantine.select("doc_id", "reason").iter_rows()) == {
         "loop.txt": "unreadable",
         "pipe.md": "unreadable",
@@ -144,7 +144,7 @@ def test_the_same_animals_in_one_cage_are_all_accounted_for(corpus: Path) -> Non
     small = {name: data for name, (made, _) in ZOO.items() if len(data := made()) < MEGA}
     for name, data in small.items():
         (corpus / name).write_bytes(data)
-    tables = build(open_corpus(corpus), CorpusSettings())
+    tables = build_corpus(open_corpus(corpus), CorpusSettings())
     counted = tables.accounting
     assert counted["documents_in"] == counted["documents_with_passages"] + counted["documents_quarantined"]
     files = {doc_id.split(":")[0] for column in (tables.raw_corpus, tables.quarantine) for doc_id in column["doc_id"]}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.corpus.readers.registry import Document, Refused, read_documents
+from text2graph_dagster.corpus.readers.registry import Document, Rejection, read_documents
 from text2graph_dagster.settings import CorpusSettings
 
 FRENCH = "Le conseil s'est réuni à Orléans, où l'hôtel de ville fut inauguré par le maire, né à Besançon en été. " * 2
@@ -16,7 +16,7 @@ CHINESE = "这家公司成立于一九八五年，总部位于北京，主要生
 TRADITIONAL = "這家公司成立於一九八五年，總部位於臺北，主要生產電腦和軟體，創辦人是一位大學教授。"
 
 
-def read(tmp_path: Path, files: dict[str, bytes], max_bytes: int = 10_000) -> list[Document | Refused]:
+def read(tmp_path: Path, files: dict[str, bytes], max_bytes: int = 10_000) -> list[Document | Rejection]:
     path = tmp_path / "corpus"
     path.mkdir()
     (path / "ontology.yaml").write_text("entity_types: [thing]")
@@ -25,7 +25,7 @@ def read(tmp_path: Path, files: dict[str, bytes], max_bytes: int = 10_000) -> li
     return list(read_documents(open_corpus(path), CorpusSettings(max_document_bytes=max_bytes)))
 
 
-def only(tmp_path: Path, name: str, data: bytes) -> Document | Refused:
+def only(tmp_path: Path, name: str, data: bytes) -> Document | Rejection:
     items = read(tmp_path, {name: data})
     assert len(items) == 1
     return items[0]
@@ -53,7 +53,7 @@ def test_random_bytes_are_no_text(tmp_path: Path) -> None:
     rng = random.Random(5)
     files = {f"{n}.txt": bytes(rng.choice(range(1, 256)) for _ in range(n)) for n in (30, 200, 3_000)}
     items = read(tmp_path, files)
-    assert [item.reason for item in items if isinstance(item, Refused)] == ["wrong_encoding"] * 3
+    assert [item.reason for item in items if isinstance(item, Rejection)] == ["wrong_encoding"] * 3
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_random_bytes_are_no_text(tmp_path: Path) -> None:
 )
 def test_bad_input_is_refused_with_its_reason(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
     item = only(tmp_path, name, data)
-    assert isinstance(item, Refused)
+    assert isinstance(item, Rejection)
     assert item.reason == reason
     assert item.doc_id.startswith(name)
     assert item.detail
@@ -126,7 +126,7 @@ def test_something_that_is_no_file_is_refused(tmp_path: Path) -> None:
     (path / "gone.txt").symlink_to("never-there.txt")
     os.mkfifo(path / "pipe.txt")
     items = list(read_documents(open_corpus(path)))
-    assert [(item.doc_id, item.reason) for item in items if isinstance(item, Refused)] == [
+    assert [(item.doc_id, item.reason) for item in items if isinstance(item, Rejection)] == [
         ("gone.txt", "unreadable"),
         ("pipe.txt", "unreadable"),
     ]
@@ -140,4 +140,4 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     for name in ("a.txt", "b.jsonl"):
         (path / name).write_text("x")
         (path / name).chmod(0)
-    assert [i.reason for i in read_documents(open_corpus(path)) if isinstance(i, Refused)] == ["unreadable"] * 2
+    assert [i.reason for i in read_documents(open_corpus(path)) if isinstance(i, Rejection)] == ["unreadable"] * 2

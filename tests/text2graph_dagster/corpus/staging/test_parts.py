@@ -11,13 +11,13 @@ import pytest
 
 from tests.text2graph_dagster.corpus.test_build import STORY, assert_accounts, gold_line, make
 from text2graph_dagster.corpus import build as module
-from text2graph_dagster.corpus.build import build
+from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.corpus_tables import CorpusTables
 from text2graph_dagster.corpus.deduplication import duplicates
-from text2graph_dagster.corpus.deduplication.minhash import Pairs
+from text2graph_dagster.corpus.deduplication.minhash import CandidatePairs
 from text2graph_dagster.corpus.folder import CorpusFolder, open_corpus
 from text2graph_dagster.corpus.readers import json_lines
-from text2graph_dagster.corpus.readers.registry import Document, Refused
+from text2graph_dagster.corpus.readers.registry import Document, Rejection
 from text2graph_dagster.corpus.staging import changed_files, parts
 from text2graph_dagster.settings import CorpusSettings
 
@@ -44,7 +44,7 @@ def lines(numbers: list[int]) -> str:
 
 
 def again(path: Path, staged: Path | None) -> CorpusTables:
-    tables = build(open_corpus(path), SETTINGS, staged=staged)
+    tables = build_corpus(open_corpus(path), SETTINGS, staged=staged)
     assert_accounts(tables)
     return tables
 
@@ -76,7 +76,7 @@ def test_a_file_that_did_not_change_is_not_read(tmp_path: Path, monkeypatch: pyt
     read: list[str] = []
     original = changed_files.read_documents
 
-    def noting(folder: CorpusFolder, *rest: Any) -> Iterator[Document | Refused]:
+    def noting(folder: CorpusFolder, *rest: Any) -> Iterator[Document | Rejection]:
         read.extend(path.name for path in folder.documents)
         return original(folder, *rest)
 
@@ -90,7 +90,7 @@ def test_other_settings_make_everything_anew(tmp_path: Path, packed: list[str]) 
     path, staged = make(tmp_path, {"b.txt": STORY}), tmp_path / "staged"
     again(path, staged)
     packed.clear()
-    build(open_corpus(path), CorpusSettings(passage_tokens=20), staged=staged)
+    build_corpus(open_corpus(path), CorpusSettings(passage_tokens=20), staged=staged)
     assert packed == ["b.txt"]
     assert len(list(staged.iterdir())) == 1
 
@@ -184,7 +184,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, monk
     path, staged = make(tmp_path, {"a.jsonl": lines([1, 2]), "b.txt": STORY}), tmp_path / "staged"
     original = changed_files.read_documents
 
-    def growing(folder: CorpusFolder, *rest: Any) -> Iterator[Document | Refused]:
+    def growing(folder: CorpusFolder, *rest: Any) -> Iterator[Document | Rejection]:
         if folder.documents[0].name == "a.jsonl":
             with (path / "a.jsonl").open("a") as file:
                 file.write(lines([3]))
@@ -202,13 +202,13 @@ def test_a_pair_is_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path, staged = make(tmp_path, {"a.jsonl": lines([1, 2, 3])}), tmp_path / "staged"
     again(path, staged)
     compared: list[int] = []
-    original = duplicates.similarity
+    original = duplicates.jaccard_similarity
 
-    def noting(pairs: Pairs, texts: pl.Series) -> Any:
+    def noting(pairs: CandidatePairs, texts: pl.Series) -> Any:
         compared.append(len(pairs.later))
         return original(pairs, texts)
 
-    monkeypatch.setattr(duplicates, "similarity", noting)
+    monkeypatch.setattr(duplicates, "jaccard_similarity", noting)
     again(path, staged)
     assert compared == [0]
     make(tmp_path, {"a.jsonl": lines([0, 1, 2, 3])})

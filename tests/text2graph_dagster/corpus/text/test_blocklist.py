@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text2graph_dagster.corpus.text.blocklist import blocklist_digest, load_blocklist
+from text2graph_dagster.corpus.text.blocklist import digest_blocklist, load_blocklist
 from text2graph_dagster.errors import UserError
 
 LIST = "# what we do not teach\nbad word\nC++\n坏词\nre: pin \\d{4}\nNaïve\n"
@@ -32,12 +32,12 @@ def path(tmp_path: Path) -> Path:
     ],
 )
 def test_hits_name_their_line(path: Path, text: str, line: int) -> None:
-    assert load_blocklist(path).hit(text) == f"line {line} of blocked.txt"
+    assert load_blocklist(path).find_hit(text) == f"line {line} of blocked.txt"
 
 
 @pytest.mark.parametrize("text", ["A bad wordsmith.", "bad, word", "C+ and C", "pin 123", "naïves", "unnaïve", ""])
 def test_what_is_not_a_hit(path: Path, text: str) -> None:
-    assert load_blocklist(path).hit(text) is None
+    assert load_blocklist(path).find_hit(text) is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_wrong_list_is_refused_in_one_sentence(tmp_path: Path, content: bytes,
 
 def test_a_pattern_cannot_hang(tmp_path: Path) -> None:
     (tmp_path / "l.txt").write_text("re: (a+)+$\n(a+)+$\n")
-    assert load_blocklist(tmp_path / "l.txt").hit("a" * 5_000_000 + "!") is None
+    assert load_blocklist(tmp_path / "l.txt").find_hit("a" * 5_000_000 + "!") is None
 
 
 @settings(deadline=None)
@@ -66,12 +66,12 @@ def test_a_term_is_literal(tmp_path_factory: pytest.TempPathFactory, term: str) 
     path = tmp_path_factory.mktemp("list") / "l.txt"
     path.write_text(entry, encoding="utf-8")
     blocked = load_blocklist(path)
-    assert blocked.hit(f"Ana ({entry}) Berg") == "line 1 of l.txt" or not entry.isascii()
-    assert blocked.hit(f"Ana ({entry}) Berg") is not None
-    assert blocked.hit("") is None
+    assert blocked.find_hit(f"Ana ({entry}) Berg") == "line 1 of l.txt" or not entry.isascii()
+    assert blocked.find_hit(f"Ana ({entry}) Berg") is not None
+    assert blocked.find_hit("") is None
 
 
 def test_the_digest_is_of_the_content(path: Path, tmp_path: Path) -> None:
-    before = blocklist_digest(path)
+    before = digest_blocklist(path)
     path.write_text("other", encoding="utf-8")
-    assert blocklist_digest(path) not in {before, blocklist_digest(None)}
+    assert digest_blocklist(path) not in {before, digest_blocklist(None)}

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from text2graph_dagster.corpus.text.packing import (
     RUNAWAY_FACTOR,
     count_tokens,
-    pack,
-    pack_counted,
-    sentences,
-    unfit_stretches,
+    find_unfit_stretches,
+    pack_passages,
+    pack_with_counts,
 )
-from text2graph_dagster.corpus.text.sentences import split
+from text2graph_dagster.corpus.text.sentences import iterate_sentences, split_sentences
 from text2graph_dagster.graph.model import Span
 
 WORDS = [
@@ -59,16 +58,16 @@ def assert_covers(text: str, spans: list[Span]) -> None:
 
 @given(TEXTS, st.sampled_from(["en", "zh"]))
 def test_sentences_cover_the_text_in_order(text: str, language: str) -> None:
-    assert_covers(text, sentences(text, language))
+    assert_covers(text, split_sentences(text, language))
 
 
 @given(TEXTS, st.sampled_from(["en", "zh"]), st.integers(1, 30), st.integers(1, 60))
 def test_passages_cover_the_text_within_their_budgets(text: str, language: str, tokens: int, characters: int) -> None:
-    packed = pack_counted(text, language, tokens, characters)
+    packed = pack_with_counts(text, language, tokens, characters)
     spans = [span for span, _ in packed]
     assert_covers(text, spans)
-    assert spans == pack(text, language, tokens, characters)
-    whole = list(split(text, language))
+    assert spans == pack_passages(text, language, tokens, characters)
+    whole = list(iterate_sentences(text, language))
     for span, counted in packed:
         words = text[span.start : span.end]
         assert len(words) <= characters
@@ -80,9 +79,9 @@ def test_passages_cover_the_text_within_their_budgets(text: str, language: str, 
 
 @given(TEXTS, st.integers(5, 30))
 def test_packing_is_greedy(text: str, tokens: int) -> None:
-    spans = pack(text, "en", tokens)
+    spans = pack_passages(text, "en", tokens)
     for first, second in itertools.pairwise(spans):
-        joined = [s for s in split(text, "en") if first.start <= s.start and s.end <= second.end]
+        joined = [s for s in iterate_sentences(text, "en") if first.start <= s.start and s.end <= second.end]
         opening = [s for s in joined if s.start >= second.start]
         total = count_tokens(text[first.start : first.end])
         if not opening:
@@ -93,23 +92,30 @@ def test_packing_is_greedy(text: str, tokens: int) -> None:
 
 def test_whole_sentences_are_packed_up_to_the_budget() -> None:
     text = "One two three. Four five six. Seven eight nine."
-    assert texts(text, pack(text, "en", 8)) == ["One two three. Four five six.", "Seven eight nine."]
-    assert texts(text, pack(text, "en", 4)) == ["One two three.", "Four five six.", "Seven eight nine."]
-    assert texts(text, pack(text, "en", 12)) == [text]
-    assert pack(" \n ", "en", 8) == []
+    assert texts(text, pack_passages(text, "en", 8)) == ["One two three. Four five six.", "Seven eight nine."]
+    assert texts(text, pack_passages(text, "en", 4)) == ["One two three.", "Four five six.", "Seven eight nine."]
+    assert texts(text, pack_passages(text, "en", 12)) == [text]
+    assert pack_passages(" \n ", "en", 8) == []
 
 
 def test_an_overlap_repeats_whole_sentences() -> None:
     text = "One two. Three four. Five six. Seven eight nine ten eleven."
     last = "Seven eight nine ten eleven."
-    assert texts(text, pack(text, "en", 6, overlap=1)) == ["One two. Three four.", "Three four. Five six.", last]
-    assert texts(text, pack(text, "en", 9, overlap=5)) == ["One two. Three four. Five six.", f"Five six. {last}"]
+    assert texts(text, pack_passages(text, "en", 6, overlap=1)) == [
+        "One two. Three four.",
+        "Three four. Five six.",
+        last,
+    ]
+    assert texts(text, pack_passages(text, "en", 9, overlap=5)) == [
+        "One two. Three four. Five six.",
+        f"Five six. {last}",
+    ]
 
 
 @example("Ana\nAna Ana Ana Ana = x =\n= x =\nAna ", 10, 1)
 @given(TEXTS, st.integers(5, 30), st.integers(1, 3))
 def test_overlapping_passages_go_on_and_leave_nothing_out(text: str, tokens: int, overlap: int) -> None:
-    spans = pack(text, "en", tokens, overlap=overlap)
+    spans = pack_passages(text, "en", tokens, overlap=overlap)
     at = 0
     for span in spans:
         assert text[at : span.start].strip() == ""
@@ -118,34 +124,37 @@ def test_overlapping_passages_go_on_and_leave_nothing_out(text: str, tokens: int
     assert text[at:].strip() == ""
     for first, second in itertools.pairwise(spans):
         assert first.start < second.start
-        shared = [s for s in split(text, "en") if second.start <= s.start and s.end <= first.end]
+        shared = [s for s in iterate_sentences(text, "en") if second.start <= s.start and s.end <= first.end]
         assert len(shared) <= overlap
 
 
 def test_a_heading_is_packed_with_what_follows() -> None:
     text = "One two three four.\n\n# Next\n\nFive six seven eight."
-    assert texts(text, pack(text, "en", 8)) == ["One two three four.", "# Next\n\nFive six seven eight."]
+    assert texts(text, pack_passages(text, "en", 8)) == ["One two three four.", "# Next\n\nFive six seven eight."]
 
 
 def test_a_heading_stays_with_a_sentence_over_the_budget() -> None:
     text = "# Part\n\n## Next\n\nFive six seven eight nine ten eleven twelve."
-    assert texts(text, pack(text, "en", 8)) == ["# Part", "## Next\n\nFive six seven eight nine ten eleven twelve."]
+    assert texts(text, pack_passages(text, "en", 8)) == [
+        "# Part",
+        "## Next\n\nFive six seven eight nine ten eleven twelve.",
+    ]
 
 
 def test_a_heading_at_the_end_is_not_lost() -> None:
     text = "One two three four.\n\n# References"
-    assert texts(text, pack(text, "en", 8)) == [text]
-    assert texts(text, pack(text, "en", 5)) == ["One two three four.", "# References"]
+    assert texts(text, pack_passages(text, "en", 8)) == [text]
+    assert texts(text, pack_passages(text, "en", 5)) == ["One two three four.", "# References"]
 
 
 def test_a_sentence_over_the_budget_is_a_passage_alone() -> None:
     text = "Short one. This sentence is a good deal longer than the budget. Short two."
-    assert texts(text, pack(text, "en", 6))[1] == "This sentence is a good deal longer than the budget."
+    assert texts(text, pack_passages(text, "en", 6))[1] == "This sentence is a good deal longer than the budget."
 
 
 def test_lines_that_were_never_one_sentence_are_packed_line_by_line() -> None:
     text = "\n".join(f"headline number {i} of the day" for i in range(20))
-    passages = texts(text, pack(text, "en", 12))
+    passages = texts(text, pack_passages(text, "en", 12))
     assert len(passages) == 10
     assert all(passage.count("\n") == 1 and passage.startswith("headline") for passage in passages)
 
@@ -154,7 +163,7 @@ def test_lines_that_were_never_one_sentence_are_packed_line_by_line() -> None:
     ("text", "ends"), [("word " * 4_000, "word"), ("他说，" * 4_000, "，"), ("字" * 10_000, "字"), ("x" * 10_000, "x")]
 )
 def test_a_sentence_over_the_hard_cap_is_cut(text: str, ends: str) -> None:
-    spans = pack(text, "zh", 50, 1_000)
+    spans = pack_passages(text, "zh", 50, 1_000)
     assert_covers(text, spans)
     assert all(passage.endswith(ends) for passage in texts(text, spans))
     assert all(count_tokens(passage) <= 50 and len(passage) <= 1_000 for passage in texts(text, spans))
@@ -163,7 +172,7 @@ def test_a_sentence_over_the_hard_cap_is_cut(text: str, ends: str) -> None:
 def test_unfit_stretches() -> None:
     run, cap = "QUJD" * 300, 1_000
     text = f"Before it. {run} After it.\n\n" + "word " * (RUNAWAY_FACTOR * cap // 5 + 1) + "\n\nThe end."
-    found = unfit_stretches(text, "en", cap)
+    found = find_unfit_stretches(text, "en", cap)
     assert [reason for _, reason in found] == ["unbroken_run", "no_sentence_end"]
     assert text[found[0][0].start : found[0][0].end] == run
     assert text[found[1][0].start : found[1][0].end].startswith("word word")
@@ -171,7 +180,7 @@ def test_unfit_stretches() -> None:
 
 @pytest.mark.parametrize("text", ["字" * 20_000, "word " * 4_000, "A b c. " * 50_000, "a line\n" * 50_000])
 def test_what_can_be_cut_is_not_unfit(text: str) -> None:
-    assert unfit_stretches(text, "en", 1_000) == []
+    assert find_unfit_stretches(text, "en", 1_000) == []
 
 
 @pytest.mark.parametrize(
@@ -180,4 +189,4 @@ def test_what_can_be_cut_is_not_unfit(text: str) -> None:
 def test_repetition_is_split_in_one_pass(unit: str) -> None:
     """Quadratic time would take minutes here."""
     text = unit * (400_000 // len(unit))
-    assert_covers(text, pack(text, "en", 48, 4_000))
+    assert_covers(text, pack_passages(text, "en", 48, 4_000))

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text2graph_dagster.corpus.text.packing import TOKEN, count_tokens, sentences
-from text2graph_dagster.corpus.text.sentences import split
+from text2graph_dagster.corpus.text.packing import TOKEN, count_tokens
+from text2graph_dagster.corpus.text.sentences import iterate_sentences, split_sentences
 
 
 def parts(text: str, language: str = "en") -> list[str]:
-    return [text[span.start : span.end] for span in sentences(text, language)]
+    return [text[span.start : span.end] for span in split_sentences(text, language)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,9 @@ def test_list_items_stand_alone() -> None:
     ],
 )
 def test_headings(text: str, headings: list[str]) -> None:
-    assert [text[s.start : s.end] for s in split(text, "zh" if "标" in text else "en") if s.heading] == headings
+    assert [
+        text[s.start : s.end] for s in iterate_sentences(text, "zh" if "标" in text else "en") if s.heading
+    ] == headings
 
 
 def test_tokens() -> None:
@@ -115,4 +117,4 @@ def test_ascii_is_counted_like_everything_else(text: str) -> None:
     ],
 )
 def test_sentences_of_other_scripts(text: str, count: int) -> None:
-    assert len(sentences(text, "other")) == count
+    assert len(split_sentences(text, "other")) == count

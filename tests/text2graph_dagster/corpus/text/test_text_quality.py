@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from text2graph_dagster.corpus.text.packing import count_tokens
 from text2graph_dagster.corpus.text.text_quality import (
-    RUN,
-    judge_document,
-    judge_passage,
-    repeated_lines,
-    repeated_runs,
+    RUN_TOKENS,
+    check_document,
+    check_passage,
+    measure_repeated_lines,
+    measure_repeated_runs,
 )
 from text2graph_dagster.settings import QualitySettings
 
@@ -37,17 +37,17 @@ BAD_DOCUMENTS = {
 
 @pytest.mark.parametrize(("reason", "text"), BAD_DOCUMENTS.items())
 def test_a_document_is_refused_with_what_was_measured(reason: str, text: str) -> None:
-    verdict = judge_document(text, QualitySettings())
+    verdict = check_document(text, QualitySettings())
     assert verdict is not None
     assert verdict[0] == reason
     assert any(char.isdigit() for char in verdict[1])
-    assert judge_document(text, OFF) is None
+    assert check_document(text, OFF) is None
 
 
 @pytest.mark.parametrize("text", [PROSE, CHINESE, f"# Ana\n\n{PROSE}\n\n- Library\n- Bridge", "Paris AFP", HINDI])
 def test_good_documents_pass(text: str) -> None:
-    assert judge_document(text, QualitySettings()) is None
-    assert judge_passage(text, count_tokens(text), QualitySettings()) is None
+    assert check_document(text, QualitySettings()) is None
+    assert check_passage(text, count_tokens(text), QualitySettings()) is None
 
 
 @pytest.mark.parametrize(
@@ -59,35 +59,35 @@ def test_good_documents_pass(text: str) -> None:
     ],
 )
 def test_a_passage_is_refused(reason: str, text: str) -> None:
-    assert judge_passage(text, count_tokens(text), QualitySettings()) == reason
-    assert judge_passage(text, count_tokens(text), OFF) is None
+    assert check_passage(text, count_tokens(text), QualitySettings()) == reason
+    assert check_passage(text, count_tokens(text), OFF) is None
 
 
 def test_repeated_runs_are_those_of_ten_tokens() -> None:
     words = [str(n) for n in range(40)]
-    assert repeated_runs(words) == 0
-    assert repeated_runs(words + words[: RUN - 1]) == 0
-    assert repeated_runs(words + words[:RUN]) == pytest.approx(RUN / 50)
-    assert repeated_runs(words * 2) == pytest.approx(0.5)
+    assert measure_repeated_runs(words) == 0
+    assert measure_repeated_runs(words + words[: RUN_TOKENS - 1]) == 0
+    assert measure_repeated_runs(words + words[:RUN_TOKENS]) == pytest.approx(RUN_TOKENS / 50)
+    assert measure_repeated_runs(words * 2) == pytest.approx(0.5)
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=60))
 def test_repeated_runs_are_what_a_naive_count_finds(tokens: list[str]) -> None:
     seen: set[tuple[str, ...]] = set()
     covered: set[int] = set()
-    for at in range(len(tokens) - RUN + 1):
-        run = tuple(tokens[at : at + RUN])
+    for at in range(len(tokens) - RUN_TOKENS + 1):
+        run = tuple(tokens[at : at + RUN_TOKENS])
         if run in seen:
-            covered.update(range(at, at + RUN))
+            covered.update(range(at, at + RUN_TOKENS))
         seen.add(run)
-    assert repeated_runs(tokens) == pytest.approx(len(covered) / max(1, len(tokens)))
+    assert measure_repeated_runs(tokens) == pytest.approx(len(covered) / max(1, len(tokens)))
 
 
 def test_repeated_lines_count_characters() -> None:
-    assert repeated_lines(["aaaa", "bb", "aaaa"]) == pytest.approx(0.4)
+    assert measure_repeated_lines(["aaaa", "bb", "aaaa"]) == pytest.approx(0.4)
 
 
 def test_random_words_are_not_repetitive() -> None:
     rng = random.Random(3)
     text = " ".join("".join(rng.choices("abcdefgh", k=5)) for _ in range(500))
-    assert judge_document(text, QualitySettings()) is None
+    assert check_document(text, QualitySettings()) is None

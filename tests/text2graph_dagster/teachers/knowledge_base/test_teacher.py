@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS, line, teacher, write
 from tests.text2graph_dagster.teachers.test_ledger import Memory
-from text2graph_dagster.corpus.text.packing import pack
+from text2graph_dagster.corpus.text.packing import pack_passages
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.parsing import GraphParseError
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType, load_ontology
-from text2graph_dagster.reasoning.composed_reasoner import compose
-from text2graph_dagster.reasoning.verifier import verify
+from text2graph_dagster.reasoning.composed_reasoner import compose_rationale
+from text2graph_dagster.reasoning.verifier import verify_rationale
 from text2graph_dagster.teachers.knowledge_base import teacher as kb_teacher
-from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher, record, replay
+from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher, dump_graph, load_graph
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.protocol import TeacherRequest
 
 WORLD: list[dict[str, Any] | str] = [
     line(
@@ -305,7 +305,7 @@ def test_a_chinese_enumeration_relates_nothing(tmp_path: Path) -> None:
 
 def test_a_recorded_answer_is_read_back_as_the_same_graph(tmp_path: Path) -> None:
     guide = teacher(tmp_path, WORLD)
-    request = Request("p1", 'Ana "Velsoft" Berg and Ana Berg joined Velsoft in Oslo, Norway.', "en", NEWS)
+    request = TeacherRequest("p1", 'Ana "Velsoft" Berg and Ana Berg joined Velsoft in Oslo, Norway.', "en", NEWS)
     (answer,) = guide.answer([request])
     assert answer.status == "ok"
     assert guide.read(answer.raw, request) == answer.graph
@@ -314,13 +314,13 @@ def test_a_recorded_answer_is_read_back_as_the_same_graph(tmp_path: Path) -> Non
 @pytest.mark.parametrize("raw", ["", "null", "{}", '{"entities":1,"relations":[]}', '{"entities":[{}],"relations":[]}'])
 def test_what_is_no_record_is_not_read(raw: str) -> None:
     with pytest.raises(GraphParseError):
-        replay(raw)
+        load_graph(raw)
 
 
 def test_a_request_in_other_words_is_a_mistake(tmp_path: Path) -> None:
     guide = teacher(tmp_path, WORLD)
     with pytest.raises(ValueError, match="ontology"):
-        list(guide.answer([Request("p", "text", "en", CHINESE)]))
+        list(guide.answer([TeacherRequest("p", "text", "en", CHINESE)]))
 
 
 def test_another_knowledge_base_is_another_teacher(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_every_graph_is_grounded_legal_and_repeatable(
     text = " ".join(parts)
     graph = KnowledgeBaseTeacher(path, NEWS).annotate(text, "en")
     assert graph == KnowledgeBaseTeacher(path, NEWS).annotate(text, "en")
-    assert replay(record(graph)) == graph
+    assert load_graph(dump_graph(graph)) == graph
     for entity in graph.entities:
         surfaces = [text[m.start : m.end] for m in entity.mentions]
         assert entity.text in surfaces
@@ -394,12 +394,12 @@ def test_real_chinese_knowledge_on_real_text(real_data: Path) -> None:
     entities = 0
     for path in sorted((real_data / "raw" / "zh_wikipedia").iterdir())[:10]:
         document = path.read_text(encoding="utf-8")
-        for span in pack(document, "zh", 48):
+        for span in pack_passages(document, "zh", 48):
             text = document[span.start : span.end]
             graph = guide.annotate(text, "zh")
             entities += len(graph.entities)
             assert all(e.text in [text[m.start : m.end] for m in e.mentions] for e in graph.entities)
-            assert verify(compose(text, "zh", ontology, graph), text, ontology, graph).verified
+            assert verify_rationale(compose_rationale(text, "zh", ontology, graph), text, ontology, graph).verified
     assert entities > 50
 
 
@@ -407,7 +407,7 @@ def test_knowledge_is_read_when_the_ledger_does_not_have_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "kb.jsonl", [*WORLD * 5, "{"])
-    requests = [Request("p", "Ana Berg works for Velsoft.", "en", NEWS)]
+    requests = [TeacherRequest("p", "Ana Berg works for Velsoft.", "en", NEWS)]
     ledger = Memory()
     first = KnowledgeBaseTeacher(path, NEWS)
     answered = ask_teacher(first, requests, ledger)
