@@ -13,17 +13,23 @@ from assets.raw_corpus import accounting
 from assets.teacher_graphs import teacher_graphs
 from assets.user_errors import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from resources.home import Home
-from resources.managed_teachers import ending_its_server
+from resources.managed_teachers import closing_model_server
 from resources.settings import SettingsResource
 from resources.teachers import ReasonerResource, TeacherResource, WarehouseLedger, budget
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph.rows import from_rows
-from text2graph_dagster.reasoning.traces import Traced, trace_all
+from text2graph_dagster.reasoning.traces import TraceResults, collect_traces
 from text2graph_dagster.settings import TeacherSettings
-from text2graph_dagster.teachers.ledger import Asked, ask_reasoner, ask_teacher
-from text2graph_dagster.teachers.protocol import Answer, Reasoner, ReasoningAnswer, ReasoningRequest, Request
+from text2graph_dagster.teachers.ledger import CallResults, ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.protocol import (
+    Reasoner,
+    ReasoningAnswer,
+    ReasoningRequest,
+    TeacherAnswer,
+    TeacherRequest,
+)
 
 # Gold passages are never taught, so nobody needs to reason about them.
 GRAPHS = """
@@ -68,17 +74,17 @@ def cot_traces(
         ]
         ledger, log = WarehouseLedger(warehouse), context.log.info
 
-        def ask(author: Reasoner, questions: Sequence[ReasoningRequest]) -> Asked[ReasoningAnswer]:
-            with ending_its_server(author):
+        def ask(author: Reasoner, questions: Sequence[ReasoningRequest]) -> CallResults[ReasoningAnswer]:
+            with closing_model_server(author):
                 return ask_reasoner(author, questions, ledger, log, budget(config))
 
-        def ask_blind(blind: TeacherSettings, questions: Sequence[Request]) -> Asked[Answer]:
+        def ask_blind(blind: TeacherSettings, questions: Sequence[TeacherRequest]) -> CallResults[TeacherAnswer]:
             reader = teacher.for_corpus(folder, blind)
-            with ending_its_server(reader):
+            with closing_model_server(reader):
                 return ask_teacher(reader, questions, ledger, log, budget(blind))
 
         blindly = partial(ask_blind, config.blind) if config.blind else None
-        traced = trace_all(reasoner.build(config), requests, config, ask, blindly, home.verdicts / corpus)
+        traced = collect_traces(reasoner.build(config), requests, config, ask, blindly, home.verdicts / corpus)
         traces, refused = _tables(corpus, traced)
         counts = {
             "graphs_in": len(requests),
@@ -103,7 +109,7 @@ def cot_traces(
         )
 
 
-def _objections(traced: Traced) -> dict[str, Any]:
+def _objections(traced: TraceResults) -> dict[str, Any]:
     """Return how many rationales were rejected, why, and how many were replaced; nothing where none was."""
     objections = traced.objections()
     if not objections:
@@ -116,7 +122,7 @@ def _objections(traced: Traced) -> dict[str, Any]:
     }
 
 
-def _tables(corpus: str, traced: Traced) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _tables(corpus: str, traced: TraceResults) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of cot_traces, each with the verifier's verdict, and of quarantine."""
     columns = ("rationale", "verified", "author", "rejected", "call_key")
     traces = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from text2graph_dagster.teachers.chat.label_mapping import Tally
+from text2graph_dagster.teachers.chat.label_mapping import LabelTally
 from text2graph_dagster.teachers.protocol import Teacher
 
 EXAMPLES = 20  # of each kind, the most frequent ones
@@ -16,7 +16,7 @@ def label_metadata(teachers: Iterable[Teacher]) -> dict[str, Any]:
     rows, mapped, refused = [], 0, 0
     for teacher in teachers:
         tally = getattr(teacher, "labels", None)
-        if not isinstance(tally, Tally):
+        if not isinstance(tally, LabelTally):
             continue
         mapped, refused = mapped + tally.mapped.total(), refused + tally.refused.total()
         found = [((kind, label, ""), n) for (kind, label), n in tally.refused.most_common(EXAMPLES)]

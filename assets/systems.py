@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.checkpoints import GOLD, Bench, base_identity, sha256
 from assets.predictions import SPLIT, Reading, model_predictions, store
-from resources.managed_teachers import ending_its_server
+from resources.managed_teachers import closing_model_server
 from resources.teachers import TeacherResource, WarehouseLedger, budget
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph.model import Graph
@@ -18,7 +18,7 @@ from text2graph_dagster.inference.checkpoint import read_recipe
 from text2graph_dagster.prompts.rendering import Template, render
 from text2graph_dagster.settings import SystemSettings, TeacherSettings
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.protocol import TeacherRequest
 
 
 def other_systems(bench: Bench, teacher: TeacherResource, gold: pl.DataFrame) -> dict[str, str]:
@@ -73,9 +73,9 @@ def _ask_endpoint(bench: Bench, teacher: TeacherResource, name: str, config: Tea
     gold = bench.warehouse.read(GOLD, [SPLIT])
     for corpus, ontology in bench.ontologies().items():
         passages = gold.filter(corpus=corpus).to_dicts()
-        requests = [Request(row["passage_id"], row["text"], row["language"], ontology) for row in passages]
+        requests = [TeacherRequest(row["passage_id"], row["text"], row["language"], ontology) for row in passages]
         who = teacher.for_corpus(open_corpus(bench.home.corpora / corpus), config)
-        with ending_its_server(who):
+        with closing_model_server(who):
             asked = ask_teacher(who, requests, ledger, bench.context.log.info, budget(config))
         known = ledger.known(asked.keys)  # where an answer's own words are
         answered += [key if key in known else "" for key in asked.keys]

@@ -13,7 +13,7 @@ from assets.partitions import corpora
 from assets.raw_corpus import accounting, raw_corpus
 from assets.user_errors import OWNERS, counts_table, log_counts, plain_errors, table_metadata
 from resources.home import Home
-from resources.managed_teachers import ending_its_server
+from resources.managed_teachers import closing_model_server
 from resources.settings import SettingsResource
 from resources.teachers import TeacherResource, WarehouseLedger, broken_facts, budget, dropped_items
 from resources.warehouse import Replace, Warehouse
@@ -23,10 +23,10 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.teachers.knowledge_base.knowledge import BrokenLine
-from text2graph_dagster.teachers.ledger import Asked, ask_teacher
-from text2graph_dagster.teachers.panel import TAUGHT, Reading, Voter, ask_panel
-from text2graph_dagster.teachers.protocol import Answer, Request
-from text2graph_dagster.teachers.voting import agreement
+from text2graph_dagster.teachers.ledger import CallResults, ask_teacher
+from text2graph_dagster.teachers.panel import TRAINING_SAMPLE, PanelReading, Voter, ask_panel
+from text2graph_dagster.teachers.protocol import TeacherAnswer, TeacherRequest
+from text2graph_dagster.teachers.voting import vote_agreement
 
 PASSAGES = """
 SELECT passage_id, any_value(text) AS text, any_value(language) AS language
@@ -55,14 +55,14 @@ def teacher_graphs(
     with plain_errors():
         folder, config = open_corpus(home.corpora / corpus), settings.load().teacher
         requests = [
-            Request(row["passage_id"], row["text"], row["language"], folder.ontology)
+            TeacherRequest(row["passage_id"], row["text"], row["language"], folder.ontology)
             for row in warehouse.read(PASSAGES, [corpus]).iter_rows(named=True)
         ]
         voters = [Voter(teacher.for_corpus(folder, c), c.samples, c.weight, budget(c)) for c in (config, *config.panel)]
         ledger, log = WarehouseLedger(warehouse), context.log.info
 
-        def ask(voter: Voter, questions: Sequence[Request]) -> Asked[Answer]:
-            with ending_its_server(voter.teacher):
+        def ask(voter: Voter, questions: Sequence[TeacherRequest]) -> CallResults[TeacherAnswer]:
+            with closing_model_server(voter.teacher):
                 return ask_teacher(voter.teacher, questions, ledger, log, voter.budget)
 
         asked = ask_panel(voters, requests, config.vote, ask)
@@ -70,7 +70,7 @@ def teacher_graphs(
         broken = [line for voter in voters for line in broken_facts(voter.teacher)]
         dropped = sum((Counter(dropped_items(voter.teacher)) for voter in voters), Counter[str]())
         # What is asked more than once is counted by passage: by the graph that is taught.
-        passages, graphed = len(requests), graphs.filter(sample=TAUGHT).height
+        passages, graphed = len(requests), graphs.filter(sample=TRAINING_SAMPLE).height
         counts = {
             "passages_in": passages,
             "graphs": graphed,
@@ -105,14 +105,14 @@ def teacher_graphs(
         )
 
 
-def _tables(corpus: str, readings: Sequence[Reading]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _tables(corpus: str, readings: Sequence[PanelReading]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of teacher_graphs and of quarantine."""
     graphs: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
     for reading in readings:
         row: dict[str, object] = {"corpus": corpus, "passage_id": reading.passage_id}
         if reading.graph is None:
-            who = "" if reading.sample == TAUGHT else f"{reading.teacher}: "
+            who = "" if reading.sample == TRAINING_SAMPLE else f"{reading.teacher}: "
             reason, detail = reading.status, f"sample {reading.sample}: {who}{reading.reason}"
             refused.append({**row, "stage": "teacher_graphs", "doc_id": None, "reason": reason, "detail": detail})
         else:
@@ -188,7 +188,7 @@ def _agreement(scope: Scope) -> Measured:
     ontology, graphs = _ontology(scope), dict[str, list[Graph]]()
     for row in scope.warehouse.read(VOTES, [scope.corpus]).iter_rows(named=True):
         graphs.setdefault(row["passage_id"], []).append(from_rows(row["entities"], row["relations"]))
-    scores = [score for voted in graphs.values() if (score := agreement(voted, ontology)) is not None]
+    scores = [score for voted in graphs.values() if (score := vote_agreement(voted, ontology)) is not None]
     return Measured(sum(scores) / len(scores) if scores else None)
 
 

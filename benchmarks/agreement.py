@@ -41,7 +41,7 @@ from text2graph_dagster.graph.parsing import GraphParseError, parse
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts.rendering import render
-from text2graph_dagster.rewards.scoring import turned_relations
+from text2graph_dagster.rewards.canonical import inverted_relations
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
 from text2graph_dagster.teachers.voting import Vote, vote, vote_agreement, vote_triples
@@ -144,7 +144,7 @@ def _graph(answer: str, text: str, ontology: Ontology) -> Graph:
 
 def votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
     """Return a row per way of reading."""
-    turned, most = turned_relations(ontology), len(passages[0].samples)
+    turned, most = inverted_relations(ontology), len(passages[0].samples)
 
     def counts(read: Graph, gold: Graph) -> list[float]:
         found, wanted = vote_triples(read, turned), vote_triples(gold, turned)
@@ -190,7 +190,7 @@ def shares(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, An
 
 def told(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
     """Return a row for triples and one for passages."""
-    turned = turned_relations(ontology)
+    turned = inverted_relations(ontology)
     by_triple = _marked(passages, ontology)
     by_passage = []
     for passage in passages:
@@ -210,7 +210,7 @@ def told(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]
 
 def _marked(passages: Sequence[Passage], ontology: Ontology) -> list[list[tuple[float, bool]]]:
     """Return of each passage the triples that any sample says: how many do, and whether gold has it."""
-    turned = turned_relations(ontology)
+    turned = inverted_relations(ontology)
     return [
         [(count, triple in vote_triples(p.gold, turned)) for triple, count in said.items()]
         for p in passages

@@ -33,7 +33,7 @@ from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import Answer, Request
+from text2graph_dagster.teachers.protocol import TeacherAnswer, TeacherRequest
 
 CALLS, QUICK_CALLS, AT_ONCE, SHARE = 100_000, 2_000, 64, 0.05
 PASSAGES, QUICK_PASSAGES = 300, 100
@@ -58,10 +58,10 @@ class Timed:
         """Look calls up."""
         return self.ledger.known(keys)
 
-    def jot(self, row: Any) -> None:
+    def append(self, row: Any) -> None:
         """Jot a call down."""
         begun = time.process_time()
-        self.ledger.jot(row)
+        self.ledger.append(row)
         self.seconds.append(time.process_time() - begun)
 
     def record(self, rows: Any) -> None:
@@ -86,10 +86,10 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def requests(first: int, count: int) -> list[Request]:
+def requests(first: int, count: int) -> list[TeacherRequest]:
     """Return questions about passages of some sixty words."""
     numbers = range(first, first + count)
-    return [Request(f"p{i}", f"Person{i} works for Company{i}. {PADDING}", "en", ONTOLOGY) for i in numbers]
+    return [TeacherRequest(f"p{i}", f"Person{i} works for Company{i}. {PADDING}", "en", ONTOLOGY) for i in numbers]
 
 
 def measure(what: str, calls: int, url: str, results: Any) -> None:
@@ -98,8 +98,8 @@ def measure(what: str, calls: int, url: str, results: Any) -> None:
     statuses: Counter[str] = Counter()
     jotted: list[float] = []
 
-    def ask(batch: list[Request], folder: str) -> None:
-        answers: Iterator[Answer] = teacher.answer(batch)
+    def ask(batch: list[TeacherRequest], folder: str) -> None:
+        answers: Iterator[TeacherAnswer] = teacher.answer(batch)
         if what != "client":
             ledger = Timed(WarehouseLedger(Warehouse(path=f"{folder}/warehouse.duckdb")), jotted)
             answers = iter(ask_teacher(teacher, batch, ledger).answers)

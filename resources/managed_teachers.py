@@ -9,17 +9,24 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
 from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
-from text2graph_dagster.teachers.protocol import Answer, Reasoner, ReasoningAnswer, ReasoningRequest, Request, Teacher
+from text2graph_dagster.teachers.protocol import (
+    Reasoner,
+    ReasoningAnswer,
+    ReasoningRequest,
+    Teacher,
+    TeacherAnswer,
+    TeacherRequest,
+)
 
 
-class ServedTeacher(ChatTeacher):
+class ManagedTeacher(ChatTeacher):
     """A chat teacher at a server of its own, whose address takes the place of `settings.base_url`."""
 
     def __init__(self, settings: EndpointSettings, server: LazyServer) -> None:
         super().__init__(settings)
         self.server = server
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         """Ask the server, started if need be.
 
         Raises:
@@ -29,7 +36,7 @@ class ServedTeacher(ChatTeacher):
             yield from super().answer(requests)
 
 
-class ServedReasoner(ChatReasoner):
+class ManagedReasoner(ChatReasoner):
     """A chat reasoner at a server of its own, whose address takes the place of `settings.base_url`."""
 
     def __init__(self, settings: EndpointSettings, server: LazyServer) -> None:
@@ -47,12 +54,12 @@ class ServedReasoner(ChatReasoner):
 
 
 @contextmanager
-def ending_its_server(who: Teacher | Reasoner) -> Iterator[None]:
+def closing_model_server(who: Teacher | Reasoner) -> Iterator[None]:
     """End the model server that `who` may have started with the block: the accelerator is free for the next step."""
     try:
         yield
     finally:
-        if isinstance(who, ServedTeacher | ServedReasoner):
+        if isinstance(who, ManagedTeacher | ManagedReasoner):
             who.server.close()
 
 

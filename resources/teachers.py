@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from resources.managed_teachers import ServedReasoner, ServedTeacher
+from resources.managed_teachers import ManagedReasoner, ManagedTeacher
 from resources.vllm import LazyServer
 from resources.warehouse import Warehouse
 from text2graph_dagster.corpus.folder import CorpusFolder
@@ -62,14 +62,14 @@ class WarehouseLedger:
         sql = "SELECT * EXCLUDE (request) FROM teacher_calls WHERE call_key IN (SELECT unnest(?))"
         return {row["call_key"]: row for row in self.warehouse.read(sql, [list(keys)]).iter_rows(named=True)}
 
-    def jot(self, row: Mapping[str, Any]) -> None:
+    def append(self, row: Mapping[str, Any]) -> None:
         """Keep this call from being lost if the process is killed before it is recorded.
 
         Raises:
             UserError: there is no space left, or the folder cannot be written.
         """
         try:
-            self._journal.jot(row)
+            self._journal.append(row)
         except OSError as error:
             raise UserError(
                 f"{self._journal.folder} cannot be written ({error.strerror}): free some space, or point "
@@ -109,7 +109,7 @@ class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         if settings.kind == "chat":
             server = _server(settings, Path(self.logs) / "teacher.log")
-            return ServedTeacher(_endpoint(settings), server) if server else ChatTeacher(_endpoint(settings))
+            return ManagedTeacher(_endpoint(settings), server) if server else ChatTeacher(_endpoint(settings))
         if folder.knowledge_base is None:
             raise UserError(
                 f"corpus {folder.name!r} has no knowledge_base.jsonl: add one, or set teacher.kind to chat and "
@@ -128,4 +128,4 @@ class ReasonerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if settings.kind != "chat":
             return ComposedReasoner()
         server = _server(settings, Path(self.logs) / "reasoner.log")
-        return ServedReasoner(_endpoint(settings), server) if server else ChatReasoner(_endpoint(settings))
+        return ManagedReasoner(_endpoint(settings), server) if server else ChatReasoner(_endpoint(settings))

@@ -11,7 +11,7 @@ from assets.teacher_graphs import TEACHER_GRAPHS_GATES
 from resources.teachers import TeacherResource
 from tests.assets.conftest import DATA, House
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.teachers.protocol import Answer, Request
+from text2graph_dagster.teachers.protocol import TeacherAnswer, TeacherRequest
 
 
 def accounting(house: House, gates: Sequence[Gate]) -> bool:
@@ -49,11 +49,11 @@ def test_with_several_samples_passages_are_counted_and_none_disappears(
         def __getattr__(self, name: str) -> Any:
             return getattr(self._teacher, name)
 
-        def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
             unlucky = min(r.passage_id for r in requests)
             for request, answer in zip(requests, self._teacher.answer(requests), strict=True):
                 fails = request.passage_id == unlucky and request.sample in failing
-                yield Answer(unlucky, request.sample, None, "", "failed", "no") if fails else answer
+                yield TeacherAnswer(unlucky, request.sample, None, "", "failed", "no") if fails else answer
 
     monkeypatch.setattr(TeacherResource, "for_corpus", lambda *given: Faltering(built(*given)))
     house.overrides["teacher"] = {"samples": 2}

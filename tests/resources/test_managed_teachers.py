@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.managed_teachers import ending_its_server
+from resources.managed_teachers import closing_model_server
 from resources.teachers import ReasonerResource, TeacherResource
 from tests.assets.conftest import write_corpus
 from tests.resources.model_server import fake_vllm, left_of
@@ -13,20 +13,20 @@ from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import ReasonerSettings, ServerSettings, TeacherSettings
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import Request, Teacher
+from text2graph_dagster.teachers.protocol import Teacher, TeacherRequest
 
 
-def teacher_and_requests(folder: Path, server: ServerSettings, count: int = 3) -> tuple[Teacher, list[Request]]:
+def teacher_and_requests(folder: Path, server: ServerSettings, count: int = 3) -> tuple[Teacher, list[TeacherRequest]]:
     corpus = open_corpus(write_corpus(folder / "corpus"))
     settings = TeacherSettings(kind="chat", model="tiny", server=server, concurrency=1)
-    requests = [Request(f"p{i}", "Ada Torvik founded Velsoft.", "en", corpus.ontology) for i in range(count)]
+    requests = [TeacherRequest(f"p{i}", "Ada Torvik founded Velsoft.", "en", corpus.ontology) for i in range(count)]
     return TeacherResource(logs=str(folder / "servers")).for_corpus(corpus, settings), requests
 
 
 def test_the_server_starts_at_the_first_question_and_ends_with_the_block(tmp_path: Path) -> None:
     ledger = Book()
     guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path, "family"))
-    with ending_its_server(guide):
+    with closing_model_server(guide):
         assert not (tmp_path / "pids").exists()
         asked = ask_teacher(guide, requests, ledger)
         assert [answer.status for answer in asked.answers] == ["ok"] * 3
@@ -40,7 +40,7 @@ def test_no_server_starts_when_every_answer_is_known(tmp_path: Path) -> None:
     for _ in range(2):
         (tmp_path / "pids").unlink(missing_ok=True)
         guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path))
-        with ending_its_server(guide):
+        with closing_model_server(guide):
             asked = ask_teacher(guide, requests, ledger)
     assert asked.made == 0
     assert not (tmp_path / "pids").exists()
@@ -48,7 +48,7 @@ def test_no_server_starts_when_every_answer_is_known(tmp_path: Path) -> None:
 
 def test_a_server_that_dies_while_it_is_asked_is_what_is_told(tmp_path: Path) -> None:
     guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path, "mortal family"))
-    with pytest.raises(UserError, match="ended with exit code 9"), ending_its_server(guide):
+    with pytest.raises(UserError, match="ended with exit code 9"), closing_model_server(guide):
         ask_teacher(guide, requests, Book())
     assert left_of(tmp_path) == []
 
@@ -58,6 +58,6 @@ def test_where_a_server_answers_already_none_is_started(tmp_path: Path) -> None:
     guide = TeacherResource(logs=str(tmp_path)).for_corpus(corpus, TeacherSettings(kind="chat", model="m"))
     author = ReasonerResource(logs=str(tmp_path)).build(ReasonerSettings(kind="chat", model="m"))
     for who in (guide, author):
-        with ending_its_server(who):
+        with closing_model_server(who):
             pass
     assert not list(tmp_path.glob("*.log"))

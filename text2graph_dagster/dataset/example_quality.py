@@ -6,8 +6,8 @@ from typing import Any
 
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.scoring import turned_relations
-from text2graph_dagster.teachers.voting import overlap, triples
+from text2graph_dagster.rewards.canonical import inverted_relations
+from text2graph_dagster.teachers.voting import set_f1, vote_triples
 
 
 def score(graph: Graph, text: str, ontology: Ontology, *others: float | None) -> float:
@@ -47,6 +47,6 @@ def confidence(relations: Iterable[Mapping[str, Any]]) -> float | None:
 
 def agreement(graph: Graph, samples: Sequence[Graph], ontology: Ontology) -> float | None:
     """Return the mean F1 of a graph's triples with those of the graphs it was voted from; None where there are none."""
-    turned = turned_relations(ontology)
-    mine = triples(graph, turned) if samples else frozenset()
-    return fmean(overlap(mine, triples(other, turned)) for other in samples) if samples else None
+    turned = inverted_relations(ontology)
+    mine = vote_triples(graph, turned) if samples else frozenset()
+    return fmean(set_f1(mine, vote_triples(other, turned)) for other in samples) if samples else None

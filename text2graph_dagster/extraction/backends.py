@@ -1,4 +1,4 @@
-"""Who answers: a server that serves the student, or the student in this process (extraction/local_backend.py)."""
+"""Where the student runs: the protocol of a backend, and the server backend (`local_backend` has the other one)."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from text2graph_dagster.extraction.document_run import PassageReply, PassageRequ
 from text2graph_dagster.teachers.chat.endpoint import (
     KEY_VARIABLE,
     NO_KEY,
-    Asking,
+    ChatCall,
     Endpoint,
     EndpointSettings,
     check_address,
@@ -19,19 +19,19 @@ from text2graph_dagster.teachers.chat.load_balancer import is_local
 if TYPE_CHECKING:
     import openai
 
-_SECONDS = 10.0  # in which a server must say what it serves, and what it takes
+_TIMEOUT_SECONDS = 10.0  # for listing the models and for the test of grammar support
 
 
 class Backend(Protocol):
-    """Answers questions, in any order."""
+    """Answers passages with the student."""
 
-    def answer(self, questions: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
-        """Yield every question with its reply; questions are taken some at a time."""
+    def answer(self, requests: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
+        """Yield every request with its reply, in any order; requests are consumed a few at a time."""
         ...
 
 
 class ServerBackend:
-    """A server that speaks the OpenAI chat protocol and serves the student, vLLM for one."""
+    """An OpenAI-compatible chat server that serves the student, for example vLLM."""
 
     def __init__(
         self,
@@ -41,46 +41,44 @@ class ServerBackend:
         template_options: Mapping[str, Any],
         grammar: Callable[[str], str | None],
     ) -> None:
-        """Name the server.
+        """Check the server.
 
         Args:
-            model: its name there; "": the only one that it serves.
-            template_options: what the chat template is to be told, where the server passes such things on.
-            grammar: what the answer about a passage is held to, as llguidance reads it; None: to nothing.
+            url: the address, with the path, e.g. http://127.0.0.1:8000/v1.
+            model: the student's name on the server; "": the only model that it serves.
+            template_options: variables for the chat template, sent as `chat_template_kwargs`.
+            grammar: passage → the llguidance grammar that constrains its answer; None: unconstrained.
 
         Raises:
-            UserError: the address cannot be one, or the server does not say what it serves, or takes no grammars.
+            UserError: the address is invalid, the server does not list its models, or it rejects grammars.
         """
         check_address(url)
         name = model or find_only_model(url)
         self._settings = EndpointSettings(url, name, max_tokens=max_new_tokens, retry_max_tokens=max_new_tokens)
         self._options, self._grammar = template_options, grammar
-        if held := grammar("."):
-            check_grammar_support(url, name, held)
+        if example := grammar("."):
+            check_grammar_support(url, name, example)
 
-    def answer(self, questions: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
-        """Yield every question with its reply, as they come.
+    def answer(self, requests: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
+        """Yield every request with its reply, in order of arrival.
 
         Raises:
-            UserError: the server refuses the key, does not know the model, or cannot be reached.
+            UserError: the server rejects the key, does not know the model, or cannot be reached.
         """
-        asking: Asking[PassageRequest] = Asking(lambda question: question.prompt, self._form, lambda question: 0)
-        endpoint = _StudentEndpoint(self._settings, self._options)  # of its own: two may be under way at once
-        for question, _, completion in endpoint.complete_all(questions, asking):
+        call: ChatCall[PassageRequest] = ChatCall(lambda request: request.prompt, self._schema, lambda request: 0)
+        endpoint = _StudentEndpoint(self._settings, self._options)  # one per call: two runs may be active at once
+        for request, _, completion in endpoint.complete_all(requests, call):
             problem = completion.status if completion.status in ("failed", "refused") else ""
             detail = completion.reason if problem else ""
-            yield question, PassageReply(completion.text, problem, completion.completion_tokens, detail)
+            yield request, PassageReply(completion.text, problem, completion.completion_tokens, detail)
 
-    def _form(self, question: PassageRequest) -> Mapping[str, Any] | None:
-        grammar = self._grammar(question.text)
+    def _schema(self, request: PassageRequest) -> Mapping[str, Any] | None:
+        grammar = self._grammar(request.text)
         return {"grammar": grammar} if grammar else None
 
 
 class _StudentEndpoint(Endpoint):
-    """An endpoint that tells the chat template what the student's own prompts are written with.
-
-    What an answer is held to is sent as vLLM takes it, which takes grammars.
-    """
+    """An endpoint that also sends variables for the chat template, and the grammar in vLLM's `structured_outputs`."""
 
     def __init__(self, settings: EndpointSettings, template_options: Mapping[str, Any]) -> None:
         super().__init__(settings)
@@ -96,10 +94,10 @@ class _StudentEndpoint(Endpoint):
 
 
 def find_only_model(url: str) -> str:
-    """Return the name of the one model that a server serves.
+    """Return the name of the only model that a server serves.
 
     Raises:
-        UserError: it does not answer, or serves several.
+        UserError: the server does not list its models, or serves more than one.
     """
     import openai
 
@@ -107,23 +105,23 @@ def find_only_model(url: str) -> str:
         with _client(url) as client:
             names = [model.id for model in client.models.list()]
     except openai.AuthenticationError:
-        raise UserError(f"{url} refuses the key: set {KEY_VARIABLE}.") from None
-    except (openai.OpenAIError, AttributeError, TypeError, ValueError) as error:  # the latter: it is no model server
+        raise UserError(f"{url} rejects the API key: set {KEY_VARIABLE}.") from None
+    except (openai.OpenAIError, AttributeError, TypeError, ValueError) as error:  # the last three: not a model server
         raise UserError(
-            f"{url} does not say what it serves ({type(error).__name__}): start the server, or mend the address."
+            f"{url} does not list its models ({type(error).__name__}): start the server, or correct the address."
         ) from None
     if len(names) != 1:
-        raise UserError(f"{url} serves {', '.join(names) or 'no model'}: name the one to ask with --model.")
+        raise UserError(f"{url} serves {', '.join(names) or 'no model'}: choose one with --model.")
     return names[0]
 
 
 def check_grammar_support(url: str, model: str, grammar: str) -> None:
-    """Ask a server for one token under a grammar: else it would refuse question after question.
+    """Request one token under a grammar, so that a server without grammar support fails before the first passage.
 
-    Servers that know no `structured_outputs` leave it aside, and what goes wrong otherwise is told by the questions.
+    Servers that do not know `structured_outputs` ignore it. Any other failure is left to the requests themselves.
 
     Raises:
-        UserError: it refuses.
+        UserError: the server rejects the grammar.
     """
     import openai
 
@@ -137,7 +135,7 @@ def check_grammar_support(url: str, model: str, grammar: str) -> None:
             )
     except (openai.BadRequestError, openai.UnprocessableEntityError):
         raise UserError(
-            f"{url} refuses the grammar that answers are held to: start vLLM with "
+            f"{url} rejects the grammar that constrains the answers: start vLLM with "
             '--structured-outputs-config.backend guidance, or set "grammar" to "none" in the checkpoint\'s '
             "extraction.json."
         ) from None
@@ -150,4 +148,4 @@ def _client(url: str) -> "openai.OpenAI":
 
     key = os.environ.get(KEY_VARIABLE) or NO_KEY
     http = openai.DefaultHttpxClient(trust_env=not is_local(url))
-    return openai.OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=2, http_client=http)
+    return openai.OpenAI(base_url=url, api_key=key, timeout=_TIMEOUT_SECONDS, max_retries=2, http_client=http)

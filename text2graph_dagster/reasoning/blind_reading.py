@@ -2,16 +2,16 @@
 
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.scoring import canonical, turned_relations
-from text2graph_dagster.teachers.protocol import ReasoningRequest, Request
-from text2graph_dagster.teachers.voting import overlap, triples
+from text2graph_dagster.rewards.canonical import canonicalise, inverted_relations
+from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherRequest
+from text2graph_dagster.teachers.voting import set_f1, vote_triples
 
 _SHOWN = 5  # differences of each kind that are told
 
 
-def blind_request(request: ReasoningRequest, rationale: str) -> Request:
+def make_blind_request(request: ReasoningRequest, rationale: str) -> TeacherRequest:
     """Return the question: neither the passage nor its graph is in it."""
-    return Request(request.passage_id, rationale, request.language, request.ontology)
+    return TeacherRequest(request.passage_id, rationale, request.language, request.ontology)
 
 
 def compare_blind(found: Graph | None, graph: Graph, ontology: Ontology, least_f1: float) -> list[str]:
@@ -22,7 +22,7 @@ def compare_blind(found: Graph | None, graph: Graph, ontology: Ontology, least_f
     if found is None:
         return ["blind: it could not be read"]
     mine, theirs = _items(graph, ontology), _items(found, ontology)
-    f1 = overlap(mine, theirs)
+    f1 = set_f1(mine, theirs)
     if f1 >= least_f1:
         return []
     missing = [f"blind_missing: {item}" for item in sorted(mine - theirs)[:_SHOWN]]
@@ -30,7 +30,7 @@ def compare_blind(found: Graph | None, graph: Graph, ontology: Ontology, least_f
 
 
 def _items(graph: Graph, ontology: Ontology) -> frozenset[str]:
-    entities = {f"{canonical(e.text)} ({e.type})" for e in graph.entities}
+    entities = {f"{canonicalise(e.text)} ({e.type})" for e in graph.entities}
     return frozenset(
-        entities | {f"{h[0]} - {kind} - {t[0]}" for h, kind, t in triples(graph, turned_relations(ontology))}
+        entities | {f"{h[0]} - {kind} - {t[0]}" for h, kind, t in vote_triples(graph, inverted_relations(ontology))}
     )

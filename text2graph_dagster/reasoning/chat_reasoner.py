@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.prompts import templates
 from text2graph_dagster.prompts.escaping import as_data
-from text2graph_dagster.reasoning.leakage import rationale_of
-from text2graph_dagster.reasoning.sentence_numbers import Places
-from text2graph_dagster.teachers.chat.endpoint import Asking, Endpoint, EndpointSettings
+from text2graph_dagster.reasoning.leakage import extract_rationale
+from text2graph_dagster.reasoning.sentence_numbers import SentenceIndex
+from text2graph_dagster.teachers.chat.endpoint import ChatCall, Endpoint, EndpointSettings
 from text2graph_dagster.teachers.protocol import Parameters, ReasoningAnswer, ReasoningRequest
 
 
@@ -37,11 +37,11 @@ class ChatReasoner:
         Raises:
             UserError: the endpoint refuses the key or does not know the model.
         """
-        asking: Asking[ReasoningRequest] = Asking(build_reasoning_prompt, lambda _: None, lambda _: 0)
+        asking: ChatCall[ReasoningRequest] = ChatCall(build_reasoning_prompt, lambda _: None, lambda _: 0)
         for request, prompt, done in self._endpoint.complete_all(requests, asking):
             yield ReasoningAnswer(
                 request.passage_id,
-                rationale_of(done.text),
+                extract_rationale(done.text),
                 done.status,
                 done.reason,
                 done.prompt_tokens,
@@ -54,7 +54,7 @@ class ChatReasoner:
 
 def build_reasoning_prompt(request: ReasoningRequest) -> str:
     """Return the message: the passage with its sentences numbered, the allowed types, the graph."""
-    places = Places.of(request.text, request.language)
+    places = SentenceIndex.of(request.text, request.language)
     return templates.fill(
         request.language,
         "reason",

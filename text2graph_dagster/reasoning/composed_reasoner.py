@@ -2,7 +2,7 @@
 
 It says which sentence names what, which sentence states which relation, and which pairs were considered and rejected:
 two entities that one sentence names and whose types a relation allows, though the graph holds none between them.
-`verify` reads it back.
+`verify_rationale` reads it back.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from text2graph_dagster.graph.model import Entity, Graph
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts import templates
-from text2graph_dagster.reasoning.sentence_numbers import Places, pairs_in_sentences
+from text2graph_dagster.reasoning.sentence_numbers import SentenceIndex, list_sentence_pairs
 from text2graph_dagster.teachers.protocol import Parameters, ReasoningAnswer, ReasoningRequest
 
 MAX_REJECTED = 6  # pairs named as rejected, at most: a rationale is no inventory
@@ -35,13 +35,13 @@ class ComposedReasoner:
     def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
         """Compose every rationale; this reasoner never refuses."""
         for request in requests:
-            rationale = compose(request.text, request.language, request.ontology, request.graph)
+            rationale = compose_rationale(request.text, request.language, request.ontology, request.graph)
             yield ReasoningAnswer(request.passage_id, rationale)
 
 
-def compose(text: str, language: str, ontology: Ontology, graph: Graph) -> str:
+def compose_rationale(text: str, language: str, ontology: Ontology, graph: Graph) -> str:
     """Return the rationale that leads from the passage to its graph."""
-    places = Places.of(text, language)
+    places = SentenceIndex.of(text, language)
     return templates.fill(
         language,
         "rationale",
@@ -56,7 +56,7 @@ def quote(surface: str) -> str:
     return json.dumps(surface, ensure_ascii=False)
 
 
-def _sentences(places: Places, entities: Sequence[Entity]) -> list[dict[str, Any]]:
+def _sentences(places: SentenceIndex, entities: Sequence[Entity]) -> list[dict[str, Any]]:
     mentions: dict[int, dict[tuple[int, str], dict[str, str]]] = {}
     for entity in entities:
         for mention in entity.mentions:
@@ -66,7 +66,7 @@ def _sentences(places: Places, entities: Sequence[Entity]) -> list[dict[str, Any
     return [{"number": n, "mentions": list(mentions[n].values())} for n in sorted(mentions)]
 
 
-def _relations(places: Places, graph: Graph) -> list[dict[str, Any]]:
+def _relations(places: SentenceIndex, graph: Graph) -> list[dict[str, Any]]:
     entities = graph.by_id()
     rows = []
     for relation in graph.relations:
@@ -78,10 +78,10 @@ def _relations(places: Places, graph: Graph) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["first"], row["last"]))
 
 
-def _rejected(places: Places, ontology: Ontology, graph: Graph) -> list[dict[str, Any]]:
+def _rejected(places: SentenceIndex, ontology: Ontology, graph: Graph) -> list[dict[str, Any]]:
     related = {frozenset((r.head, r.tail)) for r in graph.relations}
     rows: dict[tuple[int, int], dict[str, Any]] = {}
-    for number, head, tail in pairs_in_sentences(places, graph.entities):
+    for number, head, tail in list_sentence_pairs(places, graph.entities):
         if frozenset((head.id, tail.id)) in related or (head.id, tail.id) in rows:
             continue
         types = [name for name in ontology.relation_names if ontology.allows(head.type, name, tail.type)]

@@ -36,7 +36,7 @@ _TOLD_ZH = re.compile(
 )
 
 
-def rationale_of(raw: str) -> str:
+def extract_rationale(raw: str) -> str:
     """Return a model's answer after its own thinking, which is not the rationale.
 
     The thinking is one closed block at the very beginning. Where tags stand otherwise (reversed, nested, repeated,
@@ -48,7 +48,7 @@ def rationale_of(raw: str) -> str:
     return raw.strip()
 
 
-def telltales(rationale: str, passage: str) -> list[str]:
+def find_telltales(rationale: str, passage: str) -> list[str]:
     """Return what gives the answer away: tags, JSON, talk of something given; words of the passage's own do not."""
     found = []
     if tag := _TAG.search(rationale):
@@ -65,7 +65,7 @@ def telltales(rationale: str, passage: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def out_of_bounds(rationale: str, least: int, most: int) -> list[str]:
+def check_length(rationale: str, least: int, most: int) -> list[str]:
     """Return whether the rationale is too short or too long, in characters."""
     size = len(rationale.strip())
     if size < least:
@@ -73,14 +73,14 @@ def out_of_bounds(rationale: str, least: int, most: int) -> list[str]:
     return [f"too_long: {size} characters"] if size > most else []
 
 
-def repeats(sentences: list[str], most: int) -> list[str]:
+def find_repeats(sentences: list[str], most: int) -> list[str]:
     """Return the sentence that stands there most often, if it does more than `most` times."""
     counts = Counter(folded for sentence in sentences if len(folded := fold(sentence)) > 3)
     worst, times = counts.most_common(1)[0] if counts else ("", 0)
     return [f"repeats: {worst[:60]} ({times} times)"] if times > most else []
 
 
-def foreign_language(words: str, language: str) -> list[str]:
+def check_language(words: str, language: str) -> list[str]:
     """Return whether the words of a rationale, names and types left out, are in another language than the passage."""
     if language in ("", "other") or len(words.strip()) < _LEAST_WORDS:
         return []

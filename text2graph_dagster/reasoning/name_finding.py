@@ -71,7 +71,9 @@ def _words(ontology: Ontology) -> list[str]:
     return [*ontology.entity_names, *relations]
 
 
-def names(rationale: str, passage: str, graph: Graph, found: Sequence[Quotation], ontology: Ontology) -> list[NameMention]:
+def names(
+    rationale: str, passage: str, graph: Graph, found: Sequence[Quotation], ontology: Ontology
+) -> list[NameMention]:
     """Return the names in a rationale, in order and not overlapping: the graph's, then others of the passage.
 
     Of others a rule sees those that are quoted or capitalised as in the passage; where a script has no capitals, none.
@@ -125,7 +127,9 @@ def _touch(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def worded(rationale: str, ontology: Ontology, named: Sequence[NameMention], found: Sequence[Quotation]) -> list[RelationWording]:
+def worded(
+    rationale: str, ontology: Ontology, named: Sequence[NameMention], found: Sequence[Quotation]
+) -> list[RelationWording]:
     """Return every relation that the rationale words, by name or by an alias with a word of its own."""
     hits: dict[tuple[int, int], dict[str, bool]] = {}
     for pattern, relation, by_name in _phrases(ontology):

@@ -16,40 +16,40 @@ from itertools import combinations
 
 from text2graph_dagster.graph.model import Graph, Span
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.reasoning.claims import Claim, Sentence, read_sentences
-from text2graph_dagster.reasoning.leakage import foreign_language, out_of_bounds, repeats, telltales
-from text2graph_dagster.reasoning.name_finding import Named, misquoted, names, phrase_pattern, quotes, worded
-from text2graph_dagster.reasoning.verifier import Verdict, verify
-from text2graph_dagster.rewards.scoring import turn, turned_relations
+from text2graph_dagster.reasoning.claims import Claim, RationaleSentence, read_sentences
+from text2graph_dagster.reasoning.leakage import check_language, check_length, find_repeats, find_telltales
+from text2graph_dagster.reasoning.name_finding import NameMention, find_misquotes, names, phrase_pattern, quotes, worded
+from text2graph_dagster.reasoning.verifier import RationaleVerdict, verify_rationale
+from text2graph_dagster.rewards.canonical import inverted_relations, orient
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
 Fact = tuple[tuple[str, str], str, tuple[str, str]]  # (head id, ""), type, (tail id, ""), as `turn` compares them
 
 
-def judge(rationale: str, request: ReasoningRequest, bounds: ReasonerSettings) -> Verdict:
+def verify_model_rationale(rationale: str, request: ReasoningRequest, bounds: ReasonerSettings) -> RationaleVerdict:
     """Return the verdict on a model's rationale: it may be in the composed forms, or in free prose."""
-    strict = verify(rationale, request.text, request.ontology, request.graph, request.language)
+    strict = verify_rationale(rationale, request.text, request.ontology, request.graph, request.language)
     return strict if strict.verified else verify_prose(rationale, request, bounds)
 
 
-def verify_prose(rationale: str, request: ReasoningRequest, bounds: ReasonerSettings) -> Verdict:
+def verify_prose(rationale: str, request: ReasoningRequest, bounds: ReasonerSettings) -> RationaleVerdict:
     """Return whether a rationale in free prose leads to the request's graph, and what speaks against it."""
-    reasons = out_of_bounds(rationale, bounds.min_characters, bounds.max_characters)
+    reasons = check_length(rationale, bounds.min_characters, bounds.max_characters)
     if reasons:
-        return Verdict(False, tuple(reasons))
-    reasons = telltales(rationale, request.text)
+        return RationaleVerdict(False, tuple(reasons))
+    reasons = find_telltales(rationale, request.text)
     found = quotes(rationale)
-    reasons += [f"not_in_passage: {text[:80]}" for text in misquoted(found, request.text, request.ontology)]
+    reasons += [f"not_in_passage: {text[:80]}" for text in find_misquotes(found, request.text, request.ontology)]
     named = names(rationale, request.text, request.graph, found, request.ontology)
     said = worded(rationale, request.ontology, named, found)
     read = read_sentences(rationale, request.language, named, said, found)
-    reasons += repeats([rationale[s.span.start : s.span.end] for s in read], bounds.max_repeats)
+    reasons += find_repeats([rationale[s.span.start : s.span.end] for s in read], bounds.max_repeats)
     covered = [n.span for n in named] + [w.span for w in said] + [q.span for q in found]
-    reasons += foreign_language(_without(rationale, covered, request.ontology), request.language)
+    reasons += check_language(_without(rationale, covered, request.ontology), request.language)
     reader = _Reader(rationale, request.graph, request.ontology, read)
     reasons += [*reader.entities(), *reader.relations()]
-    return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
+    return RationaleVerdict(not reasons, tuple(dict.fromkeys(reasons)))
 
 
 def _without(text: str, spans: Sequence[Span], ontology: Ontology) -> str:
@@ -70,7 +70,7 @@ class _Reader:
     text: str
     graph: Graph
     ontology: Ontology
-    read: Sequence[Sentence]
+    read: Sequence[RationaleSentence]
 
     def entities(self) -> Iterator[str]:
         """Yield entities that are not named, not typed, or typed as the graph does not."""
@@ -141,7 +141,7 @@ class _Reader:
             return set(), [f"extra_relation: {self._words(claim)} among {listed}"]
         return set().union(*near), []
 
-    def _between(self, claim: Claim, named: Sequence[Named]) -> set[Fact]:
+    def _between(self, claim: Claim, named: Sequence[NameMention]) -> set[Fact]:
         """Return the relations that may be meant between any two names: the head first, unless types tell it apart."""
         found = {fact for head, tail in combinations(named, 2) for fact in self._facts(claim, head, tail)}
         turned = {fact for tail, head in combinations(named, 2) for fact in self._facts(claim, head, tail)}
@@ -152,12 +152,12 @@ class _Reader:
         (head, _), name, (tail, _) = fact
         return self.ontology.allows(self._types[int(tail)], name, self._types[int(head)])
 
-    def _facts(self, claim: Claim, head: Named, tail: Named) -> set[Fact]:
+    def _facts(self, claim: Claim, head: NameMention, tail: NameMention) -> set[Fact]:
         """Return the relations of the graph that the claim states if these are its ends."""
         said = {self._fact(h, name, t) for name in claim.worded.relations for h in head.ids for t in tail.ids}
         return said & self._said.keys()
 
-    def _may_hold(self, claim: Claim, head: Named, tail: Named) -> bool:
+    def _may_hold(self, claim: Claim, head: NameMention, tail: NameMention) -> bool:
         """Tell whether the ontology allows it, or it is turned round; of a name that the graph lacks any type is."""
         if head.ids and head.ids == tail.ids:
             return False
@@ -166,15 +166,15 @@ class _Reader:
         heads, tails = self._kinds(head), self._kinds(tail)
         return any(self.ontology.allows(h, r, t) for r in claim.worded.relations for h in heads for t in tails)
 
-    def _kinds(self, named: Named) -> Sequence[str]:
+    def _kinds(self, named: NameMention) -> Sequence[str]:
         return [self._types[i] for i in sorted(named.ids)] or self.ontology.entity_names
 
     def _fact(self, head: int, kind: str, tail: int) -> Fact:
-        return turn((str(head), ""), (str(tail), ""), kind, self._turned)
+        return orient((str(head), ""), (str(tail), ""), kind, self._turned)
 
     @cached_property
     def _turned(self) -> Mapping[str, str]:
-        return turned_relations(self.ontology)
+        return inverted_relations(self.ontology)
 
     @cached_property
     def _types(self) -> Mapping[int, str]:
@@ -189,7 +189,7 @@ class _Reader:
             for r in self.graph.relations
         }
 
-    def _surface(self, named: Named) -> str:
+    def _surface(self, named: NameMention) -> str:
         return self.text[named.span.start : named.span.end]
 
     def _words(self, claim: Claim) -> str:

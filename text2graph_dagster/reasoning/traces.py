@@ -5,17 +5,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from text2graph_dagster.reasoning.blind_reading import blind_request, compare_blind
+from text2graph_dagster.reasoning.blind_reading import compare_blind, make_blind_request
 from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
-from text2graph_dagster.reasoning.prose_verifier import judge
-from text2graph_dagster.reasoning.verdict_cache import verify_all
-from text2graph_dagster.reasoning.verifier import Verdict, verify
+from text2graph_dagster.reasoning.prose_verifier import verify_model_rationale
+from text2graph_dagster.reasoning.verdict_cache import verify_rationales
+from text2graph_dagster.reasoning.verifier import RationaleVerdict, verify_rationale
 from text2graph_dagster.settings import ReasonerSettings
-from text2graph_dagster.teachers.ledger import Asked
-from text2graph_dagster.teachers.protocol import Answer, Reasoner, ReasoningAnswer, ReasoningRequest, Request
+from text2graph_dagster.teachers.ledger import CallResults
+from text2graph_dagster.teachers.protocol import (
+    Reasoner,
+    ReasoningAnswer,
+    ReasoningRequest,
+    TeacherAnswer,
+    TeacherRequest,
+)
 
-AskReasoner = Callable[[Reasoner, Sequence[ReasoningRequest]], Asked[ReasoningAnswer]]
-AskBlind = Callable[[Sequence[Request]], Asked[Answer]]
+AskReasoner = Callable[[Reasoner, Sequence[ReasoningRequest]], CallResults[ReasoningAnswer]]
+AskBlind = Callable[[Sequence[TeacherRequest]], CallResults[TeacherAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TraceResults:
     """The traces in the requests' order, the answers that were none, how many calls were made, and what asking took."""
 
     traces: list[Trace]
@@ -49,14 +55,14 @@ class Traced:
         return dict(Counter(code for found in codes for code in found).most_common())
 
 
-def trace_all(
+def collect_traces(
     author: Reasoner,
     requests: Sequence[ReasoningRequest],
     settings: ReasonerSettings,
     ask: AskReasoner,
     ask_blind: AskBlind | None = None,
     verdicts: Path | None = None,
-) -> Traced:
+) -> TraceResults:
     """Return a rationale of every request that was answered, with its verdict.
 
     What composes by rule is judged by the rule that reads it back; a model's rationale by that or, in free prose, by
@@ -72,9 +78,9 @@ def trace_all(
     given = [(request, key, answer.rationale) for request, answer, key in rows if answer.status == "ok"]
     refused = [answer for answer in asked.answers if answer.status != "ok"]
     judged = (
-        verify_all([g[0] for g in given], [g[1] for g in given], [g[2] for g in given], verdicts)
+        verify_rationales([g[0] for g in given], [g[1] for g in given], [g[2] for g in given], verdicts)
         if by_rule
-        else [judge(rationale, request, settings) for request, _, rationale in given]
+        else [verify_model_rationale(rationale, request, settings) for request, _, rationale in given]
     )
     traces = [
         Trace(request, rationale, verdict.verified, verdict.reasons, key, author.name)
@@ -83,11 +89,11 @@ def trace_all(
     if not by_rule:
         made += _read_blindly(traces, ask_blind, settings.blind_min_f1) if ask_blind else 0
         made += _compose_instead(traces, ask) if settings.fallback == "composed" else 0
-    return Traced(traces, refused, made, asked.figures)
+    return TraceResults(traces, refused, made, asked.figures)
 
 
-def _by_form(rationale: str, request: ReasoningRequest) -> Verdict:
-    return verify(rationale, request.text, request.ontology, request.graph, request.language)
+def _by_form(rationale: str, request: ReasoningRequest) -> RationaleVerdict:
+    return verify_rationale(rationale, request.text, request.ontology, request.graph, request.language)
 
 
 def _read_blindly(traces: list[Trace], ask: AskBlind, least_f1: float) -> int:
@@ -95,7 +101,7 @@ def _read_blindly(traces: list[Trace], ask: AskBlind, least_f1: float) -> int:
     places = [i for i, trace in enumerate(traces) if trace.verified]
     if not places:
         return 0
-    asked = ask([blind_request(traces[i].request, traces[i].rationale) for i in places])
+    asked = ask([make_blind_request(traces[i].request, traces[i].rationale) for i in places])
     for i, answer in zip(places, asked.answers, strict=True):
         request = traces[i].request
         if reasons := compare_blind(answer.graph, request.graph, request.ontology, least_f1):

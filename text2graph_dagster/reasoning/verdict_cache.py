@@ -7,15 +7,15 @@ import polars as pl
 
 from text2graph_dagster import identity
 from text2graph_dagster.files import write_whole
-from text2graph_dagster.reasoning.verifier import Verdict, verify
+from text2graph_dagster.reasoning.verifier import RationaleVerdict, verify_rationale
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
 _KEPT: dict[str, pl.DataType] = {"key": pl.String(), "verified": pl.Boolean(), "reasons": pl.List(pl.String())}
 
 
-def verify_all(
+def verify_rationales(
     requests: Sequence[ReasoningRequest], keys: Sequence[str], rationales: Sequence[str], folder: Path | None
-) -> list[Verdict]:
+) -> list[RationaleVerdict]:
     """Return the verdict on each rationale.
 
     Args:
@@ -24,10 +24,13 @@ def verify_all(
     """
     path = folder / f"{_version()}.parquet" if folder else None
     kept = pl.read_parquet(path) if path and path.exists() else pl.DataFrame(schema=_KEPT)
-    known = {key: Verdict(verified, tuple(reasons)) for key, verified, reasons in kept.select(list(_KEPT)).iter_rows()}
+    known = {
+        key: RationaleVerdict(verified, tuple(reasons))
+        for key, verified, reasons in kept.select(list(_KEPT)).iter_rows()
+    }
     names = [identity.digest(key, rationale) for key, rationale in zip(keys, rationales, strict=True)]
     judged = {
-        name: known.get(name) or verify(rationale, r.text, r.ontology, r.graph, r.language)
+        name: known.get(name) or verify_rationale(rationale, r.text, r.ontology, r.graph, r.language)
         for name, rationale, r in zip(names, rationales, requests, strict=True)
     }
     if path and judged.keys() != known.keys():
@@ -35,7 +38,7 @@ def verify_all(
     return [judged[name] for name in names]
 
 
-def _save(judged: dict[str, Verdict], path: Path) -> None:
+def _save(judged: dict[str, RationaleVerdict], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [(key, verdict.verified, list(verdict.reasons)) for key, verdict in judged.items()]
     write_whole(pl.DataFrame(rows, schema=_KEPT, orient="row"), path)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from text2graph_dagster.graph.mentions import occurrences
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.reasoning.sentence_numbers import Places
+from text2graph_dagster.reasoning.sentence_numbers import SentenceIndex
 
 MAX_CHARACTERS = 8_000
 
@@ -43,7 +43,7 @@ Name = tuple[str, str]  # text and type of an entity
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RationaleVerdict:
     """Whether the graph could be derived again; `reasons` are the objections, each a code with its object."""
 
     verified: bool
@@ -60,24 +60,26 @@ class _Derived:
     reasons: list[str] = field(default_factory=list)
 
 
-def verify(rationale: str, passage: str, ontology: Ontology, graph: Graph, language: str = "") -> Verdict:
+def verify_rationale(
+    rationale: str, passage: str, ontology: Ontology, graph: Graph, language: str = ""
+) -> RationaleVerdict:
     """Derive the graph from the rationale and the passage, and compare it with `graph`.
 
     `language` is the passage's, by default the ontology's: it decides where sentences end.
     """
-    reasons = leaks(rationale)
+    reasons = find_leaks(rationale)
     if not rationale.strip():
         reasons.append("empty")
     if len(rationale) > MAX_CHARACTERS:
-        return Verdict(False, (*reasons, f"too_long: {len(rationale)} characters"))
-    places = Places.of(passage, language or ontology.language)
+        return RationaleVerdict(False, (*reasons, f"too_long: {len(rationale)} characters"))
+    places = SentenceIndex.of(passage, language or ontology.language)
     derived = _derive(rationale, places, ontology)
     reasons += derived.reasons
     reasons += _differences(derived, places, graph)
-    return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
+    return RationaleVerdict(not reasons, tuple(dict.fromkeys(reasons)))
 
 
-def leaks(rationale: str) -> list[str]:
+def find_leaks(rationale: str) -> list[str]:
     """Return what gives away that the answer was known: JSON, thinking tags, talk of something given."""
     outside_quotes = re.sub(_QUOTED, '""', rationale)
     found = []
@@ -90,7 +92,7 @@ def leaks(rationale: str) -> list[str]:
     return found
 
 
-def _derive(rationale: str, places: Places, ontology: Ontology) -> _Derived:
+def _derive(rationale: str, places: SentenceIndex, ontology: Ontology) -> _Derived:
     derived = _Derived()
     lines = [line.strip() for line in rationale.split("\n") if line.strip()]
     for line in lines:
@@ -106,7 +108,7 @@ def _derive(rationale: str, places: Places, ontology: Ontology) -> _Derived:
     return derived
 
 
-def _read_names(found: re.Match[str], line: str, places: Places, ontology: Ontology, derived: _Derived) -> None:
+def _read_names(found: re.Match[str], line: str, places: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
     number = int(found["en"] or found["zh"])
     mentions = list(_MENTION.finditer(found["rest"]))
     if _MENTION.sub("", found["rest"]).strip(" ,、"):
@@ -122,14 +124,14 @@ def _read_names(found: re.Match[str], line: str, places: Places, ontology: Ontol
             derived.named.setdefault(name, set()).add((number, surface))
 
 
-def _stands(surface: str, number: int, places: Places) -> bool:
+def _stands(surface: str, number: int, places: SentenceIndex) -> bool:
     if not 1 <= number <= len(places.spans):
         return False
     span = places.spans[number - 1]
     return bool(occurrences(surface, places.text[span.start : span.end]))
 
 
-def _read_statement(found: re.Match[str], places: Places, ontology: Ontology, derived: _Derived) -> None:
+def _read_statement(found: re.Match[str], places: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
     first = int(found["first"] or found["zfirst"])
     last = int(found["last"] or found["zlast"] or first)
     triple = (json.loads(found["head"]), found["type"], json.loads(found["tail"]))
@@ -139,7 +141,7 @@ def _read_statement(found: re.Match[str], places: Places, ontology: Ontology, de
         derived.stated.setdefault(triple, set()).add((first, last))
 
 
-def _read_rejection(found: re.Match[str], places: Places, ontology: Ontology, derived: _Derived) -> None:
+def _read_rejection(found: re.Match[str], places: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
     number = int(found["en"] or found["zh"])
     head, tail = json.loads(found["head"] or found["zhead"]), json.loads(found["tail"] or found["ztail"])
     for kind in re.split(r"[,，]\s*", found["types"]):
@@ -170,7 +172,7 @@ def _types_in(text: str, first: int, last: int, derived: _Derived) -> list[str]:
     ]
 
 
-def _differences(derived: _Derived, places: Places, graph: Graph) -> Iterator[str]:
+def _differences(derived: _Derived, places: SentenceIndex, graph: Graph) -> Iterator[str]:
     """Yield where the derived graph and the teacher's differ."""
     named: dict[Name, set[tuple[int, str]]] = {}
     for entity in graph.entities:

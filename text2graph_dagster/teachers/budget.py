@@ -20,7 +20,7 @@ class Budget:
 
 
 @dataclass
-class Tally:
+class CallTally:
     """What a run has asked and spent so far. Moments are seconds of a clock that runs evenly."""
 
     total: int  # calls to make
@@ -83,7 +83,7 @@ class Forecast:
     seconds: float  # at the pace of those few: less if more calls at once are faster
 
     @classmethod
-    def of(cls, tally: Tally, preview: int, tokens: int, cost: float, now: float) -> "Forecast":
+    def of(cls, tally: CallTally, preview: int, tokens: int, cost: float, now: float) -> "Forecast":
         """Return the forecast for a run of which `preview` calls took so many tokens, at the pace of all so far."""
         scale = tally.total / preview
         seconds = (now - tally.begun) * tally.total / max(tally.done, 1)
@@ -104,7 +104,7 @@ class Forecast:
         ]
         return f"{text}; that is more than {' and '.join(short)} allows" if short else text
 
-    def errors(self, tally: Tally, now: float) -> dict[str, float]:
+    def errors(self, tally: CallTally, now: float) -> dict[str, float]:
         """Return by how much what was spent differs from the forecast: 0.1 is a tenth more."""
         pairs = (
             ("tokens", tally.tokens, self.tokens),

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.teachers.budget import Budget, Forecast, Tally
-from text2graph_dagster.teachers.protocol import Answer, ReasoningAnswer, ReasoningRequest, Request
+from text2graph_dagster.teachers.budget import Budget, CallTally, Forecast
+from text2graph_dagster.teachers.protocol import ReasoningAnswer, ReasoningRequest, TeacherAnswer, TeacherRequest
 
 Row = dict[str, Any]
 Log = Callable[[str], object]
-A = TypeVar("A", Answer, ReasoningAnswer)
-Q = TypeVar("Q", Request, ReasoningRequest)
+A = TypeVar("A", TeacherAnswer, ReasoningAnswer)
+Q = TypeVar("Q", TeacherRequest, ReasoningRequest)
 Item = TypeVar("Item")
 
 BATCH = 4096  # requests handed to a teacher at once, and recorded at once
@@ -34,7 +34,7 @@ class Ledger(Protocol):
         """Return the recorded rows of those keys that are there, by key; they need not have `request`."""
         ...
 
-    def jot(self, row: Row) -> None:
+    def append(self, row: Row) -> None:
         """Keep this row from being lost if the process is killed before it is recorded."""
         ...
 
@@ -44,7 +44,7 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[A]):
+class CallResults(Generic[A]):
     """One answer per request, in their order, the call key of each, and how many calls were made for them.
 
     What only the ledger needs of an answer (its prompt, a teacher's raw text) is left there. `figures` are what was
@@ -60,7 +60,7 @@ class Asked(Generic[A]):
 class _Offer(Sequence[Item]):
     """Requests that are handed over one by one, for as long as the budget affords another call."""
 
-    def __init__(self, requests: Sequence[Item], tally: Tally) -> None:
+    def __init__(self, requests: Sequence[Item], tally: CallTally) -> None:
         self._requests, self._tally = requests, tally
         self.broken_off = False
 
@@ -84,7 +84,7 @@ class _Offer(Sequence[Item]):
 
 
 @dataclass(frozen=True)
-class Desk(Generic[Q, A]):
+class CallRunner(Generic[Q, A]):
     """The one way in which questions are asked, whoever is asked."""
 
     kind: Literal["teacher", "reasoner"]
@@ -98,7 +98,7 @@ class Desk(Generic[Q, A]):
     fail: Callable[[Q, str], A]
     lighten: Callable[[A], A]
 
-    def ask(self, ledger: Ledger, log: Log | None, budget: Budget) -> Asked[A]:
+    def ask(self, ledger: Ledger, log: Log | None, budget: Budget) -> CallResults[A]:
         """Return an answer for every request.
 
         Raises:
@@ -107,7 +107,7 @@ class Desk(Generic[Q, A]):
         found, open_ = self.look_up(ledger)
         if len({self.request_slot(request) for request in open_.values()}) < len(open_):
             raise ValueError("two requests ask the same about one passage: give them different sample numbers")
-        tally = Tally(len(open_), time.monotonic(), len(self.requests) - len(open_), budget)
+        tally = CallTally(len(open_), time.monotonic(), len(self.requests) - len(open_), budget)
         early = _preview(open_)
         report = _Report(f"{self.kind} {self.who.name}", tally, log, set(early))
         order = {**dict.fromkeys(early), **open_}
@@ -121,12 +121,12 @@ class Desk(Generic[Q, A]):
                         if answer.status != "failed":
                             rows.append(self.row(key, answer))
                             if answer.request:  # what is asked of nobody outside is answered again for nothing
-                                ledger.jot(rows[-1])
+                                ledger.append(rows[-1])
                         report.take(key, answer.prompt_tokens + answer.completion_tokens, answer.cost)
             finally:  # whatever interrupts the run, what was answered is kept
                 if rows:
                     ledger.record(rows)
-        return Asked([found[key] for key in self.keys], list(self.keys), len(open_), report.figures())
+        return CallResults([found[key] for key in self.keys], list(self.keys), len(open_), report.figures())
 
     def look_up(self, ledger: Ledger) -> tuple[dict[str, A], dict[str, Q]]:
         """Return the answers that the ledger knows, and the requests that are left, by key."""
@@ -142,7 +142,7 @@ class Desk(Generic[Q, A]):
                     open_[key] = unique[key]
         return found, open_
 
-    def answers(self, batch: Mapping[str, Q], tally: Tally) -> Generator[tuple[str, A]]:
+    def answers(self, batch: Mapping[str, Q], tally: CallTally) -> Generator[tuple[str, A]]:
         """Yield exactly one answer per request, whatever the teacher does: trouble becomes a failed answer."""
         waiting = {self.request_slot(request): key for key, request in batch.items()}
         offer = _Offer(list(batch.values()), tally)
@@ -161,7 +161,7 @@ class Desk(Generic[Q, A]):
         for key in waiting.values():
             yield key, self.priced(self.fail(batch[key], reason), tally)
 
-    def priced(self, answer: A, tally: Tally) -> A:
+    def priced(self, answer: A, tally: CallTally) -> A:
         """Return the answer with its cost, and take note of it."""
         cost = answer.cost or tally.budget.cost(answer.prompt_tokens, answer.completion_tokens)
         tokens = answer.prompt_tokens + answer.completion_tokens
@@ -192,7 +192,7 @@ class _Report:
     """Says how a run goes, and what it came to."""
 
     what: str
-    tally: Tally
+    tally: CallTally
     log: Log | None
     awaited: set[str]  # the keys of the preview that are not answered yet
     tokens: int = 0  # of the preview's calls

@@ -30,7 +30,7 @@ class Journal:
         self._lock: FileLock | None = None
         self._file = -1
 
-    def jot(self, row: Row) -> None:
+    def append(self, row: Row) -> None:
         """Append a row; when this returns it outlives the process."""
         if self._path is None:
             self._open()

@@ -12,18 +12,18 @@ from text2graph_dagster.graph.parsing import GraphParseError
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.identity import digest, digest_json
 from text2graph_dagster.teachers.budget import Budget
-from text2graph_dagster.teachers.call_runner import Asked, Desk, Ledger, Log, Row
+from text2graph_dagster.teachers.call_runner import CallResults, CallRunner, Ledger, Log, Row
 from text2graph_dagster.teachers.protocol import (
-    Answer,
     Parameters,
     Reasoner,
     ReasoningAnswer,
     ReasoningRequest,
-    Request,
     Teacher,
+    TeacherAnswer,
+    TeacherRequest,
 )
 
-__all__ = ["Asked", "Ledger", "Row", "ask_reasoner", "ask_teacher", "call_key"]
+__all__ = ["CallResults", "Ledger", "Row", "ask_reasoner", "ask_teacher", "call_key"]
 
 
 def call_key(
@@ -41,11 +41,11 @@ def call_key(
 
 def ask_teacher(
     teacher: Teacher,
-    requests: Sequence[Request],
+    requests: Sequence[TeacherRequest],
     ledger: Ledger,
     log: Log | None = None,
     budget: Budget | None = None,
-) -> Asked[Answer]:
+) -> CallResults[TeacherAnswer]:
     """Return an answer for every request; only calls that the ledger does not know are made.
 
     `log` hears how it goes: a forecast from the first calls, then a line every few seconds.
@@ -67,22 +67,22 @@ def ask_teacher(
         for request in requests
     ]
 
-    def recall(row: Row, request: Request) -> Answer:
+    def recall(row: Row, request: TeacherRequest) -> TeacherAnswer:
         graph, status, reason = None, row["status"], row["reason"]
         if status == "ok":
             try:
                 graph = teacher.read(row["response"], request)
             except GraphParseError as error:
                 status, reason = "unparsable", str(error)
-        return Answer(request.passage_id, request.sample, graph, row["response"], status, reason, *_costs(row))
+        return TeacherAnswer(request.passage_id, request.sample, graph, row["response"], status, reason, *_costs(row))
 
-    def fail(request: Request, reason: str) -> Answer:
-        return Answer(request.passage_id, request.sample, None, "", "failed", reason)
+    def fail(request: TeacherRequest, reason: str) -> TeacherAnswer:
+        return TeacherAnswer(request.passage_id, request.sample, None, "", "failed", reason)
 
-    def lighten(answer: Answer) -> Answer:
+    def lighten(answer: TeacherAnswer) -> TeacherAnswer:
         return replace(answer, raw="", request="")
 
-    desk = Desk("teacher", teacher, requests, keys, _slot, _slot, lambda a: a.raw, recall, fail, lighten)
+    desk = CallRunner("teacher", teacher, requests, keys, _slot, _slot, lambda a: a.raw, recall, fail, lighten)
     return desk.ask(ledger, log, budget or Budget())
 
 
@@ -92,7 +92,7 @@ def ask_reasoner(
     ledger: Ledger,
     log: Log | None = None,
     budget: Budget | None = None,
-) -> Asked[ReasoningAnswer]:
+) -> CallResults[ReasoningAnswer]:
     """Return a rationale for every request; only calls that the ledger does not know are made.
 
     Raises:
@@ -124,11 +124,11 @@ def ask_reasoner(
     def lighten(answer: ReasoningAnswer) -> ReasoningAnswer:
         return replace(answer, request="")
 
-    desk = Desk("reasoner", reasoner, requests, keys, slot, slot, lambda a: a.rationale, recall, fail, lighten)
+    desk = CallRunner("reasoner", reasoner, requests, keys, slot, slot, lambda a: a.rationale, recall, fail, lighten)
     return desk.ask(ledger, log, budget or Budget())
 
 
-def _slot(item: Request | Answer) -> tuple[str, int]:
+def _slot(item: TeacherRequest | TeacherAnswer) -> tuple[str, int]:
     return item.passage_id, item.sample
 
 

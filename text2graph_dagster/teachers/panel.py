@@ -11,11 +11,11 @@ from math import fsum
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.settings import VoteSettings
 from text2graph_dagster.teachers.budget import Budget
-from text2graph_dagster.teachers.ledger import Asked
-from text2graph_dagster.teachers.protocol import Answer, Request, Teacher
+from text2graph_dagster.teachers.ledger import CallResults
+from text2graph_dagster.teachers.protocol import Teacher, TeacherAnswer, TeacherRequest
 from text2graph_dagster.teachers.voting import Vote, vote
 
-TAUGHT = 0  # the number of the graph that is taught
+TRAINING_SAMPLE = 0  # the number of the graph that is taught
 VOTE = "vote"
 
 
@@ -29,11 +29,11 @@ class Voter:
     budget: Budget | None = None
 
 
-Ask = Callable[[Voter, Sequence[Request]], Asked[Answer]]
+Ask = Callable[[Voter, Sequence[TeacherRequest]], CallResults[TeacherAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PanelReading:
     """Somebody's graph of a passage, or why there is none. `call_key` is empty for a vote: nobody was called."""
 
     passage_id: str
@@ -46,10 +46,10 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class PanelReadings:
     """The readings in the passages' order, how many answers were asked for, how many calls made, and what they took."""
 
-    rows: list[Reading]
+    rows: list[PanelReading]
     asked: int
     made: int
     figures: Mapping[str, float]
@@ -60,7 +60,9 @@ class Readings:
         return sum(row.graph is None and row.teacher != VOTE for row in self.rows)
 
 
-def ask_panel(voters: Sequence[Voter], passages: Sequence[Request], rules: VoteSettings, ask: Ask) -> Readings:
+def ask_panel(
+    voters: Sequence[Voter], passages: Sequence[TeacherRequest], rules: VoteSettings, ask: Ask
+) -> PanelReadings:
     """Return everybody's reading of every passage, with the vote first where there are several.
 
     `ask` asks one teacher; they are asked one after the other, so that what one needs is free for the next.
@@ -72,39 +74,41 @@ def ask_panel(voters: Sequence[Voter], passages: Sequence[Request], rules: VoteS
         (voter, ask(voter, [replace(passage, sample=n) for passage in passages for n in range(voter.samples)]))
         for voter in voters
     ]
-    rows: list[Reading] = []
+    rows: list[PanelReading] = []
     for number, passage in enumerate(passages):
         said = list(_said(heard, number))
         if len(said) > 1:
             rows.append(_vote(passage, said, rules))
         rows += [replace(reading, sample=n) for n, (reading, _) in enumerate(said, len(said) > 1)]
     answers = [asked for _, asked in heard]
-    return Readings(rows, sum(len(a.keys) for a in answers), sum(a.made for a in answers), _figures(heard))
+    return PanelReadings(rows, sum(len(a.keys) for a in answers), sum(a.made for a in answers), _figures(heard))
 
 
-def _figures(heard: Sequence[tuple[Voter, Asked[Answer]]]) -> Mapping[str, float]:
+def _figures(heard: Sequence[tuple[Voter, CallResults[TeacherAnswer]]]) -> Mapping[str, float]:
     """Return what asking took, by name; where there are several teachers, of each."""
     if len(heard) == 1:
         return heard[0][1].figures
     return {f"{name} ({voter.teacher.name})": n for voter, asked in heard for name, n in asked.figures.items()}
 
 
-def _said(heard: Sequence[tuple[Voter, Asked[Answer]]], number: int) -> Iterator[tuple[Reading, float]]:
+def _said(
+    heard: Sequence[tuple[Voter, CallResults[TeacherAnswer]]], number: int
+) -> Iterator[tuple[PanelReading, float]]:
     """Yield everybody's reading of one passage, with its weight."""
     for voter, asked in heard:
         for place in range(number * voter.samples, (number + 1) * voter.samples):
             answer, key = asked.answers[place], asked.keys[place]
             name = voter.teacher.name
             yield (
-                Reading(answer.passage_id, TAUGHT, name, answer.graph, key, answer.status, answer.reason),
+                PanelReading(answer.passage_id, TRAINING_SAMPLE, name, answer.graph, key, answer.status, answer.reason),
                 voter.weight,
             )
 
 
-def _vote(passage: Request, said: Sequence[tuple[Reading, float]], rules: VoteSettings) -> Reading:
+def _vote(passage: TeacherRequest, said: Sequence[tuple[PanelReading, float]], rules: VoteSettings) -> PanelReading:
     votes = [Vote(reading.graph, weight) for reading, weight in said if reading.graph is not None]
     heard = fsum(v.weight for v in votes) / fsum(weight for _, weight in said)
     if not votes or heard < rules.quorum:
         reason = f"{len(votes)} of {len(said)} graphs came back"
-        return Reading(passage.passage_id, TAUGHT, VOTE, None, "", "no_quorum", reason)
-    return Reading(passage.passage_id, TAUGHT, VOTE, vote(votes, passage.ontology, rules.keep_above), "")
+        return PanelReading(passage.passage_id, TRAINING_SAMPLE, VOTE, None, "", "no_quorum", reason)
+    return PanelReading(passage.passage_id, TRAINING_SAMPLE, VOTE, vote(votes, passage.ontology, rules.keep_above), "")

@@ -16,7 +16,7 @@ Parameters = Mapping[str, str | int | float | bool | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TeacherRequest:
     """Which graph does this passage state, in the words of this ontology? `sample` numbers repeated questions."""
 
     passage_id: str
@@ -27,7 +27,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TeacherAnswer:
     """What came back for one request. `graph` is there exactly when `status` is "ok"; `raw` is what the ledger keeps.
 
     `request` is the prompt as it was sent ("" where there is none); `cost` is in the currency of the configured
@@ -64,12 +64,12 @@ class Teacher(Protocol):
         """Return everything beside name and prompt that decides an answer (model, temperature, digest of a file…)."""
         ...
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         """Answer each request exactly once, in any order. Trouble with one request is a status, not an exception."""
         ...
 
-    def read(self, raw: str, request: Request) -> Graph:
-        """Read a recorded `Answer.raw` again.
+    def read(self, raw: str, request: TeacherRequest) -> Graph:
+        """Read a recorded `TeacherAnswer.raw` again.
 
         Raises:
             GraphParseError: the recorded answer holds no readable graph.
@@ -90,7 +90,7 @@ class ReasoningRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningAnswer:
-    """A rationale for one request; the other fields are as in `Answer`."""
+    """A rationale for one request; the other fields are as in `TeacherAnswer`."""
 
     passage_id: str
     rationale: str

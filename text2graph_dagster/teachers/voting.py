@@ -18,8 +18,7 @@ from typing import TypeVar
 
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.matching import Item
-from text2graph_dagster.rewards.scoring import canonical, turn, turned_relations
+from text2graph_dagster.rewards.canonical import Item, canonicalise, inverted_relations, orient
 
 Triple = tuple[Item, str, Item]
 Form = tuple[Item, str, Item]  # a triple as a graph says it, not turned
@@ -44,7 +43,7 @@ def vote(votes: Sequence[Vote], ontology: Ontology | None, keep_above: float) ->
     """
     if not votes:
         return Graph()
-    turned = turned_relations(ontology)
+    turned = inverted_relations(ontology)
     weights = [v.weight for v in votes]
     named = _by_key(votes, lambda graph: ((_item(e), e) for e in graph.entities))
     said = _by_key(votes, lambda graph: _said(graph, turned))
@@ -64,19 +63,19 @@ def vote(votes: Sequence[Vote], ontology: Ontology | None, keep_above: float) ->
     )
 
 
-def agreement(graphs: Sequence[Graph], ontology: Ontology | None) -> float | None:
+def vote_agreement(graphs: Sequence[Graph], ontology: Ontology | None) -> float | None:
     """Return the mean F1 of the triples of every two graphs (Hripcsak and Rothschild 2005); None for fewer than two."""
-    turned = turned_relations(ontology)
-    sets = [triples(graph, turned) for graph in graphs]
-    return fmean(overlap(one, other) for one, other in combinations(sets, 2)) if len(sets) > 1 else None
+    turned = inverted_relations(ontology)
+    sets = [vote_triples(graph, turned) for graph in graphs]
+    return fmean(set_f1(one, other) for one, other in combinations(sets, 2)) if len(sets) > 1 else None
 
 
-def triples(graph: Graph, turned: Mapping[str, str]) -> frozenset[Triple]:
+def vote_triples(graph: Graph, turned: Mapping[str, str]) -> frozenset[Triple]:
     """Return the distinct triples of a graph as they are compared, each with the types of its ends."""
-    return frozenset(turn(_item(head), _item(tail), kind, turned) for head, kind, tail in graph.triples())
+    return frozenset(orient(_item(head), _item(tail), kind, turned) for head, kind, tail in graph.triples())
 
 
-def overlap(one: frozenset[K], other: frozenset[K]) -> float:
+def set_f1(one: frozenset[K], other: frozenset[K]) -> float:
     """Return the F1 of two sets, 1 where both are empty."""
     return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0
 
@@ -101,14 +100,14 @@ def _by_key(votes: Sequence[Vote], items: Callable[[Graph], Iterable[tuple[K, V]
 
 
 def _item(entity: Entity) -> Item:
-    return canonical(entity.text), entity.type
+    return canonicalise(entity.text), entity.type
 
 
 def _said(graph: Graph, turned: Mapping[str, str]) -> Iterable[tuple[Triple, tuple[Form, Relation]]]:
     entities = graph.by_id()
     for relation in graph.relations:
         head, tail = _item(entities[relation.head]), _item(entities[relation.tail])
-        yield turn(head, tail, relation.type, turned), ((head, relation.type, tail), relation)
+        yield orient(head, tail, relation.type, turned), ((head, relation.type, tail), relation)
 
 
 def _entity(item: Item, by_vote: Mapping[int, Sequence[Entity]], share: _Share) -> Entity:

@@ -2,8 +2,8 @@
 
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.reasoning.composed_reasoner import MAX_REJECTED, ComposedReasoner, compose
-from text2graph_dagster.reasoning.verifier import leaks
+from text2graph_dagster.reasoning.composed_reasoner import MAX_REJECTED, ComposedReasoner, compose_rationale
+from text2graph_dagster.reasoning.verifier import find_leaks
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
 ONTOLOGY = Ontology(
@@ -32,7 +32,7 @@ GRAPH = Graph(
 
 
 def test_it_says_which_sentence_names_what_and_states_what() -> None:
-    assert compose(TEXT, "en", ONTOLOGY, GRAPH).splitlines() == [
+    assert compose_rationale(TEXT, "en", ONTOLOGY, GRAPH).splitlines() == [
         'Sentence 1 names "Ana Berg" (person), "Velsoft" (company).',
         'Sentence 2 names "Tom Lund" (person).',
         'Sentence 3 names "Berg" ("Ana Berg", person), "Oslo" (city).',
@@ -42,7 +42,7 @@ def test_it_says_which_sentence_names_what_and_states_what() -> None:
 
 
 def test_pairs_that_a_signature_allows_but_the_graph_lacks_are_named_as_rejected() -> None:
-    rationale = compose(TEXT, "en", ONTOLOGY, Graph(GRAPH.entities))
+    rationale = compose_rationale(TEXT, "en", ONTOLOGY, Graph(GRAPH.entities))
     assert rationale.splitlines()[-2:] == [
         "No sentence states a relation of the listed types.",
         'Sentence 1 also allows to ask about "Ana Berg" and "Velsoft", but does not state: works for, founded.',
@@ -52,18 +52,18 @@ def test_pairs_that_a_signature_allows_but_the_graph_lacks_are_named_as_rejected
 def test_a_symmetric_pair_is_rejected_once() -> None:
     text = "Ana Berg met Tom Lund."
     graph = Graph((entity(0, "person", "Ana Berg", text=text), entity(1, "person", "Tom Lund", text=text)))
-    assert compose(text, "en", ONTOLOGY, graph).count("married to") == 1
+    assert compose_rationale(text, "en", ONTOLOGY, graph).count("married to") == 1
 
 
 def test_rejected_pairs_are_bounded() -> None:
     names = [f"Person{letter}" for letter in "ABCDEFGH"]
     text = f"{', '.join(names)} met."
     graph = Graph(tuple(entity(i, "person", name, text=text) for i, name in enumerate(names)))
-    assert compose(text, "en", ONTOLOGY, graph).count("but does not state") == MAX_REJECTED
+    assert compose_rationale(text, "en", ONTOLOGY, graph).count("but does not state") == MAX_REJECTED
 
 
 def test_an_empty_graph_has_a_rationale() -> None:
-    assert compose("It rained.", "en", ONTOLOGY, Graph()).splitlines() == [
+    assert compose_rationale("It rained.", "en", ONTOLOGY, Graph()).splitlines() == [
         "No sentence names anything of the listed types.",
         "No sentence states a relation of the listed types.",
     ]
@@ -72,7 +72,7 @@ def test_an_empty_graph_has_a_rationale() -> None:
 def test_a_chinese_passage_is_argued_in_chinese() -> None:
     text = "天气好。王明在北京。"
     graph = Graph((entity(0, "person", "王明", text=text), entity(1, "city", "北京", text=text)))
-    assert compose(text, "zh", ONTOLOGY, graph).splitlines() == [
+    assert compose_rationale(text, "zh", ONTOLOGY, graph).splitlines() == [
         '第2句提到"王明"（person）、"北京"（city）。',
         "没有句子说明所列类型的关系。",
     ]
@@ -80,7 +80,7 @@ def test_a_chinese_passage_is_argued_in_chinese() -> None:
 
 def test_no_json_leaks_into_the_rationale() -> None:
     """The ancestor's chains quoted the answer they had been given."""
-    assert leaks(compose(TEXT, "en", ONTOLOGY, GRAPH)) == []
+    assert find_leaks(compose_rationale(TEXT, "en", ONTOLOGY, GRAPH)) == []
 
 
 def test_the_reasoner_answers_every_request_in_the_same_words() -> None:

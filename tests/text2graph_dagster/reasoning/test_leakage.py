@@ -2,7 +2,7 @@
 
 import pytest
 
-from text2graph_dagster.reasoning.leakage import foreign_language, rationale_of, telltales
+from text2graph_dagster.reasoning.leakage import check_language, extract_rationale, find_telltales
 
 
 @pytest.mark.parametrize(
@@ -21,17 +21,17 @@ from text2graph_dagster.reasoning.leakage import foreign_language, rationale_of,
 )
 def test_only_one_closed_block_at_the_beginning_is_thinking(raw: str, rationale: str) -> None:
     """The ancestor never looked whether tags were balanced, or in which order they stood."""
-    assert rationale_of(raw) == rationale
-    assert bool(telltales(rationale_of(raw), "")) == ("<" in rationale)
+    assert extract_rationale(raw) == rationale
+    assert bool(find_telltales(extract_rationale(raw), "")) == ("<" in rationale)
 
 
 @pytest.mark.parametrize(
     "text", ["a < b and c > d", "the listed types", "the given name", "a graph of sales", "书中的图片"]
 )
 def test_ordinary_words_are_no_telltales(text: str) -> None:
-    assert telltales(text, "") == []
+    assert find_telltales(text, "") == []
 
 
 def test_of_few_words_no_language_is_told() -> None:
-    assert foreign_language("muy bien", "en") == []
-    assert foreign_language("esto es una frase bastante larga en la lengua española", "other") == []
+    assert check_language("muy bien", "en") == []
+    assert check_language("esto es una frase bastante larga en la lengua española", "other") == []

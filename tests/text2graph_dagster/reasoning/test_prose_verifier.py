@@ -8,9 +8,9 @@ from tests.text2graph_dagster.reasoning.test_composed_reasoner import GRAPH, ONT
 from text2graph_dagster.graph.mentions import occurrences
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.reasoning.composed_reasoner import compose
-from text2graph_dagster.reasoning.prose_verifier import judge, verify_prose
-from text2graph_dagster.reasoning.verifier import Verdict
+from text2graph_dagster.reasoning.composed_reasoner import compose_rationale
+from text2graph_dagster.reasoning.prose_verifier import verify_model_rationale, verify_prose
+from text2graph_dagster.reasoning.verifier import RationaleVerdict
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
@@ -56,7 +56,7 @@ ZH_GOOD = (
 )
 
 
-def check(rationale: str, request: ReasoningRequest = ENGLISH, **bounds: int) -> Verdict:
+def check(rationale: str, request: ReasoningRequest = ENGLISH, **bounds: int) -> RationaleVerdict:
     return verify_prose(rationale, request, BOUNDS.model_copy(update=bounds))
 
 
@@ -75,11 +75,11 @@ def check(rationale: str, request: ReasoningRequest = ENGLISH, **bounds: int) ->
         GOOD + " Tom Lund might be one who works for Velsoft, but nobody says it.",
         GOOD + " Unlike Tom Lund, Ana Berg works for Velsoft.",
         GOOD + ' The words "Ana Berg … Velsoft" belong together.',
-        compose(TEXT, "en", ONTOLOGY, GRAPH),
+        compose_rationale(TEXT, "en", ONTOLOGY, GRAPH),
     ],
 )
 def test_a_rationale_may_be_worded_freely(rationale: str) -> None:
-    assert check(rationale) == Verdict(True)
+    assert check(rationale) == RationaleVerdict(True)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_rationale_may_be_worded_freely(rationale: str) -> None:
     ],
 )
 def test_a_chinese_one_too(rationale: str) -> None:
-    assert check(rationale, CHINESE) == Verdict(True)
+    assert check(rationale, CHINESE) == RationaleVerdict(True)
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_bounds_come_from_the_settings() -> None:
 
 
 def test_composed_forms_are_judged_by_their_own_rule_first() -> None:
-    assert judge(compose(ZH_TEXT, "zh", ZH_ONTOLOGY, ZH_GRAPH), CHINESE, BOUNDS).verified
-    assert judge(GOOD, ENGLISH, BOUNDS).verified
+    assert verify_model_rationale(compose_rationale(ZH_TEXT, "zh", ZH_ONTOLOGY, ZH_GRAPH), CHINESE, BOUNDS).verified
+    assert verify_model_rationale(GOOD, ENGLISH, BOUNDS).verified
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,18 +8,18 @@ from tests.text2graph_dagster.reasoning.test_prose_verifier import GOOD
 from tests.text2graph_dagster.teachers.knowledge_base.sample_book import Book
 from text2graph_dagster.graph.model import Graph, Relation
 from text2graph_dagster.reasoning.blind_reading import compare_blind
-from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner, compose
-from text2graph_dagster.reasoning.traces import Traced, trace_all
+from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner, compose_rationale
+from text2graph_dagster.reasoning.traces import TraceResults, collect_traces
 from text2graph_dagster.settings import ReasonerSettings
-from text2graph_dagster.teachers.knowledge_base.teacher import record, replay
+from text2graph_dagster.teachers.knowledge_base.teacher import dump_graph, load_graph
 from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import (
-    Answer,
     Parameters,
     Reasoner,
     ReasoningAnswer,
     ReasoningRequest,
-    Request,
+    TeacherAnswer,
+    TeacherRequest,
 )
 
 BAD = GOOD + " As given."
@@ -53,16 +53,18 @@ class Blind:
     def parameters(self) -> Parameters:
         return {}
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         for r in requests:
             self.shown.append(r.text)
-            yield Answer(r.passage_id, r.sample, self.graph, record(self.graph))
+            yield TeacherAnswer(r.passage_id, r.sample, self.graph, dump_graph(self.graph))
 
-    def read(self, raw: str, request: Request) -> Graph:
-        return replay(raw)
+    def read(self, raw: str, request: TeacherRequest) -> Graph:
+        return load_graph(raw)
 
 
-def trace(written: Mapping[str, str], blind: Blind | None = None, book: Book | None = None, **changed: Any) -> Traced:
+def trace(
+    written: Mapping[str, str], blind: Blind | None = None, book: Book | None = None, **changed: Any
+) -> TraceResults:
     requests = [ReasoningRequest(f"p{i}", TEXT, "en", ONTOLOGY, GRAPH) for i in range(3)]
     settings = ReasonerSettings(kind="chat", **changed)
     return run(Writer(written), requests, settings, book or Book(), blind)
@@ -74,8 +76,8 @@ def run(
     settings: ReasonerSettings,
     book: Book,
     blind: Blind | None = None,
-) -> Traced:
-    return trace_all(
+) -> TraceResults:
+    return collect_traces(
         author,
         requests,
         settings,
@@ -101,7 +103,7 @@ def test_a_composed_one_takes_its_place_visibly_if_the_settings_say_so() -> None
     good, replaced = trace({"p0": GOOD, "p1": BAD}, book=book, fallback="composed").traces
     assert (good.author, good.rationale, good.rejected) == ("chat:r", GOOD, None)
     assert (replaced.author, replaced.verified, replaced.rejected) == ("composed", True, BAD)
-    assert replaced.rationale == compose(TEXT, "en", ONTOLOGY, GRAPH)
+    assert replaced.rationale == compose_rationale(TEXT, "en", ONTOLOGY, GRAPH)
     assert replaced.reasons == ("refers_to_the_answer: as given",)
     assert book.rows[replaced.call_key]["teacher"] == "composed"
 

@@ -7,8 +7,8 @@ import pytest
 from tests.text2graph_dagster.dataset.sample_rows import GRAPH, ONTOLOGY, TEXT
 from text2graph_dagster.reasoning import verdict_cache
 from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
-from text2graph_dagster.reasoning.verdict_cache import verify_all
-from text2graph_dagster.reasoning.verifier import Verdict, verify
+from text2graph_dagster.reasoning.verdict_cache import verify_rationales
+from text2graph_dagster.reasoning.verifier import RationaleVerdict, verify_rationale
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
 REQUESTS = [ReasoningRequest(str(n), TEXT, "en", ONTOLOGY, GRAPH) for n in range(3)]
@@ -17,22 +17,22 @@ GOOD = next(iter(ComposedReasoner().answer(REQUESTS))).rationale
 
 def test_only_what_is_new_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rationales = [GOOD, "Nobody knows.", GOOD]
-    expected = [verify(rationale, TEXT, ONTOLOGY, GRAPH, "en") for rationale in rationales]
+    expected = [verify_rationale(rationale, TEXT, ONTOLOGY, GRAPH, "en") for rationale in rationales]
     assert [verdict.verified for verdict in expected] == [True, False, True]
     judged: list[str] = []
 
-    def noting(rationale: str, *rest: object) -> Verdict:
+    def noting(rationale: str, *rest: object) -> RationaleVerdict:
         judged.append(rationale)
-        return verify(rationale, *rest)  # type: ignore[arg-type]
+        return verify_rationale(rationale, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(verdict_cache, "verify", noting)
+    monkeypatch.setattr(verdict_cache, "verify_rationale", noting)
     keys = ["k0", "k1", "k2"]
     for calls in (3, 0):
         judged.clear()
-        assert verify_all(REQUESTS, keys, rationales, tmp_path / "kept") == expected
+        assert verify_rationales(REQUESTS, keys, rationales, tmp_path / "kept") == expected
         assert len(judged) == calls
-    verify_all(REQUESTS, keys, ["Nobody knows.", *rationales[1:]], tmp_path / "kept")
+    verify_rationales(REQUESTS, keys, ["Nobody knows.", *rationales[1:]], tmp_path / "kept")
     assert judged == ["Nobody knows."]
-    verify_all(REQUESTS[:1], ["another call"], rationales[:1], tmp_path / "kept")
+    verify_rationales(REQUESTS[:1], ["another call"], rationales[:1], tmp_path / "kept")
     assert judged == ["Nobody knows.", GOOD]
     assert len(list((tmp_path / "kept").iterdir())) == 1

@@ -18,7 +18,7 @@ from text2graph_dagster.teachers import call_runner
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
-from text2graph_dagster.teachers.protocol import Answer, ReasoningRequest, Request
+from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherAnswer, TeacherRequest
 
 ZH = Ontology(
     "新闻",
@@ -58,7 +58,7 @@ def test_535_relations_had_301_labels() -> None:
     }
     with serving(lambda _: message(json.dumps(free))) as seen:
         teacher = ChatTeacher(fast(seen.url))
-        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+        (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph is not None
     assert [relation.type for relation in answer.graph.relations] == ["works for"]
     assert teacher.labels.mapped.total() == 2  # Works For, works_for
@@ -70,7 +70,7 @@ class FailsOnce(Scripted):
 
     batches = 0
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         self.batches += 1
         if self.batches == 2:
             raise ConnectionResetError
@@ -98,7 +98,7 @@ def test_results_were_written_once_at_the_end() -> None:
     memory, written = Memory(), list[int]()
 
     class Watched(Scripted):
-        def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
             for answer in super().answer(requests):
                 written.append(len(memory.rows))
                 yield answer
@@ -110,7 +110,7 @@ def test_results_were_written_once_at_the_end() -> None:
 def test_a_brace_in_a_string_or_in_the_thinking_zeroed_everything() -> None:
     said = {"entities": [{"text": "Velsoft", "type": "company"}, {"text": "{", "type": "city"}], "relations": []}
     with serving(lambda _: message(f"<think>a {{ and a }} }}</think>{json.dumps(said)}")) as seen:
-        (answer,) = ChatTeacher(fast(seen.url)).answer([Request("p", TEXT, "en", NEWS)])
+        (answer,) = ChatTeacher(fast(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph is not None
     assert [entity.text for entity in answer.graph.entities] == ["Velsoft"]
 
@@ -120,7 +120,7 @@ def test_an_item_repeated_twenty_times_cost_nothing() -> None:
     item = {"text": "Velsoft", "type": "company"}
     with serving(lambda _: message(json.dumps({"entities": [item] * 20, "relations": []}))) as seen:
         teacher = ChatTeacher(fast(seen.url))
-        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+        (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph is not None
     assert (len(answer.graph.entities), teacher.dropped["duplicate_entity"]) == (1, 19)
 
@@ -134,7 +134,7 @@ def test_chinese_became_mojibake(escaped: bool) -> None:
     }
     memory = Memory()
     with serving(lambda _: message(json.dumps(said, ensure_ascii=escaped))) as seen:
-        asked = ask_teacher(ChatTeacher(fast(seen.url)), [Request("p", text, "zh", ZH)], memory)
+        asked = ask_teacher(ChatTeacher(fast(seen.url)), [TeacherRequest("p", text, "zh", ZH)], memory)
     graph = asked.answers[0].graph
     assert graph is not None
     assert [(h.text, kind, t.text) for h, kind, t in graph.triples()] == [("王芳", "任职于", "字节跳动")]

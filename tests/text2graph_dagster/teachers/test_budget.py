@@ -8,7 +8,7 @@ import pytest
 from tests.text2graph_dagster.teachers.test_ledger import Memory, Scripted, requests
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers import call_runner
-from text2graph_dagster.teachers.budget import Budget, Forecast, Tally
+from text2graph_dagster.teachers.budget import Budget, CallTally, Forecast
 from text2graph_dagster.teachers.ledger import ask_teacher
 
 PRICES: dict[str, Any] = {"prompt_price": 2.0, "completion_price": 10.0}
@@ -47,7 +47,7 @@ def test_a_spent_budget_stops_before_it_is_overrun_and_the_next_run_goes_on(limi
 
 
 def test_calls_under_way_count_before_their_price_is_known() -> None:
-    tally = Tally(100, 0.0, budget=Budget(max_tokens_total=1000), handed=5, done=5, tokens=500)
+    tally = CallTally(100, 0.0, budget=Budget(max_tokens_total=1000), handed=5, done=5, tokens=500)
     assert tally.affords_another()
     tally.handed = 9  # four more are under way: with another one there would be ten
     assert tally.affords_another()
@@ -74,11 +74,11 @@ def test_a_forecast_is_judged_by_passages_of_every_length(monkeypatch: pytest.Mo
 
 
 def test_the_forecast_warns_where_the_budget_will_not_do() -> None:
-    forecast = Forecast.of(Tally(100, 0.0, done=10), 5, 250, 0.5, 20.0)
+    forecast = Forecast.of(CallTally(100, 0.0, done=10), 5, 250, 0.5, 20.0)
     assert forecast == Forecast(100, 5000.0, 10.0, 200.0)
     assert "more than max_cost allows" in forecast.line(Budget(max_cost=9.0))
     assert "more than" not in forecast.line(Budget(max_cost=11.0, max_tokens_total=5000))
-    assert forecast.errors(Tally(100, 0.0, done=100, tokens=5500, cost=10.0), 100.0) == {
+    assert forecast.errors(CallTally(100, 0.0, done=100, tokens=5500, cost=10.0), 100.0) == {
         "tokens": pytest.approx(0.1),
         "cost": 0.0,
         "seconds": -0.5,
@@ -86,7 +86,7 @@ def test_the_forecast_warns_where_the_budget_will_not_do() -> None:
 
 
 def test_the_line_says_what_is_done_cached_failed_spent_and_left() -> None:
-    tally = Tally(200, 0.0, cached=50, done=100, failed=3, tokens=40_000, cost=1.5)
+    tally = CallTally(200, 0.0, cached=50, done=100, failed=3, tokens=40_000, cost=1.5)
     expected = "100 of 200 calls done, 50 from the ledger, 3 failed, 4,000 tokens/s, cost 1.50, about 10 s left"
     assert tally.line(10.0) == expected
-    assert Tally(5, 0.0).line(0.0) == "0 of 5 calls done, 0/s"
+    assert CallTally(5, 0.0).line(0.0) == "0 of 5 calls done, 0/s"

@@ -11,11 +11,11 @@ from text2graph_dagster.teachers.journal import Journal
 
 def test_a_living_writers_rows_are_its_own(tmp_path: Path) -> None:
     writer = Journal(tmp_path)
-    writer.jot({"call_key": "a"})
+    writer.append({"call_key": "a"})
     assert list(Journal(tmp_path).left()) == []
     writer.clear()
     assert list(tmp_path.iterdir()) == []
-    writer.jot({"call_key": "b"})  # it goes on in a new file
+    writer.append({"call_key": "b"})  # it goes on in a new file
     assert len(list(tmp_path.glob("*.jsonl"))) == 1
     writer.clear()
     writer.clear()
@@ -65,13 +65,13 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 
     (tmp_path / "calls").write_text("a file stands where the folder belongs")
     with pytest.raises(UserError, match=r"calls cannot be written \(File exists\)"):
-        WarehouseLedger(Warehouse(path=str(tmp_path / "w.duckdb"))).jot({"call_key": "a"})
+        WarehouseLedger(Warehouse(path=str(tmp_path / "w.duckdb"))).append({"call_key": "a"})
 
 
 def test_any_text_can_be_kept(tmp_path: Path) -> None:
     writer = Journal(tmp_path)
     row = {"a": "line\nbreak \u2028 \x00 \ud800 漢字"}
-    writer.jot(row)
+    writer.append(row)
     (path,) = tmp_path.glob("*.jsonl")
     data = path.read_bytes()
     writer.clear()

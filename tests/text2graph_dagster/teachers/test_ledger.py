@@ -13,9 +13,9 @@ from text2graph_dagster.graph.model import Entity, Graph, Span
 from text2graph_dagster.ontology import EntityType, Ontology
 from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
 from text2graph_dagster.teachers import call_runner
-from text2graph_dagster.teachers.knowledge_base.teacher import record, replay
+from text2graph_dagster.teachers.knowledge_base.teacher import dump_graph, load_graph
 from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
-from text2graph_dagster.teachers.protocol import Answer, Parameters, ReasoningRequest, Request
+from text2graph_dagster.teachers.protocol import Parameters, ReasoningRequest, TeacherAnswer, TeacherRequest
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Memory:
 
     jotted: set[str] = field(default_factory=set)
 
-    def jot(self, row: Row) -> None:
+    def append(self, row: Row) -> None:
         if self.dies_after is not None and len(self.rows) >= self.dies_after:
             raise KeyboardInterrupt
         assert row["call_key"] not in self.rows, "a call was paid twice"
@@ -57,13 +57,15 @@ class Scripted:
     def parameters(self) -> Parameters:
         return {"temperature": self.temperature}
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         for request in reversed(requests):  # answers come in any order
             self.asked.append(request.passage_id)
             match self.trouble.get(request.passage_id):
                 case None:
                     graph = Graph((Entity(0, request.text, "person", (Span(0, len(request.text)),)),))
-                    yield Answer(request.passage_id, request.sample, graph, record(graph), seconds=0.5, request="?")
+                    yield TeacherAnswer(
+                        request.passage_id, request.sample, graph, dump_graph(graph), seconds=0.5, request="?"
+                    )
                 case "explode":
                     raise OSError("connection reset")
                 case "stop":
@@ -72,18 +74,18 @@ class Scripted:
                     pass
                 case "twice":
                     for _ in range(2):
-                        yield Answer(request.passage_id, request.sample, Graph(), record(Graph()))
+                        yield TeacherAnswer(request.passage_id, request.sample, Graph(), dump_graph(Graph()))
                 case "foreign":
-                    yield Answer("nobody", 0, Graph(), record(Graph()))
+                    yield TeacherAnswer("nobody", 0, Graph(), dump_graph(Graph()))
                 case status:
-                    yield Answer(request.passage_id, request.sample, None, "?", status, "because")  # type: ignore[arg-type]
+                    yield TeacherAnswer(request.passage_id, request.sample, None, "?", status, "because")  # type: ignore[arg-type]
 
-    def read(self, raw: str, request: Request) -> Graph:
-        return replay(raw)
+    def read(self, raw: str, request: TeacherRequest) -> Graph:
+        return load_graph(raw)
 
 
-def requests(count: int, samples: int = 1) -> list[Request]:
-    return [Request(f"p{i}", f"text {i}", "en", NEWS, s) for i in range(count) for s in range(samples)]
+def requests(count: int, samples: int = 1) -> list[TeacherRequest]:
+    return [TeacherRequest(f"p{i}", f"text {i}", "en", NEWS, s) for i in range(count) for s in range(samples)]
 
 
 def test_answers_come_in_the_order_of_the_requests() -> None:
@@ -158,34 +160,34 @@ def test_the_same_request_twice_is_one_call() -> None:
 def test_two_questions_about_one_passage_need_sample_numbers() -> None:
     other = Ontology("other", "en", (EntityType("place"),), ())
     with pytest.raises(ValueError, match="sample"):
-        ask_teacher(Scripted(), [Request("p", "t", "en", NEWS), Request("p", "t", "en", other)], Memory())
+        ask_teacher(Scripted(), [TeacherRequest("p", "t", "en", NEWS), TeacherRequest("p", "t", "en", other)], Memory())
 
 
-def change_nothing(guide: Scripted, batch: list[Request]) -> list[Request]:
+def change_nothing(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     return batch
 
 
-def change_prompt(guide: Scripted, batch: list[Request]) -> list[Request]:
+def change_prompt(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     guide.prompt_version = "2"
     return batch
 
 
-def change_parameter(guide: Scripted, batch: list[Request]) -> list[Request]:
+def change_parameter(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     guide.temperature = 0.7
     return batch
 
 
-def change_name(guide: Scripted, batch: list[Request]) -> list[Request]:
+def change_name(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     guide.name = "other"
     return batch
 
 
-def change_ontology(guide: Scripted, batch: list[Request]) -> list[Request]:
-    return [Request(r.passage_id, r.text, r.language, Ontology("n", "en", NEWS.entity_types, ())) for r in batch]
+def change_ontology(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+    return [TeacherRequest(r.passage_id, r.text, r.language, Ontology("n", "en", NEWS.entity_types, ())) for r in batch]
 
 
-def add_a_passage(guide: Scripted, batch: list[Request]) -> list[Request]:
-    return [*batch, Request("new", "new", "en", NEWS)]
+def add_a_passage(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+    return [*batch, TeacherRequest("new", "new", "en", NEWS)]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from tests.text2graph_dagster.teachers.knowledge_base.sample_book import Book
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.settings import TeacherSettings, VoteSettings
-from text2graph_dagster.teachers.knowledge_base.teacher import record, replay
+from text2graph_dagster.teachers.knowledge_base.teacher import dump_graph, load_graph
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.panel import Readings, Voter, ask_panel
-from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
+from text2graph_dagster.teachers.panel import PanelReadings, Voter, ask_panel
+from text2graph_dagster.teachers.protocol import Parameters, TeacherAnswer, TeacherRequest
 
-PASSAGES = [Request("p0", "Ana of Velsoft.", "en", NEWS), Request("p1", "Tom of Velsoft.", "en", NEWS)]
+PASSAGES = [TeacherRequest("p0", "Ana of Velsoft.", "en", NEWS), TeacherRequest("p1", "Tom of Velsoft.", "en", NEWS)]
 ENTITIES = (Entity(0, "Ana", "person", (Span(0, 3),)), Entity(1, "Velsoft", "company", (Span(7, 14),)))
 WORKS, NOTHING = Graph(ENTITIES, (Relation(0, 1, "works for"),)), Graph(ENTITIES)
 
@@ -31,18 +31,18 @@ class Fixed:
     def parameters(self) -> Parameters:
         return {}
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         for r in requests:
             if r.passage_id in self.silent:
-                yield Answer(r.passage_id, r.sample, None, "", "refused", "no")
+                yield TeacherAnswer(r.passage_id, r.sample, None, "", "refused", "no")
             else:
-                yield Answer(r.passage_id, r.sample, self.graph, record(self.graph))
+                yield TeacherAnswer(r.passage_id, r.sample, self.graph, dump_graph(self.graph))
 
-    def read(self, raw: str, request: Request) -> Graph:
-        return replay(raw)
+    def read(self, raw: str, request: TeacherRequest) -> Graph:
+        return load_graph(raw)
 
 
-def ask(*voters: Voter, book: Book | None = None, **rules: Any) -> Readings:
+def ask(*voters: Voter, book: Book | None = None, **rules: Any) -> PanelReadings:
     pages = book or Book()
     return ask_panel(voters, PASSAGES, VoteSettings(**rules), lambda who, what: ask_teacher(who.teacher, what, pages))
 

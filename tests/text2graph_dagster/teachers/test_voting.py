@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
-from text2graph_dagster.rewards.scoring import canonical, turned_relations
-from text2graph_dagster.teachers.voting import Vote, agreement, triples, vote
+from text2graph_dagster.rewards.canonical import canonicalise, inverted_relations
+from text2graph_dagster.teachers.voting import Vote, vote, vote_agreement, vote_triples
 
-TURNED = turned_relations(NEWS)
+TURNED = inverted_relations(NEWS)
 #        0         1         2         3         4
 #        0123456789012345678901234567890123456789012345
 TEXT = "Ana Berg of Velsoft wed Tom Lund; Oslo, Norway"
@@ -18,7 +18,7 @@ NAMES = {"Ana Berg": "person", "Velsoft": "company", "Tom Lund": "person", "Oslo
 
 def graph(*stated: tuple[str, str, str], names: dict[str, str] = NAMES, provenance: str = "") -> Graph:
     """Return a graph of all the names, with these relations."""
-    places = [(name, kind, TEXT.casefold().index(canonical(name))) for name, kind in names.items()]
+    places = [(name, kind, TEXT.casefold().index(canonicalise(name))) for name, kind in names.items()]
     entities = [Entity(i, n, k, (Span(at, at + len(n)),)) for i, (n, k, at) in enumerate(places)]
     ids = {entity.text: entity.id for entity in entities}
     return Graph(tuple(entities), tuple(Relation(ids[h], ids[t], k, None, provenance) for h, k, t in stated))
@@ -95,10 +95,10 @@ def test_nobody_says_nothing() -> None:
 
 
 def test_agreement_is_the_mean_f1_of_pairs() -> None:
-    assert agreement([graph(WORKS)], NEWS) is None
-    assert agreement([graph(), graph()], NEWS) == 1.0
-    assert agreement([graph(WORKS, WED), graph(WORKS), graph()], NEWS) == pytest.approx((2 / 3 + 0 + 0) / 3)
-    assert agreement([graph(WED), graph(("Tom Lund", "married to", "Ana Berg"))], NEWS) == 1.0
+    assert vote_agreement([graph(WORKS)], NEWS) is None
+    assert vote_agreement([graph(), graph()], NEWS) == 1.0
+    assert vote_agreement([graph(WORKS, WED), graph(WORKS), graph()], NEWS) == pytest.approx((2 / 3 + 0 + 0) / 3)
+    assert vote_agreement([graph(WED), graph(("Tom Lund", "married to", "Ana Berg"))], NEWS) == 1.0
 
 
 STATED = st.tuples(st.sampled_from(list(NAMES)), st.sampled_from(NEWS.relation_names), st.sampled_from(list(NAMES)))
@@ -159,5 +159,5 @@ def test_what_is_kept_was_said_and_its_ends_are_there(votes: list[Vote], keep_ab
     voted = vote(votes, NEWS, keep_above)
     ids = {e.id for e in voted.entities}
     assert all(r.head in ids and r.tail in ids and r.confidence is not None for r in voted.relations)
-    assert triples(voted, TURNED) <= frozenset().union(*(triples(v.graph, TURNED) for v in votes))
+    assert vote_triples(voted, TURNED) <= frozenset().union(*(vote_triples(v.graph, TURNED) for v in votes))
     assert ids == set(range(len(ids)))

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.chat.completion import Completion, read
-from text2graph_dagster.teachers.chat.load_balancer import Server, Servers
-from text2graph_dagster.teachers.chat.rate_limit import Pace, back_off
-from text2graph_dagster.teachers.chat.retry import FaultError, Watch, explain
+from text2graph_dagster.teachers.chat.load_balancer import LoadBalancer, Server
+from text2graph_dagster.teachers.chat.rate_limit import AdaptiveConcurrency, draw_backoff
+from text2graph_dagster.teachers.chat.retry import FailureMonitor, FaultError, classify_error
 from text2graph_dagster.teachers.protocol import Parameters
 
 KEY_VARIABLE = "TEXT2GRAPH_API_KEY"
@@ -60,7 +60,7 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True)
-class Asking(Generic[Item]):
+class ChatCall(Generic[Item]):
     """How an item becomes a question."""
 
     prompt: Callable[[Item], str]
@@ -87,10 +87,10 @@ class Endpoint:
         self._key = os.environ.get(KEY_VARIABLE) or NO_KEY
         self._chance = random.Random(0)  # spreads calls; nothing that is kept depends on it
         self._answered = False  # whether any server ever did
-        servers = [Server(url, Pace(settings.concurrency)) for url in urls]
-        self._servers = Servers(servers, settings.concurrency, time.monotonic)
+        servers = [Server(url, AdaptiveConcurrency(settings.concurrency)) for url in urls]
+        self._servers = LoadBalancer(servers, settings.concurrency, time.monotonic)
 
-    def complete_all(self, items: Iterable[Item], asking: Asking[Item]) -> Iterator[Result[Item]]:
+    def complete_all(self, items: Iterable[Item], asking: ChatCall[Item]) -> Iterator[Result[Item]]:
         """Yield (item, its prompt, its completion) as they come; an item is taken when there is a place for it.
 
         Where an event loop runs already, as in a notebook, asking happens in a thread beside it.
@@ -103,9 +103,9 @@ class Endpoint:
             asyncio.get_running_loop()
         except RuntimeError:
             return self._complete_all(items, asking)
-        return in_a_thread(self._complete_all(items, asking))
+        return iterate_in_thread(self._complete_all(items, asking))
 
-    def _complete_all(self, items: Iterable[Item], asking: Asking[Item]) -> Generator[Result[Item], None, None]:
+    def _complete_all(self, items: Iterable[Item], asking: ChatCall[Item]) -> Generator[Result[Item], None, None]:
         results = self._results(items, asking)
 
         async def following() -> Result[Item] | None:
@@ -116,8 +116,8 @@ class Endpoint:
             while (result := loop.run_until_complete(following())) is not None:
                 yield result
 
-    async def _results(self, items: Iterable[Item], asking: Asking[Item]) -> AsyncIterator[Result[Item]]:
-        source, watch = iter(items), Watch(", ".join(server.url for server in self._servers.servers))
+    async def _results(self, items: Iterable[Item], asking: ChatCall[Item]) -> AsyncIterator[Result[Item]]:
+        source, watch = iter(items), FailureMonitor(", ".join(server.url for server in self._servers.servers))
         done: asyncio.Queue[asyncio.Task[Result[Item]]] = asyncio.Queue()
         tasks: set[asyncio.Task[Result[Item]]] = set()
         last: Completion | None = None
@@ -153,7 +153,7 @@ class Endpoint:
         for server in self._servers.servers:
             server.open(self._key)
 
-    async def _ask(self, item: Item, asking: Asking[Item]) -> Result[Item]:
+    async def _ask(self, item: Item, asking: ChatCall[Item]) -> Result[Item]:
         """Return the answer to one item; one that was cut off or refused is asked for once more, with more room."""
         prompt, schema, seed = asking.prompt(item), asking.schema(item), asking.seed(item)
         first = await self._try(self._body(prompt, schema, seed, self.settings.max_tokens))
@@ -203,7 +203,7 @@ class Endpoint:
                 break
             if attempt < settings.retries:
                 self._look()
-                await asyncio.sleep(back_off(attempt, settings.backoff_seconds, final.wait, self._chance))
+                await asyncio.sleep(draw_backoff(attempt, settings.backoff_seconds, final.wait, self._chance))
         return Completion("", "failed", final.reason, seconds=time.monotonic() - begun, reached=final.reached)
 
     async def _post(self, server: Server, body: Mapping[str, Any]) -> Completion:
@@ -220,16 +220,16 @@ class Endpoint:
                 response = await server.client.post("/chat/completions", body=body, cast_to=object)
             completion = read(response, time.monotonic() - asked_at)
         except Exception as error:
-            fault = explain(error, server.url, self.settings.model, KEY_VARIABLE)
+            fault = classify_error(error, server.url, self.settings.model, KEY_VARIABLE)
             now = time.monotonic()
             if fault.overload:
-                server.pace.overloaded(asked_at, now)
+                server.concurrency.overloaded(asked_at, now)
             if fault.passes and fault.resting:
                 server.failed(now)
             raise fault from None
         self._answered = True
         server.succeeded()
-        server.pace.answered(asked_at, time.monotonic(), completion.completion_tokens)
+        server.concurrency.answered(asked_at, time.monotonic(), completion.completion_tokens)
         return self._masked(completion)
 
     def _masked(self, completion: Completion) -> Completion:
@@ -256,7 +256,7 @@ def check_address(url: str) -> None:
         raise UserError(f"{url!r} is no http(s) address: set `base_url`, as in http://127.0.0.1:8000/v1.")
 
 
-def in_a_thread(generator: Generator[_T, None, None]) -> Iterator[_T]:
+def iterate_in_thread(generator: Generator[_T, None, None]) -> Iterator[_T]:
     """Yield what a generator yields, which is driven, and ended, in a thread of its own."""
     end = object()
     with ThreadPoolExecutor(1) as thread:

@@ -26,7 +26,7 @@ Kind = Literal["entity", "relation"]
 Meaning = tuple[str, bool]  # a type, and whether the relation is turned
 Ends = tuple[Collection[str], Collection[str]]  # types that head and tail may have; empty: not known
 
-MOST_LABELS = 10_000  # distinct ones that are told apart in a tally
+MAX_TALLIED_LABELS = 10_000  # distinct ones that are told apart in a tally
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NO_WORD = re.compile(r"[\W_]+")
 _COPULAS = frozenset(["is", "was", "are", "were", "be", "been", "being", "has", "have", "had"])
@@ -34,7 +34,7 @@ _LITTLE = frozenset(["of", "the", "a", "an"])
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class MappedAnswer:
     """An answer in the ontology's words: labels that were read as others, and items whose label means nothing."""
 
     parsed: ParsedGraph
@@ -43,23 +43,27 @@ class Labelled:
 
 
 @dataclass(slots=True)
-class Tally:
+class LabelTally:
     """How often which label was read as which type, and which was refused."""
 
     mapped: Counter[tuple[Kind, str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[Kind, str]] = field(default_factory=Counter)
 
-    def add(self, labelled: Labelled) -> None:
-        """Count one answer; labels beyond the first `MOST_LABELS` are counted together, as "…"."""
+    def add(self, labelled: MappedAnswer) -> None:
+        """Count one answer; labels beyond the first `MAX_TALLIED_LABELS` are counted together, as "…"."""
         for (kind, label, name), count in labelled.mapped.items():
             key = (kind, label, name)
-            self.mapped[key if key in self.mapped or len(self.mapped) < MOST_LABELS else (kind, "…", "…")] += count
+            self.mapped[key if key in self.mapped or len(self.mapped) < MAX_TALLIED_LABELS else (kind, "…", "…")] += (
+                count
+            )
         for (kind, label), count in labelled.refused.items():
             key_ = (kind, label)
-            self.refused[key_ if key_ in self.refused or len(self.refused) < MOST_LABELS else (kind, "…")] += count
+            self.refused[key_ if key_ in self.refused or len(self.refused) < MAX_TALLIED_LABELS else (kind, "…")] += (
+                count
+            )
 
 
-class LabelReader:
+class LabelMapper:
     """Reads labels as types of one ontology.
 
     Args:
@@ -74,7 +78,7 @@ class LabelReader:
         )
         self._relations = _Words((t.name, [*t.aliases, *t.kb_relations]) for t in ontology.relation_types)
 
-    def read(self, parsed: ParsedGraph) -> Labelled:
+    def read(self, parsed: ParsedGraph) -> MappedAnswer:
         """Return the answer with every label read; items whose label cannot be are left out and counted."""
         mapped, refused = Counter[tuple[Kind, str, str]](), Counter[tuple[Kind, str]]()
         entities, kinds = [], defaultdict[str, set[str]](set)
@@ -98,7 +102,7 @@ class LabelReader:
                 mapped["relation", label, f"{name} (turned)" if turned else name] += 1
             relations.append((tail, name, head) if turned else (head, name, tail))
         answer = replace(parsed, entities=tuple(entities), relations=tuple(relations))
-        return Labelled(answer, mapped, refused)
+        return MappedAnswer(answer, mapped, refused)
 
     def entity(self, label: str) -> str | None:
         """Return the entity type that a label means, None if there is no such one."""
@@ -123,9 +127,9 @@ class LabelReader:
 
 
 @lru_cache(maxsize=8)
-def label_reader(ontology: Ontology, least_similarity: float) -> LabelReader:
+def make_label_mapper(ontology: Ontology, least_similarity: float) -> LabelMapper:
     """Return the reader of an ontology, made once."""
-    return LabelReader(ontology, least_similarity)
+    return LabelMapper(ontology, least_similarity)
 
 
 class _Words:
@@ -145,7 +149,7 @@ class _Words:
         self.similar = lru_cache(maxsize=4096)(self._similar)
 
     def _learn(self, where: dict[str, set[Meaning]], phrase: str, meaning: Meaning) -> None:
-        if tokens := tokenise(phrase):
+        if tokens := label_tokens(phrase):
             where.setdefault("".join(tokens), set()).add(meaning)
             self._tokens.setdefault(tokens, set()).add(meaning)
 
@@ -155,7 +159,7 @@ class _Words:
             return self._exact[label]
         if len(label) > MAX_NAME_CHARACTERS:
             return set()
-        tokens = tokenise(label)
+        tokens = label_tokens(label)
         bare = tuple(_without_copulas(tokens))
         for said in (tokens, bare):
             if found := self._said(said):
@@ -171,11 +175,11 @@ class _Words:
     def _similar(self, label: str) -> Mapping[Meaning, float]:
         """Return how like the label every type's likest name or phrase is."""
         values = dict[Meaning, float]()
-        tokens = tokenise(label) if len(label) <= MAX_NAME_CHARACTERS else ()
+        tokens = label_tokens(label) if len(label) <= MAX_NAME_CHARACTERS else ()
         if not tokens:
             return values
         for phrase, meanings in self._tokens.items():
-            value = similarity(tokens, phrase)
+            value = label_similarity(tokens, phrase)
             values.update({m: max(value, values.get(m, 0.0)) for m in meanings})
         return values
 
@@ -191,7 +195,7 @@ def _best(ranked: Mapping[Meaning, float], least: float) -> set[Meaning]:
 
 
 @lru_cache(maxsize=1 << 14)
-def tokenise(label: str) -> tuple[str, ...]:
+def label_tokens(label: str) -> tuple[str, ...]:
     """Return the words of a label, folded: NFKC, case, camelCase, anything between words."""
     spaced = _HUMP.sub(" ", unicodedata.normalize("NFKC", label))
     return tuple(_NO_WORD.sub(" ", spaced).casefold().split())
@@ -202,7 +206,7 @@ def _without_copulas(tokens: tuple[str, ...]) -> list[str]:
     return list(tokens[start:])
 
 
-def similarity(one: tuple[str, ...], other: tuple[str, ...]) -> float:
+def label_similarity(one: tuple[str, ...], other: tuple[str, ...]) -> float:
     """Return the greater of the F1 of the words, little ones aside, and the ratio of the letters in common."""
     first, second = (Counter(t for t in tokens if t not in _LITTLE) for tokens in (one, other))
     size = first.total() + second.total()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from text2graph_dagster.teachers.chat.rate_limit import Pace
+from text2graph_dagster.teachers.chat.rate_limit import AdaptiveConcurrency
 
 FAILURES_BEFORE_REST = 3  # in a row
 FIRST_REST, LONGEST_REST = 1.0, 60.0  # seconds
@@ -19,7 +19,7 @@ class Server:
     """One address and how it has been doing."""
 
     url: str
-    pace: Pace
+    concurrency: AdaptiveConcurrency
     client: Any = None  # an openai.AsyncOpenAI, made anew for every event loop
     in_flight: int = 0
     failures: int = 0  # in a row
@@ -48,16 +48,16 @@ class Server:
         if self.failures >= FAILURES_BEFORE_REST and self.rests_until <= now:
             rest = min(LONGEST_REST, FIRST_REST * 2.0 ** (self.failures - FAILURES_BEFORE_REST))
             self.rests_until = now + rest
-            self.pace.begin_again(now)
+            self.concurrency.begin_again(now)
 
     @property
     def load(self) -> float:
         """Return the share of its places that are taken."""
-        return self.in_flight / self.pace.limit
+        return self.in_flight / self.concurrency.limit
 
 
 @dataclass(frozen=True)
-class Servers:
+class LoadBalancer:
     """All servers of one model; at most `most` calls are under way at once."""
 
     servers: Sequence[Server]
@@ -67,7 +67,7 @@ class Servers:
     def places(self) -> int:
         """Return how many calls may be under way at once."""
         now = self.clock()
-        return max(1, min(self.most, sum(s.pace.limit for s in self.servers if s.rests_until <= now)))
+        return max(1, min(self.most, sum(s.concurrency.limit for s in self.servers if s.rests_until <= now)))
 
     async def choose(self) -> Server:
         """Return the least loaded server that is not resting, as soon as there is one."""

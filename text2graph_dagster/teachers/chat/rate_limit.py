@@ -13,7 +13,7 @@ LONGEST_BACK_OFF = 30.0
 
 
 @dataclass
-class Pace:
+class AdaptiveConcurrency:
     """The number of calls that one server is given at once: `limit`, between 1 and `most`.
 
     It doubles, and after the first overload grows by one, each time that `limit` calls were answered and the latency
@@ -78,7 +78,7 @@ class Pace:
             self._count, self._seconds, self._tokens = 0, 0.0, 0
 
 
-def back_off(attempt: int, base: float, asked: float | None, chance: random.Random) -> float:
+def draw_backoff(attempt: int, base: float, asked: float | None, chance: random.Random) -> float:
     """Return how many seconds to wait after the failed `attempt` (0 is the first), at random so that calls spread.
 
     A server that `asked` for a time gets at least that, up to LONGEST_WAIT; else the wait doubles from `base` on.
@@ -88,7 +88,7 @@ def back_off(attempt: int, base: float, asked: float | None, chance: random.Rand
     return chance.uniform(0.5, 1.0) * min(LONGEST_BACK_OFF, base * 2.0**attempt)
 
 
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Return the seconds that a response's headers ask to wait, None where they ask for nothing readable."""
     try:
         if "retry-after-ms" in headers:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.chat.completion import BrokenResponseError, Completion
-from text2graph_dagster.teachers.chat.rate_limit import retry_after
+from text2graph_dagster.teachers.chat.rate_limit import parse_retry_after
 
 UNREACHED_IN_A_ROW = 4  # calls that reached nobody, however often they were tried: the servers are gone
 FAILED_IN_A_ROW = 50
@@ -24,7 +24,7 @@ class FaultError(Exception):
     wait: float | None = None  # seconds, if the server named them
 
 
-def explain(error: Exception, url: str, model: str, key_variable: str) -> FaultError:
+def classify_error(error: Exception, url: str, model: str, key_variable: str) -> FaultError:
     """Return what an exception of the client means.
 
     Raises:
@@ -42,7 +42,9 @@ def explain(error: Exception, url: str, model: str, key_variable: str) -> FaultE
     if isinstance(error, openai.NotFoundError):
         raise UserError(f"The endpoint {url} does not serve {model!r}: mend model or base_url.")
     if isinstance(error, openai.APIStatusError):
-        return _by_status(error.status_code, error.code, type(error).__name__, retry_after(error.response.headers), url)
+        return _by_status(
+            error.status_code, error.code, type(error).__name__, parse_retry_after(error.response.headers), url
+        )
     if isinstance(error, BrokenResponseError):
         return FaultError(str(error), resting=False)
     if isinstance(error, UnicodeEncodeError):
@@ -64,7 +66,7 @@ def _by_status(status: int, code: str | None, name: str, wait: float | None, url
 
 
 @dataclass
-class Watch:
+class FailureMonitor:
     """Stops a run in which call after call fails."""
 
     urls: str

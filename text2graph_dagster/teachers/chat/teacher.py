@@ -11,10 +11,10 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts import templates
 from text2graph_dagster.prompts.rendering import render
 from text2graph_dagster.teachers.chat.completion import Completion
-from text2graph_dagster.teachers.chat.endpoint import Asking, Endpoint, EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import ChatCall, Endpoint, EndpointSettings
 from text2graph_dagster.teachers.chat.fuzzy_grounding import ground_fuzzily
-from text2graph_dagster.teachers.chat.label_mapping import Tally, label_reader
-from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
+from text2graph_dagster.teachers.chat.label_mapping import LabelTally, make_label_mapper
+from text2graph_dagster.teachers.protocol import Parameters, TeacherAnswer, TeacherRequest
 
 
 class ChatTeacher:
@@ -28,7 +28,7 @@ class ChatTeacher:
         self._endpoint = Endpoint(settings)
         self.name = f"chat:{settings.model}"
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
-        self.labels = Tally()
+        self.labels = LabelTally()
 
     @property
     def prompt_version(self) -> str:
@@ -39,24 +39,26 @@ class ChatTeacher:
         """Return the model and how it decodes."""
         return self._endpoint.settings.parameters()
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         """Ask the endpoint; what cannot be read is a status, and its raw text is kept.
 
         Raises:
             UserError: the endpoint refuses the key or does not know the model.
         """
-        asking: Asking[Request] = Asking(build_prompt, lambda r: graph_schema(r.ontology), lambda r: r.sample)
+        asking: ChatCall[TeacherRequest] = ChatCall(
+            build_prompt, lambda r: build_graph_schema(r.ontology), lambda r: r.sample
+        )
         for request, prompt, completion in self._endpoint.complete_all(requests, asking):
             yield self._judge(request, prompt, completion)
 
-    def read(self, raw: str, request: Request) -> Graph:
+    def read(self, raw: str, request: TeacherRequest) -> Graph:
         """Return the legal part of a recorded answer, its labels read as the ontology's, grounded in the passage.
 
         Raises:
             GraphParseError: the answer holds no readable graph.
         """
         ontology = request.ontology
-        labelled = label_reader(ontology, self._endpoint.settings.label_similarity).read(parse(raw))
+        labelled = make_label_mapper(ontology, self._endpoint.settings.label_similarity).read(parse(raw))
         self.labels.add(labelled)
         types = (ontology.entity_names, ontology.relation_names)
         legal = legalise(labelled.parsed, request.text, *types, ontology, ground_fuzzily)
@@ -65,14 +67,14 @@ class ChatTeacher:
         relations = tuple(replace(relation, provenance=self.name) for relation in legal.graph.relations)
         return Graph(legal.graph.entities, relations)
 
-    def _judge(self, request: Request, prompt: str, completion: Completion) -> Answer:
+    def _judge(self, request: TeacherRequest, prompt: str, completion: Completion) -> TeacherAnswer:
         graph, status, reason = None, completion.status, completion.reason
         if status == "ok":
             try:
                 graph = self.read(completion.text, request)
             except GraphParseError as error:
                 status, reason = "unparsable", str(error)
-        return Answer(
+        return TeacherAnswer(
             request.passage_id,
             request.sample,
             graph,
@@ -87,14 +89,14 @@ class ChatTeacher:
         )
 
 
-def build_prompt(request: Request) -> str:
+def build_prompt(request: TeacherRequest) -> str:
     """Return the message: the allowed types described, the form of the answer, the passage between marks."""
     ontology = request.ontology
     types = (ontology.entity_names, ontology.relation_names)
     return render(request.text, *types, ontology, "extract", request.language)
 
 
-def graph_schema(ontology: Ontology) -> dict[str, Any]:
+def build_graph_schema(ontology: Ontology) -> dict[str, Any]:
     """Return the JSON schema of an answer: types as enumerations, nothing that grammar engines treat differently."""
 
     def rows(**properties: dict[str, Any]) -> dict[str, Any]:

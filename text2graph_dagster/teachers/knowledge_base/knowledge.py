@@ -88,7 +88,7 @@ def load_knowledge(path: Path, ontology: Ontology) -> Knowledge:
     return Knowledge(entities, _facts(triples, entities, ontology), broken, len(triples) + len(broken), sha.hexdigest())
 
 
-def broken_lines(path: Path) -> list[BrokenLine]:
+def find_broken_lines(path: Path) -> list[BrokenLine]:
     """Return the lines of a knowledge base that cannot be read, without reading it into memory.
 
     Raises:
@@ -100,7 +100,7 @@ def broken_lines(path: Path) -> list[BrokenLine]:
     return broken
 
 
-def file_digest(path: Path) -> str:
+def digest_file(path: Path) -> str:
     """Return what `Knowledge.sha256` would be.
 
     Raises:

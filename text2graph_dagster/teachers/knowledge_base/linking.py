@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.teachers.knowledge_base.aliases import AliasIndex, Match
 from text2graph_dagster.teachers.knowledge_base.knowledge import Knowledge, KnownEntity
-from text2graph_dagster.teachers.knowledge_base.literals import renderings
+from text2graph_dagster.teachers.knowledge_base.literals import render_literal
 
 _RARE = 5
 
@@ -28,9 +28,9 @@ def index_names(entities: Sequence[KnownEntity]) -> AliasIndex:
                 parts[alias] <= max(_RARE, entity.prior) and (alias != alias.lower() or alias == entity.name)
             ):
                 built.add(alias, number)
-            for written in renderings(alias) if entity.types else ():
+            for written in render_literal(alias) if entity.types else ():
                 built.add_literal(written, number)
-            if entity.types and renderings(alias):
+            if entity.types and render_literal(alias):
                 built.add_literal(alias, number)
     return built
 
@@ -44,7 +44,7 @@ def _name_parts(entities: Iterable[KnownEntity]) -> Counter[str]:
     return parts
 
 
-def resolve(text: str, matches: Sequence[Match], knowledge: Knowledge) -> dict[int, list[Match]]:
+def resolve_entities(text: str, matches: Sequence[Match], knowledge: Knowledge) -> dict[int, list[Match]]:
     """Return entity → its matches; every surface means one entity throughout the passage.
 
     A surface that only one entity bears is certain. Of several bearers, in this order, that one is meant which the

@@ -17,7 +17,7 @@ _MONTHS = "January February March April May June July August September October N
 _POWERS = ((10**9, " billion"), (10**6, " million"), (10**8, "亿"), (10**4, "万"))
 
 
-def renderings(literal: str) -> tuple[str, ...]:
+def render_literal(literal: str) -> tuple[str, ...]:
     """Return how texts write the date or number, without the literal itself; nothing for what is neither."""
     found = dict.fromkeys((*_dates(literal.strip()), *_numbers(literal.strip())))
     return tuple(text for text in found if text != literal)

@@ -16,16 +16,16 @@ from text2graph_dagster.graph.parsing import GraphParseError
 from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.teachers.knowledge_base.aliases import AliasIndex, Match
-from text2graph_dagster.teachers.knowledge_base.evidence import Evidence
+from text2graph_dagster.teachers.knowledge_base.evidence import EvidenceFinder
 from text2graph_dagster.teachers.knowledge_base.knowledge import (
     BrokenLine,
     Knowledge,
-    broken_lines,
-    file_digest,
+    digest_file,
+    find_broken_lines,
     load_knowledge,
 )
-from text2graph_dagster.teachers.knowledge_base.linking import choose_types, index_names, resolve
-from text2graph_dagster.teachers.protocol import Answer, Parameters, Request
+from text2graph_dagster.teachers.knowledge_base.linking import choose_types, index_names, resolve_entities
+from text2graph_dagster.teachers.protocol import Parameters, TeacherAnswer, TeacherRequest
 
 # Raise it when the same knowledge base would give another graph: recorded answers are then stale.
 MATCHING_VERSION = "3"
@@ -56,7 +56,7 @@ class KnowledgeBaseTeacher:
         Raises:
             UserError: the file is missing.
         """
-        return file_digest(self.path)
+        return digest_file(self.path)
 
     @cached_property
     def knowledge(self) -> Knowledge:
@@ -82,13 +82,13 @@ class KnowledgeBaseTeacher:
         Raises:
             UserError: as `load_knowledge`.
         """
-        return self.knowledge.broken if "knowledge" in vars(self) else broken_lines(self.path)
+        return self.knowledge.broken if "knowledge" in vars(self) else find_broken_lines(self.path)
 
     def parameters(self) -> Parameters:
         """Return what decides an answer: the knowledge base's content and the evidence window."""
         return {"knowledge_base": self.sha256, "window": self.window}
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         """Answer every request; this teacher never refuses.
 
         Raises:
@@ -98,15 +98,15 @@ class KnowledgeBaseTeacher:
             if request.ontology.digest != self.ontology.digest:
                 raise ValueError("the request's ontology is not the one this knowledge base was read with")
             graph = self.annotate(request.text, request.language)
-            yield Answer(request.passage_id, request.sample, graph, record(graph))
+            yield TeacherAnswer(request.passage_id, request.sample, graph, dump_graph(graph))
 
-    def read(self, raw: str, request: Request) -> Graph:
+    def read(self, raw: str, request: TeacherRequest) -> Graph:
         """Return the graph of a recorded answer."""
-        return replay(raw)
+        return load_graph(raw)
 
     def annotate(self, text: str, language: str) -> Graph:
         """Return the entities that the passage names and the known facts whose two ends it names close together."""
-        found = resolve(text, self.index.find(text), self.knowledge)
+        found = resolve_entities(text, self.index.find(text), self.knowledge)
         order = sorted(found, key=lambda entity: found[entity][0].start)
         types = choose_types(order, self.knowledge, self.ontology)
         entities = tuple(_entity(i, text, types[entity], found[entity]) for i, entity in enumerate(order))
@@ -124,7 +124,7 @@ class KnowledgeBaseTeacher:
         ]
         if not pairs:
             return ()
-        places = Evidence(text, language, entities, self.window)
+        places = EvidenceFinder(text, language, entities, self.window)
         relations: dict[tuple[int, int, str], Relation] = {}
         for head, tail, facts in pairs:
             evidence = places.between(entities[head], entities[tail])
@@ -165,15 +165,15 @@ def _entity(number: int, text: str, entity_type: str, found: Sequence[Match]) ->
     return Entity(number, text[longest.start : longest.end], entity_type, tuple(Span(m.start, m.end) for m in found))
 
 
-def record(graph: Graph) -> str:
+def dump_graph(graph: Graph) -> str:
     """Return a graph as the JSON a ledger keeps: with mentions, evidence and provenance."""
     entities, relations = to_rows(graph)
     value = {"entities": entities, "relations": relations}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def replay(raw: str) -> Graph:
-    """Return the graph that `record` wrote.
+def load_graph(raw: str) -> Graph:
+    """Return the graph that `dump_graph` wrote.
 
     Raises:
         GraphParseError: the text is not such a record.

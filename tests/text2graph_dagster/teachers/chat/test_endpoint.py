@@ -16,10 +16,10 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.budget import Budget
 from text2graph_dagster.teachers.chat import retry
 from text2graph_dagster.teachers.chat.completion import Completion
-from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE, Asking, Endpoint, Result
+from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE, ChatCall, Endpoint, Result
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.protocol import TeacherRequest
 
 CANARY = "canary-0123456789abcdef"
 EMPTY = message('{"entities":[],"relations":[]}')
@@ -104,7 +104,7 @@ def test_an_account_without_quota_ends_the_run() -> None:
 def test_a_question_is_made_when_there_is_a_place_for_it() -> None:
     taken = 0
 
-    def lazily() -> Iterator[Request]:
+    def lazily() -> Iterator[TeacherRequest]:
         nonlocal taken
         for request in passages(100):
             taken += 1
@@ -127,14 +127,14 @@ def test_who_stops_listening_stops_the_asking() -> None:
 
 
 def test_what_came_together_with_the_end_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def ask(self: Endpoint, item: int, asking: Asking[int]) -> Result[int]:
+    async def ask(self: Endpoint, item: int, asking: ChatCall[int]) -> Result[int]:
         if item == 1:
             raise UserError("The end.")
         return item, "?", Completion("!")
 
     monkeypatch.setattr(Endpoint, "_ask", ask)
     kept: list[int] = []
-    asking: Asking[int] = Asking(str, lambda _: None, lambda _: 0)
+    asking: ChatCall[int] = ChatCall(str, lambda _: None, lambda _: 0)
     with pytest.raises(UserError, match=r"The end\."):
         for item, _, _ in Endpoint(fast("http://127.0.0.1:9/v1")).complete_all(range(100), asking):
             kept.append(item)
@@ -164,7 +164,7 @@ def test_a_wrong_address_is_told_soon_though_calls_are_tried_often() -> None:
 
 
 def test_a_passage_that_cannot_be_sent_fails_alone() -> None:
-    broken = Request("broken", "half a letter: \ud800", "en", passages(1)[0].ontology)
+    broken = TeacherRequest("broken", "half a letter: \ud800", "en", passages(1)[0].ontology)
     with chat_server.serving() as heard:
         answers = {a.passage_id: a for a in ChatTeacher(fast(heard.url)).answer([broken, *passages(3)])}
     assert (answers["broken"].status, answers["broken"].reason) == ("failed", "the passage is no Unicode text")

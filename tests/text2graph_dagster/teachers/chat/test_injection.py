@@ -16,7 +16,7 @@ from text2graph_dagster.reasoning.chat_reasoner import build_reasoning_prompt
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import ReasoningRequest, Request
+from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherRequest
 
 FACT = "Ana Berg works for Velsoft."
 RIGHT = {
@@ -99,7 +99,7 @@ def gullible(body: dict[str, Any]) -> dict[str, Any]:
 
 def graphs(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    requests = [Request(f"p{i}", text, "en", NEWS) for i, text in enumerate(texts)]
+    requests = [TeacherRequest(f"p{i}", text, "en", NEWS) for i, text in enumerate(texts)]
     with serving(gullible) as seen:
         return [a.graph for a in ask_teacher(ChatTeacher(fast(seen.url)), requests, Memory()).answers]
 
@@ -123,7 +123,7 @@ def test_nothing_ungrounded_or_outside_the_ontology_comes_of_thirty_six_hostile_
 
 @pytest.mark.parametrize("number", range(len(DOCUMENTS)))
 def test_a_document_cannot_end_its_own_quotation(number: int) -> None:
-    request = Request("p", DOCUMENTS[number], "en", NEWS)
+    request = TeacherRequest("p", DOCUMENTS[number], "en", NEWS)
     prompts = [build_prompt(request), build_reasoning_prompt(ReasoningRequest("p", request.text, "en", NEWS, GRAPH))]
     for prompt in prompts:
         assert [line for line in prompt.splitlines() if re.search("<{3}|>{3}", line)] == ["<<<", ">>>"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
 from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.teachers.chat.label_mapping import LabelReader, Tally
+from text2graph_dagster.teachers.chat.label_mapping import LabelMapper, LabelTally
 
 WORLD = Ontology(
     "world",
@@ -23,7 +23,7 @@ WORLD = Ontology(
         RelationType("出生地", signatures=(("person", "城市"),), aliases=("出生于", "生于")),
     ),
 )
-READER = LabelReader(WORLD, 0.85)
+READER = LabelMapper(WORLD, 0.85)
 PERSON, COMPANY, CITY = ["person"], ["company"], ["city"]
 
 
@@ -95,12 +95,12 @@ def test_relation_labels(label: str, ends: tuple[list[str], list[str]], meaning:
 
 
 def test_two_names_that_fold_alike_are_told_apart_as_written_only() -> None:
-    reader = LabelReader(Ontology("o", "en", (EntityType("C++"), EntityType("C#")), ()), 0.85)
+    reader = LabelMapper(Ontology("o", "en", (EntityType("C++"), EntityType("C#")), ()), 0.85)
     assert (reader.entity("C#"), reader.entity("c++"), reader.entity("C")) == ("C#", None, None)
 
 
 def test_two_that_are_as_like_are_refused() -> None:
-    reader = LabelReader(Ontology("o", "en", (EntityType("river boat"), EntityType("river goat")), ()), 0.5)
+    reader = LabelMapper(Ontology("o", "en", (EntityType("river boat"), EntityType("river goat")), ()), 0.5)
     assert reader.entity("river moat") is None
 
 
@@ -112,7 +112,7 @@ def test_an_answer_is_read_and_what_was_done_is_counted() -> None:
     done = READER.read(parsed)
     assert done.parsed.entities == (("Ana", "person"), ("Velsoft", "company"), ("Gramont", "company"))
     assert done.parsed.relations == (("Ana", "founded", "Velsoft"), ("ANA", "works for", "Velsoft"))
-    tally = Tally()
+    tally = LabelTally()
     tally.add(done)
     tally.add(done)
     assert tally.mapped == {
@@ -124,8 +124,8 @@ def test_an_answer_is_read_and_what_was_done_is_counted() -> None:
 
 
 def test_a_tally_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("text2graph_dagster.teachers.chat.label_mapping.MOST_LABELS", 3)
-    tally = Tally()
+    monkeypatch.setattr("text2graph_dagster.teachers.chat.label_mapping.MAX_TALLIED_LABELS", 3)
+    tally = LabelTally()
     for number in range(10):
         tally.add(READER.read(ParsedGraph((("x", f"label {number}"),), ())))
     assert len(tally.refused) == 4
@@ -153,7 +153,7 @@ def test_every_item_is_read_as_a_known_type_or_counted(
 @patient
 @given(LABELS, st.floats(0.01, 1), st.floats(0.01, 1))
 def test_a_higher_threshold_reads_nothing_more(label: str, first: float, second: float) -> None:
-    low, high = (LabelReader(WORLD, least).relation(label) for least in sorted((first, second)))
+    low, high = (LabelMapper(WORLD, least).relation(label) for least in sorted((first, second)))
     assert high is None or high == low
 
 

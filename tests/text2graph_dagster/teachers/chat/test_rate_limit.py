@@ -4,95 +4,97 @@ import random
 
 import pytest
 
-from text2graph_dagster.teachers.chat.load_balancer import FAILURES_BEFORE_REST, Server, Servers
+from text2graph_dagster.teachers.chat.load_balancer import FAILURES_BEFORE_REST, LoadBalancer, Server
 from text2graph_dagster.teachers.chat.rate_limit import (
     LONGEST_BACK_OFF,
     LONGEST_WAIT,
     START,
-    Pace,
-    back_off,
-    retry_after,
+    AdaptiveConcurrency,
+    draw_backoff,
+    parse_retry_after,
 )
 
 
-def drive(pace: Pace, latency: float | None, rounds: int, busy_from: int = 10**9, now: float = 0.0) -> float:
+def drive(
+    concurrency: AdaptiveConcurrency, latency: float | None, rounds: int, busy_from: int = 10**9, now: float = 0.0
+) -> float:
     """Answer so many rounds of `limit` calls; from `busy_from` calls at once on each takes longer in proportion."""
     for _ in range(rounds):
-        limit = pace.limit
+        limit = concurrency.limit
         seconds = (latency or 0.1) * max(1.0, limit / busy_from)
         for _ in range(limit):
-            pace.answered(now, now + seconds, 10)
+            concurrency.answered(now, now + seconds, 10)
         now += seconds
     return now
 
 
 def test_it_begins_low_and_grows_to_its_bound_while_latency_holds() -> None:
-    pace, now, seen = Pace(64), 0.0, list[int]()
-    assert pace.limit == START
+    concurrency, now, seen = AdaptiveConcurrency(64), 0.0, list[int]()
+    assert concurrency.limit == START
     for _ in range(6):
-        now = drive(pace, 0.1, 1, now=now)
-        seen.append(pace.limit)
+        now = drive(concurrency, 0.1, 1, now=now)
+        seen.append(concurrency.limit)
     assert seen == [8, 16, 32, 64, 64, 64]
 
 
 def test_it_stops_growing_where_more_calls_only_wait_longer() -> None:
-    pace = Pace(256)
-    drive(pace, 0.1, 20, busy_from=16)
-    assert 16 <= pace.limit <= 40
+    concurrency = AdaptiveConcurrency(256)
+    drive(concurrency, 0.1, 20, busy_from=16)
+    assert 16 <= concurrency.limit <= 40
 
 
 def test_a_bound_below_the_start_is_kept() -> None:
-    pace = Pace(1)
-    drive(pace, 0.1, 5)
-    assert pace.limit == 1
+    concurrency = AdaptiveConcurrency(1)
+    drive(concurrency, 0.1, 5)
+    assert concurrency.limit == 1
 
 
 def test_an_overload_halves_it_once_for_the_whole_crowd() -> None:
-    pace = Pace(64)
-    now = drive(pace, 0.1, 4)
+    concurrency = AdaptiveConcurrency(64)
+    now = drive(concurrency, 0.1, 4)
     asked_at = now
     for _ in range(64):
-        pace.overloaded(asked_at, now + 0.05)
-    assert pace.limit == 32
-    pace.overloaded(now + 0.06, now + 0.1)
-    assert pace.limit == 16
+        concurrency.overloaded(asked_at, now + 0.05)
+    assert concurrency.limit == 32
+    concurrency.overloaded(now + 0.06, now + 0.1)
+    assert concurrency.limit == 16
 
 
 def test_after_an_overload_it_grows_one_by_one() -> None:
-    pace = Pace(64)
-    now = drive(pace, 0.1, 4)
-    pace.overloaded(now, now)
-    drive(pace, 0.1, 3, now=now + 1)
-    assert pace.limit == 35
+    concurrency = AdaptiveConcurrency(64)
+    now = drive(concurrency, 0.1, 4)
+    concurrency.overloaded(now, now)
+    drive(concurrency, 0.1, 3, now=now + 1)
+    assert concurrency.limit == 35
 
 
 def test_it_never_falls_below_one() -> None:
-    pace = Pace(4)
+    concurrency = AdaptiveConcurrency(4)
     for moment in range(10):
-        pace.overloaded(float(moment), float(moment))
-    assert pace.limit == 1
+        concurrency.overloaded(float(moment), float(moment))
+    assert concurrency.limit == 1
 
 
 def test_calls_asked_under_another_limit_say_nothing() -> None:
-    pace = Pace(64)
-    now = drive(pace, 0.1, 1)
+    concurrency = AdaptiveConcurrency(64)
+    now = drive(concurrency, 0.1, 1)
     for _ in range(100):
-        pace.answered(now - 1, now, 10)
-    assert pace.limit == 8
+        concurrency.answered(now - 1, now, 10)
+    assert concurrency.limit == 8
 
 
 @pytest.mark.parametrize("attempt", range(8))
 def test_the_wait_doubles_is_spread_and_bounded(attempt: int) -> None:
     chance = random.Random(1)
-    waits = [back_off(attempt, 0.5, None, chance) for _ in range(200)]
+    waits = [draw_backoff(attempt, 0.5, None, chance) for _ in range(200)]
     longest = min(LONGEST_BACK_OFF, 0.5 * 2**attempt)
     assert longest / 2 <= min(waits) < max(waits) <= longest
 
 
 def test_a_server_gets_the_time_it_asks_for_within_reason() -> None:
     chance = random.Random(1)
-    assert 3 <= back_off(0, 0.5, 3.0, chance) <= 3.3
-    assert LONGEST_WAIT <= back_off(0, 0.5, 86_400.0, chance) <= 1.1 * LONGEST_WAIT
+    assert 3 <= draw_backoff(0, 0.5, 3.0, chance) <= 3.3
+    assert LONGEST_WAIT <= draw_backoff(0, 0.5, 86_400.0, chance) <= 1.1 * LONGEST_WAIT
 
 
 @pytest.mark.parametrize(
@@ -109,19 +111,19 @@ def test_a_server_gets_the_time_it_asks_for_within_reason() -> None:
     ],
 )
 def test_retry_after_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers, now=60.0) == seconds
+    assert parse_retry_after(headers, now=60.0) == seconds
 
 
-def servers(*names: str) -> tuple[Servers, list[float]]:
+def servers(*names: str) -> tuple[LoadBalancer, list[float]]:
     now = [0.0]
-    return Servers([Server(name, Pace(8)) for name in names], 8, lambda: now[0]), now
+    return LoadBalancer([Server(name, AdaptiveConcurrency(8)) for name in names], 8, lambda: now[0]), now
 
 
-async def chosen(group: Servers) -> str:
+async def chosen(group: LoadBalancer) -> str:
     return (await group.choose()).url
 
 
-def choose(group: Servers) -> str:
+def choose(group: LoadBalancer) -> str:
     import asyncio
 
     return asyncio.run(chosen(group))
@@ -131,7 +133,7 @@ def test_the_least_loaded_server_is_asked() -> None:
     group, _ = servers("a", "b")
     group.servers[0].in_flight = 2
     assert choose(group) == "b"
-    group.servers[1].in_flight, group.servers[1].pace.limit = 3, 8  # a faster one carries more
+    group.servers[1].in_flight, group.servers[1].concurrency.limit = 3, 8  # a faster one carries more
     assert choose(group) == "b"
 
 

@@ -10,7 +10,7 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_teacher
-from text2graph_dagster.teachers.protocol import Request
+from text2graph_dagster.teachers.protocol import TeacherRequest
 
 SHARE = 0.05
 
@@ -20,11 +20,11 @@ def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
 
 
-def passages(count: int) -> list[Request]:
-    return [Request(f"p{i}", f"Person{i} works for Company{i}.", "en", NEWS) for i in range(count)]
+def passages(count: int) -> list[TeacherRequest]:
+    return [TeacherRequest(f"p{i}", f"Person{i} works for Company{i}.", "en", NEWS) for i in range(count)]
 
 
-def stated(request: Request, graph: Graph) -> bool:
+def stated(request: TeacherRequest, graph: Graph) -> bool:
     """Tell whether the graph is the one that the passage states, or a part of it."""
     person, company = request.text.rstrip(".").split(" works for ")
     entities = {(e.text, e.type) for e in graph.entities}

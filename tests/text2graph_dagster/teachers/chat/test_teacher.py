@@ -11,11 +11,11 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology
 from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
-from text2graph_dagster.reasoning.composed_reasoner import compose
-from text2graph_dagster.reasoning.verifier import verify
+from text2graph_dagster.reasoning.composed_reasoner import compose_rationale
+from text2graph_dagster.reasoning.verifier import verify_rationale
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE, EndpointSettings
-from text2graph_dagster.teachers.chat.teacher import ChatTeacher, graph_schema
-from text2graph_dagster.teachers.protocol import Answer, ReasoningRequest, Request
+from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_graph_schema
+from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherAnswer, TeacherRequest
 
 TEXT = "Velsoft hired Ana Berg. Berg lives in Oslo."
 ANSWER = {
@@ -48,8 +48,8 @@ def fast(url: str, **more: Any) -> EndpointSettings:
     )
 
 
-def ask(reply: Reply, count: int = 1) -> tuple[list[Answer], list[dict[str, Any]]]:
-    requests = [Request(f"p{i}", TEXT, "en", NEWS) for i in range(count)]
+def ask(reply: Reply, count: int = 1) -> tuple[list[TeacherAnswer], list[dict[str, Any]]]:
+    requests = [TeacherRequest(f"p{i}", TEXT, "en", NEWS) for i in range(count)]
     with serving(reply) as seen:
         return list(ChatTeacher(fast(seen.url)).answer(requests)), seen.bodies
 
@@ -64,14 +64,14 @@ def test_an_answer_is_parsed_grounded_and_filtered() -> None:
 def test_the_recorded_answer_gives_the_same_graph() -> None:
     (answer,), _ = ask(lambda _: message(f"<think>hm {{</think>```json\n{json.dumps(ANSWER)}\n```"))
     teacher = ChatTeacher(fast("http://127.0.0.1:9/v1"))
-    assert teacher.read(answer.raw, Request("p0", TEXT, "en", NEWS)) == answer.graph == GRAPH
+    assert teacher.read(answer.raw, TeacherRequest("p0", TEXT, "en", NEWS)) == answer.graph == GRAPH
 
 
 def test_labels_in_other_words_are_read_and_counted() -> None:
     written = json.dumps(ANSWER).replace("works for", "EMPLOYER").replace('"company"', '"Business"')
     with serving(lambda _: message(written)) as seen:
         teacher = ChatTeacher(fast(seen.url))
-        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+        (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph == GRAPH
     assert teacher.labels.mapped == {("entity", "Business", "company"): 1, ("relation", "EMPLOYER", "works for"): 2}
     assert teacher.labels.refused == {("entity", "spaceship"): 1}
@@ -89,14 +89,14 @@ def test_every_prompt_carries_the_types_and_the_passage() -> None:
 def test_the_request_binds_the_form_of_the_answer_to_the_ontology() -> None:
     _, (body,) = ask(lambda _: message("{}"))
     schema = body["response_format"]["json_schema"]["schema"]
-    assert schema == graph_schema(NEWS)
+    assert schema == build_graph_schema(NEWS)
     assert schema["properties"]["entities"]["items"]["properties"]["type"]["enum"] == list(NEWS.entity_names)
     assert schema["properties"]["relations"]["items"]["properties"]["type"]["enum"] == list(NEWS.relation_names)
     assert (body["model"], body["temperature"], body["max_tokens"], body["seed"]) == ("m", 0.0, 1024, 0)
 
 
 def test_an_ontology_without_relations_has_a_schema() -> None:
-    schema = graph_schema(Ontology("n", "en", (EntityType("person"),), ()))
+    schema = build_graph_schema(Ontology("n", "en", (EntityType("person"),), ()))
     assert schema["properties"]["relations"]["items"]["properties"]["type"] == {"type": "string"}
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_answer_is_a_status_with_a_reason(reply: Any, status: str, re
 def test_nobody_there_stops_at_once_and_names_the_address(count: int) -> None:
     teacher, answers = ChatTeacher(fast("http://127.0.0.1:9/v1", concurrency=4)), []
     with pytest.raises(UserError, match="Nobody answers at http://127"):
-        for answer in teacher.answer([Request(f"p{i}", TEXT, "en", NEWS) for i in range(count)]):
+        for answer in teacher.answer([TeacherRequest(f"p{i}", TEXT, "en", NEWS) for i in range(count)]):
             answers.append(answer)  # noqa: PERF402
     assert len(answers) < 4
     assert {(a.status, a.reason) for a in answers} <= {("failed", "APIConnectionError")}
@@ -147,7 +147,7 @@ def test_what_no_retry_can_mend_stops_with_a_clear_sentence(code: int, words: st
 def test_an_overloaded_endpoint_is_asked_again() -> None:
     codes = iter([429, 503])
     with serving(lambda _: next(codes, 0) or message(json.dumps(ANSWER))) as seen:
-        (answer,) = ChatTeacher(fast(seen.url, retries=2)).answer([Request("p", TEXT, "en", NEWS)])
+        (answer,) = ChatTeacher(fast(seen.url, retries=2)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph == GRAPH
     assert len(seen.bodies) == 3
 
@@ -166,7 +166,7 @@ def test_one_bad_answer_among_many_hurts_nobody_else() -> None:
 
 def test_samples_are_asked_with_different_seeds() -> None:
     with serving(lambda _: message("{}")) as seen:
-        list(ChatTeacher(fast(seen.url)).answer([Request("p", TEXT, "en", NEWS, sample) for sample in range(3)]))
+        list(ChatTeacher(fast(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS, sample) for sample in range(3)]))
     assert sorted(body["seed"] for body in seen.bodies) == [0, 1, 2]
 
 
@@ -174,11 +174,11 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch: p
     monkeypatch.setenv(KEY_VARIABLE, "canary-7")
     with serving(lambda _: 500) as seen:
         teacher = ChatTeacher(fast(seen.url))
-        (answer,) = teacher.answer([Request("p", TEXT, "en", NEWS)])
+        (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert seen.keys == ["Bearer canary-7"]
     assert "canary" not in f"{answer} {teacher.parameters()} {teacher.name}"
     with serving(lambda _: 401) as seen, pytest.raises(UserError) as told:
-        list(ChatTeacher(fast(seen.url)).answer([Request("p", TEXT, "en", NEWS)]))
+        list(ChatTeacher(fast(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)]))
     assert "canary" not in str(told.value)
 
 
@@ -213,8 +213,8 @@ def test_every_reasoning_prompt_contains_the_passage_and_the_types(language: str
 
 
 def test_a_models_rationale_is_verified_like_a_composed_one() -> None:
-    rationale = compose(TEXT, "en", NEWS, GRAPH)
+    rationale = compose_rationale(TEXT, "en", NEWS, GRAPH)
     with serving(lambda _: message(f"<think>let me see</think>\n{rationale}\n")) as seen:
         (answer,) = ChatReasoner(fast(seen.url)).answer([ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)])
     assert answer.rationale == rationale
-    assert verify(answer.rationale, TEXT, NEWS, GRAPH).verified
+    assert verify_rationale(answer.rationale, TEXT, NEWS, GRAPH).verified

@@ -14,7 +14,7 @@ class Book:
     def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
         return {key: self.rows[key] for key in keys if key in self.rows}
 
-    def jot(self, row: Row) -> None:
+    def append(self, row: Row) -> None:
         self.record([row])
 
     def record(self, rows: Sequence[Row]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text2graph_dagster.teachers.knowledge_base.aliases import AliasIndex, is_usable
+from text2graph_dagster.teachers.knowledge_base.aliases import AliasIndex, is_distinctive
 
 
 def found(text: str, *aliases: str, blocked: tuple[str, ...] = ()) -> list[str]:
@@ -62,12 +62,12 @@ def test_headings_in_capitals_are_read() -> None:
     "alias", ["x", "7", "1984", "mo", "ro-md", "the", "The", "It", "IT", "PL", "Bo", "a b c", "…", "中", "我们", ""]
 )
 def test_names_that_are_no_names_are_refused(alias: str) -> None:
-    assert not is_usable(alias)
+    assert not is_distinctive(alias)
 
 
 @pytest.mark.parametrize("alias", ["US", "EU", "jazz", "U.S.", "R2D2", "中国", "IBM", "Ülo", "Ng Li"])
 def test_short_names_people_do_write_are_used(alias: str) -> None:
-    assert is_usable(alias)
+    assert is_distinctive(alias)
 
 
 def test_every_entity_that_bears_a_name_is_a_candidate() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text2graph_dagster.teachers.knowledge_base.literals import renderings
+from text2graph_dagster.teachers.knowledge_base.literals import render_literal
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from text2graph_dagster.teachers.knowledge_base.literals import renderings
 )
 def test_a_date_is_found_in_every_usual_form(literal: str) -> None:
     wanted = {"September 3, 1865", "3 September 1865", "Sept. 3, 1865", "Sep 3, 1865", "1865年9月3日", "1865-09-03"}
-    assert wanted <= {*renderings(literal), literal}
+    assert wanted <= {*render_literal(literal), literal}
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,17 @@ def test_a_date_is_found_in_every_usual_form(literal: str) -> None:
     ],
 )
 def test_parts_of_dates_and_numbers(literal: str, written: set[str]) -> None:
-    assert written <= set(renderings(literal))
+    assert written <= set(render_literal(literal))
 
 
 @pytest.mark.parametrize("literal", ["Velsoft", "Route 66", "3", "Smarch 3, 1865", "", "北京", "1.5"])
 def test_what_is_neither_has_no_renderings(literal: str) -> None:
-    assert renderings(literal) == ()
+    assert render_literal(literal) == ()
 
 
 @given(st.dates(min_value=date(1000, 1, 1)))
 def test_every_rendering_of_a_date_that_is_itself_read_means_the_same_date(day: date) -> None:
-    forms = {day.isoformat(), *renderings(day.isoformat())}
+    forms = {day.isoformat(), *render_literal(day.isoformat())}
     for form in forms:
-        again = {form, *renderings(form)}
+        again = {form, *render_literal(form)}
         assert day.isoformat() in again or len(again) == 1

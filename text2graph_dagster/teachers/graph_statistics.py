@@ -1,0 +1,48 @@
+"""Figures on the graphs of a corpus: how well they keep to the ontology, how varied they are, how far they agree."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.teachers.voting import vote_agreement
+
+TypeCount = tuple[str, int]
+TypedRelationCount = tuple[str, str, str, int]  # head type, relation type, tail type, count
+
+
+def share_in_ontology(
+    entities: Sequence[TypeCount], relations: Sequence[TypeCount], ontology: Ontology
+) -> float | None:
+    """Return the share of entities and relations whose type the ontology has; None if there are none.
+
+    `entities` and `relations` are counts by type.
+    """
+    known = sum(n for name, n in entities if name in ontology.entity_names)
+    known += sum(n for name, n in relations if name in ontology.relation_names)
+    total = sum(n for _, n in (*entities, *relations))
+    return known / total if total else None
+
+
+def share_of_allowed_relations(relations: Sequence[TypedRelationCount], ontology: Ontology) -> float | None:
+    """Return the share of relations that keep to the ontology's signatures; None if there are none."""
+    allowed = sum(n for head, name, tail, n in relations if ontology.allows(head, name, tail))
+    total = sum(n for *_, n in relations)
+    return allowed / total if total else None
+
+
+def normalised_entropy(counts: Sequence[int], categories: int) -> float | None:
+    """Return the entropy of the counts, divided by that of `categories` equally frequent ones.
+
+    The result is in [0, 1]: 1 when all are equally frequent. None with fewer than two categories or without counts.
+    """
+    total = sum(counts)
+    if categories < 2 or not total:
+        return None
+    return -sum(n / total * math.log(n / total) for n in counts) / math.log(categories)
+
+
+def mean_agreement(samples: Iterable[Sequence[Graph]], ontology: Ontology) -> float | None:
+    """Return the mean over passages of the agreement of a passage's graphs; None if no passage has several."""
+    scores = [score for graphs in samples if (score := vote_agreement(graphs, ontology)) is not None]
+    return sum(scores) / len(scores) if scores else None
