@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.table import show, switches
 from text2graph_dagster.graph.model import Graph
-from text2graph_dagster.rewards.scoring import NOT_TURNED, turned_relations
+from text2graph_dagster.rewards.canonical import NO_INVERSIONS, inverted_relations
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.program import prepare_environment, set_threads, work_offline
 from text2graph_dagster.training.config import TrainingConfig
@@ -59,17 +59,20 @@ def read(given: Namespace) -> list[Read]:
     from text2graph_dagster.inference.batch_generation import answer_prompts
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.loading import load_student
-    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev, triples
+    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev_examples, triples
 
     config = read_config(TrainingConfig, given.checkpoint.with_name(f"{given.checkpoint.name}.inputs") / "run.json")
-    examples, ontologies = read_dev(config)[: QUICK_PASSAGES if given.quick else None], config.load_ontologies()
-    turned = {corpus: turned_relations(ontology) for corpus, ontology in ontologies.items()}
+    examples, ontologies = (
+        read_dev_examples(config)[: QUICK_PASSAGES if given.quick else None],
+        config.load_ontologies(),
+    )
+    turned = {corpus: inverted_relations(ontology) for corpus, ontology in ontologies.items()}
     set_threads(config.settings.sft.threads)
     model, tokenizer = load_student(given.checkpoint)
 
     def stated(text: str, example: Example) -> Triples:
         graph = legal_graph(text, example, ontologies.get(example.corpus)) or Graph()
-        return frozenset(triples(graph, turned.get(example.corpus, NOT_TURNED)))
+        return frozenset(triples(graph, turned.get(example.corpus, NO_INVERSIONS)))
 
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     limit = config.settings.evaluation.max_new_tokens
@@ -77,7 +80,7 @@ def read(given: Namespace) -> list[Read]:
     samples = _sample(model, tokenizer, prompts, limit, given.samples)
     return [
         Read(
-            frozenset(triples(example.graph, turned.get(example.corpus, NOT_TURNED))),
+            frozenset(triples(example.graph, turned.get(example.corpus, NO_INVERSIONS))),
             stated(likeliest.text, example),
             [stated(text, example) for text in drawn],
         )
@@ -124,9 +127,9 @@ def _f1(found: Triples, gold: Triples) -> float:
 
 
 def _row(name: str, found: Sequence[Triples], gold: Sequence[Triples]) -> Mapping[str, Any]:
-    from text2graph_dagster.training.dev_evaluation import Counts
+    from text2graph_dagster.training.dev_evaluation import ItemCounts
 
-    counts = Counts()
+    counts = ItemCounts()
     for ours, theirs in zip(found, gold, strict=True):
         counts.add(set(ours), set(theirs))
     low, high = counts.interval(10_000, 0)

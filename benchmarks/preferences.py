@@ -29,7 +29,7 @@ from text2graph_dagster.bootstrap import interval, resampled_sums
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.identity import digest
 from text2graph_dagster.inference.answer_format import answer_forms
-from text2graph_dagster.rewards.scoring import turned_relations
+from text2graph_dagster.rewards.canonical import inverted_relations
 from text2graph_dagster.settings import merge
 from text2graph_dagster.training.config import TrainingConfig
 
@@ -128,11 +128,11 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
     from text2graph_dagster.inference.batch_generation import answer_prompts
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.loading import load_student
-    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev, triples
+    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev_examples, triples
 
     whole = TrainingConfig.model_validate(config)
     student, tokenizer = load_student(model)
-    examples, ontologies = read_dev(whole), whole.load_ontologies()
+    examples, ontologies = read_dev_examples(whole), whole.load_ontologies()
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     size = whole.settings.evaluation
     answers = answer_prompts(
@@ -146,7 +146,7 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
     rows = []
     for example, answer in zip(examples, answers, strict=True):
         ontology = ontologies[example.corpus]
-        graph, turned = legal_graph(answer.text, example, ontology) or Graph(), turned_relations(ontology)
+        graph, turned = legal_graph(answer.text, example, ontology) or Graph(), inverted_relations(ontology)
         said, gold = triples(graph, turned), triples(example.graph, turned)
         rows.append((len(said & gold), len(said), len(gold)))
     counts = np.array(rows, dtype=np.float64)

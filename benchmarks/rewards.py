@@ -14,12 +14,11 @@ from collections.abc import Callable
 from statistics import median
 
 from benchmarks.table import flags, show
-from text2graph_dagster.graph import legality as decoding
+from text2graph_dagster.graph import legality
 from text2graph_dagster.graph.model import Entity, Graph, Relation
-from text2graph_dagster.rewards import matching
-from text2graph_dagster.rewards import scoring as rewards
-from text2graph_dagster.rewards.matching import NO_CREDIT, Credit
-from text2graph_dagster.rewards.scoring import Request, read, score
+from text2graph_dagster.rewards import canonical, matching
+from text2graph_dagster.rewards.items import RewardRequest, parse_completion
+from text2graph_dagster.rewards.scoring import score_completion
 from text2graph_dagster.settings import GrpoSettings
 
 SIZES, PASSAGES, ANSWERS, PASSES = (5, 20, 80), 40, 8, 7
@@ -73,7 +72,7 @@ def microseconds(cases: list[Case], judge: Callable[[Case], object], passes: int
     """Return processor time per answer, in microseconds, from empty caches."""
     times = []
     for _ in range(passes):
-        for cached in (rewards.canonical, matching.bag, decoding.ground):
+        for cached in (canonical.canonicalise, matching.token_multiset, legality.ground):
             cached.cache_clear()
         begun = time.process_time()
         for one in cases:
@@ -82,13 +81,14 @@ def microseconds(cases: list[Case], judge: Callable[[Case], object], passes: int
     return 1e6 * median(times)
 
 
-def _scoring(settings: GrpoSettings, credit: Credit) -> Callable[[Case], object]:
+def _scoring(settings: GrpoSettings, span_credit: float) -> Callable[[Case], object]:
     weights = settings.weights.model_dump()
 
     def judge(one: Case) -> list[dict[str, float]]:
         text, graph, answers = one
-        request = Request.of(text, TYPES, KINDS, graph, None)
-        return [score(a, request, weights, credit=credit, untidy=settings.credit.untidy) for a in answers]
+        request = RewardRequest.prepare(text, TYPES, KINDS, graph, None)
+        shares = {"span_credit": span_credit, "untidy": settings.credit.untidy}
+        return [score_completion(answer, request, weights, **shares) for answer in answers]
 
     return judge
 
@@ -97,8 +97,8 @@ def main() -> None:
     """Measure and print."""
     arguments = flags("What the rewards cost per completion.")
     settings, passes = GrpoSettings(), 1 if arguments.quick else PASSES
-    credit = Credit(settings.credit.span)
-    matching.best_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy, which no completion shall pay for
+    span_credit = settings.credit.span
+    matching.max_weight_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy, which no completion shall pay for
     rows = []
     for size in SIZES:
         rng = random.Random(size)
@@ -107,9 +107,9 @@ def main() -> None:
             {
                 "items": size,
                 "answers": PASSAGES * ANSWERS,
-                "µs with credit": microseconds(cases, _scoring(settings, credit), passes),
-                "µs without": microseconds(cases, _scoring(settings, NO_CREDIT), passes),
-                "µs reading": microseconds(cases, lambda one: [read(answer) for answer in one[2]], passes),
+                "µs with credit": microseconds(cases, _scoring(settings, span_credit), passes),
+                "µs without": microseconds(cases, _scoring(settings, 0.0), passes),
+                "µs reading": microseconds(cases, lambda one: [parse_completion(answer) for answer in one[2]], passes),
             }
         )
     show(rows, as_json=arguments.json)

@@ -26,7 +26,7 @@ from resources.launcher import Launcher
 from resources.settings import SettingsResource
 from resources.teachers import ReasonerResource, TeacherResource
 from resources.warehouse import Warehouse
-from text2graph_dagster.rewards.scoring import COMPONENTS
+from text2graph_dagster.rewards.components import COMPONENTS
 from text2graph_dagster.settings import Settings
 
 MODULES = [raw_corpus, teacher_graphs, cot_traces, filtered_dataset, sft_checkpoint, grpo_checkpoint, eval_report]

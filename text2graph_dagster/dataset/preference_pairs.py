@@ -1,4 +1,4 @@
-"""Preference pairs: two graphs of one passage, of which `rewards.score` prefers one.
+"""Preference pairs: two graphs of one passage, of which `rewards.scoring` prefers one.
 
 What a reward model learns from, after ChatUIE: the right graph against the same one with a type that the corpus takes
 for another, a span that is shifted, a relation turned round, something dropped, something invented; and of a student's
@@ -20,7 +20,8 @@ from text2graph_dagster.graph.mentions import occurrences
 from text2graph_dagster.graph.model import Graph, ParsedGraph
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.scoring import Request, score
+from text2graph_dagster.rewards.items import RewardRequest
+from text2graph_dagster.rewards.scoring import score_completion
 
 T = TypeVar("T")
 Kind = Literal["entity_type", "relation_type", "span", "flip", "dropped", "invented", "sampled"]
@@ -58,11 +59,11 @@ class Case:
 
     def worth(self, graph: Graph) -> float:
         """Return the reward of a graph."""
-        return score(serialise(graph, "compact"), self._request, self.weights)["total"]
+        return score_completion(serialise(graph, "compact"), self._request, self.weights)["total"]
 
     @cached_property
-    def _request(self) -> Request:
-        return Request.of(self.text, self.entity_types, self.relation_types, self.gold, self.ontology)
+    def _request(self) -> RewardRequest:
+        return RewardRequest.prepare(self.text, self.entity_types, self.relation_types, self.gold, self.ontology)
 
 
 def corrupt(case: Case, confusions: Confusions, rng: random.Random) -> list[Preference]:

@@ -1,1 +1,1 @@
-"""What GRPO pays for a completion: components, partial credit, their weighted sum. Shares no code with `metrics`."""
+"""The reward of GRPO: components, partial credit, their weighted sum. Shares no code with `metrics`."""

@@ -17,7 +17,8 @@ from text2graph_dagster.inference.answer_format import answer_forms
 from text2graph_dagster.inference.batch_generation import answer_prompts
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.scoring import NOT_TURNED, canonical, gold_items, turned_relations
+from text2graph_dagster.rewards.canonical import NO_INVERSIONS, canonicalise, inverted_relations
+from text2graph_dagster.rewards.items import to_gold_items
 from text2graph_dagster.runtime.output_directory import RUN
 from text2graph_dagster.runtime.program import read_package_versions
 from text2graph_dagster.runtime.reporting import Reporter
@@ -26,7 +27,7 @@ from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.examples import Example, read_examples
 
 
-def read_dev(config: TrainingConfig) -> list[Example]:
+def read_dev_examples(config: TrainingConfig) -> list[Example]:
     """Return the gold dev examples, at most `dev_examples` of them: the same for both stages."""
     if config.dev is None:
         return []
@@ -49,7 +50,7 @@ def conditions(config: TrainingConfig) -> str:
     )
 
 
-def measured_before(config: TrainingConfig) -> dict[str, float] | None:
+def find_base_evaluation(config: TrainingConfig) -> dict[str, float] | None:
     """Return what the program that made the base measured of it under the same conditions; None if it did not."""
     record = Path(config.base or "") / RUN
     if config.base is None or not record.is_file():
@@ -80,12 +81,12 @@ def measure(
         progress=lambda done: reporter.log_progress("dev passages", done, len(prompts)),
         forms=answer_forms(examples, settings),
     )
-    turned_in = {corpus: turned_relations(ontology) for corpus, ontology in ontologies.items()}
-    entities, relations = Counts(), Counts()
+    turned_in = {corpus: inverted_relations(ontology) for corpus, ontology in ontologies.items()}
+    entities, relations = ItemCounts(), ItemCounts()
     parsed = stopped = empty = 0
     for example, answer in zip(examples, answers, strict=True):
         graph = legal_graph(answer.text, example, ontologies.get(example.corpus))
-        turned = turned_in.get(example.corpus, NOT_TURNED)
+        turned = turned_in.get(example.corpus, NO_INVERSIONS)
         parsed += graph is not None
         stopped += answer.stopped
         graph = graph or Graph()
@@ -110,7 +111,7 @@ def measure(
     }
 
 
-class Counts:
+class ItemCounts:
     """True positives, predicted and gold items."""
 
     def __init__(self) -> None:
@@ -156,8 +157,8 @@ def legal_graph(text: str, example: Example, ontology: Ontology | None) -> Graph
 
 def triples(graph: Graph, turned: Mapping[str, str]) -> set[Any]:
     """Return relations as they are compared: with the texts and types of their ends, one way round."""
-    return {(triple, types) for triple, ends in gold_items(graph, turned).relations.items() for types in ends}
+    return {(triple, types) for triple, ends in to_gold_items(graph, turned).relations.items() for types in ends}
 
 
 def _entities(graph: Graph) -> set[tuple[str, str]]:
-    return {(canonical(e.text), e.type) for e in graph.entities}
+    return {(canonicalise(e.text), e.type) for e in graph.entities}

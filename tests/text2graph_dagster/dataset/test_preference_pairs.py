@@ -13,7 +13,8 @@ from text2graph_dagster.graph.mentions import occurrences
 from text2graph_dagster.graph.model import Entity, Graph, ParsedGraph, Relation
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.rewards.scoring import Request, score
+from text2graph_dagster.rewards.items import RewardRequest
+from text2graph_dagster.rewards.scoring import score_completion
 from text2graph_dagster.settings import RewardWeights
 
 WEIGHTS = RewardWeights().model_dump()
@@ -55,8 +56,8 @@ def case(gold: Graph) -> Case:
 
 
 def reward(graph: Graph, gold: Graph) -> float:
-    request = Request.of(TEXT, ONTOLOGY.entity_names, ONTOLOGY.relation_names, gold, ONTOLOGY)
-    return score(serialise(graph, "public"), request, WEIGHTS)["total"]
+    request = RewardRequest.prepare(TEXT, ONTOLOGY.entity_names, ONTOLOGY.relation_names, gold, ONTOLOGY)
+    return score_completion(serialise(graph, "public"), request, WEIGHTS)["total"]
 
 
 def check(pair: Preference, gold: Graph) -> None:

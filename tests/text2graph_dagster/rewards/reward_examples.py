@@ -1,17 +1,18 @@
-"""The passage on which the tests of the rewards try their tricks."""
+"""The passage, gold graph and settings that the tests of the rewards share."""
 
 import json
 from collections.abc import Sequence
 
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.rewards.matching import NO_CREDIT, Credit
-from text2graph_dagster.rewards.scoring import PENALTIES, Request, score
+from text2graph_dagster.rewards.components import PENALTIES
+from text2graph_dagster.rewards.items import RewardRequest
+from text2graph_dagster.rewards.scoring import score_completion
 from text2graph_dagster.settings import GrpoSettings
 
 SETTINGS = GrpoSettings()
 WEIGHTS = SETTINGS.weights.model_dump()
-CREDIT = Credit(SETTINGS.credit.span)
+SPAN_CREDIT = SETTINGS.credit.span
 TEXT = 'Ana Ruiz founded Velsoft in Oslo. Ana Ruiz lives in Oslo with Ben Ode. "Rack {9}" is a product of a_b and c.'
 ONTOLOGY = Ontology(
     "test",
@@ -60,17 +61,19 @@ def parts(
     completion: str,
     gold: Graph | None = None,
     *,
-    credit: Credit = NO_CREDIT,
+    span_credit: float = 0.0,
     thinking: bool = False,
     text: str = TEXT,
     ontology: Ontology = ONTOLOGY,
 ) -> dict[str, float]:
-    held = graph() if gold is None else gold
-    request = Request.of(text, ontology.entity_names, ontology.relation_names, held, ontology)
-    return score(completion, request, WEIGHTS, credit=credit, untidy=SETTINGS.credit.untidy, thinking=thinking)
+    gold = graph() if gold is None else gold
+    request = RewardRequest.prepare(text, ontology.entity_names, ontology.relation_names, gold, ontology)
+    return score_completion(
+        completion, request, WEIGHTS, span_credit=span_credit, untidy=SETTINGS.credit.untidy, thinking=thinking
+    )
 
 
 def total(
-    completion: str, gold: Graph | None = None, *, credit: Credit = NO_CREDIT, thinking: bool = False, text: str = TEXT
+    completion: str, gold: Graph | None = None, *, span_credit: float = 0.0, thinking: bool = False, text: str = TEXT
 ) -> float:
-    return parts(completion, gold, credit=credit, thinking=thinking, text=text)["total"]
+    return parts(completion, gold, span_credit=span_credit, thinking=thinking, text=text)["total"]

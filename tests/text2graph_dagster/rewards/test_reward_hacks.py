@@ -1,6 +1,6 @@
-"""What a student might try for a better reward than it deserves, and the order in which the tries must rank.
+"""Ways to hack the reward, and the order in which they must rank.
 
-A table is a list of ranks, the best first; every completion of a rank must earn more than every one of the next.
+A table is a list of ranks, best first; every completion of a rank must earn more than every completion of the next.
 """
 
 import json
@@ -10,10 +10,10 @@ import pytest
 
 from tests.text2graph_dagster.rewards.reward_examples import (
     BEST,
-    CREDIT,
     ENTITIES,
     ONTOLOGY,
     RELATIONS,
+    SPAN_CREDIT,
     TEXT,
     WORST,
     answer,
@@ -23,10 +23,9 @@ from tests.text2graph_dagster.rewards.reward_examples import (
 )
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.wire import serialise
-from text2graph_dagster.rewards.matching import NO_CREDIT, Credit
 
-Row = tuple[str, str, str]  # id, completion, why it stands where it stands
-RIGHT, EMPTY = answer(), answer([], [])
+Row = tuple[str, str, str]  # id, completion, why it has this rank
+CORRECT, EMPTY = answer(), answer([], [])
 ANA, VELSOFT, OSLO, BEN = ENTITIES
 FOUNDED, LIVES, MARRIED = RELATIONS
 WORDS = [word.strip('."{}') for word in TEXT.split()]
@@ -36,29 +35,29 @@ NUMBERED = {
     "entities": [{"id": i, "text": text, "type": kind} for i, (text, kind) in enumerate(ENTITIES)],
     "relations": [{"head": 0, "tail": tail, "type": RELATIONS[tail - 1][1]} for tail in (1, 2, 3)],
 }
-NOTED = {key: [{**item, "why": "because the text says so"} for item in json.loads(RIGHT)[key]] for key in NUMBERED}
-HIDDEN = RIGHT.replace('{"entities":', '{"entities": [{"text": "Madrid", "type": "city"}], "entities":', 1)
+NOTED = {key: [{**item, "why": "because the text says so"} for item in json.loads(CORRECT)[key]] for key in NUMBERED}
+HIDDEN = CORRECT.replace('{"entities":', '{"entities": [{"text": "Madrid", "type": "city"}], "entities":', 1)
 
-RIGHT_GRAPH: list[Row] = [
-    ("right", RIGHT, "the gold graph"),
-    ("right, as teachers write it", serialise(graph(), "public"), "the order of keys means nothing"),
-    ("right, shuffled", answer(ENTITIES[::-1], RELATIONS[::-1]), "a graph is a set"),
-    ("right, numbered ends", json.dumps(NUMBERED), "the student's own wire form"),
-    ("right, on many lines", json.dumps(NUMBERED, indent=2), "white space between tokens means nothing"),
-    ("right, a symmetric relation turned", answer(ENTITIES, [FOUNDED, LIVES, ("Ben Ode", "married to", "Ana Ruiz")]),
-     "it says the same"),
-    ("right, other case and blanks", answer([("ANA  ruiz", "person"), *ENTITIES[1:]]), "the same surface, normalised"),
-    ("right, punctuation at the edge", answer([ANA, VELSOFT, ("Oslo.", "city"), BEN]), "likewise"),
+CORRECT_GRAPH: list[Row] = [
+    ("correct", CORRECT, "the gold graph"),
+    ("correct, in the public form", serialise(graph(), "public"), "the order of keys means nothing"),
+    ("correct, shuffled", answer(ENTITIES[::-1], RELATIONS[::-1]), "a graph is a set"),
+    ("correct, numbered ends", json.dumps(NUMBERED), "the indexed wire form"),
+    ("correct, on many lines", json.dumps(NUMBERED, indent=2), "white space between tokens means nothing"),
+    ("correct, a symmetric relation inverted",
+     answer(ENTITIES, [FOUNDED, LIVES, ("Ben Ode", "married to", "Ana Ruiz")]), "the same fact"),
+    ("correct, other case and blanks", answer([("ANA  ruiz", "person"), *ENTITIES[1:]]), "the same surface"),
+    ("correct, punctuation at the edge", answer([ANA, VELSOFT, ("Oslo.", "city"), BEN]), "likewise"),
 ]  # fmt: skip
 ONE_FAULT: list[Row] = [
-    ("one relation missing", answer(ENTITIES, RELATIONS[:2]), "silence costs recall"),
-    ("one entity missing, with its relation", answer(ENTITIES[:3], RELATIONS[:2]), "so does forgetting a name"),
+    ("one relation missing", answer(ENTITIES, RELATIONS[:2]), "a gap costs recall"),
+    ("one entity missing, with its relation", answer(ENTITIES[:3], RELATIONS[:2]), "so does a missing entity"),
     ("one entity missing, not its relation", answer(ENTITIES[:3]), "a relation needs its ends"),
     ("one relation reversed", answer(ENTITIES, [("Velsoft", "founded", "Ana Ruiz"), LIVES, MARRIED]), "another fact"),
     ("one relation under another type", answer(ENTITIES, [FOUNDED, ("Ana Ruiz", "founded", "Oslo"), MARRIED]),
      "another fact"),
-    ("one entity of a wrong type", answer([ANA, VELSOFT, OSLO, ("Ben Ode", "city")]), "its relation falls with it"),
-    ("a name under two types", answer([*ENTITIES, ("Oslo", "company")]), "hedging: its relation falls too"),
+    ("one entity of a wrong type", answer([ANA, VELSOFT, OSLO, ("Ben Ode", "city")]), "nor does its relation count"),
+    ("a name under two types", answer([*ENTITIES, ("Oslo", "company")]), "hedging: nor does its relation count"),
     ("one wrong entity more", answer([*ENTITIES, ("c", "person")]), "precision"),
     ("one wrong relation more", answer(ENTITIES, [*RELATIONS, ("Ben Ode", "lives in", "Oslo")]), "a guess"),
     ("one entity twice", answer([*ENTITIES, ANA]), "a repetition is one more item"),
@@ -66,121 +65,129 @@ ONE_FAULT: list[Row] = [
     ("one relation twice", answer(ENTITIES, [*RELATIONS, FOUNDED]), "a repetition is one more item"),
     ("a symmetric relation both ways", answer(ENTITIES, [*RELATIONS, MARRIED[::-1]]), "the same item again"),
     ("one invented entity more", answer([*ENTITIES, ("Madrid", "city")]), "the passage does not name it"),
-    ("one nameless entity more", answer([*ENTITIES, ("", "city")]), "nothing is no span"),
-    ("one entity of no requested type more", answer([*ENTITIES, ("c", "planet")]), "the filter drops it, for a price"),
+    ("one entity with an empty name more", answer([*ENTITIES, ("", "city")]), "an empty string is no span"),
+    ("one entity of no requested type more", answer([*ENTITIES, ("c", "planet")]), "the filter drops it, at a penalty"),
     ("one relation of no requested type more", answer(ENTITIES, [*RELATIONS, ("Oslo", "owns", "Velsoft")]), "likewise"),
     ("one invented relation more", answer(ENTITIES, [*RELATIONS, ("Madrid", "lives in", "Oslo")]), "likewise"),
     ("a span too long", answer([ANA, VELSOFT, OSLO, ("with Ben Ode", "person")]), "spans are exact"),
     ("a span too short", answer([ANA, VELSOFT, OSLO, ("Ode", "person")]), "spans are exact"),
 ]  # fmt: skip
-BAD_FORM: list[Row] = [
-    ("right, in a fence", f"```json\n{RIGHT}\n```", "readable, but not what was asked for"),
-    ("right, after a word", f"Here it is: {RIGHT}", "likewise"),
-    ("right, before a word", f"{RIGHT} I hope this helps!", "likewise"),
-    ("right, after thinking nobody asked for", think(RIGHT), "likewise"),
-    ("right, with notes in its items", json.dumps(NOTED), "keys that the form does not have"),
-    ("right, with notes beside it", RIGHT[:-1] + ', "notes": "all of it"}', "likewise"),
-    ("right, over a list that nobody reads", HIDDEN, "a key twice: the first could hold anything"),
+INVALID_FORM: list[Row] = [
+    ("correct, in a fence", f"```json\n{CORRECT}\n```", "readable, but not the requested form"),
+    ("correct, after a word", f"Here it is: {CORRECT}", "likewise"),
+    ("correct, before a word", f"{CORRECT} I hope this helps!", "likewise"),
+    ("correct, after a rationale that was not requested", think(CORRECT), "likewise"),
+    ("correct, with notes in its items", json.dumps(NOTED), "keys that are not in the wire form"),
+    ("correct, with notes beside it", CORRECT[:-1] + ', "notes": "all of it"}', "likewise"),
+    ("correct, after a list that no parser reads", HIDDEN, "a duplicate key: the first value could be anything"),
 ]
 SOME_CONTENT: list[Row] = [
     ("entities without relations", answer(ENTITIES, []), "half of the task"),
-    ("entities, and each relation reversed", answer(ENTITIES, [FOUNDED[::-1], LIVES[::-1]]), "entities, wrong facts"),
-    ("entities, and every relation of every pair", answer(ENTITIES, EVERY_PAIR), "recall bought with precision"),
-    ("one entity", answer([ANA], []), "a beginning"),
+    (
+        "entities, and each relation reversed",
+        answer(ENTITIES, [FOUNDED[::-1], LIVES[::-1]]),
+        "right entities, wrong facts",
+    ),
+    ("entities, and every relation of every pair", answer(ENTITIES, EVERY_PAIR), "recall at the cost of precision"),
+    ("one entity", answer([ANA], []), "a small part of the graph"),
 ]
-CHEAP: list[Row] = [("nothing, in good form", EMPTY, "a tiny graph was the ancestor's way out")]
-WORSE_THAN_NOTHING: list[Row] = [
+CHEAP: list[Row] = [("empty, in valid form", EMPTY, "the ancestor collapsed to tiny graphs")]
+WORSE_THAN_EMPTY: list[Row] = [
     ("relations without entities", answer([], RELATIONS),
      "every one dangles; the ancestor's reward gave it 2.2 of 3.2"),
     ("every relation without entities", answer([], EVERY_PAIR), "likewise"),
-    ("right, twenty times over", answer(ENTITIES * 20, RELATIONS * 20),
+    ("correct, repeated twenty times", answer(ENTITIES * 20, RELATIONS * 20),
      "one to one: nineteen are wrong; the ancestor's reward gave it 3.2 of 3.2"),
-    ("every name under every type", answer(EVERY_TYPE), "hedged names end no relation"),
-    ("everything at once", answer(EVERY_TYPE, EVERY_PAIR), "recall 1, and worth nothing"),
+    ("every name under every type", answer(EVERY_TYPE), "a relation may not end in a hedged name"),
+    ("everything at once", answer(EVERY_TYPE, EVERY_PAIR), "recall 1 at a precision near 0"),
     ("every word under every type", answer(list(product(WORDS, ONTOLOGY.entity_names)), []), "likewise"),
     ("the types as entities", answer([(kind, kind) for kind in ONTOLOGY.entity_names], []), "not in the passage"),
     ("only inventions", answer([("Madrid", "city"), ("Rome", "city")], []), "not in the passage"),
-    ("only types of its own", answer([(name, "thing") for name, _ in ENTITIES], []), "nobody asked for things"),
-    ("nothing, in a fence", f"```json\n{EMPTY}\n```", "no content and no form"),
-    ("nothing, with notes", '{"entities": [], "relations": [], "notes": "none"}', "likewise"),
+    ("only types of its own", answer([(name, "thing") for name, _ in ENTITIES], []), "an unrequested type"),
+    ("empty, in a fence", f"```json\n{EMPTY}\n```", "neither content nor form"),
+    ("empty, with notes", '{"entities": [], "relations": [], "notes": "none"}', "likewise"),
     ("another passage's graph", answer([("Eva Lind", "person"), ("Rome", "city")], [("Eva Lind", "lives in", "Rome")]),
-     "learnt by heart"),
+     "memorised"),
 ]  # fmt: skip
 UNREADABLE: list[Row] = [
     ("no answer", "", "nothing to read"),
     ("prose", "Ana Ruiz founded Velsoft.", "no JSON"),
-    ("right, cut off", RIGHT[:-1], "nobody knows what is missing"),
-    ("right, twice in a row", RIGHT + RIGHT, "which of the two?"),
-    ("right, in a list", f"[{RIGHT}]", "not an object"),
-    ("right, thinking never closed", f"<think>{RIGHT}", "all of it is thinking"),
-    ("right, tags reversed", f"</think>Ana Ruiz is a person.<think>{RIGHT}", "likewise"),
+    ("correct, cut off", CORRECT[:-1], "what is missing is unknown"),
+    ("correct, twice in a row", CORRECT + CORRECT, "several objects are ambiguous"),
+    ("correct, in a list", f"[{CORRECT}]", "not an object"),
+    ("correct, thinking never closed", f"<think>{CORRECT}", "everything is rationale"),
+    ("correct, tags reversed", f"</think>Ana Ruiz is a person.<think>{CORRECT}", "likewise"),
     ("bare names", '{"entities": ["Ana Ruiz"], "relations": []}', "items are objects"),
-    ("no relations at all", '{"entities": []}', "both lists belong there"),
-    ("text that is none", '{"entities": [{"text": null, "type": "person"}], "relations": []}', "not a string"),
+    ("no relations at all", '{"entities": []}', "both lists are required"),
+    ("text that is null", '{"entities": [{"text": null, "type": "person"}], "relations": []}', "not a string"),
     ("nested without end", '{"entities":[' * 3000, "not even JSON"),
-    ("a number without end", '{"entities": [], "relations": [], "n": ' + "1" * 5000 + "}", "more than Python reads"),
+    (
+        "a number without end",
+        '{"entities": [], "relations": [], "n": ' + "1" * 5000 + "}",
+        "more digits than Python converts",
+    ),
 ]
 
-PLAIN = [RIGHT_GRAPH, ONE_FAULT, BAD_FORM, SOME_CONTENT, CHEAP, WORSE_THAN_NOTHING, UNREADABLE]
+PLAIN = [CORRECT_GRAPH, ONE_FAULT, INVALID_FORM, SOME_CONTENT, CHEAP, WORSE_THAN_EMPTY, UNREADABLE]
 THINKING: list[list[Row]] = [
     [
-        ("right, thought about", think(RIGHT), "what was asked for"),
-        ("right, braces in the thinking", think(RIGHT, "A brace } and { another."),
+        ("correct, with a rationale", think(CORRECT), "the requested form"),
+        ("correct, braces in the rationale", think(CORRECT, "A brace } and { another."),
          "text, not JSON; the ancestor's reward gave it 1.0 of 3.2"),
     ],
     [
-        ("right, not thought about", RIGHT, "the form's small weight"),
-        ("right, empty thinking", think(RIGHT, " "), "likewise"),
+        ("correct, without a rationale", CORRECT, "the small weight of format"),
+        ("correct, empty rationale", think(CORRECT, " "), "likewise"),
     ],
     [("one relation missing", think(answer(ENTITIES, RELATIONS[:2])), "content outweighs form")],
     [
-        ("right, words before", f"Sure. {think(RIGHT)}", "bad form"),
-        ("right, words after", f"{think(RIGHT)} Done.", "bad form"),
+        ("correct, words before", f"Sure. {think(CORRECT)}", "invalid form"),
+        ("correct, words after", f"{think(CORRECT)} Done.", "invalid form"),
     ],
     [("entities without relations", think(answer(ENTITIES, [])), "half of the task")],
-    [("nothing, thought about", think(EMPTY), "form alone")],
-    [("relations without entities", think(answer([], RELATIONS)), "dangling")],
-    [("tags reversed, nothing", f"</think>Ana Ruiz is a person.<think>{EMPTY}",
+    [("empty, with a rationale", think(EMPTY), "form alone")],
+    [("relations without entities", think(answer([], RELATIONS)), "dangling relations")],
+    [("tags reversed, empty answer", f"</think>Ana Ruiz is a person.<think>{EMPTY}",
      "the ancestor's reward gave it 1.2 of 3.2")],
 ]  # fmt: skip
-NO_FACTS: list[list[Row]] = [  # the passage holds nothing that was asked for
-    [("nothing", EMPTY, "right; the ancestor's reward gave it 1.2 of 3.2")],
+NO_FACTS: list[list[Row]] = [  # the passage has no item of a requested type
+    [("empty", EMPTY, "correct; the ancestor's reward gave it 1.2 of 3.2")],
     [("one entity", answer([ANA], []), "one wrong item"), ("one entity, invented", answer([("Rome", "city")], []), "")],
-    [("nothing, in a fence", f"```\n{EMPTY}\n```", "bad form")],
+    [("empty, in a fence", f"```\n{EMPTY}\n```", "invalid form")],
     [("one relation", answer([ANA, VELSOFT], [FOUNDED]), "three wrong items, one of them a fact")],
-    [("a whole graph", RIGHT, "all of it wrong")],
+    [("a whole graph", CORRECT, "all of it wrong")],
     [("a larger graph", answer(ENTITIES * 20, RELATIONS * 20), "even more of it")],
-    [("unreadable", RIGHT[:-1], "unreadable")],
+    [("unreadable", CORRECT[:-1], "unreadable")],
 ]
 
 
-@pytest.mark.parametrize("credit", [NO_CREDIT, CREDIT], ids=["no credit", "partial credit"])
+@pytest.mark.parametrize("span_credit", [0.0, SPAN_CREDIT], ids=["no credit", "span credit"])
 @pytest.mark.parametrize(
     ("table", "gold", "thinking"),
     [(PLAIN, None, False), (THINKING, None, True), (NO_FACTS, Graph(), False)],
     ids=["plain", "thinking", "no facts"],
 )
-def test_every_try_ranks_where_it_belongs(
-    table: list[list[Row]], gold: Graph | None, thinking: bool, credit: Credit
+def test_every_completion_has_its_rank(
+    table: list[list[Row]], gold: Graph | None, thinking: bool, span_credit: float
 ) -> None:
     earned = [
-        [(total(completion, gold, credit=credit, thinking=thinking), name) for name, completion, _ in rank]
+        [(total(completion, gold, span_credit=span_credit, thinking=thinking), name) for name, completion, _ in rank]
         for rank in table
     ]
     for better, worse in pairwise(earned):
         assert min(better) > max(worse)
 
 
-def test_there_are_as_many_tries_as_it_takes() -> None:
+def test_the_table_has_at_least_sixty_completions() -> None:
     names = [name for rank in PLAIN for name, _, _ in rank]
     assert len(names) == len(set(names)) >= 60
 
 
-@pytest.mark.parametrize("completion", [completion for _, completion, _ in RIGHT_GRAPH])
-def test_a_right_graph_earns_everything_however_it_is_written(completion: str) -> None:
+@pytest.mark.parametrize("completion", [completion for _, completion, _ in CORRECT_GRAPH])
+def test_a_correct_graph_earns_the_best_reward_in_every_spelling(completion: str) -> None:
     assert total(completion) == pytest.approx(BEST)
 
 
 @pytest.mark.parametrize("completion", [completion for _, completion, _ in UNREADABLE])
-def test_what_cannot_be_read_pays_every_penalty(completion: str) -> None:
+def test_an_unreadable_completion_gets_every_penalty(completion: str) -> None:
     assert total(completion) == pytest.approx(WORST)

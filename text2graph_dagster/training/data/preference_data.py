@@ -13,17 +13,17 @@ from text2graph_dagster.dataset.preference_pairs import Case, Preference, corrup
 from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.scoring import read
+from text2graph_dagster.rewards.items import parse_completion
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example
-from text2graph_dagster.training.data.name_augmentation import Renamer
+from text2graph_dagster.training.data.name_augmentation import NameAugmenter
 from text2graph_dagster.training.student_defaults import name_augmentation_share
 
 _PROMPTS = 32  # so many prompts are answered at once
 
 
 @dataclass(frozen=True)
-class Pair:
+class PreferencePair:
     """A question, and the better and the worse of two graphs."""
 
     example: Example
@@ -47,7 +47,7 @@ def draw(examples: Sequence[Example], settings: Settings, *, hold_out: bool) -> 
     while taught and len(draws) < settings.reward_model.training_passages:
         draws += rng.sample(taught, min(len(taught), settings.reward_model.training_passages - len(draws)))
     if name_augmentation_share(settings):
-        draws = list(Renamer(examples).rename_some(draws, 1.0, settings))
+        draws = list(NameAugmenter(examples).augment(draws, 1.0, settings))
     return draws, trusted[:held]
 
 
@@ -56,19 +56,19 @@ def make_pairs(
     ontologies: Mapping[str, Ontology],
     write: Writer | None,
     settings: Settings,
-) -> list[Pair]:
+) -> list[PreferencePair]:
     """Return every example's graph against mistaken ones, and the student's answers against each other."""
     rng = random.Random(settings.seed)
     weights, most = settings.grpo.weights.model_dump(), settings.reward_model.max_sampled_pairs
     confusions = mine_confusions(examples, ontologies)
     answers = write(examples) if write else [[] for _ in examples]
-    pairs: list[Pair] = []
+    pairs: list[PreferencePair] = []
     for example, written in zip(examples, answers, strict=True):
         ontology = ontologies.get(example.corpus)
         case = Case(example.text, example.entity_types, example.relation_types, example.graph, ontology, weights)
         found = corrupt(case, confusions.get(example.corpus, Confusions()), rng)
         found += rank(case, _readable(written), most, rng)
-        pairs += [Pair(example, preference) for preference in found]
+        pairs += [PreferencePair(example, preference) for preference in found]
     return pairs
 
 
@@ -110,4 +110,4 @@ def writer(student: Any, tokenizer: Any, settings: Settings, progress: Callable[
 
 
 def _readable(answers: Iterable[str]) -> list[ParsedGraph]:
-    return [parsed for parsed in map(read, answers) if parsed is not None]
+    return [parsed for parsed in map(parse_completion, answers) if parsed is not None]

@@ -16,11 +16,12 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.scoring import Request, read, score
+from text2graph_dagster.rewards.items import RewardRequest, parse_completion
+from text2graph_dagster.rewards.scoring import score_completion
 from text2graph_dagster.runtime.output_directory import RUN
 from text2graph_dagster.runtime.program import as_user_error
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.data.examples import Example, tokenise
+from text2graph_dagster.training.data.examples import Example, tokenise_examples
 
 FORM = ("json_valid", "format", "grounding", "schema_legal")  # the components that need no graph to compare with
 JUDGED = "judged"
@@ -28,14 +29,14 @@ _ROWS = 64
 _MOST_DEVIATIONS = 30.0
 
 
-def judged_tokens(items: Sequence[tuple[Example, Graph]], tokenizer: Any, settings: Settings) -> list[list[int]]:
+def tokenise_graphs(items: Sequence[tuple[Example, Graph]], tokenizer: Any, settings: Settings) -> list[list[int]]:
     """Return what the reward model reads of each: the prompt, the graph as the student writes it, the end token."""
     form = choose_wire(settings.student)
     said = [replace(example, answer=serialise(graph, form)) for example, graph in items]
-    return [[*tokens.prompt, *tokens.answer] for tokens in tokenise(said, tokenizer)]
+    return [[*tokens.prompt, *tokens.answer] for tokens in tokenise_examples(said, tokenizer)]
 
 
-def raw_scores(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[float]:
+def score_rows(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[float]:
     """Return the model's scalar at the last token of every row; higher is better."""
     import torch
 
@@ -54,7 +55,7 @@ def raw_scores(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]]) -> lis
 
 
 @dataclass(frozen=True)
-class Judge:
+class RewardScorer:
     """A reward model; `mean` and `deviation` are those of its scores of the SFT student's answers."""
 
     model: Any
@@ -63,9 +64,9 @@ class Judge:
     deviation: float
     settings: Settings
 
-    def worths(self, items: Sequence[tuple[Example, Graph]]) -> list[float]:
+    def score_graphs(self, items: Sequence[tuple[Example, Graph]]) -> list[float]:
         """Return what the graphs are worth, standardised and bounded: between 0 and 1, 0.5 for a usual answer."""
-        scores = raw_scores(self.model, self.tokenizer, judged_tokens(items, self.tokenizer, self.settings))
+        scores = score_rows(self.model, self.tokenizer, tokenise_graphs(items, self.tokenizer, self.settings))
         return [_bounded((value - self.mean) / self.deviation) for value in scores]
 
     def rewards(
@@ -80,22 +81,22 @@ class Judge:
             graph = _spotless(example, completion, ontology) if rewards[number]["json_valid"] else None
             if graph is not None:
                 clean[number] = example, graph
-        worths = dict(zip(clean, self.worths(list(clean.values())), strict=True))
+        score_graphs = dict(zip(clean, self.score_graphs(list(clean.values())), strict=True))
         weights = {**self.settings.grpo.weights.model_dump(), JUDGED: self.settings.reward_model.weight}
         for number, parts in rewards.items():
-            parts[JUDGED] = worths.get(number, 0.0)
+            parts[JUDGED] = score_graphs.get(number, 0.0)
             parts["total"] = sum(weights[name] * value for name, value in parts.items())
         return rewards
 
     def _form(self, example: Example, completion: str, ontology: Ontology | None) -> dict[str, float]:
         # Compared with nothing: a penalty is per gold item, so a single item out of order costs all that it can.
-        request = Request.of(example.text, example.entity_types, example.relation_types, None, ontology)
+        request = RewardRequest.prepare(example.text, example.entity_types, example.relation_types, None, ontology)
         thinking = self.settings.dataset.thinking
-        parts = score(completion, request, self.settings.grpo.weights.model_dump(), thinking=thinking)
+        parts = score_completion(completion, request, self.settings.grpo.weights.model_dump(), thinking=thinking)
         return {name: parts[name] for name in FORM}
 
 
-def load_judge(path: Path, settings: Settings) -> Judge:
+def load_scorer(path: Path, settings: Settings) -> RewardScorer:
     """Load a reward model that the program has made.
 
     Raises:
@@ -111,12 +112,12 @@ def load_judge(path: Path, settings: Settings) -> Judge:
             path, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
         )
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-    return Judge(model, tokenizer, scale["mean"], scale["deviation"], settings)
+    return RewardScorer(model, tokenizer, scale["mean"], scale["deviation"], settings)
 
 
 def _spotless(example: Example, completion: str, ontology: Ontology | None) -> Graph | None:
     """Return the answer's graph if the legality filter finds nothing in it to drop."""
-    parsed = read(completion)
+    parsed = parse_completion(completion)
     if parsed is None:
         return None
     legal = legalise(parsed, example.text, example.entity_types, example.relation_types, ontology)

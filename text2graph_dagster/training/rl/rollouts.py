@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from text2graph_dagster.rewards.scoring import COMPONENTS
+from text2graph_dagster.rewards.components import COMPONENTS
 from text2graph_dagster.runtime.output_directory import truncate_after_step
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.data.examples import Example
@@ -18,7 +18,7 @@ PARTS = (*COMPONENTS, "judged", "total")
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredCompletion:
     """A completion, the example it answers, and the parts of its reward."""
 
     example: Example
@@ -26,20 +26,20 @@ class Scored:
     scores: dict[str, float]
 
 
-def steps_between(settings: GrpoSettings) -> int:
+def choose_step_interval(settings: GrpoSettings) -> int:
     """Return n, such that every n-th step's completions are no more than `max_rollouts`; 0: none are kept."""
     written = settings.max_steps * settings.prompts_per_step * settings.generations
     return -(-written // settings.max_rollouts) if settings.max_rollouts else 0
 
 
-class Rollouts:
+class RolloutFile:
     """Appends to the file; `after_step` is the step of the checkpoint that the run goes on from."""
 
     def __init__(self, path: Path, settings: GrpoSettings, after_step: int = 0) -> None:
-        self._path, self._every = path, steps_between(settings)
+        self._path, self._every = path, choose_step_interval(settings)
         truncate_after_step(path, after_step)
 
-    def keep(self, step: int, scored: Sequence[Scored], advantages: Sequence[float]) -> None:
+    def keep(self, step: int, scored: Sequence[ScoredCompletion], advantages: Sequence[float]) -> None:
         """Write a step's completions, in the order of the step, unless the step is one of those left out."""
         if not self._every or (step - 1) % self._every:
             return

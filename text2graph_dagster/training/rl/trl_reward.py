@@ -6,16 +6,17 @@ from functools import lru_cache
 from typing import Any
 
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.matching import NO_CREDIT, Credit
-from text2graph_dagster.rewards.scoring import COMPONENTS, Request, score
+from text2graph_dagster.rewards.components import COMPONENTS
+from text2graph_dagster.rewards.items import RewardRequest
+from text2graph_dagster.rewards.scoring import score_completion
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.data.examples import Example
-from text2graph_dagster.training.rl.reward_scorer import JUDGED, Judge
-from text2graph_dagster.training.rl.rollouts import Scored
+from text2graph_dagster.training.rl.reward_scorer import JUDGED, RewardScorer
+from text2graph_dagster.training.rl.rollouts import ScoredCompletion
 
 
-class Rewarder:
-    """Scores completions by `rewards.score`; credit for what is partly right in the first part of the run only.
+class TrlReward:
+    """Scores completions by `rewards.scoring`; credit for what is partly right in the first part of the run only.
 
     Where there is a reward model, it judges the answers to examples whose graph is not trusted.
     """
@@ -28,14 +29,14 @@ class Rewarder:
         ontologies: Mapping[str, Ontology],
         settings: GrpoSettings,
         thinking: bool,
-        judge: Judge | None = None,
+        judge: RewardScorer | None = None,
     ) -> None:
         self.examples, self.ontologies, self.thinking, self.judge = examples, ontologies, thinking, judge
         self.weights, self.untidy = settings.weights.model_dump(), settings.credit.untidy
-        self.credit = Credit(settings.credit.span)
+        self.span_credit = settings.credit.span
         self.credit_steps = settings.credit.until * settings.max_steps
         self._request = lru_cache(maxsize=settings.prompts_per_step)(self._prepare)
-        self.scored: list[Scored] = []  # the last batch
+        self.scored: list[ScoredCompletion] = []  # the last batch
 
     def __call__(
         self,
@@ -52,7 +53,7 @@ class Rewarder:
         self.scored, judged = [], self._judged(index, completions)
         for place, (number, completion) in enumerate(zip(index, completions, strict=True)):
             scores = judged.get(place) or self.score(number, completion, trainer_state.global_step)
-            self.scored.append(Scored(self.examples[number], completion, scores))
+            self.scored.append(ScoredCompletion(self.examples[number], completion, scores))
             for name, value in scores.items():
                 sums[name] += value
                 counts[name] += 1
@@ -76,11 +77,18 @@ class Rewarder:
 
     def score(self, number: int, completion: str, step: int) -> dict[str, float]:
         """Return the parts of the reward, and its total, of one completion for the example `number`."""
-        credit = self.credit if step < self.credit_steps else NO_CREDIT
-        request = self._request(number)
-        return score(completion, request, self.weights, credit=credit, untidy=self.untidy, thinking=self.thinking)
+        return score_completion(
+            completion,
+            self._request(number),
+            self.weights,
+            span_credit=self.span_credit if step < self.credit_steps else 0.0,
+            untidy=self.untidy,
+            thinking=self.thinking,
+        )
 
-    def _prepare(self, number: int) -> Request:
+    def _prepare(self, number: int) -> RewardRequest:
         example = self.examples[number]
         ontology = self.ontologies.get(example.corpus)
-        return Request.of(example.text, example.entity_types, example.relation_types, example.graph, ontology)
+        return RewardRequest.prepare(
+            example.text, example.entity_types, example.relation_types, example.graph, ontology
+        )
