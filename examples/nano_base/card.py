@@ -1,4 +1,4 @@
-"""The base's model card, written from what its run recorded."""
+"""The model card of the nano base, written from the figures that its run recorded."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,10 @@ tags: [information-extraction, knowledge-graph, tiny]
 
 # The nano base
 
-A Qwen2-architecture model of {published:,} parameters that reads a list of entity types and relation types and a
-passage, and writes the graph that the passage states. It was pretrained on {generated:,} generated English passages
-about invented things under made-up ontologies, and on nothing else: it knows the form, copies names and keeps to the
-list, and it knows next to nothing of what words mean. Fine-tune it on a corpus of your own.
+A Qwen2-architecture model of {published:,} parameters. Its input is a list of entity types and relation types and a
+passage, its output the graph that the passage states. It was pretrained on {generated:,} generated English passages
+about invented things with made-up ontologies, and on nothing else: it writes valid answers, copies names and follows
+the list of types, but knows almost nothing about the meaning of words. Fine-tune it on a corpus of your own.
 
 Made by
 
@@ -25,17 +25,18 @@ python -m examples.nano_base.pretrain --out nano_base \\
 ```
 
 in {cpu_seconds:,.0f} processor seconds on {threads} core(s) without a GPU. `examples/nano_base/README.md` of the
-project says what is generated; the licence is the project's, and no third party's text or model is in it.
+project describes the generated text. The licence is the project's; no text or model of a third party was used.
 
-| on {passages} generated passages that it did not see | |
+| on {passages} generated passages that it was not trained on | |
 |---|---|
 | strict relation F1 | {relation_f1:.3f} |
 | precision, recall | {relation_precision:.3f}, {relation_recall:.3f} |
 | strict entity F1 | {entity_f1:.3f} |
 | answers that parse | {parse_rate:.3f} |
 
-A type is one token. `type_tokens.add_types` makes the token of a new type of its words'
-tokens; `student.base_model: nano` does so by itself. Weights are stored in half precision and trained in single.
+A type is one token. `text2graph_dagster/training/model/type_tokens.py` initialises the token of a new type from the
+tokens of its words; `student.base_model: nano` does so by itself. Weights are stored in half precision and were
+trained in single precision.
 
 Made with Python {python}, {packages}.
 """
@@ -45,8 +46,9 @@ def card(result: Mapping[str, Any], published: int, license_name: str) -> str:
     """Return the model card.
 
     Args:
-        result: what run.json says.
-        published: parameters of the model without the type tokens of pretraining.
+        result: the content of run.json.
+        published: number of parameters, without the type tokens of pretraining.
+        license_name: identifier of the licence.
     """
     packages = {name: version for name, version in result["versions"].items() if name != "python" and version}
     return _CARD.format(
