@@ -1,4 +1,4 @@
-"""From documents to what the student is asked, and from its answers back to a graph of the document."""
+"""From documents to the prompts of their passages, and from the answers to one graph per document."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from text2graph_dagster.extraction.results import Extraction, Window
 from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Span
 from text2graph_dagster.graph.parsing import GraphParseError, parse
-from text2graph_dagster.graph.wire import without_blanks
+from text2graph_dagster.graph.wire import strip_leading_blanks
 from text2graph_dagster.inference.checkpoint import CheckpointRecipe
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.prompts.rendering import render
+from text2graph_dagster.prompts.rendering import render_prompt
 from text2graph_dagster.settings import CorpusSettings
 
-MAX_EMPTY_DOCUMENTS = 1000  # documents in a row that wait for none but each other
+MAX_EMPTY_DOCUMENTS = 1000  # consecutive documents without a passage, after which finished documents are released
 
 
 @dataclass(frozen=True, slots=True)
 class PassageRequest:
-    """A passage of a document that the student is asked about; both are counted from 0."""
+    """The prompt for one passage; `document` and `passage` are counted from 0."""
 
     document: int
     passage: int
@@ -34,7 +34,7 @@ class PassageRequest:
 
 @dataclass(frozen=True, slots=True)
 class PassageReply:
-    """What came back: the raw text, or the `problem` because of which there is none, with `detail`; `tokens` long."""
+    """The raw answer and its length in `tokens`, or the `problem` because of which there is none, with its `detail`."""
 
     text: str
     problem: str = ""
@@ -44,105 +44,105 @@ class PassageReply:
 
 @dataclass
 class DocumentRun:
-    """The documents under way: each is asked about passage by passage, and done when all its answers are there.
+    """The documents in progress. A document is finished when all its passages are answered.
 
-    Answers may come in any order; documents leave in the order in which they came.
+    Answers may arrive in any order; finished documents are yielded in the order of the input.
     """
 
     ontology: Ontology
     recipe: CheckpointRecipe
-    ended: bool = False  # whether all documents were taken
+    ended: bool = False  # whether all documents have been read
     _open: dict[int, "_OpenDocument"] = field(default_factory=dict)
-    _taken: int = 0
-    _first: int = 0  # the document that leaves next
+    _read: int = 0
+    _first: int = 0  # the document to yield next
 
-    def questions(self, documents: Iterator[Document | Rejection]) -> Iterator[PassageRequest]:
-        """Yield every passage of every document as a question.
+    def requests(self, documents: Iterator[Document | Rejection]) -> Iterator[PassageRequest]:
+        """Yield a request for every passage of every document.
 
-        After many documents in a row about which there is nothing to ask it stops, so that they may leave: call it
-        again until everything has `ended`.
+        It stops after `MAX_EMPTY_DOCUMENTS` consecutive documents without a passage, so that the caller can take the
+        finished ones: call it again until `ended`.
         """
-        packing, silent = self.recipe.corpus_settings(), 0
+        packing, empty = self.recipe.corpus_settings(), 0
         for document in documents:
-            number, self._taken = self._taken, self._taken + 1
-            under_way = self._open[number] = _OpenDocument(document, self.ontology, packing)
-            for i in range(len(under_way.spans)):
-                words, language = under_way.passage(i)
-                yield PassageRequest(number, i, self._ask(words, language), words)
-            silent = 0 if under_way.spans else silent + 1
-            if silent == MAX_EMPTY_DOCUMENTS:
+            number, self._read = self._read, self._read + 1
+            opened = self._open[number] = _OpenDocument(document, self.ontology, packing)
+            for i in range(len(opened.spans)):
+                text, language = opened.passage(i)
+                yield PassageRequest(number, i, self._prompt(text, language), text)
+            empty = 0 if opened.spans else empty + 1
+            if empty == MAX_EMPTY_DOCUMENTS:
                 return
         self.ended = True
 
-    def _ask(self, words: str, language: str) -> str:
+    def _prompt(self, text: str, language: str) -> str:
         types = (self.ontology.entity_names, self.ontology.relation_names)
-        return render(words, *types, self.ontology, self.recipe.template, language)
+        return render_prompt(text, *types, self.ontology, self.recipe.template, language)
 
-    def answer(self, question: PassageRequest, reply: PassageReply) -> None:
-        """Take the answer to a question."""
-        self._open[question.document].take(question.passage, reply)
+    def add_reply(self, request: PassageRequest, reply: PassageReply) -> None:
+        """Record the reply to a request."""
+        self._open[request.document].add_reply(request.passage, reply)
 
-    def finished(self) -> Iterator[Extraction]:
-        """Yield the documents whose turn it is and that are done."""
-        while (under_way := self._open.get(self._first)) and under_way.done:
+    def pop_finished(self) -> Iterator[Extraction]:
+        """Yield and remove the finished documents at the head of the queue."""
+        while (opened := self._open.get(self._first)) and opened.finished:
             del self._open[self._first]
             self._first += 1
-            yield under_way.extraction()
+            yield opened.extraction()
 
 
 class _OpenDocument:
-    """A document, its passages, and what has been found in them so far."""
+    """A document, its passages, and what was extracted from them so far."""
 
     def __init__(self, document: Document | Rejection, ontology: Ontology, settings: CorpusSettings) -> None:
         self.document, self._ontology = document, ontology
         self.spans: list[Span] = []
-        self._refused: list[tuple[str, str]] = []
+        self._left_out: list[tuple[str, str]] = []
         if isinstance(document, Document):
             prepared = prepare_document(document, ontology.language, settings)
-            self._text, self._language, self._refused = prepared.text, prepared.language, prepared.refused
+            self._text, self._language, self._left_out = prepared.text, prepared.language, prepared.rejected
             self.spans = [span for span, _ in prepared.passages]
         self._windows: dict[int, Window] = {}
-        self._found: list[WindowGraph] = []
+        self._graphs: list[WindowGraph] = []
         self._dropped: Counter[str] = Counter()
 
     @property
-    def done(self) -> bool:
+    def finished(self) -> bool:
         return len(self._windows) == len(self.spans)
 
     def passage(self, number: int) -> tuple[str, str]:
         """Return a passage and its language."""
         span = self.spans[number]
-        words = self._text[span.start : span.end]
-        return words, detect_language(words, self._language)
+        text = self._text[span.start : span.end]
+        return text, detect_language(text, self._language)
 
-    def take(self, number: int, reply: PassageReply) -> None:
-        """Read the answer about a passage; one that cannot be read is a problem with a name."""
-        words, language = self.passage(number)
+    def add_reply(self, number: int, reply: PassageReply) -> None:
+        """Parse the answer for a passage; a parse error becomes the passage's `problem`."""
+        text, language = self.passage(number)
         problem = reply.problem
         if not problem:
             try:
-                parsed = parse(without_blanks(reply.text))
+                parsed = parse(strip_leading_blanks(reply.text))
             except GraphParseError as error:
                 problem = error.reason
             else:
                 types = (self._ontology.entity_names, self._ontology.relation_names)
-                legal = legalise(parsed, words, *types, self._ontology)
-                self._found.append(WindowGraph(self.spans[number].start, words, language, legal.graph))
+                legal = legalise(parsed, text, *types, self._ontology)
+                self._graphs.append(WindowGraph(self.spans[number].start, text, language, legal.graph))
                 self._dropped.update(legal.dropped)
         self._windows[number] = Window(self.spans[number], problem, reply.tokens, reply.detail)
 
     def extraction(self) -> Extraction:
-        """Return what was found, with offsets into the document as it came."""
+        """Return the result, with offsets into the document before cleaning."""
         document = self.document
         if isinstance(document, Rejection):
             return Extraction(document.doc_id, error=document.reason, detail=document.detail)
         if not self.spans:
-            reason, detail = self._refused[0]
+            reason, detail = self._left_out[0]
             return Extraction(document.doc_id, document.text, error=reason, detail=detail)
-        merged = merge_windows(self._found, self._ontology)
+        merged = merge_windows(self._graphs, self._ontology)
         windows = tuple(self._windows[i] for i in range(len(self.spans)))
         if self._text != document.text:
-            merged, windows = _into_original(merged, windows, document.text)
+            merged, windows = _restore_offsets(merged, windows, document.text)
         return Extraction(
             document.doc_id,
             document.text,
@@ -150,17 +150,17 @@ class _OpenDocument:
             merged.evidence,
             windows,
             {reason: count for reason, count in sorted(self._dropped.items()) if count},
-            tuple(self._refused),
+            tuple(self._left_out),
         )
 
 
-def _into_original(
+def _restore_offsets(
     merged: DocumentGraph, windows: tuple[Window, ...], text: str
 ) -> tuple[DocumentGraph, tuple[Window, ...]]:
-    """Return the same with offsets into `text`, which is the document before it was cleaned."""
+    """Return both with offsets into `text`, the document before cleaning."""
     _, offsets = clean_with_map(text)
 
-    def back(span: Span) -> Span:
+    def original(span: Span) -> Span:
         return offsets.source_span(span.start, span.end)
 
-    return merged.moved(back), tuple(replace(window, span=back(window.span)) for window in windows)
+    return merged.map_spans(original), tuple(replace(window, span=original(window.span)) for window in windows)

@@ -1,4 +1,4 @@
-"""A trained student as an object: `from text2graph_dagster import Extractor`."""
+"""The Python API of extraction: `from text2graph_dagster import Extractor`."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
@@ -22,13 +22,13 @@ _T = TypeVar("_T")
 
 
 class Extractor:
-    """Turns texts and documents into graphs, with a student in this process or behind a server.
+    """Extracts graphs from texts and documents, with a student in this process or on a server.
 
         extractor = Extractor("home/checkpoints/grpo-0123456789ab")
         for extraction in extractor.extract(["Ana Kovač founded Velsoft."]):
             print(extraction.graph.triples())
 
-    A document is read, cleaned and packed as it would be for training, passage after passage is asked about, and the
+    A document is read, cleaned and split into passages as for training, the student answers every passage, and the
     legal parts of the answers become one graph per document. Memory does not grow with the number of documents.
     """
 
@@ -45,126 +45,130 @@ class Extractor:
         threads: int | None = None,
         text_field: str = "text",
     ) -> None:
-        """Choose the student; it is loaded when it is first needed.
+        """Configure the student; it is loaded on first use.
 
         Args:
-            checkpoint: its directory, or the hub name of any model with a chat template.
-            corpus: which of the corpora that it was taught; not needed where there is one only.
-            ontology: other types, in place of a corpus's: an ontology or the path of an `ontology.yaml`.
-            server: the address of an OpenAI-compatible server that serves it, e.g. http://127.0.0.1:8000/v1.
-            model: its name there; not needed where the server serves one model only.
-            batch_size: passages that are answered together in this process.
-            max_new_tokens: the longest answer; the checkpoint knows what it was measured with.
-            threads: processor cores; 0: all that the process may use; None: as many as torch takes by itself.
-            text_field: the field or column that holds the text of a row of `.jsonl` or `.parquet`.
+            checkpoint: a checkpoint or model directory, or the hub name of any model with a chat template.
+            corpus: the training corpus whose types to extract; not needed if there is only one.
+            ontology: types to extract instead of a corpus's: an ontology, or the path of an `ontology.yaml`.
+            server: the URL of an OpenAI-compatible server that serves the student, e.g. http://127.0.0.1:8000/v1.
+            model: the student's name on the server; not needed if the server serves only one model.
+            batch_size: passages per batch in this process.
+            max_new_tokens: the maximum length of an answer; None: the length it was evaluated with.
+            threads: processor cores; 0: all that the process may use; None: torch's default.
+            text_field: the field or column with the text of a row of `.jsonl` or `.parquet`.
 
         Raises:
-            UserError: there is no such checkpoint or ontology, neither checkpoint nor server is named, or a number or
-                name is none that can be.
+            UserError: an argument is invalid or missing, or the checkpoint or the ontology cannot be read.
         """
-        if checkpoint is None and server is None:
-            raise UserError("There is nobody to ask: name a checkpoint, a server, or both.")
-        if model and server is None:
-            raise UserError("A model is named for a server, but no server (--server, `server=` in Python): add it.")
-        numbers = {"batch_size": (batch_size, 1), "max_new_tokens": (max_new_tokens, 1), "threads": (threads, 0)}
-        for name, (number, least) in numbers.items():
-            if number is not None and number < least:
-                raise UserError(f"{name} is {number}: at least {least} is wanted.")
-        if not text_field:
-            raise UserError("text_field is empty: name the field or column that holds a row's text.")
+        _check_arguments(checkpoint, server, model, text_field)
+        _check_numbers(batch_size=(batch_size, 1), max_new_tokens=(max_new_tokens, 1), threads=(threads, 0))
         self.checkpoint = Path(checkpoint) if checkpoint is not None else None
         known = read_recipe(self.checkpoint) if self.checkpoint else None
         recipe = known or CheckpointRecipe()
         self.recipe = recipe.model_copy(update={"max_new_tokens": max_new_tokens}) if max_new_tokens else recipe
-        self.ontology = self._ontology(ontology, corpus)
+        self.ontology = self._load_ontology(ontology, corpus)
         self._server, self._model = server, model
         self._batch_size, self._threads = batch_size, threads
         self._text_field = text_field
 
-    def _ontology(self, ontology: Ontology | str | Path | None, corpus: str | None) -> Ontology:
+    def _load_ontology(self, ontology: Ontology | str | Path | None, corpus: str | None) -> Ontology:
         if ontology is not None and corpus is not None:
-            raise UserError("A corpus's ontology and one of your own exclude each other: give one of the two.")
+            raise UserError("`corpus` and `ontology` cannot be combined: pass only one of them.")
         if isinstance(ontology, Ontology):
             return ontology
         if ontology is not None:
             return load_ontology(Path(ontology))
         if self.checkpoint is None:
-            raise UserError("Which types are to be extracted? Name a checkpoint, or an ontology file.")
+            raise UserError("There are no types to extract: pass a checkpoint or an ontology file.")
         return choose_ontology(self.checkpoint, corpus)
 
     @cached_property
-    def _student(self) -> Backend:
-        longest = self.recipe.max_new_tokens
+    def _backend(self) -> Backend:
         if self._server is not None:
-            options, grammar = (
-                _template_options(self.checkpoint),
-                partial(self.recipe.server_grammar, ontology=self.ontology),
-            )
-            return ServerBackend(self._server, self._model, longest, options, grammar)
+            grammar = partial(self.recipe.server_grammar, ontology=self.ontology)
+            options, max_tokens = _template_options(self.checkpoint), self.recipe.max_new_tokens
+            return ServerBackend(self._server, self._model, max_tokens, options, grammar)
         assert self.checkpoint is not None
         from text2graph_dagster.extraction.local_backend import LocalBackend
 
         return LocalBackend(self.checkpoint, self.recipe, self.ontology, self._batch_size, self._threads)
 
     def extract(self, texts: Iterable[str], progress: Progress | None = None) -> Iterator[Extraction]:
-        """Yield the extraction of every text, in their order; their ids are "0", "1", …
+        """Yield the extraction of every text, in order; the ids are "0", "1", …
 
         Raises:
-            UserError: `texts` is one text or holds something else, the model cannot be loaded, or the server cannot be
-                asked.
+            UserError: `texts` is a single text or contains something else than strings, the model cannot be loaded, or
+                the server cannot be used.
         """
-        return self._run(map(_as_document, count(), _several(texts, "texts")), progress)
+        return self._run(map(_as_document, count(), _check_list(texts, "texts")), progress)
 
     def extract_documents(self, paths: Iterable[str | Path], progress: Progress | None = None) -> Iterator[Extraction]:
-        """Yield the extraction of every document in these files and folders, in their order.
+        """Yield the extraction of every document in these files and folders, in order.
 
-        All formats of a corpus are read. What cannot be read is an extraction with an `error`.
+        All formats of a corpus are supported. A document that cannot be read yields an extraction with an `error`.
 
         Raises:
-            UserError: `paths` is one path, a path is empty or does not exist, the model cannot be loaded, or the server
-                cannot be asked.
+            UserError: `paths` is a single path, a path is empty or does not exist, the model cannot be loaded, or the
+                server cannot be used.
         """
         found = []
-        for path in _several(paths, "paths"):
+        for path in _check_list(paths, "paths"):
             if not str(path):
-                raise UserError("A path is empty: name files or folders. The present folder is a dot.")
+                raise UserError("A path is empty: pass files or folders; the current folder is a dot.")
             found += find_documents(Path(path))
         settings = self.recipe.corpus_settings(self._text_field)
         return self._run((item for file, name in found for item in _documents(file, name, settings)), progress)
 
     def _run(self, documents: Iterable[Document | Rejection], progress: Progress | None) -> Iterator[Extraction]:
-        course, source, done = DocumentRun(self.ontology, self.recipe), iter(documents), count(1)
-        while not course.ended:
-            for question, reply in self._student.answer(course.questions(source)):
-                course.answer(question, reply)
+        run, source, done = DocumentRun(self.ontology, self.recipe), iter(documents), count(1)
+        while not run.ended:
+            for request, reply in self._backend.answer(run.requests(source)):
+                run.add_reply(request, reply)
                 if progress:
                     progress(next(done), None, "passages")
-                yield from course.finished()
-            yield from course.finished()
+                yield from run.pop_finished()
+            yield from run.pop_finished()
 
 
-def _several(given: Iterable[_T], what: str) -> Iterable[_T]:
+def _check_arguments(checkpoint: str | Path | None, server: str | None, model: str, text_field: str) -> None:
+    if checkpoint is None and server is None:
+        raise UserError("There is no student: pass a checkpoint, a server, or both.")
+    if model and server is None:
+        raise UserError("`model` needs a server: pass its URL with --server (`server=` in Python).")
+    if not text_field:
+        raise UserError("text_field is empty: pass the field or column with a row's text.")
+
+
+def _check_numbers(**numbers: tuple[int | None, int]) -> None:
+    """Check (value, minimum) pairs; None is allowed."""
+    for name, (value, minimum) in numbers.items():
+        if value is not None and value < minimum:
+            raise UserError(f"{name} is {value}: it must be at least {minimum}.")
+
+
+def _check_list(given: Iterable[_T], what: str) -> Iterable[_T]:
     if isinstance(given, str | bytes | Path):
-        raise UserError(f"{what} is a single one: put it into a list.")
+        raise UserError(f"{what} must be a list: put the single value into one.")
     return given
 
 
 def _as_document(number: int, text: str) -> Document | Rejection:
     name = str(number)
     if not isinstance(text, str):
-        raise UserError(f"text {name} is of type {type(text).__name__}: give strings.")
+        raise UserError(f"text {name} is of type {type(text).__name__}: pass strings.")
     return check_text(name, text) or Document(name, text, name, None, 0, "")
 
 
 def _documents(file: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the documents of a file; one that holds none is told, too."""
+    """Yield the documents of a file; a file without any yields a rejection."""
     documents = read_file(file, name, settings)
     yield next(documents, Rejection(name, "empty", "there is no document in it"))
     yield from documents
 
 
 def _template_options(checkpoint: Path | None) -> dict[str, bool]:
-    """Return what a template has to be told that can leave the thinking to the model: ours never does."""
+    """Turn off thinking for a chat template that supports it: students are prompted without it."""
     if checkpoint is None:
         return {}
     for path in (checkpoint / "chat_template.jinja", checkpoint / "tokenizer_config.json"):

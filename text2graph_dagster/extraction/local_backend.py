@@ -1,4 +1,4 @@
-"""A student that answers in the process that extracts."""
+"""The backend that runs the student in this process."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -12,50 +12,48 @@ from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.runtime.program import set_threads
 
-_BATCHES = 8  # are taken together: among so many, passages of about the same length are found
+_BATCHES = 8  # read ahead, so that a batch can hold passages of similar length
 
 
 class LocalBackend:
-    """A model directory, run in this process: by the fast decoder where it fits, else by Transformers."""
+    """Runs a model directory in this process, with the fast decoder if it supports the model."""
 
     def __init__(
         self, checkpoint: Path, recipe: CheckpointRecipe, ontology: Ontology, batch_size: int, threads: int | None
     ) -> None:
-        """Load the model; `threads` are processor cores, 0 all of them, None as many as torch thinks right.
+        """Load the model; `threads` is the number of processor cores, 0 all of them, None torch's default.
 
         Raises:
-            UserError: it cannot be loaded.
+            UserError: the model cannot be loaded.
         """
         if threads is not None:
             set_threads(threads)
         self._model, self._tokenizer = load_student(checkpoint)
         self._recipe, self._ontology, self._batch_size = recipe, ontology, batch_size
 
-    def answer(self, questions: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
-        """Yield every question with its reply."""
-        waiting = iter(questions)
-        while some := list(islice(waiting, _BATCHES * self._batch_size)):
+    def answer(self, requests: Iterable[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
+        """Yield every request with its reply; a prompt longer than the model's context gets the problem "too_long"."""
+        remaining = iter(requests)
+        while some := list(islice(remaining, _BATCHES * self._batch_size)):
             yield from self._answer(some)
 
-    def _answer(self, questions: list[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
-        messages = [[{"role": "user", "content": question.prompt}] for question in questions]
+    def _answer(self, requests: list[PassageRequest]) -> Iterator[tuple[PassageRequest, PassageReply]]:
+        messages = [[{"role": "user", "content": request.prompt}] for request in requests]
         prompts = render_prompts(messages, self._tokenizer)
-        room = getattr(self._model.config, "max_position_embeddings", None)
-        short: list[tuple[PassageRequest, list[int]]] = []
-        for question, ids in zip(
-            questions, self._tokenizer(prompts, add_special_tokens=False)["input_ids"], strict=True
-        ):
-            if room is None or len(ids) < room:
-                short.append((question, ids))
+        context = getattr(self._model.config, "max_position_embeddings", None)
+        fitting: list[tuple[PassageRequest, list[int]]] = []
+        for request, ids in zip(requests, self._tokenizer(prompts, add_special_tokens=False)["input_ids"], strict=True):
+            if context is None or len(ids) < context:
+                fitting.append((request, ids))
             else:
-                yield question, PassageReply("", "too_long")
+                yield request, PassageReply("", "too_long")
         for batch in answer_batches(
             self._model,
             self._tokenizer,
-            [ids for _, ids in short],
+            [ids for _, ids in fitting],
             max_new_tokens=self._recipe.max_new_tokens,
             batch_size=self._batch_size,
-            forms=self._recipe.answer_forms((question.text for question, _ in short), self._ontology),
+            forms=self._recipe.answer_forms((request.text for request, _ in fitting), self._ontology),
         ):
             for i, answer in batch.items():
-                yield short[i][0], PassageReply(answer.text, "", answer.tokens)
+                yield fitting[i][0], PassageReply(answer.text, "", answer.tokens)

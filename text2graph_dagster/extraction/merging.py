@@ -1,14 +1,14 @@
-"""From the graphs of a document's passages to the one graph of the document, without any model.
+"""Merge the graphs of a document's passages into one graph of the document, without a model.
 
-Entities of the same surface and type become one with all its mentions; a relation stated several times becomes one with
-every place that states it. Pure and deterministic: the result does not depend on the order of the passages.
+Entities of the same text and type become one entity with all its mentions; a relation that is stated several times
+becomes one relation with all its evidence. The result does not depend on the order of the passages.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from text2graph_dagster.corpus.text.sentences import split_sentences
-from text2graph_dagster.exports.merge import between
+from text2graph_dagster.exports.merge import covering_span
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import normalise
 from text2graph_dagster.ontology import Ontology
@@ -16,7 +16,7 @@ from text2graph_dagster.ontology import Ontology
 
 @dataclass(frozen=True, slots=True)
 class WindowGraph:
-    """The graph of one passage, with offsets into its `text`, which begins at `start` of the document."""
+    """The graph of one passage, with offsets into `text`; the passage begins at offset `start` of the document."""
 
     start: int
     text: str
@@ -26,30 +26,30 @@ class WindowGraph:
 
 @dataclass(frozen=True, slots=True)
 class DocumentGraph:
-    """The graph of a document. `evidence` has, for every relation, the sentences that state it, first to last.
+    """The graph of a document. `evidence` has, for every relation, the sentences that state it, in text order.
 
-    Entities stand in the order of their first mention and are numbered so; a relation's own `evidence` is the first.
+    Entities are numbered in the order of their first mention; a relation's own `evidence` is its first one.
     """
 
     graph: Graph
     evidence: tuple[tuple[Span, ...], ...]
 
-    def moved(self, back: Callable[[Span], Span]) -> "DocumentGraph":
-        """Return the same with every offset changed by `back`, which keeps their order."""
+    def map_spans(self, convert: Callable[[Span], Span]) -> "DocumentGraph":
+        """Return a copy with every span converted; `convert` must keep their order."""
         entities = tuple(
-            replace(e, mentions=tuple(dict.fromkeys(back(mention) for mention in e.mentions)))
+            replace(e, mentions=tuple(dict.fromkeys(convert(mention) for mention in e.mentions)))
             for e in self.graph.entities
         )
-        evidence = tuple(tuple(dict.fromkeys(back(span) for span in spans)) for spans in self.evidence)
+        evidence = tuple(tuple(dict.fromkeys(convert(span) for span in spans)) for spans in self.evidence)
         relations = tuple(replace(r, evidence=s[0]) for r, s in zip(self.graph.relations, evidence, strict=True))
         return DocumentGraph(Graph(entities, relations), evidence)
 
 
-_Name = tuple[str, str]  # an entity's normalised text, and its type
+_Name = tuple[str, str]  # an entity's normalised text and its type
 
 
 def merge_windows(passages: Iterable[WindowGraph], ontology: Ontology) -> DocumentGraph:
-    """Return the graph of a document from those of its passages, which may overlap."""
+    """Return the graph of a document from the graphs of its passages, which may overlap."""
     mentions: dict[_Name, set[Span]] = {}
     surfaces: dict[_Name, tuple[int, str]] = {}
     stated: dict[tuple[_Name, str, _Name], set[Span]] = {}
@@ -92,7 +92,7 @@ def _relate(
     places: dict[tuple[int, int, str], set[Span]] = {}
     for (head, kind, tail), found in stated.items():
         ends = (ids[head], ids[tail])
-        first, second = sorted(ends) if kind in symmetric else ends  # said in both directions, kept once
+        first, second = sorted(ends) if kind in symmetric else ends  # stated in both directions, kept once
         places.setdefault((first, second, kind), set()).update(found)
     relations, evidence = [], []
     for (first, second, kind), found in sorted(places.items()):
@@ -103,8 +103,8 @@ def _relate(
 
 
 def _evidence(head: Entity, tail: Entity, whole: Sequence[Span], passage: WindowGraph) -> Span:
-    """Return the sentences that name both ends, where they stand nearest to each other."""
-    stretch = between(head, tail) or Span(0, len(passage.text))
+    """Return the sentences around the closest mentions of head and tail."""
+    stretch = covering_span(head, tail) or Span(0, len(passage.text))
     start = max((s.start for s in whole if s.start <= stretch.start), default=stretch.start)
     end = min((s.end for s in whole if s.end >= stretch.end), default=stretch.end)
     return Span(start, end)

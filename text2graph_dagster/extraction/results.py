@@ -1,4 +1,4 @@
-"""What extraction yields: one `Extraction` for every document, also for one that could not be read."""
+"""The results of extraction: one `Extraction` per document, including documents that could not be read."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +8,10 @@ from text2graph_dagster.graph.model import Graph, Span
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A passage of a document as the student saw it; `problem` says why its answer is missing, "" where it is not.
+    """A passage of a document as the student saw it.
 
-    `tokens` is the length of the answer; `detail` is what a server said of the problem.
+    `problem` is the reason for a missing answer ("" if there is one), with the server's `detail`; `tokens` is the
+    length of the answer.
     """
 
     span: Span
@@ -21,11 +22,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The graph of one document. Offsets are code points into `text`, which is the document as it was given or read.
+    """The graph of one document. Offsets are code points into `text`, the document as given or read.
 
-    `evidence` has, for every relation of the graph, the sentences that state it. `dropped` counts, by reason, what the
-    student wrote and the legality filter took out. `left_out` tells of stretches that are no text to read, as (reason,
-    detail). A document that cannot be read at all has an `error`, a fixed word, with its `detail`, and an empty graph.
+    `evidence` has, for every relation of the graph, the sentences that state it. `dropped` counts the items that the
+    legality filter removed, by reason. `left_out` lists parts of the document that are not readable text, as (reason,
+    detail). A document that cannot be read at all has an `error` (a fixed word) with its `detail`, and an empty graph.
     """
 
     doc_id: str
@@ -40,7 +41,7 @@ class Extraction:
 
     @property
     def unanswered(self) -> dict[str, int]:
-        """Return how many passages have no answer, by reason."""
+        """Return the number of passages without an answer, by reason."""
         problems = [window.problem for window in self.passages if window.problem]
         return {problem: problems.count(problem) for problem in sorted(set(problems))}
 
@@ -65,7 +66,7 @@ class Extraction:
                 for r, spans in zip(self.graph.relations, self.evidence, strict=True)
             ],
             "passages": [
-                _span(w.span) | {key: said for key, said in (("problem", w.problem), ("detail", w.detail)) if said}
+                _span(w.span) | {key: value for key, value in (("problem", w.problem), ("detail", w.detail)) if value}
                 for w in self.passages
             ],
             "dropped": self.dropped,

@@ -1,1 +1,8 @@
-"""A student that answers: loading it, decoding, constraints, batches, and what a checkpoint carries."""
+"""Running a student: loading, prompting, decoding, and the files that make a checkpoint self-contained.
+
+- `checkpoint`: the extraction recipe and the ontologies stored beside the model.
+- `loading`, `precision`, `base_models`: loading and saving a model and its tokenizer.
+- `chat_template`: prompts as the model's chat template renders them; `answer_format`: the expected form of its answers.
+- `batch_generation`: answers to many prompts, the entry point for callers.
+- `fast_decoder`, `sampling`, `constraints`: the decoding loop, the choice of a token, and the grammar that limits it.
+"""

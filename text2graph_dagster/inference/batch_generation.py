@@ -1,4 +1,4 @@
-"""Answers to many prompts, in batches: by the fast decoder where it fits the model, else by HF `generate`."""
+"""Answers to many prompts, in batches, by the fast decoder if it supports the model, else by HF `generate`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from text2graph_dagster.grammar import Form
-from text2graph_dagster.graph.wire import without_blanks
+from text2graph_dagster.grammar import AnswerForm
+from text2graph_dagster.graph.wire import strip_leading_blanks
 from text2graph_dagster.inference.constraints import GrammarConstraint, GrammarLogitsProcessor
 from text2graph_dagster.inference.fast_decoder import DecodedBatch, decode_batch, has_fast_decoder
 from text2graph_dagster.inference.loading import greedy_generation_config
@@ -15,7 +15,7 @@ from text2graph_dagster.inference.loading import greedy_generation_config
 
 @dataclass(frozen=True)
 class StudentAnswer:
-    """What a student wrote, how many tokens it took, and whether it ended by itself."""
+    """A student's answer, its length in tokens, and whether it ended with the EOS token."""
 
     text: str
     tokens: int
@@ -30,9 +30,9 @@ def answer_prompts(
     max_new_tokens: int,
     batch_size: int,
     progress: Callable[[int], None] = lambda done: None,
-    forms: Sequence[Form] | None = None,
+    forms: Sequence[AnswerForm] | None = None,
 ) -> list[StudentAnswer]:
-    """Return the likeliest answer to every rendered prompt, in their order, each held to its form if there are any."""
+    """Return the greedy answer to every rendered prompt, in order, constrained to `forms` (one per prompt) if given."""
     ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
     answers: dict[int, StudentAnswer] = {}
     was_training = model.training
@@ -52,22 +52,22 @@ def answer_batches(
     *,
     max_new_tokens: int,
     batch_size: int,
-    forms: Sequence[Form] | None = None,
+    forms: Sequence[AnswerForm] | None = None,
 ) -> Iterator[dict[int, StudentAnswer]]:
-    """Yield the answers to prompts of token ids batch by batch, those of about one length together, by their numbers.
+    """Yield greedy answers to prompts (token ids) batch by batch, as prompt number → answer.
 
-    It leaves the model in the mode in which it answers.
+    A batch holds prompts of similar length. The model is left in evaluation mode.
     """
     by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     model.eval()
     for start in range(0, len(by_length), batch_size):
         batch = by_length[start : start + batch_size]
-        asked, held = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
-        written = continue_prompts(model, tokenizer, asked, max_new_tokens=max_new_tokens, forms=held)
+        some, their_forms = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
+        written = continue_prompts(model, tokenizer, some, max_new_tokens=max_new_tokens, forms=their_forms)
         answers: dict[int, StudentAnswer] = {}
         for i, tokens in zip(batch, written.tokens, strict=True):
             stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
-            text = without_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens))
+            text = strip_leading_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens))
             answers[i] = StudentAnswer(text, len(tokens), stopped)
         yield answers
 
@@ -84,9 +84,10 @@ def sample_prompts(
     generator: torch.Generator | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[list[str]]:
-    """Return so many draws of an answer to every rendered prompt; in batches of their order, which decides the draws.
+    """Return `samples` sampled answers to every rendered prompt, in order.
 
-    Special tokens are left out, as TRL does before it rewards a completion.
+    Prompts are batched in the given order, because the batches determine the random draws. Special tokens are removed,
+    as TRL does before it rewards a completion.
     """
     ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
     drawn: list[list[str]] = []
@@ -102,7 +103,9 @@ def sample_prompts(
             temperature=temperature,
             generator=generator,
         )
-        texts = [without_blanks(text) for text in tokenizer.batch_decode(answers.tokens, skip_special_tokens=True)]
+        texts = [
+            strip_leading_blanks(text) for text in tokenizer.batch_decode(answers.tokens, skip_special_tokens=True)
+        ]
         drawn += [texts[i : i + samples] for i in range(0, len(texts), samples)]
         progress(len(drawn))
     model.train(was_training)
@@ -118,11 +121,11 @@ def continue_prompts(
     samples: int = 1,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
-    forms: Sequence[Form] | None = None,
+    forms: Sequence[AnswerForm] | None = None,
 ) -> DecodedBatch:
-    """Continue prompts given as token ids: greedily at temperature 0, else `samples` draws of each.
+    """Continue prompts given as token ids, `samples` times each; greedily at temperature 0.
 
-    The answers are held to the `forms`, one per prompt.
+    The answers are constrained to `forms`, one per prompt, if given.
     """
     constraint = None
     if forms is not None:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Prompts as a model's chat template renders them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Message = dict[str, str]
 
 
 def render_prompts(prompts: Sequence[Sequence[Message]], tokenizer: Any) -> list[str]:
-    """Return prompts as the chat template writes them, up to where the model begins to write.
+    """Render each prompt (a list of chat messages) with the chat template, up to the start of the assistant's turn.
 
     Raises:
         UserError: the tokenizer has no chat template.

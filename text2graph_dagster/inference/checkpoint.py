@@ -1,7 +1,7 @@
-"""What stands in a checkpoint beside the model, so that the directory alone is enough to extract with.
+"""The files that a checkpoint has beside the model, so that the directory alone is enough for extraction.
 
-extraction.json                    how the student is asked, and how documents become the passages it knows
-ontologies/<corpus>/ontology.yaml  the types of every corpus that it was taught
+extraction.json                    the recipe: prompt, decoding, and how documents are split into passages
+ontologies/<corpus>/ontology.yaml  the types of every corpus that the student was trained on
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.grammar import Asked, Form, forms_of, write_for_one
+from text2graph_dagster.grammar import AnswerForm, TypeRequest, make_forms, write_single_grammar
 from text2graph_dagster.graph.wire import WireForm
 from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.ontology import Ontology, load_ontology
@@ -28,7 +28,7 @@ from text2graph_dagster.settings import (
 
 RECIPE, ONTOLOGIES, ONTOLOGY = "extraction.json", "ontologies", "ontology.yaml"
 _CORPUS = CorpusSettings()
-# What is not worth learning from may well be worth extracting from: every limit is off.
+# Text that is not worth training on may well be worth extracting from: every limit is off.
 _ANY_QUALITY = QualitySettings(
     min_document_tokens=0,
     max_repeated_lines=1,
@@ -40,27 +40,27 @@ _ANY_QUALITY = QualitySettings(
 
 
 class CheckpointRecipe(BaseModel):
-    """How a student is asked. The defaults are for models that are none of ours and follow instructions."""
+    """How to prompt and decode a student. The defaults suit any instruction-tuned model that was not trained here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    template: Template = Field("extract", description="the prompt that it was taught")
-    prompt_version: str = Field("", description="version of that prompt; none: not known")
+    template: Template = Field("extract", description="the prompt template that it was trained with")
+    prompt_version: str = Field("", description="version of that template; empty: unknown")
     passage_tokens: int = Field(256, ge=8)
     max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=200)
     overlap_sentences: int = Field(_CORPUS.overlap_sentences, ge=0)
     max_new_tokens: int = Field(512, ge=1)
-    decoding: DecodingSettings = Field(UNCONSTRAINED, description="the grammar that its answers are held to here")
+    decoding: DecodingSettings = Field(UNCONSTRAINED, description="the grammar that constrains its answers")
     wire: WireForm = Field("public", description="the JSON that the grammar expects")
-    thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
+    thinking: bool = Field(False, description="whether a rationale may precede the JSON")
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "CheckpointRecipe":
-        """Return how a student of these settings is asked."""
+        """Return the recipe of a student that was trained with these settings."""
         template, corpus = settings.dataset.template, settings.corpus
         return cls(
             template=template,
-            prompt_version=templates.version(template),
+            prompt_version=templates.prompt_version(template),
             passage_tokens=corpus.passage_tokens,
             max_passage_characters=corpus.max_passage_characters,
             overlap_sentences=corpus.overlap_sentences,
@@ -72,24 +72,24 @@ class CheckpointRecipe(BaseModel):
 
     @property
     def outdated(self) -> bool:
-        """Tell whether the prompt has other words now than when the student was taught."""
-        return bool(self.prompt_version) and self.prompt_version != templates.version(self.template)
+        """Whether the prompt template has changed since the student was trained."""
+        return bool(self.prompt_version) and self.prompt_version != templates.prompt_version(self.template)
 
-    def answer_forms(self, texts: Iterable[str], ontology: Ontology) -> list[Form] | None:
-        """Return what the answers about passages may look like; None where they are not held to anything."""
-        asked = (Asked(text, ontology.entity_names, ontology.relation_names) for text in texts)
-        return forms_of(asked, self.decoding, self.wire, self.thinking)
+    def answer_forms(self, texts: Iterable[str], ontology: Ontology) -> list[AnswerForm] | None:
+        """Return the form of the answer to each passage; None if decoding is unconstrained."""
+        asked = (TypeRequest(text, ontology.entity_names, ontology.relation_names) for text in texts)
+        return make_forms(asked, self.decoding, self.wire, self.thinking)
 
     def server_grammar(self, text: str, ontology: Ontology) -> str | None:
-        """Return the grammar that a server is to hold the answer about a passage to; None where it is held to nothing.
+        """Return the grammar that a server enforces on the answer to a passage; None if decoding is unconstrained.
 
-        Thinking is held to nothing: whether its tags are tokens of their own, only the server's tokenizer knows.
+        A student that thinks is not constrained: whether the tags are special tokens is known only to the server.
         """
         forms = None if self.thinking else self.answer_forms([text], ontology)
-        return write_for_one(forms[0]) if forms else None
+        return write_single_grammar(forms[0]) if forms else None
 
     def corpus_settings(self, text_field: str = _CORPUS.text_field) -> CorpusSettings:
-        """Return how documents are read and packed: as they were for training, but refused for no lack of quality."""
+        """Return how documents are read and packed: as for training, but without any quality limit."""
         return CorpusSettings(
             passage_tokens=self.passage_tokens,
             max_passage_characters=self.max_passage_characters,
@@ -100,7 +100,7 @@ class CheckpointRecipe(BaseModel):
 
 
 def write_recipe(checkpoint: Path, settings: Settings, ontologies: Mapping[str, Path]) -> None:
-    """Write the recipe and a copy of every corpus's ontology into a checkpoint."""
+    """Write the recipe and a copy of every corpus's ontology into a checkpoint directory."""
     (checkpoint / RECIPE).write_text(
         CheckpointRecipe.from_settings(settings).model_dump_json(indent=2) + "\n", encoding="utf-8"
     )
@@ -111,28 +111,28 @@ def write_recipe(checkpoint: Path, settings: Settings, ontologies: Mapping[str, 
 
 
 def read_recipe(checkpoint: Path) -> CheckpointRecipe | None:
-    """Return a checkpoint's recipe, None where there is none.
+    """Return a checkpoint's recipe, or None for a model directory without one.
 
     Raises:
-        UserError: the file cannot be read as one, or is missing beside ontologies, which only a checkpoint has.
+        UserError: the file is invalid, or it is missing although there are ontologies (an incomplete copy).
     """
     path = checkpoint / RECIPE
     if not path.is_file():
         if (checkpoint / ONTOLOGIES).is_dir():
-            raise UserError(f"{path} is missing: copy the checkpoint whole.")
+            raise UserError(f"{path} is missing: copy the whole checkpoint directory.")
         return None
     try:
         return CheckpointRecipe.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:  # ValidationError is a ValueError, too
+    except (OSError, ValueError) as error:  # ValidationError is a ValueError too
         first = str(error).splitlines()[0]
         if isinstance(error, ValidationError):
             mistake = error.errors()[0]
-            first = f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {mistake['msg']}"
-        raise UserError(f"{path} cannot be read ({first}): take it from a checkpoint that can.") from None
+            first = f"{'.'.join(map(str, mistake['loc'])) or 'the whole file'}: {mistake['msg']}"
+        raise UserError(f"{path} cannot be read ({first}): copy the file from an intact checkpoint.") from None
 
 
 def load_ontologies(checkpoint: Path) -> dict[str, Ontology]:
-    """Return the ontology of every corpus that a checkpoint was taught."""
+    """Return the ontology of every corpus that the student was trained on, by corpus."""
     return {corpus: load_ontology(path) for corpus, path in _ontology_files(checkpoint).items()}
 
 
@@ -141,22 +141,23 @@ def _ontology_files(checkpoint: Path) -> dict[str, Path]:
 
 
 def choose_ontology(checkpoint: Path, corpus: str | None) -> Ontology:
-    """Return the ontology of a corpus that the checkpoint was taught; it need not be named where there is one only.
+    """Return the ontology of a corpus that the student was trained on; `corpus` may be None if there is only one.
 
     Raises:
-        UserError: there is no such directory, no ontology in it, none of that name, or several and none is named.
+        UserError: the directory does not exist or has no ontology, `corpus` is unknown, or it is None and there are
+            several.
     """
     known = _ontology_files(checkpoint)
     if not checkpoint.is_dir():
-        raise UserError(f"There is no checkpoint {checkpoint}: name the directory of a model.")
+        raise UserError(f"There is no checkpoint {checkpoint}: pass a model directory.")
     if not known:
-        raise UserError(f"{checkpoint} comes without an ontology: name a file with --ontology (`ontology=` in Python).")
+        raise UserError(f"{checkpoint} has no ontology: pass a file with --ontology (`ontology=` in Python).")
     if corpus is None and len(known) == 1:
         return load_ontology(next(iter(known.values())))
     if corpus not in known:
-        asked = f"was not taught {corpus!r}" if corpus else "was taught several corpora"
+        problem = f"was not trained on {corpus!r}" if corpus else "was trained on several corpora"
         raise UserError(
-            f"{checkpoint} {asked}: choose one of {', '.join(known)} with --corpus (`corpus=` in Python), or give an "
-            "ontology of your own."
+            f"{checkpoint} {problem}: choose one of {', '.join(known)} with --corpus (`corpus=` in Python), or pass "
+            "another ontology."
         )
     return load_ontology(known[corpus])

@@ -1,4 +1,4 @@
-"""Answers that cannot be wrong in form: llguidance follows each and says which tokens may come next."""
+"""Grammar-constrained decoding with llguidance, which follows every answer and lists the tokens that may come next."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,26 +12,26 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from text2graph_dagster.grammar import Form, distinct, prefix, write_grammar
+from text2graph_dagster.grammar import AnswerForm, deduplicate_forms, form_prefix, write_grammar
 
-_MAKER = ThreadPoolExecutor(1, "grammar")
-# The engine's limits guard against grammars by strangers; ours grow with the batch only.
+_COMPILER = ThreadPoolExecutor(1, "grammar")
+# The engine's limits guard against untrusted grammars; ours only grow with the batch.
 _LIMITS = LLParserLimits(
     initial_lexer_fuel=200_000_000, step_lexer_fuel=5_000_000, max_grammar_size=10_000_000, verbose_errors=False
 )
 
 
 class GrammarConstraint:
-    """Holds the answers of a batch to their forms, as `picking.Constraint` describes.
+    """Constrains each answer of a batch to its form; implements `sampling.Constraint`.
 
-    Where the engine gives up on an answer (one of its limits is reached) the answer goes on freely.
+    If the engine gives up on an answer because it reached one of its limits, that answer continues unconstrained.
     """
 
-    def __init__(self, tokenizer: Any, vocabulary: int, forms: Sequence[Form]) -> None:
-        """Begin to make ready for one answer per form; the model can read its prompts meanwhile.
+    def __init__(self, tokenizer: Any, vocabulary: int, forms: Sequence[AnswerForm]) -> None:
+        """Start compiling the grammar for one answer per form, in a thread, so that the prompts can run meanwhile.
 
         Args:
-            vocabulary: how many logits the model gives, at least the tokenizer's tokens.
+            vocabulary: the number of the model's logits, at least that of the tokenizer's tokens.
         """
         engine = _engine(tokenizer, vocabulary)
         self._end: int = tokenizer.eos_token_id
@@ -39,14 +39,14 @@ class GrammarConstraint:
         self._executor, self._answers = LLExecutor(), len(forms)
         added = tokenizer.get_added_vocab()
         tags = all(tag in added and engine.is_special_token(added[tag]) for tag in ("<think>", "</think>"))
-        self._making = _MAKER.submit(_matchers, engine, forms, tags)
+        self._compiling = _COMPILER.submit(_compile_matchers, engine, forms, tags)
 
     def advance(self, answers: list[int], tokens: list[int]) -> list[int]:
-        """Take in the next token of each of these answers; return the places in the list of those it does not take."""
-        return [i for i, (n, token) in enumerate(zip(answers, tokens, strict=True)) if not self._take(n, token)]
+        """Append a token to each of these answers; return the list indices of the tokens that are rejected."""
+        return [i for i, (n, token) in enumerate(zip(answers, tokens, strict=True)) if not self._accepts(n, token)]
 
-    def _take(self, answer: int, token: int) -> bool:
-        matcher = self._making.result()[answer]
+    def _accepts(self, answer: int, token: int) -> bool:
+        matcher = self._compiling.result()[answer]
         if matcher.is_error():
             return True
         if matcher.is_stopped():
@@ -54,9 +54,9 @@ class GrammarConstraint:
         return bool(matcher.try_consume_tokens([token]))
 
     def allowed_tokens(self, answers: list[int]) -> Tensor:
-        """Return which tokens may come next: booleans (answers, vocabulary); after the JSON only the end token."""
+        """Return which tokens may come next, as booleans (answers, vocabulary); after the JSON, only the EOS token."""
         bits = allocate_token_bitmask(len(answers), self._vocabulary)
-        matchers = self._making.result()
+        matchers = self._compiling.result()
         fill_next_token_bitmask_par(self._executor, [(matchers[n], i) for i, n in enumerate(answers)], bits)
         flags = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, : self._vocabulary]
         given_up = np.array([[matchers[n].is_error()] for n in answers])
@@ -67,14 +67,14 @@ class GrammarConstraint:
 
 
 class GrammarLogitsProcessor(LogitsProcessor):
-    """The same for HF `generate`, whose rows are the answers in order."""
+    """Applies a `GrammarConstraint` in HF `generate`, whose rows are the answers in order."""
 
     def __init__(self, constraint: GrammarConstraint, prompt_length: int, end: int) -> None:
         self._constraint, self._start, self._end = constraint, prompt_length, end
         self._running = list(range(len(constraint)))
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Forbid what may not come next; rows that have ended are left alone."""
+        """Set the scores of forbidden tokens to -inf, except in rows that have ended."""
         if input_ids.shape[1] > self._start:
             last = input_ids[:, -1].tolist()
             self._constraint.advance(self._running, [last[n] for n in self._running])
@@ -86,14 +86,14 @@ class GrammarLogitsProcessor(LogitsProcessor):
         return scores
 
 
-def _matchers(engine: LLTokenizer, forms: Sequence[Form], tags_are_tokens: bool) -> list[LLMatcher]:
-    different, places = distinct(forms)
+def _compile_matchers(engine: LLTokenizer, forms: Sequence[AnswerForm], tags_are_tokens: bool) -> list[LLMatcher]:
+    different, places = deduplicate_forms(forms)
     whole = LLMatcher(engine, write_grammar(different, tags_are_tokens), log_level=0, limits=_LIMITS)
     if whole.is_error():
-        raise ValueError(f"llguidance does not take the grammar: {whole.get_error()}")
+        raise ValueError(f"llguidance rejects the grammar: {whole.get_error()}")
     matchers = [whole.deep_copy() for _ in places]
     for matcher, place in zip(matchers, places, strict=True):
-        matcher.consume_tokens(engine.tokenize_str(prefix(place)))
+        matcher.consume_tokens(engine.tokenize_str(form_prefix(place)))
     return matchers
 
 

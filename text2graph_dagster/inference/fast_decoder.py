@@ -1,8 +1,9 @@
-"""Answers from a student: a fast batched decoder for small Qwen2-architecture models, HF `generate` for the rest.
+"""A fast batched decoder for small Qwen2-architecture models on the CPU.
 
-For a model of a few million parameters the time of HF `generate` goes into bookkeeping. This decoder keeps the model's
-own weights, runs each prompt once however many answers are sampled from it, writes into a key-value cache allocated
-beforehand, and drops rows that have ended. Greedy answers equal those of `generate` token for token (a test).
+For a model of a few million parameters HF `generate` spends most of its time on bookkeeping. This decoder uses the
+model's own weights, runs each prompt once however many answers are sampled from it, writes into a preallocated
+key-value cache, and drops rows that have ended. A test checks that its greedy answers equal those of `generate` token
+for token.
 """
 
 from collections.abc import Sequence
@@ -15,15 +16,23 @@ from torch.nn import functional
 
 from text2graph_dagster.inference.sampling import Constraint, sample_allowed_tokens, sample_tokens
 
-_DROP_BELOW = 0.85  # ended rows are dropped when a smaller share is still running: dropping copies the whole cache
+_DROP_BELOW = 0.85  # drop ended rows when the running share is below this: dropping copies the whole cache
 
 
 @dataclass(frozen=True)
 class DecodedBatch:
-    """`samples` answers per prompt, those of one prompt side by side; the end token is included where reached."""
+    """`samples` answers per prompt, those of one prompt adjacent; the EOS token is included if it was reached."""
 
     tokens: list[list[int]]
     log_probabilities: list[list[float]]
+
+    def append(self, numbers: Tensor, running: Tensor, tokens: Tensor, log_probabilities: Tensor) -> None:
+        """Append the next token to every running answer; all arguments have one element per row."""
+        rows = (x.tolist() for x in (numbers, tokens, log_probabilities, running))
+        for number, token, log_probability, is_running in zip(*rows, strict=True):
+            if is_running:
+                self.tokens[number].append(token)
+                self.log_probabilities[number].append(log_probability)
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Weights:
-    """The live weights of a Qwen2-architecture model; query-key-value and gate-up are fused copies."""
+    """References to the weights of a Qwen2-architecture model; query-key-value and gate-up are fused copies."""
 
     embedding: Tensor
     layers: tuple[_Layer, ...]
@@ -54,7 +63,7 @@ class _Weights:
 
 
 def has_fast_decoder(model: Any) -> bool:
-    """Tell whether `decode` may be used: Qwen2 architecture, on the CPU, full attention and plain rotary positions."""
+    """Return whether `decode_batch` supports the model: Qwen2, on the CPU, full attention, default rotary embedding."""
     config = getattr(model, "config", None)
     if getattr(config, "model_type", "") != "qwen2" or not hasattr(model, "lm_head") or hasattr(model, "peft_config"):
         return False
@@ -113,7 +122,7 @@ class _Cache:
                 to[:, :, :length] = source.repeat_interleave(samples, 0)
 
     def keep(self, rows: Tensor, used: int) -> None:
-        """Drop every row that is not listed; only the first `used` places hold anything."""
+        """Keep only the listed rows; only the first `used` positions are filled."""
         for tensors in (self.keys, self.values):
             for i, old in enumerate(tensors):
                 tensors[i] = old.new_empty(len(rows), *old.shape[1:])
@@ -133,7 +142,7 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def _forward(w: _Weights, ids: Tensor, positions: Tensor, cache: _Cache, start: int, mask: Tensor) -> Tensor:
-    """Run tokens (rows, tokens) at cache places [start, start + tokens); return the last token's hidden state."""
+    """Run `ids` (rows, tokens) at cache positions [start, start + tokens); return the last token's hidden state."""
     x, cos, sin = w.embedding[ids], w.cos[positions][:, None], w.sin[positions][:, None]
     rows, tokens, width = x.shape
     end = start + tokens
@@ -159,24 +168,24 @@ def _forward(w: _Weights, ids: Tensor, positions: Tensor, cache: _Cache, start: 
 
 @dataclass
 class _Rows:
-    """The answers still being written: one row each, with what the next token depends on."""
+    """The answers still being decoded, one row each, with the state that the next token depends on."""
 
-    number: Tensor  # which answer a row is
-    running: Tensor  # false once it has ended
+    number: Tensor  # the answer that a row belongs to
+    running: Tensor  # false after the EOS token
     hidden: Tensor
     cache: _Cache
-    visible: Tensor  # (rows, cache places): what a row may look at
-    lengths: Tensor  # tokens before the next one, padding not counted
+    visible: Tensor  # (rows, cache positions): attention mask
+    lengths: Tensor  # tokens so far, without padding
 
     def drop_ended(self, used: int) -> None:
-        """Drop the rows that have ended; `used` places of the cache are filled."""
+        """Drop the rows that have ended; `used` positions of the cache are filled."""
         kept = self.running.nonzero()[:, 0]
         self.number, self.running = self.number[kept], self.running[kept]
         self.visible, self.lengths = self.visible[kept], self.lengths[kept]
         self.cache.keep(kept, used)
 
     def advance(self, weights: _Weights, token: Tensor, place: int) -> None:
-        """Write a token of each row at `place` of the cache and run it."""
+        """Run the next token of each row at cache position `place`."""
         self.visible[:, place] = True
         seen = self.visible[:, None, None, : place + 1]
         self.hidden = _forward(weights, token[:, None], self.lengths[:, None], self.cache, place, seen)
@@ -195,9 +204,9 @@ def decode_batch(
     generator: torch.Generator | None = None,
     constraint: Constraint | None = None,
 ) -> DecodedBatch:
-    """Continue each prompt (token ids) `samples` times; greedy at temperature 0. The model must pass `supports`.
+    """Continue each prompt (token ids) `samples` times; greedily at temperature 0.
 
-    What is written is held to `constraint`, which numbers the answers in their order.
+    The model must pass `has_fast_decoder`. `constraint` limits the answers, numbered in their order.
     """
     start = max(map(len, prompts))
     weights = _read_weights(model, start + max_new_tokens)
@@ -205,18 +214,8 @@ def decode_batch(
     ends = torch.tensor(list(end_tokens))
     answers = DecodedBatch([[] for _ in rows.hidden], [[] for _ in rows.hidden])
     for step in range(max_new_tokens):
-        logits = functional.linear(rows.hidden, weights.head)
-        if constraint is None:
-            token, log_probability = sample_tokens(logits, temperature, generator)
-        else:
-            held = (rows.number, rows.running, constraint)
-            token, log_probability = sample_allowed_tokens(logits, *held, temperature, generator)
-        for number, t, p, running in zip(
-            *(x.tolist() for x in (rows.number, token, log_probability, rows.running)), strict=True
-        ):
-            if running:
-                answers.tokens[number].append(t)
-                answers.log_probabilities[number].append(p)
+        token, log_probability = _choose_tokens(weights, rows, constraint, temperature, generator)
+        answers.append(rows.number, rows.running, token, log_probability)
         rows.running &= ~torch.isin(token, ends)
         share = rows.running.float().mean().item()
         if share == 0 or step + 1 == max_new_tokens:
@@ -228,15 +227,25 @@ def decode_batch(
     return answers
 
 
+def _choose_tokens(
+    weights: _Weights, rows: _Rows, constraint: Constraint | None, temperature: float, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Return the next token of every row and its log-probability."""
+    logits = functional.linear(rows.hidden, weights.head)
+    if constraint is None:
+        return sample_tokens(logits, temperature, generator)
+    return sample_allowed_tokens(logits, rows.number, rows.running, constraint, temperature, generator)
+
+
 def _read_prompts(weights: _Weights, prompts: Sequence[Sequence[int]], samples: int, length: int) -> _Rows:
-    """Run every prompt once, and copy what is needed to go on to each of its `samples` rows."""
+    """Run every prompt once, and copy its keys, values and last hidden state to each of its `samples` rows."""
     count, longest = len(prompts), max(map(len, prompts))
     ids = torch.zeros(count, longest, dtype=torch.long)
     real = torch.zeros(count, longest, dtype=torch.bool)
-    for i, prompt in enumerate(prompts):  # padded on the left: all rows write their next token at the same place
+    for i, prompt in enumerate(prompts):  # left padding: all rows write their next token at the same position
         ids[i, longest - len(prompt) :] = torch.tensor(prompt)
         real[i, longest - len(prompt) :] = True
-    # A padding token may look at itself: a row of the mask without any place would give NaN.
+    # A padding token attends to itself, because a fully masked row would give NaN.
     causal = torch.ones(longest, longest, dtype=torch.bool).tril()
     mask = (real[:, None, None, :] & causal) | torch.eye(longest, dtype=torch.bool)
     prefix, cache = _Cache(weights, count, longest), _Cache(weights, count * samples, length)

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Loading and saving a student: a causal language model with its tokenizer."""
 
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from text2graph_dagster.settings import LoraSettings
 def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[Any, PreTrainedTokenizerBase]:
     """Load a model and its tokenizer from a directory or the hub, onto the GPU if there is one.
 
-    Code that comes with a model is never run. Its weights are float32, unless adapters (`lora`) are going to be put
-    on them.
+    Code in the model's repository is never executed. `lora` decides the weights' precision (see `precision`). The
+    tokenizer pads on the left.
 
     Raises:
-        UserError: there is no such model, it is not whole or not a causal language model, or it cannot be quantised
-            here.
+        UserError: the model cannot be loaded (missing, incomplete, not a causal language model, quantisation not
+            available), its tokenizer.json is missing, or its tokenizer has no EOS token.
     """
     precision = frozen_weight_options(lora)
     with as_user_error(f"the model {str(path)!r} cannot be loaded"):
@@ -29,10 +29,14 @@ def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[An
         if not is_quantised(model):
             model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     known, tokens = len(tokenizer), model.get_input_embeddings().num_embeddings
-    if known < tokens / 2:  # where the vocabulary is missing, Transformers makes one up without a word
-        raise UserError(f"the tokenizer of {str(path)!r} knows {known} of {tokens} tokens: copy tokenizer.json along.")
+    if known < tokens / 2:  # without a vocabulary file Transformers silently builds a tiny one
+        raise UserError(
+            f"the tokenizer of {str(path)!r} has {known} of {tokens} tokens: copy tokenizer.json into the directory."
+        )
     if tokenizer.eos_token_id is None:
-        raise UserError(f"the tokenizer of {str(path)!r} has no end token: a student must be able to end its answer.")
+        raise UserError(
+            f"the tokenizer of {str(path)!r} has no EOS token, which ends a student's answer: choose a model with one."
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
@@ -40,16 +44,16 @@ def load_student(path: str | Path, lora: LoraSettings | None = None) -> tuple[An
 
 
 def save_student(model: Any, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
-    """Write an ordinary Transformers directory that decodes greedily and ends at the end token."""
+    """Write a standard Transformers directory whose generation config is greedy and stops at the EOS token."""
     model.generation_config = greedy_generation_config(tokenizer)
-    in_training, model.config.use_cache = model.config.use_cache, True  # which trainers switch off
+    in_training, model.config.use_cache = model.config.use_cache, True  # trainers turn it off
     model.save_pretrained(directory)
     model.config.use_cache = in_training
     tokenizer.save_pretrained(directory)
 
 
 def greedy_generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
-    """Return settings for one likeliest answer; nothing of a chat model's own habits (sampling, repetition penalty)."""
+    """Return a greedy generation config without the model's own defaults (sampling, repetition penalty)."""
     return GenerationConfig(
         do_sample=False,
         bos_token_id=tokenizer.bos_token_id,
@@ -59,9 +63,9 @@ def greedy_generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationCo
 
 
 def describe_model(model: Any) -> dict[str, Any]:
-    """Return what run.json says about a model."""
+    """Return the description of a model for run.json: architecture, parameter counts, vocabulary size."""
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    quantised = sum(p.numel() for p in model.parameters() if type(p).__name__ == "Params4bit")  # two in a byte
+    quantised = sum(p.numel() for p in model.parameters() if type(p).__name__ == "Params4bit")  # two per byte
     return {
         "architecture": model.config.model_type,
         "parameters": sum(p.numel() for p in model.parameters()) + quantised,

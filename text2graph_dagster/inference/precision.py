@@ -1,4 +1,4 @@
-"""TODO."""
+"""The numeric precision in which a model's weights are loaded: float32, bfloat16, or 4-bit (QLoRA)."""
 
 import os
 from importlib.util import find_spec
@@ -11,10 +11,13 @@ from text2graph_dagster.settings import LoraSettings
 
 
 def frozen_weight_options(lora: LoraSettings | None) -> dict[str, Any]:
-    """Return how weights are loaded that adapters will be put on; without adapters, weights that are trained.
+    """Return the `from_pretrained` options for the weights' precision.
+
+    Weights that are trained themselves (no `lora`) are float32. Frozen weights under LoRA adapters are bfloat16 on a
+    GPU, and 4-bit NF4 if `lora.quantised`.
 
     Raises:
-        UserError: they are to be quantised, and the package for it is not installed.
+        UserError: `lora.quantised` is set but bitsandbytes is not installed.
     """
     on_gpu = torch.cuda.is_available()
     if lora is None or not (on_gpu or lora.quantised):
@@ -24,8 +27,8 @@ def frozen_weight_options(lora: LoraSettings | None) -> dict[str, Any]:
         return {"dtype": dtype}
     if find_spec("bitsandbytes") is None:
         raise UserError(
-            "student.lora.quantised needs bitsandbytes, which is not installed: pip install -e '.[gpu]', or leave it "
-            "out and train adapters on unquantised weights."
+            "student.lora.quantised needs bitsandbytes, which is not installed: run pip install -e '.[gpu]', or set "
+            "student.lora.quantised: false."
         )
     from transformers import BitsAndBytesConfig
 
@@ -40,5 +43,5 @@ def frozen_weight_options(lora: LoraSettings | None) -> dict[str, Any]:
 
 
 def is_quantised(model: Any) -> bool:
-    """Tell whether the model's weights are held in four bits."""
+    """Return whether the model's weights are 4-bit quantised."""
     return bool(getattr(model, "is_loaded_in_4bit", False))

@@ -1,4 +1,4 @@
-"""The next token of every answer: the likeliest or one drawn, and where answers are held to a form, an allowed one."""
+"""Choice of the next token of every answer: greedy or sampled, and under a constraint only among the allowed tokens."""
 
 from typing import Protocol
 
@@ -8,21 +8,25 @@ from torch.nn import functional
 
 
 class Constraint(Protocol):
-    """What the answers of a batch are held to; it follows each of them token by token."""
+    """Limits the answers of a batch, following each of them token by token."""
 
     def advance(self, answers: list[int], tokens: list[int]) -> list[int]:
-        """Take in the next token of each of these answers; return the places in the list of those it does not take."""
+        """Append a token to each of these answers; return the list indices of the tokens that are rejected."""
 
     def allowed_tokens(self, answers: list[int]) -> Tensor:
-        """Return which tokens may come next: booleans (answers, vocabulary)."""
+        """Return which tokens may come next, as booleans of shape (answers, vocabulary)."""
 
 
 def sample_tokens(logits: Tensor, temperature: float, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Return (token, its log-probability) for each row: the likeliest, or one drawn at `temperature`."""
+    """Choose a token for each row of `logits` (rows, vocabulary): the argmax at temperature 0, else a sample.
+
+    Returns:
+        The tokens and their log-probabilities at `temperature`, each of shape (rows,).
+    """
     log_probabilities = functional.log_softmax(logits.float() / (temperature or 1.0), -1)
     if temperature == 0:
         token = logits.argmax(-1)
-    else:  # by the inverse of the distribution function: one uniform number per row, much faster than multinomial
+    else:  # inverse transform sampling: one uniform number per row, much faster than torch.multinomial
         cumulated = log_probabilities.exp().cumsum(-1)
         draw = torch.rand(len(cumulated), 1, generator=generator) * cumulated[:, -1:]
         token = (cumulated < draw).sum(-1).clamp(max=logits.shape[-1] - 1)
@@ -37,17 +41,21 @@ def sample_allowed_tokens(
     temperature: float,
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor]:
-    """Return `pick` among the allowed tokens, for the rows that are `running`; `answers` numbers the rows' answers.
+    """Choose a token like `sample_tokens`, but only among the allowed ones.
 
-    What may come next is asked only where the token that was picked first may not: to check one token costs a fraction
-    of listing all that are allowed. Drawn so, a token has the same probability as if it were drawn from the allowed
-    ones at once. The log-probabilities are the model's own.
+    The set of allowed tokens is computed only for rows whose first choice is rejected: checking one token costs a
+    fraction of listing all allowed ones. A token's probability is the same as if it were sampled from the allowed
+    tokens directly. The log-probabilities are those of the unconstrained model.
+
+    Args:
+        answers: the number of each row's answer in `constraint`, shape (rows,).
+        running: false for rows that have ended, which are not checked; shape (rows,).
     """
     token, log_probability = sample_tokens(logits, temperature, generator)
     rows = running.nonzero()[:, 0]
     numbers = answers[rows].tolist()
-    if refused := constraint.advance(numbers, token[rows].tolist()):
-        again, which = rows[refused], [numbers[i] for i in refused]
+    if rejected := constraint.advance(numbers, token[rows].tolist()):
+        again, which = rows[rejected], [numbers[i] for i in rejected]
         masked = logits[again].masked_fill(~constraint.allowed_tokens(which), float("-inf"))
         token[again] = sample_tokens(masked, temperature, generator)[0]
         own = functional.log_softmax(logits[again].float() / (temperature or 1.0), -1)

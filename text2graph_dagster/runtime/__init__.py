@@ -1,1 +1,1 @@
-"""What every started program shares: its configuration, signals, progress, and its output directory."""
+"""Shared by all programs that run as a process of their own: configuration, signals, progress, output directory."""

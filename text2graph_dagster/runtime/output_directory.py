@@ -1,4 +1,4 @@
-"""Files of a training run: an output directory that is there whole or not at all."""
+"""The output directory of a training run, published atomically: it is either complete or absent."""
 
 import json
 import shutil
@@ -12,9 +12,9 @@ _IDENTITY = "identity"
 
 
 class OutputDirectory:
-    """`<output>.partial` while a run goes on, `<output>` once it has ended.
+    """`<output>.partial` during a run, `<output>` when it has finished.
 
-    A run with the same identity goes on where the last one was cut off; any other begins anew.
+    A run with the same identity resumes an interrupted one; any other starts from scratch.
     """
 
     def __init__(self, output: Path, identity: str) -> None:
@@ -27,7 +27,7 @@ class OutputDirectory:
         self.arrow = self.partial / "arrow"
 
     def read_finished_run(self) -> dict[str, Any] | None:
-        """Return run.json if this very run has ended before."""
+        """Return run.json if a run with this identity has already finished, else None."""
         path = self.output / RUN
         if not path.is_file():
             return None
@@ -35,7 +35,7 @@ class OutputDirectory:
         return run if run.get("identity") == self.identity else None
 
     def open(self) -> None:
-        """Make the working directory, or keep it if it belongs to this run."""
+        """Create the working directory, or keep it if it belongs to this run."""
         mark = self.partial / _IDENTITY
         if not (mark.is_file() and mark.read_text(encoding="utf-8") == self.identity):
             shutil.rmtree(self.partial, ignore_errors=True)
@@ -44,17 +44,17 @@ class OutputDirectory:
         shutil.rmtree(self.finished, ignore_errors=True)
 
     def last_checkpoint(self) -> Path | None:
-        """Return the newest whole checkpoint: the trainer writes its state file last."""
-        whole = [p.parent for p in self.checkpoints.glob("checkpoint-*/trainer_state.json") if _is_json(p)]
-        return max(whole, key=_step, default=None)
+        """Return the newest complete checkpoint: the trainer writes its state file last."""
+        complete = [p.parent for p in self.checkpoints.glob("checkpoint-*/trainer_state.json") if _is_json(p)]
+        return max(complete, key=_step, default=None)
 
     def last_step(self) -> int:
-        """Return the step of the newest whole checkpoint, 0 when there is none."""
+        """Return the step of the newest complete checkpoint, 0 if there is none."""
         checkpoint = self.last_checkpoint()
         return _step(checkpoint) if checkpoint else 0
 
     def finish(self, run: dict[str, Any]) -> None:
-        """Put the finished model, what was written beside it, and run.json in place of the output, in one step."""
+        """Write run.json and the logs beside the finished model, then replace the output with that directory."""
         for file in (self.metrics, self.rollouts):
             if file.is_file():
                 shutil.copyfile(file, self.finished / file.name)
@@ -69,9 +69,9 @@ class OutputDirectory:
 
 
 def truncate_after_step(path: Path, step: int) -> list[dict[str, Any]]:
-    """Remove from a file of JSON lines those of later steps than `step`, and return the others.
+    """Remove the lines of steps after `step` from a JSON lines file; return the remaining ones.
 
-    They are of a run that was cut off, and that will write them again; so is a last line that is not whole.
+    The removed lines belong to an interrupted run, which will write them again. An incomplete last line is removed too.
     """
     kept: list[dict[str, Any]] = []
     if path.is_file():

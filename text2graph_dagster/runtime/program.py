@@ -1,4 +1,4 @@
-"""How every program here begins and ends: environment, signals, exit codes."""
+"""Start and end of every program: environment variables, signals, exit codes, timing."""
 
 import argparse
 import os
@@ -18,11 +18,11 @@ from text2graph_dagster.runtime.reporting import Reporter, open_reporter
 from text2graph_dagster.settings import EMBEDDED
 
 _PACKAGES = ("torch", "transformers", "trl", "peft", "tokenizers", "accelerate", "datasets")
-STOPPED = 143  # what a shell reports for a process ended by SIGTERM
+STOPPED = 143  # the exit code that a shell reports after SIGTERM
 
 
 def prepare_environment() -> None:
-    """Set what must stand before torch and transformers are imported: no telemetry, no chatter."""
+    """Turn off telemetry and progress bars; call it before torch and transformers are imported."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -31,13 +31,13 @@ def prepare_environment() -> None:
 
 
 def work_offline(model: str | Path) -> None:
-    """Forbid every question to the hub when the model is here; call it before transformers is imported."""
+    """Set the Hugging Face hub offline if the model is a local one; call it before transformers is imported."""
     if str(model) in EMBEDDED or Path(model).exists():
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def run_program(program: Callable[[Path, Reporter], None], arguments: Sequence[str] | None, description: str) -> int:
-    """Read `--config`, run the program, return the exit code: 1 after a mistake of the user's, told in one sentence."""
+    """Read `--config`, run the program and return the exit code: 1 after a `UserError`, whose message is printed."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--config", type=Path, required=True, help="JSON file")
     path = parser.parse_args(arguments).config
@@ -54,29 +54,29 @@ def run_program(program: Callable[[Path, Reporter], None], arguments: Sequence[s
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """End at once: what is finished is on disk, and the same command goes on from the last checkpoint."""
-    print("stopped; the same command goes on from the last checkpoint", file=sys.stderr, flush=True)
+    """Exit immediately: finished work is on disk, and the same command resumes from the last checkpoint."""
+    print("stopped; run the same command to resume from the last checkpoint", file=sys.stderr, flush=True)
     os._exit(STOPPED)
 
 
 @contextmanager
 def as_user_error(what: str) -> Iterator[None]:
-    """Tell what goes wrong when a model is read as a mistake of the user's: `what`, and the error's first line.
+    """Turn any exception raised while a model is loaded into a `UserError`: `what`, and the error's first line.
 
     Raises:
-        UserError: it is missing, or is not what it should be.
+        UserError: the wrapped code raised an exception.
     """
     try:
         yield
     except UserError:
         raise
-    except Exception as error:  # files of others' making fail in any way: half a download, another architecture
+    except Exception as error:  # third-party files fail in any way: a partial download, another architecture
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{what} ({first_line}).") from None
 
 
 def set_threads(threads: int) -> int:
-    """Use `threads` processor cores (0: all that this process may use); return their number."""
+    """Let torch use `threads` processor cores (0: all that this process may use); return their number."""
     import torch
 
     count = threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or len(os.sched_getaffinity(0))
@@ -85,7 +85,7 @@ def set_threads(threads: int) -> int:
 
 
 def silence_trainer(trainer: Any) -> Any:
-    """Take from a trainer its habit of printing every log; the reporter speaks."""
+    """Stop a trainer from printing its logs and progress bars; the reporter prints instead. Return the trainer."""
     from transformers import PrinterCallback
     from transformers.utils import logging
 
@@ -95,19 +95,19 @@ def silence_trainer(trainer: Any) -> Any:
 
 
 class Stopwatch:
-    """Wall-clock and processor seconds since it was made."""
+    """Measures wall-clock and processor time since its creation."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.monotonic(), time.process_time()
 
     def read(self) -> dict[str, float]:
-        """Return both, in seconds."""
+        """Return the elapsed `seconds` and `cpu_seconds`."""
         seconds, cpu = time.monotonic() - self._wall, time.process_time() - self._cpu
         return {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}
 
 
 def read_package_versions() -> dict[str, Any]:
-    """Return the versions of Python and of the packages that decide a result."""
+    """Return the versions of Python and of the packages that influence a result."""
     found: dict[str, Any] = {"python": sys.version.split()[0]}
     for package in _PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""The command `text2graph extract`, with a server in the student's place."""
+"""The command `text2graph extract`, with a fake server in place of the student."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from tests.text2graph_dagster.extraction.test_extractor import ask, checkpoint
+from tests.text2graph_dagster.extraction.tiny_students import make_checkpoint, serve_answers
 from tests.text2graph_dagster.teachers.chat.chat_server import Seen, serving
 from text2graph_dagster.cli import app, main
 from text2graph_dagster.errors import UserError
@@ -19,14 +19,14 @@ from text2graph_dagster.errors import UserError
 
 @pytest.fixture
 def seen() -> Iterator[Seen]:
-    with serving(ask) as served:
+    with serving(serve_answers) as served:
         yield served
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A checkpoint without a model, and a folder with documents, one of which cannot be read."""
-    checkpoint(tmp_path, "tiny")
+    """A checkpoint without a model, and a folder of documents, one of them unreadable."""
+    make_checkpoint(tmp_path, "tiny")
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "a.txt").write_text("Ana Kovač lives in Dene.", encoding="utf-8")
@@ -44,7 +44,7 @@ def rows(text: str) -> dict[str, Any]:
     return {row["doc_id"]: row for row in map(json.loads, text.splitlines())}
 
 
-def test_every_document_is_a_line_and_exit_code_one_tells_of_those_not_read(seen: Seen, folder: Path) -> None:
+def test_every_document_is_a_line_and_unreadable_ones_give_exit_code_one(seen: Seen, folder: Path) -> None:
     done = run(seen, folder, str(folder / "docs"), "--out", str(folder / "graphs.jsonl"))
     assert (done.exit_code, done.stdout) == (1, "")
     a, b, c = rows((folder / "graphs.jsonl").read_text(encoding="utf-8")).values()
@@ -82,7 +82,7 @@ def test_other_formats_are_written_to_a_file(seen: Seen, folder: Path, format_: 
         raise run(seen, folder, str(folder / "docs"), "--format", format_).exception or AssertionError
 
 
-def test_csv_leads_back_to_the_document(seen: Seen, folder: Path) -> None:
+def test_csv_evidence_refers_to_the_document(seen: Seen, folder: Path) -> None:
     assert (
         run(seen, folder, str(folder / "docs" / "a.txt"), "--format", "csv", "--out", str(folder / "o")).exit_code == 0
     )
@@ -90,19 +90,19 @@ def test_csv_leads_back_to_the_document(seen: Seen, folder: Path) -> None:
     assert evidence[-1].endswith("docs/a.txt,0,24,Ana Kovač lives in Dene.")
 
 
-def test_half_a_character_does_not_stop_the_output(seen: Seen, folder: Path) -> None:
+def test_a_lone_surrogate_does_not_stop_the_output(seen: Seen, folder: Path) -> None:
     (folder / "half.jsonl").write_text('{"text": "Bo \\ud800."}\n{"text": "Bo."}\n')
     done = run(seen, folder, str(folder / "half.jsonl"))
     assert done.exit_code == 0 and len(rows(done.stdout)) == 2
 
 
-def test_a_prompt_that_has_changed_is_told(seen: Seen, folder: Path) -> None:
+def test_a_changed_prompt_is_reported(seen: Seen, folder: Path) -> None:
     recipe = folder / "checkpoint" / "extraction.json"
     recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "prompt_version": "other"}))
     assert "the prompt has changed" in run(seen, folder, stdin="Bo.").stderr
 
 
-def test_what_stood_in_the_output_outlives_a_student_that_cannot_be_asked(folder: Path) -> None:
+def test_an_existing_output_is_kept_if_the_student_cannot_be_reached(folder: Path) -> None:
     out = folder / "graphs.jsonl"
     out.write_text("kept")
     known = ["--checkpoint", str(folder / "checkpoint"), "--server", "http://127.0.0.1:9/v1"]
@@ -110,39 +110,42 @@ def test_what_stood_in_the_output_outlives_a_student_that_cannot_be_asked(folder
     assert isinstance(done.exception, UserError) and out.read_text() == "kept"
 
 
-def test_a_file_without_documents_is_a_line(seen: Seen, folder: Path) -> None:
+def test_a_file_without_documents_is_a_line_with_an_error(seen: Seen, folder: Path) -> None:
     (folder / "none.jsonl").write_text("\n")
     done = run(seen, folder, str(folder / "none.jsonl"))
     (row,) = rows(done.stdout).values()
     assert (done.exit_code, row["error"]) == (1, "empty") and "documents not read: 1 empty" in done.stderr
 
 
-def test_a_pdf_through_a_pipe_is_not_taken_for_text(seen: Seen, folder: Path) -> None:
+def test_a_piped_pdf_is_not_read_as_text(seen: Seen, folder: Path) -> None:
     done = run(seen, folder, stdin=b"%PDF-1.7 Bo.")
     assert (done.exit_code, rows(done.stdout)["-"]["error"]) == (1, "unsupported_format")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["/nowhere"], "/nowhere does not exist"),
-        (["-", "docs"], "goes alone"),
-        (["docs", "--corpus", "other"], "was not taught 'other'"),
+        (["-", "docs"], "cannot be combined with files"),
+        (["docs", "--corpus", "other"], "was not trained on 'other'"),
         (["docs", "--ontology", "none.yaml"], "none.yaml is missing"),
-        (["docs", "--out", "/nowhere/graphs.jsonl"], "/nowhere/graphs.jsonl cannot be used: make the folder /nowhere"),
-        (["docs", "--out", "docs/graphs.jsonl"], "lies among the documents"),
-        (["docs/a.txt", "--format", "graphml", "--out", "docs/../docs/a.txt"], "lies among the documents"),
-        (["docs", "--out", "checkpoint"], "checkpoint is a folder, and jsonl is written to a file"),
-        (["docs", "--format", "csv", "--out", "types.yaml"], "types.yaml is a file, and csv is written to a folder"),
+        (
+            ["docs", "--out", "/nowhere/graphs.jsonl"],
+            "/nowhere/graphs.jsonl cannot be written: create the folder /nowhere",
+        ),
+        (["docs", "--out", "docs/graphs.jsonl"], "is among the documents"),
+        (["docs/a.txt", "--format", "graphml", "--out", "docs/../docs/a.txt"], "is among the documents"),
+        (["docs", "--out", "checkpoint"], "checkpoint is a folder, but jsonl is written to a file"),
+        (["docs", "--format", "csv", "--out", "types.yaml"], "types.yaml is a file, but csv is written to a folder"),
         (["docs", ""], "A path is empty"),
         (["docs", "--text-field", ""], "text_field is empty"),
     ],
 )
-def test_mistakes_are_one_sentence_and_exit_code_two(
+def test_user_errors_are_one_line_and_exit_code_two(
     seen: Seen,
     folder: Path,
     arguments: list[str],
-    says: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -153,5 +156,5 @@ def test_mistakes_are_one_sentence_and_exit_code_two(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1 and said[0].startswith("text2graph: ") and says in said[0]
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("text2graph: ") and message in lines[0]

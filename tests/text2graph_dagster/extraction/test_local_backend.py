@@ -1,4 +1,4 @@
-"""A checkpoint is enough: to extract with, here or in plain Transformers, which knows nothing of this package."""
+"""A checkpoint directory is enough for extraction, with this package or with plain Transformers."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from tests.text2graph_dagster.training import tiny_models
 from text2graph_dagster import Extractor
 from text2graph_dagster.extraction.document_run import PassageRequest
 from text2graph_dagster.extraction.local_backend import LocalBackend
-from text2graph_dagster.graph.wire import without_blanks
+from text2graph_dagster.graph.wire import strip_leading_blanks
 from text2graph_dagster.inference.checkpoint import CheckpointRecipe
 from text2graph_dagster.settings import UNCONSTRAINED, DecodingSettings
 
-ALONE = """
+PLAIN_TRANSFORMERS = """
 import json, sys
 sys.modules["text2graph_dagster"] = None
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -41,34 +41,34 @@ def prompts(count: int) -> list[str]:
     return [tiny_models.example(rng)["messages"][0]["content"] for _ in range(count)]
 
 
-def questions(count: int) -> list[PassageRequest]:
+def make_requests(count: int) -> list[PassageRequest]:
     return [
         PassageRequest(i, 0, prompt, text)
         for i, (prompt, text) in enumerate(zip(prompts(count), texts(count), strict=True))
     ]
 
 
-def student(checkpoint: Path, **recipe: object) -> LocalBackend:
-    asked = CheckpointRecipe.from_settings(tiny_models.settings()).model_copy(update=recipe)
-    return LocalBackend(checkpoint, asked, Extractor(checkpoint).ontology, 4, None)
+def local_backend(checkpoint: Path, **recipe: object) -> LocalBackend:
+    changed = CheckpointRecipe.from_settings(tiny_models.settings()).model_copy(update=recipe)
+    return LocalBackend(checkpoint, changed, Extractor(checkpoint).ontology, 4, None)
 
 
 def test_plain_transformers_gives_the_same_answers_without_this_package(fine_tuned: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ALONE, str(fine_tuned), "24"],
+        [sys.executable, "-c", PLAIN_TRANSFORMERS, str(fine_tuned), "24"],
         input=json.dumps(prompts(6)),
         env=OFFLINE,
         capture_output=True,
         text=True,
         check=True,
     )
-    alone = [without_blanks(json.loads(line)) for line in done.stdout.splitlines()]
-    replies = student(fine_tuned, max_new_tokens=24, decoding=UNCONSTRAINED).answer(questions(6))
-    in_order = sorted(replies, key=lambda answered: answered[0].document)  # they come in any order
+    alone = [strip_leading_blanks(json.loads(line)) for line in done.stdout.splitlines()]
+    replies = local_backend(fine_tuned, max_new_tokens=24, decoding=UNCONSTRAINED).answer(make_requests(6))
+    in_order = sorted(replies, key=lambda answered: answered[0].document)  # replies come in any order
     assert alone == [reply.text for _, reply in in_order] and all(alone)
 
 
-def test_a_checkpoint_says_how_it_is_asked(fine_tuned: Path) -> None:
+def test_the_recipe_and_the_ontology_come_from_the_checkpoint(fine_tuned: Path) -> None:
     made = Extractor(fine_tuned)
     assert made.recipe == CheckpointRecipe.from_settings(tiny_models.settings())
     assert made.ontology.entity_names == tuple(tiny_models.ENTITY_TYPES)
@@ -78,21 +78,21 @@ def test_a_checkpoint_says_how_it_is_asked(fine_tuned: Path) -> None:
     assert found == list(Extractor(fine_tuned, batch_size=1, threads=1).extract(texts(10)))
 
 
-def test_a_passage_beyond_the_models_reach_is_not_asked_about(fine_tuned: Path) -> None:
-    first, *rest = questions(3)
+def test_a_prompt_longer_than_the_context_is_not_answered(fine_tuned: Path) -> None:
+    first, *rest = make_requests(3)
     long = replace(first, prompt=first.prompt * 40)
-    replies = [reply for _, reply in student(fine_tuned, max_new_tokens=8).answer([long, *rest])]
+    replies = [reply for _, reply in local_backend(fine_tuned, max_new_tokens=8).answer([long, *rest])]
     assert (replies[0].problem, replies[0].text) == ("too_long", "")
     assert all(reply.text and not reply.problem for reply in replies[1:])
 
 
-def test_answers_are_held_to_the_grammar_that_the_checkpoint_was_measured_with(fine_tuned: Path) -> None:
-    """Within two tokens a student that has hardly learnt writes no JSON by itself; one that is held begins one."""
-    held = student(fine_tuned, max_new_tokens=2, decoding=DecodingSettings(grammar="copy"))
-    assert all('{"entities":['.startswith(reply.text[:8]) for _, reply in held.answer(questions(4)))
+def test_answers_follow_the_grammar_in_the_recipe(fine_tuned: Path) -> None:
+    """A barely trained student writes no JSON within two tokens; a constrained one starts the object."""
+    constrained = local_backend(fine_tuned, max_new_tokens=2, decoding=DecodingSettings(grammar="copy"))
+    assert all('{"entities":['.startswith(reply.text[:8]) for _, reply in constrained.answer(make_requests(4)))
 
 
-def test_the_command_extracts_with_nothing_but_the_checkpoint(fine_tuned: Path, tmp_path: Path) -> None:
+def test_the_command_needs_only_the_checkpoint(fine_tuned: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts(5)))
     program = "from text2graph_dagster.cli import main; main()"
     done = subprocess.run(
@@ -110,7 +110,7 @@ def test_the_command_extracts_with_nothing_but_the_checkpoint(fine_tuned: Path, 
     assert done.stderr.startswith("documents 5, passages ")
 
 
-def test_a_checkpoint_comes_with_its_card(fine_tuned: Path) -> None:
+def test_a_checkpoint_has_a_model_card(fine_tuned: Path) -> None:
     card = (fine_tuned / "README.md").read_text(encoding="utf-8")
     run = json.loads((fine_tuned / "run.json").read_text())
     assert run["dev"]["relation_f1_low"] <= run["dev"]["relation_f1"] <= run["dev"]["relation_f1_high"]

@@ -1,4 +1,4 @@
-"""Passages' graphs become one graph of the document, the same in whatever order they come."""
+"""The graphs of passages become one graph of the document, whatever their order."""
 
 import random
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text2graph_dagster.extraction.merging import MergedGraph, WindowGraph, merge_windows
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.extraction.merging import DocumentGraph, WindowGraph, merge_windows
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import normalise
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -31,17 +31,17 @@ class World:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Return passages of sentences that name things, laid one after the other."""
+    """Draw consecutive passages whose sentences mention names."""
     text, passages = "", []
     for _ in range(draw(st.integers(0, 4))):
         sentences = draw(
             st.lists(st.lists(st.sampled_from([*NAMES, "met", "saw"]), min_size=1, max_size=5), max_size=3)
         )
         words = " ".join(f"Then {' '.join(sentence)} left." for sentence in sentences)
-        there = [name for name in NAMES if occurrences(name, words)]
+        there = [name for name in NAMES if find_occurrences(name, words)]
         kinds = draw(st.lists(st.sampled_from(["person", "city"]), min_size=len(there), max_size=len(there)))
         entities = tuple(
-            Entity(i, name, kind, occurrences(name, words))
+            Entity(i, name, kind, find_occurrences(name, words))
             for i, (name, kind) in enumerate(zip(there, kinds, strict=True))
         )
         ends = st.integers(0, len(entities) - 1)
@@ -53,12 +53,12 @@ def worlds(draw: st.DrawFn) -> World:
     return World(text, passages)
 
 
-def merge(world: World) -> MergedGraph:
+def merge(world: World) -> DocumentGraph:
     return merge_windows(world.passages, ONTOLOGY)
 
 
 @given(worlds())
-def test_every_mention_points_at_its_surface_and_none_is_lost(world: World) -> None:
+def test_every_mention_span_covers_its_text_and_none_is_lost(world: World) -> None:
     merged = merge(world)
     for entity in merged.graph.entities:
         assert entity.mentions
@@ -70,7 +70,7 @@ def test_every_mention_points_at_its_surface_and_none_is_lost(world: World) -> N
 
 
 @given(worlds())
-def test_nothing_stands_there_twice_and_everything_is_numbered_in_order(world: World) -> None:
+def test_entities_and_relations_are_unique_and_numbered_in_order(world: World) -> None:
     graph = merge(world).graph
     assert [e.id for e in graph.entities] == list(range(len(graph.entities)))
     assert len({(normalise(e.text), e.type) for e in graph.entities}) == len(graph.entities)
@@ -82,7 +82,7 @@ def test_nothing_stands_there_twice_and_everything_is_numbered_in_order(world: W
 
 
 @given(worlds())
-def test_the_sentences_of_a_relation_name_both_its_ends(world: World) -> None:
+def test_the_evidence_of_a_relation_mentions_head_and_tail(world: World) -> None:
     merged = merge(world)
     by_id = merged.graph.by_id()
     for relation, places in zip(merged.graph.relations, merged.evidence, strict=True):
@@ -100,11 +100,11 @@ def test_the_order_of_the_passages_does_not_matter(world: World, rng: random.Ran
 
 
 @given(worlds())
-def test_a_passage_that_comes_twice_changes_nothing(world: World) -> None:
+def test_a_repeated_passage_changes_nothing(world: World) -> None:
     assert merge_windows([*world.passages, *world.passages], ONTOLOGY) == merge(world)
 
 
-def test_a_relation_that_two_passages_state_has_two_places() -> None:
+def test_a_relation_stated_in_two_passages_has_two_pieces_of_evidence() -> None:
     first = "Ana lives in Dene."
     second = "It is late. Dene is where Ana lives. Nobody knows."
     people = [Entity(0, "Ana", "person"), Entity(1, "Dene", "city")]
@@ -114,7 +114,7 @@ def test_a_relation_that_two_passages_state_has_two_places() -> None:
             text,
             "en",
             Graph(
-                tuple(Entity(e.id, e.text, e.type, occurrences(e.text, text)) for e in people),
+                tuple(Entity(e.id, e.text, e.type, find_occurrences(e.text, text)) for e in people),
                 (Relation(0, 1, "lives in"),),
             ),
         )
@@ -125,7 +125,7 @@ def test_a_relation_that_two_passages_state_has_two_places() -> None:
     assert merged.evidence == ((Span(0, 18), Span(32, 56)),)
 
 
-def test_offsets_move_together() -> None:
+def test_all_offsets_are_mapped() -> None:
     world = World("Ana met.", [WindowGraph(0, "Ana met.", "en", Graph((Entity(0, "Ana", "person", (Span(0, 3),)),)))])
-    moved = merge(world).moved(lambda span: Span(span.start + 2, span.end + 2))
+    moved = merge(world).map_spans(lambda span: Span(span.start + 2, span.end + 2))
     assert moved.graph.entities[0].mentions == (Span(2, 5),)

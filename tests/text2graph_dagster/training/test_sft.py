@@ -101,7 +101,7 @@ def test_sigterm_ends_the_program_at_once(tmp_path: Path) -> None:
     process.stdout.readline()  # it has begun
     process.terminate()
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 143 and "goes on from the last checkpoint" in errors
+    assert process.returncode == 143 and "resume from the last checkpoint" in errors
 
 
 @pytest.mark.parametrize(
