@@ -1,1 +1,1 @@
-"""From a folder of documents to passages: reading, cleaning, packing, duplicates, gold annotation."""
+"""Turn a folder of documents into passages: reading, cleaning, packing, deduplication, gold annotation."""

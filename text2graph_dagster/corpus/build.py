@@ -1,4 +1,4 @@
-"""From a corpus folder to the tables raw_corpus, gold_graphs and quarantine, with an account of every document."""
+"""Build the tables raw_corpus, gold_graphs and quarantine from a corpus folder, and account for every document."""
 
 import tempfile
 from collections import Counter
@@ -19,7 +19,7 @@ from text2graph_dagster.corpus.passages import PreparedDocument, prepare_documen
 from text2graph_dagster.corpus.readers.registry import Document, Rejection
 from text2graph_dagster.corpus.sorted_keys import Array
 from text2graph_dagster.corpus.staging.changed_files import PROGRESS_EVERY, compute_version, iterate_changed
-from text2graph_dagster.corpus.staging.parts import Chunk, Outcome, Staging, process_chunks
+from text2graph_dagster.corpus.staging.parts import Chunk, DocumentOutcome, Staging, process_chunks
 from text2graph_dagster.corpus.text.language import detect_language
 from text2graph_dagster.corpus.text.packing import pack_with_counts
 from text2graph_dagster.graph.model import Span
@@ -29,7 +29,7 @@ from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import CorpusSettings
 
 STAGE = "raw_corpus"
-# Which passages repeat others is known when all are read: that column comes last.
+# duplicate_of is added last, when all passages are known.
 RAW_CORPUS = {name: dtype for name, dtype in contracts.RAW_CORPUS.dtypes.items() if name != "duplicate_of"}
 GOLD_GRAPHS = contracts.GOLD_GRAPHS.dtypes
 QUARANTINE = contracts.QUARANTINE.dtypes
@@ -37,18 +37,18 @@ QUARANTINE = contracts.QUARANTINE.dtypes
 
 @dataclass
 class _Tables:
-    """Columns that grow while documents are read."""
+    """Table columns to which rows are appended while documents are read."""
 
     folder: CorpusFolder
     settings: CorpusSettings
     passages: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in RAW_CORPUS})
     gold: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in GOLD_GRAPHS})
-    refused: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in QUARANTINE})
-    gold_rows: list[int] = field(default_factory=list)  # the row of raw_corpus that each row of `gold` belongs to
+    rejected: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in QUARANTINE})
+    gold_rows: list[int] = field(default_factory=list)  # the row in `passages` of each row of `gold`
     counts: Counter[str] = field(default_factory=Counter)
 
     def add_passage(self, doc_id: str, text: str, span: Span, tokens: int, split: str, language: str) -> int:
-        """Append a row of raw_corpus and return its number; `text` and `language` are the document's."""
+        """Append a row to raw_corpus and return its number; `text` and `language` are those of the document."""
         words = text[span.start : span.end]
         values = {
             "corpus": self.folder.name,
@@ -65,31 +65,31 @@ class _Tables:
             column.append(values[name])
         return len(self.passages["text"]) - 1
 
-    def refuse(self, doc_id: str, reason: str, detail: str) -> None:
-        """Append a row of quarantine."""
+    def reject(self, doc_id: str, reason: str, detail: str) -> None:
+        """Append a row to quarantine."""
         safe = detail.encode("utf-8", "backslashreplace").decode()[:500]
         for name, value in zip(QUARANTINE, (STAGE, self.folder.name, doc_id, None, reason, safe), strict=True):
-            self.refused[name].append(value)
+            self.rejected[name].append(value)
 
 
 def build_corpus(
     folder: CorpusFolder, settings: CorpusSettings, progress: Progress = ignore_progress, staged: Path | None = None
 ) -> CorpusTables:
-    """Read, clean, pack and compare every document of the corpus; nothing is lost without a row in quarantine.
+    """Read, clean, pack and deduplicate all documents; what is not used has a row in quarantine.
 
-    `progress(done, total, what)` is called every few hundred documents. The tables depend on the folder's content and
-    the settings only. What was made of a document is kept in the folder `staged` and found there the next time, as
-    long as neither the document, the settings nor this package changed; without it everything is made anew.
+    `progress(done, total, what)` is called every few hundred documents. The tables depend only on the content of the
+    folder and the settings. The rows of a document are cached in the folder `staged` and reused as long as the
+    document, the settings and this package do not change; without `staged` all documents are processed.
     """
     root = tempfile.TemporaryDirectory(prefix="text2graph-") if staged is None else None
     staging = Staging.open(staged or Path(str(root and root.name)), compute_version(folder, settings))
     tables = _Tables(folder, settings)
-    alive = _stage_documents(tables, staging, progress)
+    live = _stage_documents(tables, staging, progress)
     _add_gold(tables, progress)
-    passages = StagedPassages(staging, alive, _passages(tables, settings), root)
+    passages = StagedPassages(staging, live, _passage_frame(tables, settings), root)
     index, keys = passages.index()
-    beforehand = PassageSource(keys, passages.texts, staging.folder / "similar.parquet")
-    duplicate_of = find_duplicates(index, settings.near_duplicate_jaccard, progress, beforehand)
+    source = PassageSource(keys, passages.texts, staging.folder / "similar.parquet")
+    duplicate_of = find_duplicates(index, settings.near_duplicate_jaccard, progress, source)
     kept = duplicate_of.is_null()
     exact = int((duplicate_of == index["passage_id"]).sum())
     first_gold = index.height - len(tables.passages["text"])
@@ -102,7 +102,7 @@ def build_corpus(
         gold_passages=len(tables.gold_rows),
         gold_passages_kept=len(gold),
     )
-    quarantine = pl.DataFrame(tables.refused, schema=QUARANTINE).sort("doc_id", maintain_order=True)
+    quarantine = pl.DataFrame(tables.rejected, schema=QUARANTINE).sort("doc_id", maintain_order=True)
     return CorpusTables(passages, duplicate_of, gold, quarantine, dict(sorted(tables.counts.items())))
 
 
@@ -114,50 +114,50 @@ _COUNTED = (
 
 
 def _stage_documents(tables: _Tables, staging: Staging, progress: Progress) -> Array:
-    """Turn the documents that no part holds into parts, and count them all; return the digests of all, sorted."""
-    folder = replace(tables.folder, documents=())  # what the processes do not need does not travel to them
+    """Process the documents that no part contains; add up the counts and return the sorted digests of all documents."""
+    folder = replace(tables.folder, documents=())  # the worker processes do not need the list
     items = iterate_changed(tables.folder, tables.settings, staging, progress)
     process_chunks(partial(_write_part, folder, tables.settings), staging.chunks(items))
-    alive = staging.finish()
+    live = staging.finish()
     tables.counts.update(dict.fromkeys(_COUNTED, 0))
-    if len(alive):
-        counts, refused = staging.outcomes(alive)
+    if len(live):
+        counts, rejected = staging.outcomes(live)
         tables.counts.update(counts)
-        for name, column in tables.refused.items():
-            column.extend(refused[name].to_list())
-    return alive
+        for name, column in tables.rejected.items():
+            column.extend(rejected[name].to_list())
+    return live
 
 
 def _write_part(folder: CorpusFolder, settings: CorpusSettings, chunk: Chunk) -> None:
-    """Clean and pack the documents of one chunk."""
+    """Clean and pack the documents of one chunk, and write its part."""
     tables = _Tables(folder, settings)
     outcomes = []
     for item in chunk.items:
         if isinstance(item, Rejection):
-            tables.refuse(item.doc_id, item.reason, item.detail)
+            tables.reject(item.doc_id, item.reason, item.detail)
             used, counts = False, {f"quarantined_{item.reason}": 1}
         else:
-            made = _add_document(tables, item)
-            used, counts = bool(made.passages), dict(made.counts)
-        outcomes.append(Outcome(used, len(tables.passages["text"]), len(tables.refused["reason"]), counts))
-    chunk.write(_passages(tables, settings), pl.DataFrame(tables.refused, schema=QUARANTINE), outcomes)
+            prepared = _add_document(tables, item)
+            used, counts = bool(prepared.passages), dict(prepared.counts)
+        outcomes.append(DocumentOutcome(used, len(tables.passages["text"]), len(tables.rejected["reason"]), counts))
+    chunk.write(_passage_frame(tables, settings), pl.DataFrame(tables.rejected, schema=QUARANTINE), outcomes)
 
 
-def _passages(tables: _Tables, settings: CorpusSettings) -> pl.DataFrame:
-    """Return the passages with their band keys."""
+def _passage_frame(tables: _Tables, settings: CorpusSettings) -> pl.DataFrame:
+    """Return the passages with their MinHash band keys."""
     frame = pl.DataFrame(tables.passages, schema=RAW_CORPUS)
     keys = compute_band_keys(frame["text"], settings.near_duplicate_jaccard)
     return frame.with_columns(pl.Series("keys", keys, dtype=pl.Array(pl.UInt32, keys.shape[1])))
 
 
 def _add_document(tables: _Tables, document: Document) -> PreparedDocument:
-    """Clean and pack one document, and append what was made of it."""
-    made = prepare_document(document, tables.folder.ontology.language, tables.settings)
-    for span, tokens in made.passages:
-        tables.add_passage(document.doc_id, made.text, span, tokens, "train", made.language)
-    for reason, detail in made.refused:
-        tables.refuse(document.doc_id, reason, detail)
-    return made
+    """Clean and pack one document, and append its passages and rejections."""
+    prepared = prepare_document(document, tables.folder.ontology.language, tables.settings)
+    for span, tokens in prepared.passages:
+        tables.add_passage(document.doc_id, prepared.text, span, tokens, "train", prepared.language)
+    for reason, detail in prepared.rejected:
+        tables.reject(document.doc_id, reason, detail)
+    return prepared
 
 
 def _add_gold(tables: _Tables, progress: Progress) -> None:
@@ -168,12 +168,12 @@ def _add_gold(tables: _Tables, progress: Progress) -> None:
     for number, item in enumerate(read_gold(path, tables.settings.max_document_bytes), 1):
         done += item.size
         tables.counts["gold_documents_in"] += 1
-        refused = item if isinstance(item, Rejection) else _check_types(tables.folder, item)
-        if isinstance(item, GoldDocument) and refused is None:
+        rejection = item if isinstance(item, Rejection) else _check_types(tables.folder, item)
+        if isinstance(item, GoldDocument) and rejection is None:
             _add_gold_document(tables, item)
-        elif refused is not None:
-            tables.refuse(refused.doc_id, refused.reason, refused.detail)
-        tables.counts["gold_documents_quarantined" if refused else "gold_documents_with_passages"] += 1
+        elif rejection is not None:
+            tables.reject(rejection.doc_id, rejection.reason, rejection.detail)
+        tables.counts["gold_documents_quarantined" if rejection else "gold_documents_with_passages"] += 1
         if number % PROGRESS_EVERY == 0 or done == total:
             progress(done, total, f"bytes of gold read, {number} documents")
 
@@ -189,12 +189,12 @@ def _check_types(folder: CorpusFolder, document: GoldDocument) -> Rejection | No
 
 
 def _add_gold_document(tables: _Tables, document: GoldDocument) -> None:
-    """Pack an annotated document as it stands (cleaning would move its offsets) and cut its graph to the passages."""
+    """Pack an annotated document without cleaning, which would move its offsets, and clip its graph to the passages."""
     ontology, settings = tables.folder.ontology, tables.settings
     language = detect_language(document.text, ontology.language)
     symmetric = frozenset(relation.name for relation in ontology.relation_types if relation.symmetric)
-    placed: set[int] = set()
-    found: set[Span] = set()
+    placed: set[int] = set()  # indices of relations inside a passage
+    found: set[Span] = set()  # mentions inside a passage
     budgets = settings.passage_tokens, settings.max_passage_characters
     for span, tokens in pack_with_counts(document.text, language, *budgets):
         row = tables.add_passage(document.doc_id, document.text, span, tokens, document.split, language)

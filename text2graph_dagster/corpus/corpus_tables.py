@@ -1,4 +1,4 @@
-"""What is made of a corpus: tables that may be too large to hold at once."""
+"""The tables of a corpus, in parts because they may not fit into memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from text2graph_dagster.corpus.staging.parts import Staging
 
 @dataclass(frozen=True)
 class StagedPassages:
-    """The passages of one corpus: those in parts whose documents are `alive`, then those of gold."""
+    """The passages of one corpus: those of the documents in `live` (sorted digests), part by part, then gold."""
 
     staging: Staging
-    alive: Array
+    live: Array
     gold: pl.DataFrame
-    temporary: Any = None  # a temporary folder that lives as long as this
+    temporary: Any = None  # keeps a temporary folder alive as long as this object
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """Yield the passages part by part, always in the same order."""
@@ -28,7 +28,7 @@ class StagedPassages:
             yield part.drop("keys")
 
     def index(self) -> tuple[pl.DataFrame, Array]:
-        """Return what tells passages apart (passage_id, doc_id, start, split), and their band keys."""
+        """Return the columns passage_id, doc_id, start, split of all passages, and their band keys."""
         columns = ["passage_id", "doc_id", "start", "split"]
         frames, keys = [], []
         for part in self._columns([*columns, "keys"]):
@@ -37,7 +37,7 @@ class StagedPassages:
         return pl.concat(frames, rechunk=True), np.concatenate(keys)
 
     def texts(self, rows: Array) -> pl.Series:
-        """Return the texts of some rows; `rows` is sorted."""
+        """Return the texts of `rows`, which are sorted."""
         found, begin = [pl.Series("text", dtype=pl.String)], 0
         if not len(rows):
             return found[0]
@@ -48,18 +48,18 @@ class StagedPassages:
         return pl.concat(found, rechunk=True)
 
     def _columns(self, columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
-        yield from self.staging.passages(self.alive, columns)
+        yield from self.staging.passages(self.live, columns)
         yield self.gold.select(columns) if columns else self.gold
 
 
 @dataclass(frozen=True)
 class CorpusTables:
-    """What `build` makes. `accounting` holds, among others:
+    """The result of `build_corpus`. In `accounting`, among others:
 
     documents_in = documents_with_passages + documents_quarantined, the same for gold_documents_*;
     passages = passages_kept + passages_exact_duplicates + passages_near_duplicates (documents and gold together);
-    gold_relations = gold_relations_kept + gold_relations_lost; stretches_quarantined counts parts of documents that
-    were refused while the rest of the document went on.
+    gold_relations = gold_relations_kept + gold_relations_lost; stretches_quarantined counts rejected parts of documents
+    that have passages.
     """
 
     passages: StagedPassages
@@ -69,7 +69,7 @@ class CorpusTables:
     accounting: dict[str, int]
 
     def parts(self) -> Iterator[pl.DataFrame]:
-        """Yield the rows of raw_corpus part by part: all at once may be more than memory holds."""
+        """Yield the rows of raw_corpus part by part."""
         begin = 0
         for part in self.passages.parts():
             yield part.with_columns(self.duplicate_of[begin : begin + part.height])
@@ -77,5 +77,5 @@ class CorpusTables:
 
     @cached_property
     def raw_corpus(self) -> pl.DataFrame:
-        """All rows of raw_corpus."""
+        """Return all rows of raw_corpus in one frame."""
         return pl.concat([contracts.RAW_CORPUS.empty(), *self.parts()])

@@ -1,4 +1,4 @@
-"""A corpus is a folder: documents, `ontology.yaml`, and where there are any `knowledge_base.jsonl`, `gold.jsonl`."""
+"""A corpus is a folder of documents with an `ontology.yaml`, and optionally `knowledge_base.jsonl` and `gold.jsonl`."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _NAME = re.compile(r"\w[\w.-]*")
 
 @dataclass(frozen=True)
 class CorpusFolder:
-    """A folder that was looked at: which file plays which part. `documents` is sorted by relative path."""
+    """The files of a corpus folder by their role; `documents` is sorted by relative path."""
 
     name: str
     path: Path
@@ -29,10 +29,10 @@ class CorpusFolder:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it can name a corpus, which is a folder and a partition key at once.
+    """Return `name` if it is a valid corpus name, that is, both a folder name and a partition key.
 
     Raises:
-        UserError: it is empty, too long, starts with a dot or a dash, or holds a separator or another odd character.
+        UserError: it is empty, too long, starts with a dot or a dash, or contains a separator or special character.
     """
     if not _NAME.fullmatch(name) or ".." in name or len(name) > MAX_NAME_CHARACTERS:
         raise UserError(
@@ -43,23 +43,23 @@ def check_name(name: str) -> str:
 
 
 def open_corpus(path: Path) -> CorpusFolder:
-    """Look at the folder at `path`, check its name, its ontology and its links, and list its documents.
+    """Open the corpus at `path`: check its name, links and ontology, and list its documents.
 
-    The folder itself may be a link; a link inside it must stay inside it. Hidden files and folders are passed over.
+    The folder itself may be a link; links inside it must not lead out of it. Hidden files and folders are skipped.
 
     Raises:
-        UserError: there is no such folder, its name is not usable, a link leads out of it, the ontology is missing or
-            wrong, or there is no document.
+        UserError: the folder is missing or its name invalid, a link leads out of it, the ontology is missing or
+            invalid, or there are no documents.
     """
     name = check_name(path.name)
     if not path.is_dir():
         raise UserError(f"{path} is not a folder; a corpus is a folder with documents and an {ONTOLOGY}.")
-    files = list(_files(path))
-    _refuse_escapes(path, files)
+    files = list(_list_files(path))
+    _check_links(path, files)
     ontology = load_ontology(path / ONTOLOGY)
-    documents = tuple(_documents(path, files))
+    documents = tuple(_select_documents(path, files))
     if not documents:
-        raise UserError(f"{path} holds no document; add files (docs/bring-your-corpus.md has the formats).")
+        raise UserError(f"{path} contains no documents; add files (docs/bring-your-corpus.md has the formats).")
     knowledge_base, gold = path / KNOWLEDGE_BASE, path / GOLD
     return CorpusFolder(
         name=name,
@@ -72,66 +72,66 @@ def open_corpus(path: Path) -> CorpusFolder:
 
 
 def find_documents(path: Path) -> list[tuple[Path, str]]:
-    """Return the documents that a file or folder holds, in order, each with its name: its path, beginning with `path`.
+    """Return the documents of a file or folder in order, each with its name: its path, starting with `path`.
 
-    Of a folder that is a corpus these are its documents, of any other all files. Hidden ones are passed over.
+    In a corpus these are its documents, in any other folder all files. Hidden files are skipped.
 
     Raises:
-        UserError: there is no such path, there is nothing in it, it cannot be listed, or a link in it leads out of it.
+        UserError: the path does not exist, is empty or cannot be listed, or a link in it leads out of it.
     """
     if not path.is_dir():
         if not path.exists():
-            raise UserError(f"{path} does not exist: name files or folders that do.")
+            raise UserError(f"{path} does not exist; give an existing file or folder.")
         return [(path, format_path(path))]
-    files = list(_files(path))
-    _refuse_escapes(path, files)
-    found = [(file, format_path(file)) for file in _documents(path, files) if not file.is_dir()]
+    files = list(_list_files(path))
+    _check_links(path, files)
+    found = [(file, format_path(file)) for file in _select_documents(path, files) if not file.is_dir()]
     if not found:
-        raise UserError(f"{path} holds no document; add files (docs/bring-your-corpus.md has the formats).")
+        raise UserError(f"{path} contains no documents; add files (docs/bring-your-corpus.md has the formats).")
     return found
 
 
-def _documents(root: Path, files: list[Path]) -> Iterator[Path]:
-    """Yield the files that are documents: in a corpus, all but those that play another part."""
+def _select_documents(root: Path, files: list[Path]) -> Iterator[Path]:
+    """Yield the files that are documents: in a corpus, all files without another role."""
     special = {root / ONTOLOGY, root / KNOWLEDGE_BASE, root / GOLD} if root / ONTOLOGY in files else set()
     return (file for file in files if file not in special and not _describes_data(file))
 
 
 def fingerprint(path: Path) -> str:
-    """Return a digest of the names, sizes and times of change of all files: what tells that a corpus has changed.
+    """Return a digest of the names, sizes and modification times of all files, which detects changes of a corpus.
 
     Raises:
         UserError: a folder inside cannot be listed.
     """
     parts: list[str] = []
-    for file in _files(path):
+    for file in _list_files(path):
         try:
             stat = file.lstat()
-        except FileNotFoundError:  # it went away between listing and looking: the next look sees the difference
+        except FileNotFoundError:  # deleted after listing: the next fingerprint differs
             continue
         parts += [format_relative_path(path, file), str(stat.st_size), str(stat.st_mtime_ns)]
     return digest(*parts)
 
 
 def format_relative_path(root: Path, file: Path) -> str:
-    """Return the file's path inside the corpus in readable form."""
+    """Return the path of a file relative to the corpus as text; see `format_path`."""
     return format_path(file.relative_to(root))
 
 
 def format_path(path: Path) -> str:
-    """Return a path with forward slashes; bytes that are not UTF-8 are written as \\x…"""
+    """Return a path as text with forward slashes; bytes that are not UTF-8 are written as \\x…"""
     return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _list_files(root: Path) -> Iterator[Path]:
     """Yield every file and every link under `root` that is not hidden, sorted by relative path."""
 
     def fail(error: OSError) -> None:
-        raise UserError(f"the folder {error.filename} cannot be listed ({error.strerror}); mend its permissions.")
+        raise UserError(f"the folder {error.filename} cannot be listed ({error.strerror}); check its permissions.")
 
     found: list[Path] = []
     for folder, folders, files in os.walk(root, onerror=fail):
-        # os.walk does not enter linked folders; they are listed with the files so that an escape is noticed.
+        # os.walk does not enter linked folders; they are listed with the files so that escapes are detected.
         linked = [name for name in folders if (Path(folder) / name).is_symlink()]
         folders[:] = [name for name in folders if not name.startswith(".") and name not in linked]
         found += [Path(folder) / name for name in [*files, *linked] if not name.startswith(".")]
@@ -139,12 +139,13 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _describes_data(file: Path) -> bool:
-    """Tell whether a file belongs to a directory that `datasets` saved and holds no row of it."""
+    """Tell whether a file is metadata of a directory saved by `datasets`."""
     beside = {"dataset_info.json": "state.json", "state.json": "dataset_info.json"}.get(file.name)
     return file.name == "dataset_dict.json" or (beside is not None and (file.parent / beside).is_file())
 
 
-def _refuse_escapes(root: Path, files: list[Path]) -> None:
+def _check_links(root: Path, files: list[Path]) -> None:
+    """Raise UserError if a link among `files` leads out of `root`."""
     inside = root.resolve()
     for file in files:
         if not file.is_symlink():
@@ -152,6 +153,6 @@ def _refuse_escapes(root: Path, files: list[Path]) -> None:
         try:
             target = file.resolve()
         except (OSError, RuntimeError):
-            continue  # it leads in a circle: reading it fails, and the document goes to quarantine
+            continue  # a circular link: reading it fails, and the document goes to quarantine
         if not target.is_relative_to(inside):
             raise UserError(f"the link {file} leads out of the corpus; copy the file into the folder instead.")

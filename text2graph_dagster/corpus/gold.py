@@ -1,4 +1,4 @@
-"""Annotated documents: reading and checking `gold.jsonl`, and cutting a document's graph to its passages."""
+"""Gold annotation: read and validate `gold.jsonl`, and clip the graph of a document to its passages."""
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.corpus.readers.documents import Rejection, check_text, make_row_id
-from text2graph_dagster.corpus.readers.json_lines import DEFAULT_MAX_BYTES, Line, read_json_lines
+from text2graph_dagster.corpus.readers.json_lines import DEFAULT_MAX_BYTES, JsonLine, read_json_lines
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 
@@ -15,7 +15,7 @@ GOLD_SPLITS = ("dev", "test")
 
 @dataclass(frozen=True, slots=True)
 class GoldEntity:
-    """Something the document names, at all its places; `key` is its id in the file."""
+    """An entity with all its mentions; `key` is its id in the file."""
 
     key: str
     type: str
@@ -24,7 +24,7 @@ class GoldEntity:
 
 @dataclass(frozen=True, slots=True)
 class GoldRelation:
-    """A stated relation; `head` and `tail` are keys of entities."""
+    """An annotated relation; `head` and `tail` are entity keys."""
 
     head: str
     tail: str
@@ -34,9 +34,9 @@ class GoldRelation:
 
 @dataclass(frozen=True, slots=True)
 class GoldDocument:
-    """An annotated document. Offsets are code points into `text`, which stands as in the file: it is never cleaned.
+    """An annotated document. Offsets are code points into `text`, which is as in the file: it is never cleaned.
 
-    `exhaustive` tells whether everything of the ontology that the text states is annotated.
+    `exhaustive` tells whether the annotation covers everything in the text that the ontology describes.
     """
 
     doc_id: str
@@ -56,11 +56,11 @@ class _AnnotationError(ValueError):
 
 
 def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDocument | Rejection]:
-    """Yield every annotated document of a JSON Lines file, or why it is refused.
+    """Yield every annotated document of a JSON Lines file, or why it is rejected.
 
     A line is `{"text", "entities": [{"id", "text", "type", "start", "end"[, "mentions": [{"start", "end"}]]}],
     "relations": [{"head_id", "tail_id", "type"[, "evidence": {"start", "end"}]}][, "id", "split", "exhaustive"]}`.
-    Without a split, one document in three is dev and the others are test, by the hash of their text.
+    Without a split, a third of the documents is dev and the rest test, by the hash of their text.
     """
     seen: set[str] = set()
     for line in read_json_lines(path, path.name, max_bytes):
@@ -69,17 +69,17 @@ def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDo
             continue
         doc_id = make_row_id(path.name, line.number, line.value.get("id"), seen)
         try:
-            yield _document(doc_id, line)
+            yield _parse_document(doc_id, line)
         except _AnnotationError as error:
             yield Rejection(doc_id, error.reason, str(error), line.size)
 
 
-def _document(doc_id: str, line: Line) -> GoldDocument:
+def _parse_document(doc_id: str, line: JsonLine) -> GoldDocument:
     text = line.value.get("text")
     if not isinstance(text, str):
         raise _AnnotationError("no_text", 'the object has no string "text"')
-    if refused := check_text(doc_id, text):
-        raise _AnnotationError(refused.reason, refused.detail)
+    if rejection := check_text(doc_id, text):
+        raise _AnnotationError(rejection.reason, rejection.detail)
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise _AnnotationError("wrong_encoding", "a lone surrogate in the text; write its characters in full")
     split = line.value.get("split")
@@ -87,10 +87,10 @@ def _document(doc_id: str, line: Line) -> GoldDocument:
         split = "dev" if int(digest(text)[:8], 16) % 3 == 0 else "test"
     if split not in GOLD_SPLITS:
         raise _AnnotationError("unknown_split", f"split is {str(split)[:50]!r}; gold is dev or test")
-    entities = tuple(_entity(item, text) for item in _objects(line.value, "entities"))
+    entities = tuple(_parse_entity(item, text) for item in _objects(line.value, "entities"))
     if len({entity.key for entity in entities}) < len(entities):
         raise _AnnotationError("broken_annotation", "two entities have the same id")
-    relations = tuple(_relation(item, text, entities) for item in _objects(line.value, "relations"))
+    relations = tuple(_parse_relation(item, text, entities) for item in _objects(line.value, "relations"))
     exhaustive = line.value.get("exhaustive", True) is True
     return GoldDocument(doc_id, text, split, entities, relations, exhaustive, line.number, line.size)
 
@@ -109,42 +109,42 @@ def _string(item: dict[str, Any], key: str) -> str:
     return str(value)
 
 
-def _span(item: Any, text: str) -> Span:
+def _parse_span(item: Any, text: str) -> Span:
     start, end = (item.get("start"), item.get("end")) if isinstance(item, dict) else (None, None)
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
         raise _AnnotationError("bad_offsets", f"no span of the text: {str(item)[:100]}")
     return Span(start, end)
 
 
-def _entity(item: dict[str, Any], text: str) -> GoldEntity:
-    span, surface = _span(item, text), _string(item, "text")
+def _parse_entity(item: dict[str, Any], text: str) -> GoldEntity:
+    span, surface = _parse_span(item, text), _string(item, "text")
     if text[span.start : span.end] != surface:
         found = text[span.start : span.end][:60]
         raise _AnnotationError("bad_offsets", f"{surface[:60]!r} is said to stand where the text has {found!r}")
     mentions = item.get("mentions") or []
     if not isinstance(mentions, list):
         raise _AnnotationError("broken_annotation", '"mentions" is not a list')
-    spans = {span, *(_span(mention, text) for mention in mentions)}
-    return GoldEntity(_string(item, "id"), _string(item, "type"), _in_order(spans))
+    spans = {span, *(_parse_span(mention, text) for mention in mentions)}
+    return GoldEntity(_string(item, "id"), _string(item, "type"), _sort_spans(spans))
 
 
-def _relation(item: dict[str, Any], text: str, entities: tuple[GoldEntity, ...]) -> GoldRelation:
+def _parse_relation(item: dict[str, Any], text: str, entities: tuple[GoldEntity, ...]) -> GoldRelation:
     head, tail = _string(item, "head_id"), _string(item, "tail_id")
     known = {entity.key for entity in entities}
     if missing := [end for end in (head, tail) if end not in known]:
         raise _AnnotationError("broken_annotation", f"a relation names {missing[0][:60]!r}, which is no entity's id")
     evidence = item.get("evidence")
-    return GoldRelation(head, tail, _string(item, "type"), _span(evidence, text) if evidence else None)
+    return GoldRelation(head, tail, _string(item, "type"), _parse_span(evidence, text) if evidence else None)
 
 
 def clip_graph(
     document: GoldDocument, passage: Span, symmetric: Set[str] = frozenset()
 ) -> tuple[Graph, frozenset[int]]:
-    """Return what the annotation says inside `passage`, and the indices of the document's relations that are in it.
+    """Return the annotated graph of `passage`, and the indices of the document's relations that are in it.
 
-    Entities that read the same there (longest surface, type) are one, offsets count from the passage's start, a
-    relation needs both ends and its evidence inside. Relations of a `symmetric` type run from the entity mentioned
-    first; one that would lead from an entity to itself is left out.
+    Offsets count from the start of the passage. Entities with the same longest surface and type in the passage are
+    merged. A relation needs both ends and its evidence inside the passage. Relations of a `symmetric` type start at the
+    entity mentioned first; self-relations are dropped.
     """
     entities, number = _passage_entities(document, passage)
     relations: dict[tuple[int, int, str], Relation] = {}
@@ -165,7 +165,7 @@ def clip_graph(
 
 
 def _passage_entities(document: GoldDocument, passage: Span) -> tuple[tuple[Entity, ...], dict[str, int]]:
-    """Return the entities mentioned in the passage, in order of first mention, and the id of each gold key."""
+    """Return the entities of the passage in order of first mention, and the entity id for each gold key."""
     text = document.text[passage.start : passage.end]
     merged: dict[tuple[str, str], set[Span]] = {}
     name_of: dict[str, tuple[str, str]] = {}
@@ -175,14 +175,14 @@ def _passage_entities(document: GoldDocument, passage: Span) -> tuple[tuple[Enti
             longest = max(spans, key=lambda s: (s.end - s.start, -s.start))
             name_of[entity.key] = text[longest.start : longest.end], entity.type
             merged.setdefault(name_of[entity.key], set()).update(spans)
-    named = [(_in_order(spans), name) for name, spans in merged.items()]
+    named = [(_sort_spans(spans), name) for name, spans in merged.items()]
     named.sort(key=lambda pair: (pair[0][0].start, pair[0][0].end, pair[1]))
     entities = tuple(Entity(i, *name, mentions) for i, (mentions, name) in enumerate(named))
     number = {name: i for i, (_, name) in enumerate(named)}
     return entities, {key: number[name] for key, name in name_of.items()}
 
 
-def _in_order(spans: Iterable[Span]) -> tuple[Span, ...]:
+def _sort_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(sorted(spans, key=lambda s: (s.start, s.end)))
 
 

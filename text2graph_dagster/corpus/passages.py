@@ -1,4 +1,4 @@
-"""One document to its passages: clean, judge, pack. Pure: nothing is read but the document and the block-list."""
+"""Turn one document into passages: clean, filter, pack. The only file read is the block-list."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,24 +16,24 @@ from text2graph_dagster.settings import CorpusSettings
 
 @dataclass(frozen=True)
 class PreparedDocument:
-    """What becomes of a document. Offsets count in `text`, the cleaned document; it has passages or refusals or both.
+    """The passages of a document, what was rejected of it, or both; offsets are into `text`, the cleaned document.
 
-    `counts` has `stretches_quarantined` (parts refused while the rest goes on), `quarantined_<reason>` (parts or
-    documents), `encoding_<name>` and `documents_cleaned` (documents that cleaning changed).
+    `counts` has `stretches_quarantined` (rejected parts of a document that has passages), `quarantined_<reason>` (parts
+    or documents), `encoding_<name>` and `documents_cleaned` (documents changed by cleaning).
     """
 
     text: str
     language: str
-    passages: list[tuple[Span, int]]  # with their tokens
-    refused: list[tuple[str, str]]  # reason and detail, one for each reason
+    passages: list[tuple[Span, int]]  # with their number of tokens
+    rejected: list[tuple[str, str]]  # reason and detail, one per reason
     counts: Counter[str] = field(default_factory=Counter)
 
 
 def prepare_document(document: Document, expected_language: str, settings: CorpusSettings) -> PreparedDocument:
-    """Clean and pack one document; what is refused of it has a reason, and it is refused whole or has passages.
+    """Clean and pack one document; a document without passages has at least one reason for rejection.
 
     Raises:
-        UserError: the block-list that the settings name cannot be used.
+        UserError: the configured block-list cannot be used.
     """
     text = clean_text(document.text)
     language = detect_language(text, expected_language)
@@ -43,24 +43,24 @@ def prepare_document(document: Document, expected_language: str, settings: Corpu
     blocked = load_blocklist(settings.blocklist) if settings.blocklist else None
     unfit = find_unfit_stretches(text, language, settings.max_passage_characters)
     stretches = list(_stretches_between([span for span, _ in unfit], len(text)))
-    refusals: list[tuple[str, str]] = []
+    rejected: list[tuple[str, str]] = []
     passages: list[tuple[Span, int]] = []
-    if stretches and (verdict := check_document(text, settings.quality)):
-        refusals = [verdict]
-        counts[f"quarantined_{verdict[0]}"] += 1
+    if stretches and (failed := check_document(text, settings.quality)):
+        rejected = [failed]
+        counts[f"quarantined_{failed[0]}"] += 1
     else:
-        passages, refused = _pack(text, stretches, language, settings, blocked)
-        refused = [(span, reason, "") for span, reason in unfit] + refused
-        refusals = _summarise(refused)
-        counts.update(f"quarantined_{reason}" for _, reason, _ in refused)
-        counts["stretches_quarantined"] += len(refused) if passages else 0
-    if not passages and not refusals:
-        refusals = [("empty_after_cleaning", "nothing but white space and invisible characters")]
+        passages, bad = _pack(text, stretches, language, settings, blocked)
+        bad = [(span, reason, "") for span, reason in unfit] + bad
+        rejected = _summarise(bad)
+        counts.update(f"quarantined_{reason}" for _, reason, _ in bad)
+        counts["stretches_quarantined"] += len(bad) if passages else 0
+    if not passages and not rejected:
+        rejected = [("empty_after_cleaning", "nothing but white space and invisible characters")]
         counts["quarantined_empty_after_cleaning"] += 1
-    return PreparedDocument(text, language, passages, refusals, counts)
+    return PreparedDocument(text, language, passages, rejected, counts)
 
 
-_Refused = tuple[Span, str, str]  # where, the reason, and more about it
+_RejectedStretch = tuple[Span, str, str]  # where, the reason, and a detail
 
 
 def _pack(
@@ -69,10 +69,10 @@ def _pack(
     language: str,
     settings: CorpusSettings,
     blocked: BlockList | None,
-) -> tuple[list[tuple[Span, int]], list[_Refused]]:
-    """Return the passages of the stretches that may be taught, and those that may not."""
+) -> tuple[list[tuple[Span, int]], list[_RejectedStretch]]:
+    """Return the passages of the stretches with their token counts, and the rejected ones."""
     budgets = settings.passage_tokens, settings.max_passage_characters, settings.overlap_sentences
-    refused: list[_Refused] = []
+    rejected: list[_RejectedStretch] = []
     passages: list[tuple[Span, int]] = []
     for start, end in stretches:
         for packed, tokens in pack_with_counts(text[start:end], language, *budgets):
@@ -80,21 +80,21 @@ def _pack(
             words = text[span.start : span.end]
             hit = blocked.find_hit(words) if blocked else None
             if not any(map(str.isalnum, words)):
-                refused.append((span, "no_word", ""))
+                rejected.append((span, "no_word", ""))
             elif hit:
-                refused.append((span, "blocklist", hit))
+                rejected.append((span, "blocklist", hit))
             elif reason := check_passage(words, tokens, settings.quality):
-                refused.append((span, reason, ""))
+                rejected.append((span, reason, ""))
             else:
                 passages.append((span, tokens))
-    return passages, refused
+    return passages, rejected
 
 
-def _summarise(refused: list[_Refused]) -> list[tuple[str, str]]:
-    """Return one row for each reason: where it holds first, and how often."""
+def _summarise(rejected: list[_RejectedStretch]) -> list[tuple[str, str]]:
+    """Return one (reason, detail) per reason: where it occurs first, and how often."""
     rows: list[tuple[str, str]] = []
-    for reason in sorted({reason for _, reason, _ in refused}):
-        found = [(span, more) for span, why, more in refused if why == reason]
+    for reason in sorted({reason for _, reason, _ in rejected}):
+        found = [(span, more) for span, why, more in rejected if why == reason]
         span, more = found[0]
         detail = f"characters {span.start} to {span.end} of the cleaned text" + (f" ({more})" if more else "")
         rows.append((reason, detail + (f" and {len(found) - 1} more stretches" if found[1:] else "")))

@@ -1,4 +1,4 @@
-"""From a passage back to its document: raw_corpus counts in the cleaned text, this in the text as it came."""
+"""Map offsets of raw_corpus, which count in the cleaned text, back to the source text."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,26 +17,26 @@ _DEFAULTS = CorpusSettings()
 def find_source_span(
     corpus: Path, doc_id: str, start: int, end: int, settings: CorpusSettings = _DEFAULTS
 ) -> tuple[str, Span]:
-    """Return the document's text as its reader gave it, and where [start, end) of its cleaned text stands in it.
+    """Return the text of a document as its reader gave it, and the span in it of [start, end) of the cleaned text.
 
-    For text files and rows that is the file's own text, decoded; for pages, PDF and Word the text that was extracted.
-    The document is read and cleaned again: the table would double in size if it held the map.
+    For text files and rows this is the decoded text of the file; for web pages, PDF and Word it is the extracted text.
+    The document is read and cleaned again, because storing the offsets would double the size of the table.
 
     Raises:
-        UserError: the corpus has no such document (any more), or the document is shorter.
+        UserError: the corpus has no such document, or the document is shorter than `end` (it has changed).
     """
-    document = next((found for found in _named(corpus, doc_id, settings) if found.doc_id == doc_id), None)
+    document = next((found for found in _documents_of_file(corpus, doc_id, settings) if found.doc_id == doc_id), None)
     if document is None:
-        raise UserError(f"{corpus} holds no document {doc_id!r}; it may have changed since raw_corpus was made.")
+        raise UserError(f"{corpus} has no document {doc_id!r}; if the corpus has changed, rebuild raw_corpus.")
     _, offsets = clean_with_map(document.text)
     try:
         return document.text, offsets.source_span(start, end)
     except ValueError as error:
-        raise UserError(f"{doc_id}: {error}; it has changed since raw_corpus was made.") from None
+        raise UserError(f"{doc_id}: {error}; the document has changed; rebuild raw_corpus.") from None
 
 
-def _named(corpus: Path, doc_id: str, settings: CorpusSettings) -> Iterator[Document]:
-    """Yield the documents of the files that `doc_id` can be in: it is `file`, `file:number` or `file#id`."""
+def _documents_of_file(corpus: Path, doc_id: str, settings: CorpusSettings) -> Iterator[Document]:
+    """Yield the documents of the files that may contain `doc_id` (`file`, `file:number` or `file#id`)."""
     folder = open_corpus(corpus)
     for path in folder.documents:
         name = format_relative_path(folder.path, path)

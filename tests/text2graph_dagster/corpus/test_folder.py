@@ -68,7 +68,7 @@ def test_a_corpus_needs_an_ontology_documents_and_a_folder(corpus: Path, tmp_pat
     (tmp_path / "ontology.yaml").rename(corpus / "ontology.yaml")
     (corpus / "a.md").unlink()
     (corpus / "b.txt").unlink()
-    with pytest.raises(UserError, match="no document"):
+    with pytest.raises(UserError, match="no documents"):
         open_corpus(corpus)
 
 

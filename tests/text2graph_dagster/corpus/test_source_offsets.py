@@ -36,7 +36,7 @@ def test_a_document_that_went_away(tmp_path: Path) -> None:
     corpus.mkdir()
     (corpus / "ontology.yaml").write_text("entity_types: [thing]")
     (corpus / "a.txt").write_text("Ana")
-    with pytest.raises(UserError, match="no document"):
+    with pytest.raises(UserError, match="has no document"):
         find_source_span(corpus, "b.txt", 0, 1)
     with pytest.raises(UserError, match="changed"):
         find_source_span(corpus, "a.txt", 0, 4)

@@ -15,7 +15,7 @@ from text2graph_dagster.corpus.deduplication.minhash import (
     mix_bits,
 )
 from text2graph_dagster.corpus.sorted_keys import Array, contains, truncate_digests
-from text2graph_dagster.files import write_whole
+from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.progress import Progress
 
 _SPLIT_RANK = {"test": 0, "dev": 1, "train": 2}
@@ -110,7 +110,7 @@ def _verify_pairs(ids: pl.Series, rows: Array, pairs: CandidatePairs, jaccard: f
     verdicts[~new] = similar[np.searchsorted(known, wanted[~new])]
     verdicts[new] = _compare_pairs(rows, source, CandidatePairs(pairs.later[new], pairs.earlier[new]), jaccard)
     order = np.argsort(wanted)
-    write_whole(pl.DataFrame({"pair": wanted[order], "similar": verdicts[order]}), source.verdicts)
+    write_parquet_atomically(pl.DataFrame({"pair": wanted[order], "similar": verdicts[order]}), source.verdicts)
     return verdicts
 
 

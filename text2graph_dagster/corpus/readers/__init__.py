@@ -1,1 +1,1 @@
-"""One module per file format; `registry` chooses the reader of a file."""
+"""Read documents from files: one module per format, chosen by suffix in `registry`."""

@@ -1,17 +1,17 @@
-"""What reading yields: a `Document`, or `Rejection` with a reason."""
+"""What readers yield: a `Document`, or a `Rejection` with a reason."""
 
 from dataclasses import dataclass
 from typing import Any
 
 MAX_ID_CHARACTERS = 200
-_FREE_BYTES = 10_000_000  # what a small archive may unpack to, whatever its rate
+_FREE_BYTES = 10_000_000  # an archive may always unpack to this much, whatever its compression ratio
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text. `path` is relative to the corpus, `line` counts from 1 where a file holds many, `size` is its bytes.
+    """One text. `path` is relative to the corpus, `line` counts from 1 in files of many documents, `size` is in bytes.
 
-    `encoding` is how the bytes were read; empty where the format (PDF, Word) settles it.
+    `encoding` is empty where the format defines it (PDF, Word).
     """
 
     doc_id: str
@@ -24,12 +24,20 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One document that cannot be used: `reason` is a fixed word, `detail` says what to mend."""
+    """A document that cannot be used: `reason` is a fixed word, `detail` says what to do about it."""
 
     doc_id: str
     reason: str
     detail: str
     size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedText:
+    """The text of a file without byte order mark; `encoding` is empty where the format defines it."""
+
+    text: str
+    encoding: str = ""
 
 
 def limit_unpacked_bytes(size: int, max_expansion: int) -> int:
@@ -38,7 +46,7 @@ def limit_unpacked_bytes(size: int, max_expansion: int) -> int:
 
 
 def check_text(doc_id: str, text: str, size: int = 0) -> Rejection | None:
-    """Return why a text cannot be used: it is blank, or holds NUL characters and so is no text."""
+    """Reject a text that is blank or contains NUL characters; return None for a usable one."""
     if not text.strip("\ufeff").strip():
         return Rejection(doc_id, "empty", "there is no text in it", size)
     if "\0" in text:
@@ -47,7 +55,7 @@ def check_text(doc_id: str, text: str, size: int = 0) -> Rejection | None:
 
 
 def make_row_id(name: str, number: int, own: Any, seen: set[str]) -> str:
-    """Return `file#id`, or `file:number` where `own` is no usable id or repeats one; adds the id to `seen`."""
+    """Return `file#id`, or `file:number` if `own` is unusable or already in `seen`; a used id is added to `seen`."""
     key = str(own) if isinstance(own, str | int) and not isinstance(own, bool) else ""
     if not key.isprintable() or not 0 < len(key) <= MAX_ID_CHARACTERS or key in seen:
         return f"{name}:{number}"
@@ -58,7 +66,7 @@ def make_row_id(name: str, number: int, own: Any, seen: set[str]) -> str:
 def make_row_document(
     name: str, number: int, row: dict[str, Any], field: str, size: int, seen: set[str]
 ) -> Document | Rejection:
-    """Return the document in one row of a file that holds many: its string `field`, named by its `id` if it has one."""
+    """Return the document in row `number` of the file `name`: its string `field`, with its `id` if it has one."""
     doc_id = make_row_id(name, number, row.get("id"), seen)
     text = row.get(field)
     if not isinstance(text, str):

@@ -1,29 +1,42 @@
 """Web pages: the main text without markup and boilerplate.
 
-By trafilatura, because telling an article from menus, cookie notices and footers takes rules that others maintain and
-measure; parsing alone (lxml, selectolax) would keep them all. It takes about four seconds a megabyte.
+trafilatura separates articles from menus, cookie notices and footers by rules that others maintain and measure; parsers
+such as lxml or selectolax would keep all of these. It takes about four seconds per megabyte.
 """
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.corpus.readers.documents import Rejection
+from text2graph_dagster.corpus.readers.documents import Document, ExtractedText, Rejection
+from text2graph_dagster.corpus.readers.encodings import decode_html, reject_binary
+from text2graph_dagster.corpus.readers.whole_file import read_whole_file
+from text2graph_dagster.settings import CorpusSettings
 
 
-def extract(text: str) -> str | Rejection:
-    """Return the main text of a page: paragraphs, `#` headings, `-` items, `|` rows (a refusal has no doc_id)."""
-    import trafilatura  # a quarter of a second, and only where there are pages
+def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
+    """Yield the document of the page, or why it is rejected."""
+    yield read_whole_file(extract, path, name, settings, settings.max_page_bytes)
 
-    logging.getLogger("trafilatura").setLevel(logging.ERROR)  # what it warns of is a row of quarantine here
+
+def extract(path: Path, settings: CorpusSettings) -> ExtractedText | Rejection:
+    """Return the main text of a page: paragraphs, `#` headings, `-` items, `|` rows (a rejection has no doc_id)."""
+    data = path.read_bytes()
+    decoded = reject_binary(data) or decode_html(data)
+    if isinstance(decoded, Rejection) or not decoded.text.strip():
+        return decoded
+    import trafilatura  # the import takes 0.25 s and is needed only for pages
+
+    logging.getLogger("trafilatura").setLevel(logging.ERROR)  # its warnings become rows of quarantine
     page = trafilatura.bare_extraction(
-        text, include_comments=False, include_formatting=True, favor_recall=True, deduplicate=False
+        decoded.text, include_comments=False, include_formatting=True, favor_recall=True, deduplicate=False
     )
     body = getattr(page, "body", None)
     blocks = list(_blocks(body)) if body is not None else []
     if not blocks:
         return Rejection("", "no_text", "the page has no main text; a page that a script fills must be saved as text")
-    return "\n\n".join(blocks)
+    return ExtractedText("\n\n".join(blocks), decoded.encoding)
 
 
 def _blocks(body: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""JSON Lines, plain or compressed with gzip: one object a line, read line by line."""
+"""JSON Lines, plain or gzip-compressed: one object per line, read line by line."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from text2graph_dagster.corpus.readers.documents import Document, Rejection, limit_unpacked_bytes, make_row_document
-from text2graph_dagster.corpus.readers.encodings import decode
+from text2graph_dagster.corpus.readers.encodings import decode_bytes
 from text2graph_dagster.settings import CorpusSettings
 
 DEFAULT_MAX_BYTES = 20_000_000
@@ -18,8 +18,8 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of JSON Lines that holds an object."""
+class JsonLine:
+    """A line that contains a JSON object; `number` counts from 1, `size` is in bytes."""
 
     number: int
     value: dict[str, Any]
@@ -27,19 +27,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The first lines of a file: their bytes and number, and the ids of the documents in them."""
+class KnownHead:
+    """The start of a file that is already read: its bytes and lines, and the ids of its documents."""
 
     size: int = 0
     lines: int = 0
     ids: frozenset[str] = frozenset()
 
 
-_NOTHING = Head()
+_NO_HEAD = KnownHead()
 
 
-def read(path: Path, name: str, settings: CorpusSettings, head: Head = _NOTHING) -> Iterator[Document | Rejection]:
-    """Yield the document of every line after the head, or why it is refused."""
+def read(path: Path, name: str, settings: CorpusSettings, head: KnownHead = _NO_HEAD) -> Iterator[Document | Rejection]:
+    """Yield the document of every line after the head, or why it is rejected."""
     seen = set(head.ids)
     for line in read_json_lines(path, name, settings.max_document_bytes, settings.max_expansion, head):
         if isinstance(line, Rejection):
@@ -49,12 +49,12 @@ def read(path: Path, name: str, settings: CorpusSettings, head: Head = _NOTHING)
 
 
 def read_json_lines(
-    path: Path, name: str, max_bytes: int = DEFAULT_MAX_BYTES, max_expansion: int = 200, head: Head = _NOTHING
-) -> Iterator[Line | Rejection]:
-    """Yield every line that is not blank: an object, or refused with the reason; `name` is the file's in doc_ids.
+    path: Path, name: str, max_bytes: int = DEFAULT_MAX_BYTES, max_expansion: int = 200, head: KnownHead = _NO_HEAD
+) -> Iterator[JsonLine | Rejection]:
+    """Yield the object of every line after `head` that is not blank, or why the line is rejected.
 
-    The lines of `head` are passed over. A file whose name ends in .gz is unpacked on the way, up to `max_expansion`
-    bytes for each of its own.
+    `name` is the file's name in doc_ids. A file with the suffix .gz is decompressed on the fly, up to `max_expansion`
+    times its size.
     """
     try:
         with ExitStack() as stack:
@@ -71,7 +71,9 @@ def read_json_lines(
         yield Rejection(name, "unreadable", str(error.strerror))
 
 
-def _lines(file: IO[bytes], name: str, max_bytes: int, allowed: int | None, number: int) -> Iterator[Line | Rejection]:
+def _lines(
+    file: IO[bytes], name: str, max_bytes: int, allowed: int | None, number: int
+) -> Iterator[JsonLine | Rejection]:
     total = 0
     while data := file.readline(max_bytes + 1):
         number += 1
@@ -79,7 +81,7 @@ def _lines(file: IO[bytes], name: str, max_bytes: int, allowed: int | None, numb
         while not data.endswith(b"\n") and (allowed is None or total + size <= allowed):
             if not (rest := file.readline(max_bytes)):
                 break
-            size, data = size + len(rest), rest  # the rest of a line that is too long is read and dropped
+            size, data = size + len(rest), rest  # skip the rest of an overlong line
         total += size
         if allowed is not None and total > allowed:
             yield Rejection(name, "too_large", f"unpacks to more than {allowed} bytes; see corpus.max_expansion")
@@ -90,15 +92,15 @@ def _lines(file: IO[bytes], name: str, max_bytes: int, allowed: int | None, numb
             yield _parse(data.removeprefix(_UTF8_BOM), number, name)
 
 
-def _parse(data: bytes, number: int, name: str) -> Line | Rejection:
-    decoded = decode(data)
+def _parse(data: bytes, number: int, name: str) -> JsonLine | Rejection:
+    decoded = decode_bytes(data)
     if isinstance(decoded, Rejection):
         return Rejection(f"{name}:{number}", decoded.reason, decoded.detail, len(data))
     try:
         value = json.loads(decoded.text)
-    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
+    except (ValueError, RecursionError) as error:  # ValueError: also a number with too many digits
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         return Rejection(f"{name}:{number}", "broken_json", what, len(data))
     if not isinstance(value, dict):
         return Rejection(f"{name}:{number}", "broken_json", "the line is not a JSON object", len(data))
-    return Line(number, value, len(data))
+    return JsonLine(number, value, len(data))

@@ -1,33 +1,39 @@
-"""PDF files: the text layer of every page, by pypdf, with lines joined again to paragraphs."""
+"""PDF files: the text layer of every page, by pypdf, with lines joined to paragraphs."""
 
 import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from text2graph_dagster.corpus.readers.documents import Rejection
+from text2graph_dagster.corpus.readers.documents import Document, ExtractedText, Rejection
+from text2graph_dagster.corpus.readers.whole_file import read_whole_file
 from text2graph_dagster.settings import CorpusSettings
 from text2graph_dagster.unicode import WIDE
 
-_EDGE_LINES = 2  # how far from the top and the bottom of a page its running titles stand
-_FULL_LINE = 0.7  # a line of less than this share of the page's longest ends a paragraph if it ends a sentence
+_EDGE_LINES = 2  # running titles are within this many lines of the top or bottom of a page
+_FULL_LINE = 0.7  # a line shorter than this share of the page's longest may end a paragraph
 _BROKEN_WORD = re.compile(r"(\w*[^\W\d_])[-\u2010\u00ad]\n([^\W\d_]\w*)")
 _SENTENCE_END = re.compile("[.!?。！？:：;；][\"'”’»)\\]」』）】》]*$")
 _OWN_LINE = re.compile(r"[-*+•·▪●◦–]\s|\(?\d{1,3}[.)]\s|#|\|")
 
 
-def extract(path: Path, settings: CorpusSettings) -> str | Rejection:
-    """Return the text of a PDF without its running titles (a refusal has no doc_id).
+def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
+    """Yield the document of the file, or why it is rejected."""
+    yield read_whole_file(extract, path, name, settings, settings.max_document_bytes)
 
-    Reading stops, and the file is refused, after `settings.max_reading_seconds` (looked at between pages) or
+
+def extract(path: Path, settings: CorpusSettings) -> ExtractedText | Rejection:
+    """Return the text of a PDF without its running titles (a rejection has no doc_id).
+
+    The file is rejected after `settings.max_reading_seconds`, checked after every page, or
     `settings.max_document_bytes` characters.
     """
     from pypdf import PdfReader
 
-    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it reads over
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns about every flaw that it tolerates
     stop = time.monotonic() + settings.max_reading_seconds
     pages: list[str] = []
     characters = 0
@@ -44,11 +50,11 @@ def extract(path: Path, settings: CorpusSettings) -> str | Rejection:
                 return Rejection("", "too_slow", detail)
     if not any(char.isalnum() for page in pages for char in page):
         return Rejection("", "no_text", "it has no text layer (scanned pages); run it through OCR first")
-    return join_pages(pages)
+    return ExtractedText(join_pages(pages))
 
 
 def join_pages(pages: Sequence[str]) -> str:
-    """Return the text of pages as paragraphs: running titles go, hyphenated words and broken lines are joined."""
+    """Return the text of pages as paragraphs: drop running titles, join hyphenated words and broken lines."""
     lines = _without_running_titles([[line.strip() for line in page.splitlines() if line.strip()] for page in pages])
     longest = [max(map(len, page), default=0) for page in lines]
     flat = [(line, len(line) < _FULL_LINE * longest[i]) for i, page in enumerate(lines) for line in page]
@@ -59,18 +65,18 @@ def join_pages(pages: Sequence[str]) -> str:
 
 
 def _begins_paragraph(before: str, short: bool, line: str) -> bool:
-    """Tell whether `line` begins a paragraph: it is an item, or follows a short one that ends something."""
+    """Tell whether `line` begins a paragraph: it is a list item, or follows a short line that ends a sentence."""
     if _OWN_LINE.match(line):
         return True
     return short and bool(_SENTENCE_END.search(before) or not (line[0].islower() or before[-1] in ",-\u2010\u00ad"))
 
 
 def _join_lines(text: str) -> str:
-    """Join what stands on two lines: halves of a word, Chinese without a blank, everything else with one."""
+    """Join lines: halves of a word and Chinese text without a space, everything else with one."""
     known = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower()))
 
     def word(match: re.Match[str]) -> str:
-        # "well-\nknown" keeps its hyphen if the document writes it so elsewhere, and not without it.
+        # "well-\nknown" keeps its hyphen if "well-known" is more frequent in the document than "wellknown".
         hyphened, plain = f"{match[1]}-{match[2]}", match[1] + match[2]
         keep = known[hyphened.lower()] > known[plain.lower()] or match[2][0].isupper()
         return hyphened if keep else plain
@@ -81,7 +87,7 @@ def _join_lines(text: str) -> str:
 
 
 def _without_running_titles(pages: list[list[str]]) -> list[list[str]]:
-    """Drop lines that stand at the edge of at least half of three or more pages, alike but for page numbers."""
+    """Drop lines that are equal, up to page numbers, at the edges of at least half of three or more pages."""
     if len(pages) < 3:
         return pages
 

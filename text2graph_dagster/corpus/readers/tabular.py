@@ -1,4 +1,4 @@
-"""Parquet files, and the Arrow files of a directory that `datasets` saved: rows, a few at a time."""
+"""Parquet files, and Arrow files as saved by `datasets`: every row is a document, read in small batches."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,41 +12,43 @@ from text2graph_dagster.settings import CorpusSettings
 _BATCH_BYTES, _MAX_BATCH_ROWS = 4_000_000, 1_024
 
 
-def read_parquet(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the document of every row: its string column `settings.text_field`, named by its column `id`."""
+def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
+    """Yield the document of every row: the string column `settings.text_field`, with the column `id` as its id."""
+    read_rows = _read_parquet if path.suffix.lower() == ".parquet" else _read_arrow
     try:
-        with pq.ParquetFile(path, memory_map=True, buffer_size=1 << 20, pre_buffer=False) as file:
-            if refused := _without_text(file.schema_arrow, name, settings):
-                yield refused
-                return
-            columns = [column for column in ("id", settings.text_field) if column in file.schema_arrow.names]
-            at = file.schema_arrow.names.index(settings.text_field)
-            batches = file.iter_batches(batch_size=_batch_rows(file, at), columns=columns)
+        yield from read_rows(path, name, settings)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        yield Rejection(name, "broken_table", _first_line(error))
+
+
+def _read_parquet(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
+    with pq.ParquetFile(path, memory_map=True, buffer_size=1 << 20, pre_buffer=False) as file:
+        if rejection := _reject_without_text(file.schema_arrow, name, settings):
+            yield rejection
+            return
+        columns = [column for column in ("id", settings.text_field) if column in file.schema_arrow.names]
+        at = file.schema_arrow.names.index(settings.text_field)
+        batches = file.iter_batches(batch_size=_batch_rows(file, at), columns=columns)
+        yield from _rows(batches, name, settings)
+
+
+def _read_arrow(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
+    """Read an Arrow file in the streaming format, which `datasets` writes, or in the file format."""
+    with pa.memory_map(str(path)) as source:
+        try:
+            reader = pa.ipc.open_stream(source)
+            batches: Iterator[pa.RecordBatch] = iter(reader)
+        except pa.ArrowInvalid:
+            reader = pa.ipc.open_file(source)
+            batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+        if rejection := _reject_without_text(reader.schema, name, settings):
+            yield rejection
+        else:
             yield from _rows(batches, name, settings)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        yield Rejection(name, "broken_table", _first_line(error))
 
 
-def read_arrow(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the document of every row of an Arrow file, in the streaming form (`datasets`' own) or the file form."""
-    try:
-        with pa.memory_map(str(path)) as source:
-            try:
-                reader = pa.ipc.open_stream(source)
-                batches: Iterator[pa.RecordBatch] = iter(reader)
-            except pa.ArrowInvalid:
-                reader = pa.ipc.open_file(source)
-                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-            if refused := _without_text(reader.schema, name, settings):
-                yield refused
-            else:
-                yield from _rows(batches, name, settings)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        yield Rejection(name, "broken_table", _first_line(error))
-
-
-def _without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Rejection | None:
-    """Return the refusal of a file that has no column of text, once for all its rows."""
+def _reject_without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Rejection | None:
+    """Reject a file without a string column `settings.text_field`, once for all its rows."""
     field = settings.text_field
     kinds = [schema.field(i).type for i in schema.get_all_field_indices(field)]
     if len(kinds) == 1 and (pa.types.is_string(kinds[0]) or pa.types.is_large_string(kinds[0])):
@@ -58,13 +60,13 @@ def _without_text(schema: pa.Schema, name: str, settings: CorpusSettings) -> Rej
 
 
 def _batch_rows(file: pq.ParquetFile, column: int) -> int:
-    """Return how many rows hold about _BATCH_BYTES, by what the file says of its row groups."""
-    most = 1
+    """Return how many rows make about _BATCH_BYTES, by the largest mean row size of the row groups."""
+    row_bytes = 1
     for group in range(file.metadata.num_row_groups):
         rows = file.metadata.row_group(group)
         if rows.num_rows and column < rows.num_columns:
-            most = max(most, rows.column(column).total_uncompressed_size // rows.num_rows)
-    return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // most))
+            row_bytes = max(row_bytes, rows.column(column).total_uncompressed_size // rows.num_rows)
+    return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // row_bytes))
 
 
 def _rows(batches: Iterator[pa.RecordBatch], name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:

@@ -1,18 +1,24 @@
-"""Word documents (.docx): paragraphs, headings, list items and tables in their order, by python-docx."""
+"""Word documents (.docx): paragraphs, headings, list items and tables in document order, by python-docx."""
 
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.corpus.readers.documents import Rejection, limit_unpacked_bytes
+from text2graph_dagster.corpus.readers.documents import Document, ExtractedText, Rejection, limit_unpacked_bytes
+from text2graph_dagster.corpus.readers.whole_file import read_whole_file
 from text2graph_dagster.settings import CorpusSettings
 
-_OLE = b"\xd0\xcf\x11\xe0"  # how an encrypted .docx begins, and an old .doc
+_OLE = b"\xd0\xcf\x11\xe0"  # first bytes of an encrypted .docx and of an old .doc
 
 
-def extract(path: Path, settings: CorpusSettings) -> str | Rejection:
-    """Return the text of a Word document: `#` headings, `-` items, `|` rows (a refusal has no doc_id)."""
+def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
+    """Yield the document of the file, or why it is rejected."""
+    yield read_whole_file(extract, path, name, settings, settings.max_document_bytes)
+
+
+def extract(path: Path, settings: CorpusSettings) -> ExtractedText | Rejection:
+    """Return the text of a Word document: `#` headings, `-` items, `|` rows (a rejection has no doc_id)."""
     import docx
 
     with path.open("rb") as file:
@@ -24,7 +30,9 @@ def extract(path: Path, settings: CorpusSettings) -> str | Rejection:
     if unpacked > min(allowed, 10 * settings.max_document_bytes):
         return Rejection("", "too_large", f"unpacks to {unpacked} bytes; see corpus.max_expansion")
     blocks = list(_blocks(docx.Document(str(path))))
-    return "\n\n".join(blocks) if blocks else Rejection("", "no_text", "the document holds no text; pictures have none")
+    if not blocks:
+        return Rejection("", "no_text", "the document holds no text; pictures have none")
+    return ExtractedText("\n\n".join(blocks))
 
 
 def _blocks(document: Any) -> Iterator[str]:
@@ -38,7 +46,7 @@ def _blocks(document: Any) -> Iterator[str]:
 
 
 def _styled(style: str, words: str) -> str:
-    """Return a paragraph in the marks of Markdown that its style stands for (Word's own names, in any case)."""
+    """Return a paragraph with the Markdown marks of its built-in Word style (the case of style names is ignored)."""
     kind, _, level = style.lower().partition(" ")
     if kind == "title" or (kind == "heading" and level.isdigit()):
         return f"{'#' * (int(level) if level else 1)} {' '.join(words.split())}"

@@ -1,1 +1,1 @@
-"""Documents turned into rows once: parts on disk, and which files changed since."""
+"""Incremental builds: processed documents in parts on disk, and which files changed since."""

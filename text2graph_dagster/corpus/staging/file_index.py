@@ -1,4 +1,4 @@
-"""Which documents every file held when it was read last: a file that did not change is not read again."""
+"""Index of the documents in every file, so that unchanged files are not read again."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ import numpy as np
 import polars as pl
 
 from text2graph_dagster.corpus.sorted_keys import Array, contains
-from text2graph_dagster.files import write_text_whole, write_whole
+from text2graph_dagster.files import write_parquet_atomically, write_text_atomically
 
 
 @dataclass
 class FileIndex:
-    """Files by a digest of name and content, and of each the digests of its documents.
+    """The document digests of every file, by a digest of the file's name and content.
 
-    `sizes` are the bytes of the files that hold a document a line, by name: what is appended to such a file can be
-    read alone, where what stood there before still begins it.
+    `sizes` has the bytes of the JSON Lines files by name: if such a file still starts with its old content, only the
+    appended lines are read.
     """
 
     folder: Path
@@ -24,20 +24,20 @@ class FileIndex:
     _documents: dict[int, Array] = field(default_factory=dict)
     _sizes_now: dict[str, int] = field(default_factory=dict)
     _forgotten: list[int] = field(default_factory=list)
-    _read: list[tuple[Array, Array]] = field(default_factory=list)  # files, and of each the document, in order
+    _read: list[tuple[Array, Array]] = field(default_factory=list)  # file digests, and the document of each
 
     @classmethod
     def open(cls, folder: Path, known: Array) -> "FileIndex":
-        """Open what was saved in a folder; files with documents that are not among `known` (sorted) count as unread."""
-        found = cls(folder)
-        if found._path.exists():
-            for (file,), rows in pl.read_parquet(found._path).group_by("file", maintain_order=True):
+        """Load the index of a folder; files with documents that are not in `known` (sorted) are read again."""
+        index = cls(folder)
+        if index._path.exists():
+            for (file,), rows in pl.read_parquet(index._path).group_by("file", maintain_order=True):
                 documents = rows["document"].to_numpy()
-                if file and contains(known, documents).all():  # 0: it could not be read whole
-                    found._documents[int(file)] = documents
-        if found._sizes_path.exists():
-            found.sizes = json.loads(found._sizes_path.read_text())
-        return found
+                if file and contains(known, documents).all():  # 0: not read completely
+                    index._documents[int(file)] = documents
+        if index._sizes_path.exists():
+            index.sizes = json.loads(index._sizes_path.read_text())
+        return index
 
     @property
     def _path(self) -> Path:
@@ -47,28 +47,28 @@ class FileIndex:
     def _sizes_path(self) -> Path:
         return self.folder / "sizes.json"
 
-    def held(self, file: int) -> Array | None:
-        """Return the documents of a file that was read before as it is now, or None."""
+    def documents_of(self, file: int) -> Array | None:
+        """Return the documents of a file that is already in the index with this content, or None."""
         return self._documents.get(file)
 
     def add(self, file: int | Array, documents: Array) -> None:
-        """Note that a file holds these documents (or, of each document, the file that holds it)."""
+        """Record the documents of a file; `file` may also be an array with the file of every document."""
         self._read.append((np.broadcast_to(np.asarray(file, dtype=np.uint64), documents.shape), documents))
 
-    def note_size(self, name: str, size: int) -> None:
-        """Note how large a file that holds a document a line is."""
+    def record_size(self, name: str, size: int) -> None:
+        """Record the size of a JSON Lines file."""
         self._sizes_now[name] = size
 
     def forget(self, file: int) -> None:
-        """Read a file again the next time: it changed while it was read."""
+        """Mark a file that changed while it was read, so that the next run reads it again."""
         self._forgotten.append(file)
 
     def save(self) -> Array:
-        """Save what was noted, and return the digests of all documents, sorted."""
+        """Save the records of this run, and return the sorted digests of all documents."""
         nothing = np.empty(0, np.uint64)
         files = np.concatenate([nothing, *(files for files, _ in self._read)])
         documents = np.concatenate([nothing, *(documents for _, documents in self._read)])
         files[np.isin(files, np.array(self._forgotten, dtype=np.uint64))] = 0
-        write_whole(pl.DataFrame({"file": files, "document": documents}), self._path)
-        write_text_whole(json.dumps(self._sizes_now), self._sizes_path)
+        write_parquet_atomically(pl.DataFrame({"file": files, "document": documents}), self._path)
+        write_text_atomically(json.dumps(self._sizes_now), self._sizes_path)
         return np.sort(documents)

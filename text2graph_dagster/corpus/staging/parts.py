@@ -1,8 +1,8 @@
-"""Documents turned into rows once: parts on disk, in which a document's rows are found again by what it says.
+"""Cache of processed documents: parts on disk, in which the rows of a document are found by its content digest.
 
 A part is three parquet files: `<n>.passages.parquet`, `<n>.refused.parquet` and, written last,
-`<n>.documents.parquet`; all have a column `document`, the document's digest. Beside them stands which documents a file
-held (`files_read`). Everything here may be deleted at any time: it is made again, with the same rows.
+`<n>.documents.parquet`; all have a column `document`, the digest of the document. `file_index` stores which documents a
+file contains. Everything may be deleted at any time and is then rebuilt with the same rows.
 """
 
 import json
@@ -21,22 +21,22 @@ import polars as pl
 from text2graph_dagster.corpus.readers.registry import Document, Rejection
 from text2graph_dagster.corpus.sorted_keys import Array, contains
 from text2graph_dagster.corpus.staging.file_index import FileIndex
-from text2graph_dagster.files import write_whole
+from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.identity import digest
 
 CHUNK_DOCUMENTS, CHUNK_CHARACTERS = 1_000, 1_000_000
-# Starting processes costs seconds: a few chunks are done sooner without them.
-_ALONE, _MOST_PROCESSES = 12, 4
+# Starting processes takes seconds, so the first few chunks are processed in this one.
+_SERIAL_CHUNKS, _MAX_PROCESSES = 12, 4
 _DOCUMENTS, _PASSAGES, _REFUSED = ".documents.parquet", ".passages.parquet", ".refused.parquet"
-_LEAST_ALIVE = 0.5
+_MIN_LIVE_SHARE = 0.5  # parts with a smaller share of documents of the corpus are deleted
 _COUNTS = pl.List(pl.Struct({"item": pl.String, "count": pl.Int64}))
 
 Item = Document | Rejection
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Whether a document gave a passage; passages and rows of quarantine up to and with it; what else is counted."""
+class DocumentOutcome:
+    """Whether a document has passages, and its counts; `passages` and `refused` are running totals of rows."""
 
     used: bool
     passages: int
@@ -46,14 +46,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Documents that are turned into rows together, with their digests; `stem` is the path of the part's files."""
+    """Documents that become one part, with their digests; `stem` is the common path of the part's files."""
 
     items: list[Item]
     documents: Array
     stem: Path
 
-    def write(self, passages: pl.DataFrame, refused: pl.DataFrame, outcomes: Sequence[Outcome]) -> None:
-        """Write the part; it counts from the moment when its documents are there."""
+    def write(self, passages: pl.DataFrame, refused: pl.DataFrame, outcomes: Sequence[DocumentOutcome]) -> None:
+        """Write the part; it is valid as soon as its documents file, which is written last, exists."""
         of_passage = np.repeat(self.documents, np.diff([outcome.passages for outcome in outcomes], prepend=0))
         of_refused = np.repeat(self.documents, np.diff([outcome.refused for outcome in outcomes], prepend=0))
         counts = [[{"item": item, "count": n} for item, n in outcome.counts.items()] for outcome in outcomes]
@@ -68,22 +68,22 @@ class Chunk:
             (refused.with_columns(pl.Series("document", of_refused, dtype=pl.UInt64)), _REFUSED),
             (pl.DataFrame(documents, schema_overrides={"counts": _COUNTS}), _DOCUMENTS),
         ):
-            write_whole(frame, _file(self.stem, suffix), compression_level=1)
+            write_parquet_atomically(frame, _file(self.stem, suffix), compression_level=1)
 
 
 @dataclass
 class Staging:
-    """The parts in one folder. `chunks` takes documents; `files` knows which ones the corpus consists of."""
+    """The parts in one folder. `known` are the sorted digests of their documents; `files` indexes the corpus files."""
 
     folder: Path
     known: Array = field(init=False)
     files: FileIndex = field(init=False)
-    _parts: dict[str, Array] = field(init=False)  # the documents of each part that was there from the start
+    _parts: dict[str, Array] = field(init=False)  # the documents of the parts that existed when it was opened
     _next: int = field(init=False)
 
     @classmethod
     def open(cls, root: Path, version: str) -> "Staging":
-        """Open the parts of this version under `root`; those of other versions are deleted."""
+        """Open the parts of this version under `root`, and delete those of other versions."""
         root.mkdir(parents=True, exist_ok=True)
         for other in root.iterdir():
             if other.is_dir() and other.name != version:
@@ -105,41 +105,41 @@ class Staging:
         return self.folder / "stale.json"
 
     def parts(self) -> list[Path]:
-        """Return the stems of the parts in the order in which they were written."""
+        """Return the stems of the parts, oldest first."""
         found = [path.name.removesuffix(_DOCUMENTS) for path in self.folder.glob(f"*{_DOCUMENTS}")]
         return [self.folder / name for name in sorted(found)]
 
-    def outcomes(self, alive: Array) -> tuple[dict[str, int], pl.DataFrame]:
-        """Return counts and rows of quarantine of the documents that are `alive`: at least one."""
-        documents = _alive([_file(stem, _DOCUMENTS) for stem in self.parts()], alive)
+    def outcomes(self, live: Array) -> tuple[dict[str, int], pl.DataFrame]:
+        """Return the counts and quarantine rows of the documents in `live`, which must not be empty."""
+        documents = _live_rows([_file(stem, _DOCUMENTS) for stem in self.parts()], live)
         used = int(documents["used"].sum())
         counts = {
             "documents_in": documents.height,
             "documents_with_passages": used,
             "documents_quarantined": documents.height - used,
-            **_summed(documents["counts"]),
+            **_sum_counts(documents["counts"]),
         }
-        return counts, _alive([_file(stem, _REFUSED) for stem in self.parts()], alive)
+        return counts, _live_rows([_file(stem, _REFUSED) for stem in self.parts()], live)
 
-    def passages(self, alive: Array, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-        """Yield the passages part by part, of the documents that are `alive`."""
+    def passages(self, live: Array, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """Yield the passages of the documents in `live` part by part."""
         for stem in self.parts():
-            yield _alive(_file(stem, _PASSAGES), alive, columns)
+            yield _live_rows(_file(stem, _PASSAGES), live, columns)
 
-    def holds(self, file: int) -> bool:
-        """Tell whether the file was read before as it is now; if so, its documents belong to the corpus again."""
-        if (documents := self.files.held(file)) is None:
+    def reuse(self, file: int) -> bool:
+        """Reuse the documents of an unchanged file; return False if the file has to be read."""
+        if (documents := self.files.documents_of(file)) is None:
             return False
         self.files.add(file, documents)
         return True
 
     def doc_ids(self, documents: Array) -> pl.Series:
-        """Return the ids of documents that the parts hold."""
+        """Return the doc_ids of some documents of the parts."""
         files = [_file(stem, _DOCUMENTS) for stem in self.parts()]
-        return _alive(files, np.sort(documents), ["doc_id"])["doc_id"]
+        return _live_rows(files, np.sort(documents), ["doc_id"])["doc_id"]
 
     def chunks(self, items: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
-        """Yield chunks of the documents, given with their file, that no part holds yet."""
+        """Yield chunks of the documents that no part contains; `items` are pairs of file digest and document."""
         batch: list[tuple[int, Item]] = []
         characters = 0
         waiting: list[tuple[Item, int]] = []
@@ -168,14 +168,14 @@ class Staging:
         return Chunk([item for item, _ in waiting], np.array([number for _, number in waiting], dtype=np.uint64), stem)
 
     def finish(self) -> Array:
-        """Remember which file holds which documents, and return the digests of all documents of the corpus, sorted."""
-        alive = self.files.save()
-        shares = {stem: contains(alive, self._documents(stem)).mean() for stem in self.parts()}
+        """Save the file index, delete obsolete parts, and return the sorted digests of all documents of the corpus."""
+        live = self.files.save()
+        shares = {stem: contains(live, self._documents(stem)).mean() for stem in self.parts()}
         for stem in [stem for stem, share in shares.items() if share == 0]:
             self._remove(stem)
-        # What is mostly dead goes next time: this time its living rows are still needed.
-        self._stale.write_text(json.dumps([stem.name for stem, share in shares.items() if 0 < share < _LEAST_ALIVE]))
-        return alive
+        # Mostly obsolete parts are deleted by the next run, because their live rows are still needed in this one.
+        self._stale.write_text(json.dumps([stem.name for stem, share in shares.items() if 0 < share < _MIN_LIVE_SHARE]))
+        return live
 
     def _documents(self, stem: Path) -> Array:
         if (documents := self._parts.get(stem.name)) is None:
@@ -187,13 +187,13 @@ class Staging:
             _file(stem, suffix).unlink(missing_ok=True)
 
 
-def _summed(counts: pl.Series) -> dict[str, int]:
+def _sum_counts(counts: pl.Series) -> dict[str, int]:
     rows = counts.explode().drop_nulls().struct.unnest()
     return dict(rows.group_by("item").agg(pl.col("count").sum()).sort("item").iter_rows())
 
 
 def _digest_of(item: Item) -> int:
-    """Return a number for what a document says: of a million two fall together once in ten million corpora."""
+    """Return 64 bits of the digest of a document's id and content; see `truncate_digests` for collisions."""
     words = (item.doc_id, item.text) if isinstance(item, Document) else (item.doc_id, item.reason, item.detail)
     return int(digest(*words)[:16], 16)
 
@@ -202,10 +202,10 @@ def _file(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)
 
 
-def _alive(files: Path | list[Path], alive: Array, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """Read the rows whose document is among `alive`, which is sorted."""
+def _live_rows(files: Path | list[Path], live: Array, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read the rows whose document is in `live`, which is sorted."""
     frame = pl.read_parquet(files, columns=["document", *columns] if columns else None)
-    return frame.filter(contains(alive, frame["document"].to_numpy())).drop("document")
+    return frame.filter(contains(live, frame["document"].to_numpy())).drop("document")
 
 
 def _length(item: Item) -> int:
@@ -213,11 +213,11 @@ def _length(item: Item) -> int:
 
 
 def process_chunks(work: Callable[[Chunk], None], chunks: Iterator[Chunk]) -> None:
-    """Do the chunks, the first few here and what comes after them in processes; at most a few chunks are in memory."""
-    processes = min(_MOST_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    """Process the first few chunks here and the others in worker processes; only a few chunks are in memory."""
+    processes = min(_MAX_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     for number, chunk in enumerate(chunks, 1):
         work(chunk)
-        if number == _ALONE and processes > 1:
+        if number == _SERIAL_CHUNKS and processes > 1:
             break
     if (first := next(chunks, None)) is None:
         return

@@ -1,1 +1,1 @@
-"""What is done to text: cleaning, language, sentences, packing into passages, quality filters."""
+"""Text processing: cleaning, language identification, sentences, packing into passages, quality filters."""

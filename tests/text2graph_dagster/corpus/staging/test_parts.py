@@ -139,7 +139,7 @@ def test_processes_give_the_same_tables(tmp_path: Path, monkeypatch: pytest.Monk
     path = make(tmp_path, {"a.jsonl": lines(list(range(60))), "b.txt": "\u200b"})
     alone = again(path, None)
     monkeypatch.setattr(parts, "CHUNK_DOCUMENTS", 5)
-    monkeypatch.setattr(parts, "_ALONE", 2)
+    monkeypatch.setattr(parts, "_SERIAL_CHUNKS", 2)
     assert_same(again(path, None), alone)
 
 
