@@ -1,0 +1,125 @@
+"""The documents agree with the project: layers, paths, links, modules and settings that they name exist."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from text2graph_dagster.settings.reference import iterate_sections, iterate_settings
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "text2graph_dagster"
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+ALL_DOCUMENTS = sorted([*DOCUMENTS, *(ROOT / "examples").glob("*/README.md")])
+HISTORY = ROOT / "docs" / "log.md"  # names what is gone
+
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_CODE = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+_MODULE = re.compile(r"python -m ((?:benchmarks|examples|text2graph_dagster)[\w.]*)")
+_SUFFIXES = (".py", ".yaml", ".jinja", ".toml", ".md")
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _layers_of_contract() -> list[set[str]]:
+    """Return the rooms of each layer, top to bottom, from the import-linter contract."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {contract["id"]: contract for contract in config["tool"]["importlinter"]["contracts"]}
+    layers = contracts["layers"]["layers"]
+    return [{room.strip().removeprefix("text2graph_dagster.") for room in layer.split("|")} for layer in layers]
+
+
+def _blocks(path: Path, language: str) -> list[str]:
+    return [body for kind, body in _FENCED.findall(path.read_text(encoding="utf-8")) if kind == language]
+
+
+def test_the_picture_of_the_layers_is_the_contract() -> None:
+    [picture] = _blocks(ROOT / "docs" / "architecture.md", "layers")
+    drawn = [{room.strip() for room in line.split("|")} for line in picture.splitlines() if line.strip()]
+    assert drawn == _layers_of_contract()
+
+
+def test_the_picture_in_the_readme_is_the_contract() -> None:
+    [picture] = [block for block in _blocks(ROOT / "README.md", "mermaid") if "L1[" in block]
+    labels = dict(re.findall(r'(L\d+)\["(.*?)"\]', picture))
+    order = re.findall(r"L\d+", next(line for line in picture.splitlines() if "-->" in line))
+    drawn = [{room.split(":")[0] for room in labels[layer].split("<br>")} for layer in order]
+    assert drawn == _layers_of_contract()
+
+
+def test_every_room_is_in_the_table_of_rooms() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.split("\n## Rooms\n")[1].split("\n## ")[0]
+    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert {name for cell in first_cells for name in _CODE.findall(cell)} == set.union(*_layers_of_contract())
+
+
+def _named_paths(path: Path) -> Iterator[str]:
+    """Yield what a document names as a path of the project: in code marks, outside of fenced blocks."""
+    rooms = {entry.name for entry in (*ROOT.iterdir(), *LIBRARY.iterdir()) if entry.is_dir()} | {"assets"}
+    for name in _CODE.findall(_FENCED.sub("", path.read_text(encoding="utf-8"))):
+        if " " in name or "…" in name or name.startswith(("/", "-", "http")):
+            continue
+        first, slash, _ = name.partition("/")
+        if (slash and first in rooms and first != "home") or (slash and name.endswith(_SUFFIXES)):
+            yield name
+
+
+def _exists(name: str, beside: Path) -> bool:
+    return any(any(folder.glob(name.rstrip("/"))) for folder in (ROOT, LIBRARY, beside))
+
+
+@pytest.mark.parametrize("path", [path for path in ALL_DOCUMENTS if path != HISTORY], ids=_name)
+def test_every_path_in_a_document_exists(path: Path) -> None:
+    missing = [name for name in _named_paths(path) if not _exists(name, path.parent)]
+    assert not missing
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", _FENCED.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=_name)
+def test_every_link_in_a_document_resolves(path: Path) -> None:
+    broken = []
+    for link in _LINK.findall(path.read_text(encoding="utf-8")):
+        if link.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=_name)
+def test_every_program_in_a_document_exists(path: Path) -> None:
+    modules = {name.rstrip(".") for name in _MODULE.findall(path.read_text(encoding="utf-8"))}
+    places = {name: ROOT / name.replace(".", "/") for name in modules}
+    assert not [n for n, place in places.items() if not place.with_suffix(".py").is_file() and not place.is_dir()]
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=_name)
+def test_every_setting_in_a_document_exists(path: Path) -> None:
+    settings, sections = set(), set()
+    for prefix, section in iterate_sections():
+        sections.add(prefix)
+        settings |= {f"{prefix}.{name}".lstrip(".") for name, _ in iterate_settings(section)}
+    tops = {name.split(".")[0] for name in sections if name}
+    named = re.findall(r"`(\w+(?:\.\w+)+)(?::[^`]*)?`", path.read_text(encoding="utf-8"))
+    asked = {name for name in named if name.split(".")[0] in tops and not name.endswith((".py", ".yaml", ".jsonl"))}
+    assert not asked - settings - sections
+
+
+def test_the_makefile_has_every_target_in_the_documents() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        named = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+        assert {first or second for first, second in named} <= targets
