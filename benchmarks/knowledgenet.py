@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from text2graph_dagster.dataset.denoising import decision
-from text2graph_dagster.dataset.denoising.denoiser import Denoised, Passage, denoise
+from text2graph_dagster.dataset.denoising.denoiser import DenoisedGraphs, Passage, denoise_passages
 from text2graph_dagster.graph.model import Graph, Relation
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -23,7 +23,7 @@ class Taught(NamedTuple):
     """Passages with the teacher's graphs, and these mended."""
 
     passages: list[Passage]
-    mended: Denoised
+    mended: DenoisedGraphs
 
 
 def ontology_of(types: Mapping[str, Any]) -> Ontology:
@@ -53,7 +53,7 @@ def teach(
         path.write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
         teacher = KnowledgeBaseTeacher(path, ontology)
         passages = [Passage(digest(d["text"]), d["text"], teacher.annotate(d["text"], "en")) for d in documents]
-    return Taught(passages, denoise(passages, ontology))
+    return Taught(passages, denoise_passages(passages, ontology))
 
 
 def fold(document: Mapping[str, Any]) -> int:
@@ -108,11 +108,12 @@ def mark(graph: Graph, document: Mapping[str, Any]) -> list[tuple[Relation, set[
     return marked
 
 
-def seven(before: Graph, after: Graph, document: Mapping[str, Any]) -> decision.Counts:
-    """Count as `decision.counts` does, by the places of the ends."""
+def seven(before: Graph, after: Graph, document: Mapping[str, Any]) -> decision.RelationCounts:
+    """Count as `decision.count_relations` does, by the places of the ends."""
     was, is_now = ({(r.head, r.type, r.tail): bool(met) for r, met in mark(g, document)} for g in (before, after))
     stays = [right for triple, right in was.items() if triple in is_now]
     new = [right for triple, right in is_now.items() if triple not in was]
     right = sum(was.values())
     gold = len(_gold(document))
-    return right, sum(stays), len(was) - right, len(stays) - sum(stays), sum(new), len(new) - sum(new), gold
+    wrong_kept, wrong_added = len(stays) - sum(stays), len(new) - sum(new)
+    return decision.RelationCounts(right, sum(stays), len(was) - right, wrong_kept, sum(new), wrong_added, gold)

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from text2graph_dagster.bootstrap import interval, resampled_sums
-from text2graph_dagster.dataset.denoising.calibration import Sure
+from text2graph_dagster.bootstrap import percentile_interval, resample_sums
+from text2graph_dagster.dataset.denoising.calibration import ConfidenceOutcome
 
 EDGES = (0.6, 0.7, 0.8, 0.9, 0.95)
 _Floats = npt.NDArray[np.float64]
 
 
-def rows(name: str, passages: Sequence[Sure], samples: int) -> list[dict[str, Any]]:
+def rows(name: str, passages: Sequence[Sequence[ConfidenceOutcome]], samples: int) -> list[dict[str, Any]]:
     """Return a row per bin of confidence (n, mean confidence, share right), and one for all with the error.
 
     The expected calibration error (Naeini et al. 2015) is the mean distance of both figures over the bins, weighted by
@@ -21,7 +21,7 @@ def rows(name: str, passages: Sequence[Sure], samples: int) -> list[dict[str, An
     """
     vectors = np.array([_binned(sure) for sure in passages]).reshape(len(passages), -1)
     totals = vectors.sum(axis=0)
-    low, high = interval(_error(resampled_sums(vectors, samples, seed=0))) or (0.0, 0.0)
+    low, high = percentile_interval(_error(resample_sums(vectors, samples, seed=0))) or (0.0, 0.0)
     bounds = ["0", *map(str, EDGES), "1"]
     shown = [
         _row(name, f"{bounds[i]} to {bounds[i + 1]}", sums, "")
@@ -44,7 +44,7 @@ def auc(marked: Sequence[tuple[float, bool]]) -> float:
     return float((ranks[right].sum() - positive * (positive + 1) / 2) / (positive * (len(right) - positive)))
 
 
-def _binned(sure: Sure) -> _Floats:
+def _binned(sure: Sequence[ConfidenceOutcome]) -> _Floats:
     """Return number, sum of confidence and number right, bin by bin."""
     sums = np.zeros((len(EDGES) + 1, 3))
     for confidence, right in sure:

@@ -37,12 +37,12 @@ from benchmarks.knowledgenet import Counts
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
-from text2graph_dagster.bootstrap import interval, resampled_sums
+from text2graph_dagster.bootstrap import percentile_interval, resample_sums
 from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.dataset.denoising.calibration import Sure, sure
-from text2graph_dagster.dataset.denoising.decision import counts
-from text2graph_dagster.dataset.denoising.denoiser import Mender, Passage
+from text2graph_dagster.dataset.denoising.calibration import ConfidenceOutcome, collect_outcomes
+from text2graph_dagster.dataset.denoising.decision import count_relations
+from text2graph_dagster.dataset.denoising.denoiser import Denoiser, Passage
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.metrics import Directions, graph_items
@@ -93,13 +93,13 @@ def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
             parts[row["split"]].append(Passage(row["passage_id"], row["text"], graph))
     gold = {r["passage_id"]: from_rows(r["entities"], r["relations"]) for r in built.gold_graphs.iter_rows(named=True)}
     turn = Directions.of(folder.ontology)
-    mender = Mender.learn(parts["train"], folder.ontology)
+    denoiser = Denoiser.train(parts["train"], folder.ontology)
     judged: dict[str, list[Judged]] = {"dev": [], "test": []}
     for part, found in judged.items():
-        mended, wanted = mender.mend(parts[part]), [gold[passage.passage_id] for passage in parts[part]]
+        mended, wanted = denoiser.denoise(parts[part]), [gold[passage.passage_id] for passage in parts[part]]
         for labels, graph, g in zip(mended.labels, mended.graphs, wanted, strict=True):
-            counted, told = partial(_exact, gold=g, turn=turn), partial(sure, gold=g, directions=turn)
-            found.append(Judged(labels, graph, counts(labels, graph, g, turn), counted, told))
+            counted, told = partial(_exact, gold=g, turn=turn), partial(collect_outcomes, gold=g, directions=turn)
+            found.append(Judged(labels, graph, count_relations(labels, graph, g, turn), counted, told))
     decision, measured = Decision.by(judged["dev"], parts["train"]), Measured()
     for one in judged["test"]:
         measured.add(one, decision)
@@ -154,7 +154,7 @@ def _judged(documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int
     ]
 
 
-def _marked(document: Mapping[str, Any], graph: Graph) -> Sure:
+def _marked(document: Mapping[str, Any], graph: Graph) -> list[ConfidenceOutcome]:
     return [(r.confidence, bool(met)) for r, met in kn.mark(graph, document) if r.confidence is not None]
 
 
@@ -169,7 +169,7 @@ def _decided(
 def _rows(name: str, judged: Sequence[tuple[Counts, Counts, Counts]]) -> list[dict[str, Any]]:
     """Return a row per stage, and one per difference, on the same resampled passages."""
     vectors = np.array(judged, dtype=np.float64).reshape(len(judged), 12)
-    totals, resampled = vectors.sum(axis=0)[None], resampled_sums(vectors, SAMPLES, seed=0)
+    totals, resampled = vectors.sum(axis=0)[None], resample_sums(vectors, SAMPLES, seed=0)
     stages = {}
     for i, stage in enumerate(("before", "after", "as decided")):
         columns = slice(4 * i, 4 * i + 4)
@@ -195,7 +195,7 @@ def _figures(sums: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.
 
 
 def _with_interval(value: float, samples: np.ndarray[Any, np.dtype[np.float64]]) -> str:
-    low, high = interval(samples) or (value, value)
+    low, high = percentile_interval(samples) or (value, value)
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 

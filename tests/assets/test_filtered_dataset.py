@@ -7,11 +7,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.dataset_parts import Part
-from assets.filtered_dataset import build_parts
+from assets.filtered_dataset import build_dataset
 from resources.warehouse import Replace
 from tests.assets.conftest import DATA, House, gold_line
 from text2graph_dagster.contracts import CONTRACTS
+from text2graph_dagster.dataset.corpus_examples import CorpusExamples
 from text2graph_dagster.dataset.denoising import decision
 from text2graph_dagster.settings import Settings
 
@@ -33,9 +33,9 @@ def apart(two: House) -> House:
     return two
 
 
-def parts(house: House, folder: Path, **dataset: Any) -> dict[str, Part]:
+def parts(house: House, folder: Path, **dataset: Any) -> dict[str, CorpusExamples]:
     settings = Settings.load(None, {"dataset": dataset})
-    return {p.corpus: p for p in build_parts(house.warehouse, house.home, ["large", "small"], settings, folder)}
+    return {p.corpus: p for p in build_dataset(house.warehouse, house.home, ["large", "small"], settings, folder)}
 
 
 def test_every_setting_accounts_for_every_trace(apart: House, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_every_setting_accounts_for_every_trace(apart: House, tmp_path: Path) ->
         for part in parts(apart, folder, **dataset).values():
             examples = pl.concat(pl.read_parquet(file) for file in part.write(folder))
             CONTRACTS["filtered_dataset"].schema.validate(examples)
-            assert examples.height == part.chosen.height
+            assert examples.height == part.selected.height
             assert part.traces == examples.height + part.left_out.height > 0
             assert not set(examples["passage_id"]) & set(part.left_out["passage_id"])
             assert part.quarantine()["reason"].to_list() == part.left_out.sort("passage_id")["reason"].to_list()
@@ -63,8 +63,8 @@ def test_every_setting_accounts_for_every_trace(apart: House, tmp_path: Path) ->
 def test_corpora_are_mixed_by_weight(apart: House, tmp_path: Path) -> None:
     as_they_are = parts(apart, tmp_path)
     mixed = parts(apart, tmp_path, mix={"large": 0.5})
-    assert mixed["small"].chosen.height == as_they_are["small"].chosen.height
-    assert mixed["large"].chosen.height == mixed["small"].chosen.height // 2
+    assert mixed["small"].selected.height == as_they_are["small"].selected.height
+    assert mixed["large"].selected.height == mixed["small"].selected.height // 2
     assert set(mixed["large"].left_out["reason"]) >= {"mixed_out"}
 
 
@@ -78,7 +78,7 @@ def test_a_passage_that_names_a_gold_entity_can_be_left_out(apart: House, tmp_pa
 
 def test_what_two_corpora_say_is_taught_once(two: House, tmp_path: Path) -> None:
     found = parts(two, tmp_path)
-    taught = [set(part.chosen["passage_id"]) for part in found.values()]
+    taught = [set(part.selected["passage_id"]) for part in found.values()]
     assert taught[0] | taught[1] and not taught[0] & taught[1]
     repeated = pl.concat(part.left_out for part in found.values()).filter(reason="repeated_elsewhere")
     assert repeated.height and all(" in " in detail for detail in repeated["detail"])
@@ -86,16 +86,16 @@ def test_what_two_corpora_say_is_taught_once(two: House, tmp_path: Path) -> None
 
 def test_the_same_text_about_another_ontology_is_another_task(apart: House, tmp_path: Path) -> None:
     found = parts(apart, tmp_path)
-    assert set(found["large"].chosen["passage_id"]) & set(found["small"].chosen["passage_id"])
+    assert set(found["large"].selected["passage_id"]) & set(found["small"].selected["passage_id"])
 
 
 def test_disagreeing_samples_make_a_worse_example(apart: House, tmp_path: Path) -> None:
-    before = parts(apart, tmp_path)["large"].chosen
+    before = parts(apart, tmp_path)["large"].selected
     graphs = apart.warehouse.read("SELECT * FROM teacher_graphs WHERE corpus = 'large' ORDER BY passage_id")
     doubted = graphs.filter(pl.col("relations").list.len() > 0).head(1)
     other = doubted.with_columns(sample=pl.lit(1, pl.Int64), relations=pl.col("relations").list.head(0))
     apart.warehouse.commit(Replace("teacher_graphs", pl.concat([graphs, other]), {"corpus": "large"}))
-    after = parts(apart, tmp_path)["large"].chosen
+    after = parts(apart, tmp_path)["large"].selected
     fell = before.join(after, on="passage_id").filter(pl.col("score_right") < pl.col("score"))
     assert fell["passage_id"].to_list() == doubted["passage_id"].to_list()
 
@@ -103,14 +103,14 @@ def test_disagreeing_samples_make_a_worse_example(apart: House, tmp_path: Path) 
 def test_dev_gold_decides_whether_labels_are_mended(
     apart: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unjudged = parts(apart, tmp_path)["large"].mended.verdict
-    assert unjudged.drops and unjudged.adds and "dev gold has 3 relations, too few to tell" in unjudged.why
+    unjudged = parts(apart, tmp_path)["large"].denoising.decision
+    assert unjudged.drops and unjudged.adds and "dev gold has only 3 relations" in unjudged.summary
     monkeypatch.setattr(decision, "MIN_DEV_RELATIONS", 3)
     judged = parts(apart, tmp_path)["large"]
     assert (
-        judged.mended.verdict.relations == 3 and judged.mended.verdict.gain == 0
+        judged.denoising.decision.relations == 3 and judged.denoising.decision.gain == 0
     )  # the knowledge base knows nothing of dev
-    assert "left as they are" in judged.mended.verdict.why
+    assert "left unchanged" in judged.denoising.decision.summary
     assert judged.counts()["relations_dropped"] == judged.counts()["relations_added"] == 0
 
 
@@ -122,8 +122,8 @@ def test_a_second_opinion_takes_what_it_does_not_share(apart: House, tmp_path: P
         return [0.0] * len(pairs)
 
     settings = Settings.load(None, {"dataset": {"denoise": {"when": "always"}}})
-    (part,) = build_parts(apart.warehouse, apart.home, ["large"], settings, tmp_path, deny)
-    assert part.mended.dropped == len(asked) > 0
+    (part,) = build_dataset(apart.warehouse, apart.home, ["large"], settings, tmp_path, deny)
+    assert part.denoising.dropped == len(asked) > 0
     assert any(hypothesis.endswith(" founded Velsoft.") for _, hypothesis in asked)
     examples = pl.concat(pl.read_parquet(file) for file in part.write(tmp_path))
     assert examples["relations"].list.len().sum() == 0

@@ -1,1 +1,1 @@
-"""From passages with graphs to training examples: instructions, decontamination, quality."""
+"""From passages with graphs to training examples: denoising, decontamination, task sampling, selection."""

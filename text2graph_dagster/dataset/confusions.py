@@ -1,8 +1,8 @@
-"""Which types a corpus confuses: mined, so that a list of types can hold tempting wrong ones (hard negatives).
+"""Mine which types a corpus confuses, so that type lists can include hard negatives.
 
-Two types are confusable as far as (a) the ontology lets them stand in the same place, (b) passages name both, and
-(c) somebody took one for the other: a label that mending dropped beside one that stayed, or two samples of a teacher
-that disagree about the same entities. Each is a number in [0, 1]; their sum is the order.
+Two types are confusable as far as (a) the ontology allows them in the same place, (b) passages name both, and (c) one
+was mistaken for the other: a label that denoising dropped beside one that it kept, or two samples of a teacher that
+disagree about the same entities. Each is a number in [0, 1]; types are ranked by the sum.
 """
 
 from collections import Counter, defaultdict
@@ -13,19 +13,19 @@ from math import sqrt
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
 
-_Labels = dict[tuple[str, ...], set[str]]  # what stands at a place: a name, or a head and a tail
+_Labels = dict[tuple[str, ...], set[str]]  # the types of each place: of a name, or of a head and a tail
 
 
 @dataclass(frozen=True, slots=True)
 class Confusions:
-    """For every entity type and every relation type those taken for it, the most confusable first."""
+    """For every entity type and every relation type, the types mistaken for it, the most confusable first."""
 
     entity_types: Mapping[str, Sequence[str]] = field(default_factory=dict)
     relation_types: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class ConfusionCounter:
-    """Counts over a corpus, graph by graph, what `Confusions` are made of."""
+    """Counts, graph by graph of a corpus, what `Confusions` are computed from."""
 
     def __init__(self, ontology: Ontology) -> None:
         self._ontology = ontology
@@ -53,7 +53,7 @@ class ConfusionCounter:
                     self._mistaken[relations, b, a] += 1
 
     def confusions(self) -> Confusions:
-        """Return the types in order of how easily they are confused; those that never meet are not listed."""
+        """Return the types ranked by how easily they are confused; types with a score of 0 are left out."""
         entity_places: dict[str, set[object]] = defaultdict(set)
         relation_places: dict[str, set[object]] = defaultdict(set)
         for relation in self._ontology.relation_types:
@@ -62,11 +62,11 @@ class ConfusionCounter:
                 entity_places[tail].add((relation.name, "tail"))
             relation_places[relation.name] = set(relation.signatures) or {"anything"}
         return Confusions(
-            self._ranked(False, self._ontology.entity_names, entity_places),
-            self._ranked(True, self._ontology.relation_names, relation_places),
+            self._rank(False, self._ontology.entity_names, entity_places),
+            self._rank(True, self._ontology.relation_names, relation_places),
         )
 
-    def _ranked(
+    def _rank(
         self, relations: bool, names: Sequence[str], places: Mapping[str, set[object]]
     ) -> dict[str, tuple[str, ...]]:
         def score(a: str, b: str) -> float:
@@ -84,8 +84,10 @@ class ConfusionCounter:
         return ranked
 
 
-def mine(ontology: Ontology, graphs: Iterable[Graph], disagreements: Iterable[tuple[Graph, Graph]] = ()) -> Confusions:
-    """Return what a corpus confuses, from the graphs of its passages and pairs of graphs of the same passage."""
+def mine_confusions(
+    ontology: Ontology, graphs: Iterable[Graph], disagreements: Iterable[tuple[Graph, Graph]] = ()
+) -> Confusions:
+    """Return a corpus's confusions, from the graphs of its passages and pairs of graphs of the same passage."""
     counter = ConfusionCounter(ontology)
     for graph in graphs:
         counter.add(graph)

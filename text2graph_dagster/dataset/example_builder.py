@@ -1,4 +1,4 @@
-"""From passages with graphs to training examples, and the few columns by which they are chosen."""
+"""Build training examples from passages with graphs, and the few columns by which they are selected."""
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,146 +10,133 @@ import polars as pl
 
 from text2graph_dagster.contracts import FILTERED_DATASET, frame_of
 from text2graph_dagster.dataset import example_quality
-from text2graph_dagster.dataset.confusions import mine
-from text2graph_dagster.dataset.selection import LEFT_OUT, LIGHT, choose, take
-from text2graph_dagster.dataset.task_sampling import Asking, Kind, restrict
+from text2graph_dagster.dataset.selection import LEFT_OUT_COLUMNS, SELECTION_COLUMNS
+from text2graph_dagster.dataset.task_sampling import ExampleKind, SampledTask, TaskSampler, restrict_graph
 from text2graph_dagster.graph.model import Graph, Span
 from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.prompts.rendering import choose_phrasing, render
+from text2graph_dagster.prompts.rendering import Task, choose_phrasing, render_prompt
 from text2graph_dagster.settings import DatasetSettings
 
-_PHRASE_WORDS = 6  # so many words between two names tell one way of saying from another
+_PHRASE_WORDS = 6  # words between two names that distinguish one wording from another
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """Training examples (columns of filtered_dataset), and the passages left out of them (passage_id, reason)."""
+class ExampleBatch:
+    """Examples of some passages (columns of filtered_dataset), their `SELECTION_COLUMNS`, and passages left out."""
 
     examples: pl.DataFrame
+    candidates: pl.DataFrame
     left_out: pl.DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The examples of some passages, what their choice needs to know of each, and the passages that gave none."""
-
-    examples: pl.DataFrame
-    light: pl.DataFrame
-    left_out: pl.DataFrame
-
-
-def build_examples(
-    passages: pl.DataFrame | Iterable[Mapping[str, Any]], ontology: Ontology, settings: DatasetSettings, seed: int
-) -> Built:
-    """Return one training example per passage of one corpus, except those left out.
-
-    Args:
-        passages: rows as `ExampleBuilder.build` takes them.
-        seed: decides, together with a passage's id, what that passage's example asks for.
-
-    Left out are: passages without a rationale where thinking is asked for, passages with an empty answer beyond
-    `empty_share` of the examples, and all but `max_examples` good ones.
-    """
-    rows = passages.to_dicts() if isinstance(passages, pl.DataFrame) else list(passages)
-    confusions = mine(ontology, (from_rows(row["entities"], row["relations"]) for row in rows))
-    built = ExampleBuilder(ontology, settings, seed, Asking(ontology, settings, seed, confusions)).build(rows)
-    chosen, left_out = choose(built.light, settings)
-    return Built(take(built.examples, chosen), pl.concat([built.left_out, left_out]))
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleBuilder:
-    """Makes the examples of one corpus."""
+    """Builds the examples of one corpus; what it builds of a passage depends on that passage only."""
 
     ontology: Ontology
     settings: DatasetSettings
     seed: int
-    asking: Asking
+    sampler: TaskSampler
 
-    def build(self, rows: Iterable[Mapping[str, Any]]) -> Slice:
+    def build(self, rows: Iterable[Mapping[str, Any]]) -> ExampleBatch:
         """Return the examples of these passages.
 
         Args:
             rows: with corpus, passage_id, text, language, entities, relations; with `settings.thinking` also
-                rationale (null: there is none that was verified); `agreement` of the teacher's samples, if known.
+                rationale (null: none was verified, and the passage is left out); `agreement` of the teacher's samples,
+                if known.
         """
-        examples, light, without = [], [], []
+        examples, candidates, left_out = [], [], []
         for row in rows:
             if self.settings.thinking and not row["rationale"]:
-                without.append({"passage_id": row["passage_id"], "reason": "no_rationale"})
+                left_out.append({"passage_id": row["passage_id"], "reason": "no_rationale"})
                 continue
-            example, answer = self._example(row)
-            labels = _labels(answer, row["text"])
-            light.append(
+            example, answer = self._build_example(row)
+            labels = _label_wordings(answer, row["text"])
+            candidates.append(
                 {name: example[name] for name in ("example_id", "corpus", "passage_id", "kind", "score")}
                 | {"labels": [label for label, _ in labels], "phrases": [phrase for _, phrase in labels]}
             )
             examples.append(example)
-        return Slice(
+        return ExampleBatch(
             FILTERED_DATASET.frame(examples),
-            frame_of(light, LIGHT),
-            frame_of(without, LEFT_OUT),
+            frame_of(candidates, SELECTION_COLUMNS),
+            frame_of(left_out, LEFT_OUT_COLUMNS),
         )
 
-    def _example(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], Graph]:
+    def _build_example(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], Graph]:
         """Return one row of filtered_dataset and its answer."""
-        settings, ontology, passage_id = self.settings, self.ontology, row["passage_id"]
-        graph = from_rows(row["entities"], row["relations"])
-        wanted = self.asking.choose(passage_id, graph)
-        answer = restrict(graph, wanted.entity_types, wanted.relation_types)
-        kind: Kind = wanted.kind if answer.entities else "negative"
-        given = answer.entities if wanted.task == "relations" and answer.entities else None
-        task = wanted.task if given or wanted.task == "entities" else "both"
-        template, language = settings.template, row["language"]
-        phrasing = choose_phrasing(passage_id, template, task, language, self.seed) if settings.phrasings else 0
-        prompt = render(
-            row["text"], wanted.entity_types, wanted.relation_types, ontology, template, language, given, phrasing
-        )
-        rationale = f"<think>\n{row['rationale']}\n</think>\n" if settings.thinking else ""
+        passage_id, graph = row["passage_id"], from_rows(row["entities"], row["relations"])
+        sampled = self.sampler.sample(passage_id, graph)
+        answer = restrict_graph(graph, sampled.entity_types, sampled.relation_types)
+        kind: ExampleKind = sampled.kind if answer.entities else "negative"
+        task, prompt = self._render_prompt(row, sampled, answer)
+        rationale = f"<think>\n{row['rationale']}\n</think>\n" if self.settings.thinking else ""
         reply = rationale + serialise(answer)
         entities, relations = to_rows(answer)
-        verified = 1.0 if settings.thinking else None
-        confidence = example_quality.confidence(row["relations"])
         example = {
             "example_id": digest(row["corpus"], passage_id, prompt, reply),
             "corpus": row["corpus"],
             "passage_id": passage_id,
-            "split": _split(passage_id, settings, self.seed),
+            "split": _sample_split(passage_id, self.settings, self.seed),
             "task": task,
             "kind": kind,
             "messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": reply}],
-            "entity_types": list(wanted.entity_types),
-            "relation_types": list(wanted.relation_types),
+            "entity_types": list(sampled.entity_types),
+            "relation_types": list(sampled.relation_types),
             "entities": entities,
             "relations": relations,
-            "score": example_quality.score(graph, row["text"], ontology, verified, confidence, row.get("agreement")),
+            "score": self._score(row, graph),
         }
         return example, answer
 
+    def _render_prompt(self, row: Mapping[str, Any], sampled: SampledTask, answer: Graph) -> tuple[Task, str]:
+        """Return the task, without entities to give it falls back to `both`, and its prompt."""
+        template, language = self.settings.template, row["language"]
+        given = answer.entities if sampled.task == "relations" and answer.entities else None
+        task: Task = sampled.task if given or sampled.task == "entities" else "both"
+        phrasing = (
+            choose_phrasing(row["passage_id"], template, task, language, self.seed) if self.settings.phrasings else 0
+        )
+        entity_types, relation_types = sampled.entity_types, sampled.relation_types
+        prompt = render_prompt(
+            row["text"], entity_types, relation_types, self.ontology, template, language, given, phrasing
+        )
+        return task, prompt
 
-def _split(passage_id: str, settings: DatasetSettings, seed: int) -> Literal["sft", "grpo"]:
+    def _score(self, row: Mapping[str, Any], graph: Graph) -> float:
+        verified = 1.0 if self.settings.thinking else None
+        confidence = example_quality.mean_confidence(row["relations"])
+        return example_quality.score_example(
+            graph, row["text"], self.ontology, verified, confidence, row.get("agreement")
+        )
+
+
+def _sample_split(passage_id: str, settings: DatasetSettings, seed: int) -> Literal["sft", "grpo"]:
     """Return the stage that trains on this passage.
 
-    On passages that SFT has taught, a student is surer and more often right than it will be on new ones; rewarded
-    there, it learns to say too much. So GRPO has passages of its own.
+    On passages that SFT has trained on, a student is surer and more often right than on new ones; rewarded there, it
+    learns to predict too much. So GRPO has passages of its own.
     """
     rng = random.Random(digest(str(seed), "split", passage_id))
     return "grpo" if rng.random() < settings.held_out_for_grpo else "sft"
 
 
-def _labels(answer: Graph, text: str) -> list[tuple[str, int]]:
-    """Return what an example teaches: its relation types, each with a number for its words; else its entity types."""
+def _label_wordings(answer: Graph, text: str) -> list[tuple[str, int]]:
+    """Return an answer's relation types, each with a number for its wording; without relations its entity types."""
     if not answer.relations:
         return [(kind, 0) for kind in sorted({e.type for e in answer.entities})] or [("", 0)]
     entities = answer.by_id()
-    return [(r.type, _phrase(entities[r.head].mentions, entities[r.tail].mentions, text)) for r in answer.relations]
+    return [
+        (r.type, _hash_wording(entities[r.head].mentions, entities[r.tail].mentions, text)) for r in answer.relations
+    ]
 
 
-def _phrase(head: Sequence[Span], tail: Sequence[Span], text: str) -> int:
-    """Return a number for the words between two names, and for which of them comes first."""
+def _hash_wording(head: Sequence[Span], tail: Sequence[Span], text: str) -> int:
+    """Return a number for the words between two names and for which of them comes first."""
     if not head or not tail:
         return 0
     forward = head[0].start < tail[0].start

@@ -1,6 +1,6 @@
-"""Which examples are taken: decided on a few light columns of all of them, never on the examples themselves.
+"""Select examples on a few columns of all candidates (`SELECTION_COLUMNS`), without loading the examples themselves.
 
-Everything here is a pure function of frames and gives the same result whatever the order of rows.
+All functions are pure functions of frames; their results do not depend on the order of rows.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ import polars as pl
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import DatasetSettings
 
-# What a decision may look at: `labels` is what an example teaches, `phrases` a number for the words of each label.
-LIGHT: Mapping[str, pl.DataType] = {
+# `labels` are an example's relation types (or entity types), `phrases` a number for the wording of each label.
+SELECTION_COLUMNS: Mapping[str, pl.DataType] = {
     "example_id": pl.String(),
     "corpus": pl.String(),
     "passage_id": pl.String(),
@@ -20,106 +20,105 @@ LIGHT: Mapping[str, pl.DataType] = {
     "labels": pl.List(pl.String()),
     "phrases": pl.List(pl.UInt32()),
 }
-LEFT_OUT: Mapping[str, pl.DataType] = {"passage_id": pl.String(), "reason": pl.String()}
-_PLACE = "_place"
+LEFT_OUT_COLUMNS: Mapping[str, pl.DataType] = {"passage_id": pl.String(), "reason": pl.String()}
+_RANK = "_rank"
 
 
-def choose(light: pl.DataFrame, settings: DatasetSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the chosen examples of one corpus with their final score, and the passages left out, each with a reason.
+def select_examples(candidates: pl.DataFrame, settings: DatasetSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the selected examples of one corpus with their final score, and the passages left out with a reason.
 
-    Rarity of labels becomes a part of the score; empty answers beyond their share go; the best and most diverse
-    `max_examples` stay.
+    The rarity of labels becomes a part of the score; empty answers beyond their share are left out; of the rest the
+    best and most diverse `max_examples` are selected.
     """
-    scored = with_rarity(light, settings.rarity_weight)
-    kept = within_share(scored, settings.empty_share)
-    lost = [without(scored, kept, "too_many_empty")]
+    scored = add_rarity(candidates, settings.rarity_weight)
+    kept = limit_empty_share(scored, settings.empty_share)
+    lost = [list_left_out(scored, kept, "too_many_empty")]
     if settings.max_examples is not None:
-        best = most_telling(kept, settings.max_examples)
-        lost.append(without(kept, best, "beyond_max_examples"))
+        best = select_diverse(kept, settings.max_examples)
+        lost.append(list_left_out(kept, best, "beyond_max_examples"))
         kept = best
     return kept, pl.concat(lost)
 
 
-def with_rarity(light: pl.DataFrame, weight: float) -> pl.DataFrame:
+def add_rarity(candidates: pl.DataFrame, weight: float) -> pl.DataFrame:
     """Return the examples with the rarity of their rarest label as a part of their score.
 
-    A label that one example in n has is worth log(n) / log(number of examples): 1 when only one example has it.
+    A label that one example in n has counts log(n) / log(number of examples): 1 when only one example has it.
     """
-    labels = light.select("example_id", pl.col("labels").list.unique()).explode("labels")
-    counts = labels.group_by("labels").len("bearers")
-    everything = max(2, light.height)
-    rarity = (pl.lit(everything) / pl.col("bearers")).log() / pl.lit(float(everything)).log()
+    labels = candidates.select("example_id", pl.col("labels").list.unique()).explode("labels")
+    counts = labels.group_by("labels").len("count")
+    total = max(2, candidates.height)
+    rarity = (pl.lit(total) / pl.col("count")).log() / pl.lit(float(total)).log()
     rarest = labels.join(counts, on="labels").group_by("example_id").agg(rarity.clip(0, 1).max().alias("rarity"))
     score = (1 - weight) * pl.col("score") + weight * pl.col("rarity")
-    return (
-        light.join(rarest, on="example_id", how="left", maintain_order="left").with_columns(score=score).drop("rarity")
-    )
+    joined = candidates.join(rarest, on="example_id", how="left", maintain_order="left")
+    return joined.with_columns(score=score).drop("rarity")
 
 
-def within_share(light: pl.DataFrame, share: float) -> pl.DataFrame:
-    """Keep so many empty answers that they are at most `share` of all; their ids, digests, decide which."""
-    empty = light.filter(pl.col("kind") == "negative")
-    stated = light.height - empty.height
+def limit_empty_share(candidates: pl.DataFrame, share: float) -> pl.DataFrame:
+    """Keep as many empty answers as are at most `share` of all; the order of their ids (digests) decides which."""
+    empty = candidates.filter(pl.col("kind") == "negative")
+    stated = candidates.height - empty.height
     allowed = empty.height if share >= 1 else int(share / (1 - share) * stated + 1e-9)
     dropped = empty.sort("example_id").slice(allowed)
-    return light.join(dropped, on="example_id", how="anti", maintain_order="left")
+    return candidates.join(dropped, on="example_id", how="anti", maintain_order="left")
 
 
-def most_telling(light: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Keep `most` examples: label by label in turn, of each label its ways of saying in turn, the best first.
+def select_diverse(candidates: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Select `count` examples: round-robin over labels, for each label round-robin over its wordings, the best first.
 
-    An example stands for its rarest label. So a rare label keeps all it has, a frequent one keeps its best examples in
-    as many wordings as there are. One pass of sorting, instead of the pairwise distances of a k-centre search.
+    An example counts for its rarest label. So a rare label keeps all its examples, and a frequent one keeps its best
+    examples in as many wordings as possible. This is one pass of sorting, without a k-centre search's distances.
     """
-    if light.height <= most:
-        return light
-    pairs = light.select("example_id", "score", "labels", "phrases").explode("labels", "phrases")
-    counts = pairs.group_by("labels").len("bearers")
-    own = (
+    if candidates.height <= count:
+        return candidates
+    pairs = candidates.select("example_id", "score", "labels", "phrases").explode("labels", "phrases")
+    counts = pairs.group_by("labels").len("count")
+    rarest = (
         pairs.join(counts, on="labels")
-        .sort("bearers", "labels", "phrases", "example_id")
+        .sort("count", "labels", "phrases", "example_id")
         .unique("example_id", keep="first", maintain_order=True)
         .sort(pl.col("score"), pl.col("example_id"), descending=[True, False])
     )
-    of_wording = own.with_columns(pl.int_range(pl.len()).over("labels", "phrases").alias(_PLACE))
-    of_label = of_wording.sort(_PLACE, -pl.col("score"), "example_id").with_columns(
-        pl.int_range(pl.len()).over("labels").alias(_PLACE)
+    of_wording = rarest.with_columns(pl.int_range(pl.len()).over("labels", "phrases").alias(_RANK))
+    of_label = of_wording.sort(_RANK, -pl.col("score"), "example_id").with_columns(
+        pl.int_range(pl.len()).over("labels").alias(_RANK)
     )
-    chosen = of_label.sort(_PLACE, -pl.col("score"), "example_id").head(most)
-    return light.join(chosen, on="example_id", how="semi", maintain_order="left")
+    selected = of_label.sort(_RANK, -pl.col("score"), "example_id").head(count)
+    return candidates.join(selected, on="example_id", how="semi", maintain_order="left")
 
 
-def mixed(light: pl.DataFrame, settings: DatasetSettings) -> pl.DataFrame:
-    """Keep so many examples of each corpus that their numbers stand in the ratio of the corpora's weights.
+def mix_corpora(candidates: pl.DataFrame, settings: DatasetSettings) -> pl.DataFrame:
+    """Keep as many examples of each corpus as match the corpora's weights.
 
-    No example is taken twice: the corpus that has least for its weight keeps all. Without `mix` and `mix_temperature`
-    everything stays.
+    No example is repeated: the corpus with the fewest examples for its weight keeps all. Without `mix` and
+    `mix_temperature` everything stays.
 
     Raises:
-        UserError: `mix` names a corpus that has no examples, or leaves nothing.
+        UserError: `mix` names a corpus that has no examples.
     """
     if not settings.mix and settings.mix_temperature is None:
-        return light
-    sizes = dict(light.group_by("corpus").len().sort("corpus").iter_rows())
+        return candidates
+    sizes = dict(candidates.group_by("corpus").len().sort("corpus").iter_rows())
     if unknown := sorted(set(settings.mix) - set(sizes)):
-        raise UserError(f"dataset.mix names {unknown[0]!r}, which has no examples; mend the name or take it out.")
+        raise UserError(f"dataset.mix names {unknown[0]!r}, which has no examples; correct the name or remove it.")
     exponent = 1 / settings.mix_temperature if settings.mix_temperature else 0.0
     weights = {name: settings.mix.get(name, 1.0) * size**exponent for name, size in sizes.items()}
     unit = min((sizes[name] / weight for name, weight in weights.items() if weight > 0), default=0.0)
-    wanted = pl.DataFrame({"corpus": list(weights), "_wanted": [int(unit * w + 1e-9) for w in weights.values()]})
-    numbered = light.sort("example_id").with_columns(pl.int_range(pl.len()).over("corpus").alias(_PLACE))
-    kept = numbered.join(wanted, on="corpus").filter(pl.col(_PLACE) < pl.col("_wanted"))
-    return light.join(kept, on="example_id", how="semi", maintain_order="left")
+    limits = pl.DataFrame({"corpus": list(weights), "_limit": [int(unit * w + 1e-9) for w in weights.values()]})
+    ranked = candidates.sort("example_id").with_columns(pl.int_range(pl.len()).over("corpus").alias(_RANK))
+    kept = ranked.join(limits, on="corpus").filter(pl.col(_RANK) < pl.col("_limit"))
+    return candidates.join(kept, on="example_id", how="semi", maintain_order="left")
 
 
-def without(before: pl.DataFrame, after: pl.DataFrame, reason: str) -> pl.DataFrame:
-    """Return the passages of the examples that went, with the reason."""
-    gone = before.join(after, on="example_id", how="anti").sort("passage_id")
-    return gone.select("passage_id", pl.lit(reason).alias("reason"))
+def list_left_out(before: pl.DataFrame, after: pl.DataFrame, reason: str) -> pl.DataFrame:
+    """Return the passages of the examples that are in `before` only, with the reason."""
+    lost = before.join(after, on="example_id", how="anti").sort("passage_id")
+    return lost.select("passage_id", pl.lit(reason).alias("reason"))
 
 
-def take(examples: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    """Return the chosen of these examples, in their order, with their final score."""
-    final = chosen.select("example_id", pl.col("score").alias("_final"))
+def take_selected(examples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
+    """Return the selected of these examples, in their order, with their final score."""
+    final = selected.select("example_id", pl.col("score").alias("_final"))
     found = examples.join(final, on="example_id", how="inner", maintain_order="left")
     return found.with_columns(score=pl.col("_final")).drop("_final")

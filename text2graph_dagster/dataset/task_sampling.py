@@ -1,8 +1,8 @@
-"""What the example of a passage asks for: the task, and the types that its prompt lists.
+"""Sample the task of each passage's example, and the types that its prompt lists.
 
-A share of the examples asks for the whole ontology. The others list a sampled part of it: types that the passage
-states, types that this corpus confuses with them, and others by lot, so that the student learns to obey the list; their
-answers hold no other types. A share asks only for types that the passage does not state: the right answer is empty.
+A share of the examples lists the whole ontology. The others list a sampled part: types that the passage states, types
+that this corpus confuses with them, and random others, so that the student learns to follow the list; their answers
+contain no other types. A share lists only types that the passage does not state: the right answer is empty.
 """
 
 import random
@@ -17,103 +17,103 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts.rendering import Task
 from text2graph_dagster.settings import DatasetSettings
 
-Kind = Literal["full", "subset", "negative"]
+ExampleKind = Literal["full", "subset", "negative"]
 
-# A subset keeps each type with a probability drawn from this range: small and nearly complete lists both occur.
+# A subset keeps each type with a probability drawn from this range, so that short and nearly complete lists both occur.
 _KEPT_SHARE = (0.3, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What one example asks for, by name and in the prompt's order."""
+class SampledTask:
+    """The task of one example, with the names of the types in the prompt's order."""
 
     task: Task
-    kind: Kind
+    kind: ExampleKind
     entity_types: Sequence[str]
     relation_types: Sequence[str]
 
 
-class Asking:
-    """Decides for every passage of one corpus what its example asks for."""
+class TaskSampler:
+    """Samples the task of every passage of one corpus."""
 
     def __init__(self, ontology: Ontology, settings: DatasetSettings, seed: int, confusions: Confusions) -> None:
         self._ontology, self._settings, self._seed, self.confusions = ontology, settings, seed, confusions
         self._order = {name: i for i, name in enumerate((*ontology.entity_names, *ontology.relation_names))}
         self._signatures = {r.name: r.signatures for r in ontology.relation_types}
 
-    def choose(self, passage_id: str, graph: Graph) -> Wanted:
-        """Return what the example of this passage asks for: it depends on nothing else but the seed and the corpus.
+    def sample(self, passage_id: str, graph: Graph) -> SampledTask:
+        """Return the task of this passage's example: it depends on the passage, the seed and the corpus only.
 
-        With thinking it is always everything, because a rationale speaks of the whole graph.
+        With thinking it is always the full task, because a rationale covers the whole graph.
         """
         rng = random.Random(digest(str(self._seed), passage_id, self._ontology.digest))
-        task: Task = self._task(passage_id, graph)
-        kind: Kind = "full"
+        task: Task = self._sample_task(passage_id, graph)
+        kind: ExampleKind = "full"
         entity_types, relation_types = list(self._ontology.entity_names), list(self._ontology.relation_names)
         if not self._settings.thinking:
-            absent = self._absent(graph)
-            if absent and self._lot("absent", passage_id) < self._settings.absent_share:
+            absent = self._absent_types(graph)
+            if absent and self._uniform("absent", passage_id) < self._settings.absent_share:
                 task, kind = "both", "subset"
-                entity_types, relation_types = self._subset(graph, rng, absent)
+                entity_types, relation_types = self._sample_types(graph, rng, absent)
             elif rng.random() >= self._settings.full_ontology_share:
                 kind = "subset"
-                entity_types, relation_types = self._subset(graph, rng, entity_types)
+                entity_types, relation_types = self._sample_types(graph, rng, entity_types)
         if task == "entities":
             relation_types = []
         if self._settings.shuffle_types:
             rng.shuffle(entity_types)
             rng.shuffle(relation_types)
-        return Wanted(task, kind, entity_types, relation_types)
+        return SampledTask(task, kind, entity_types, relation_types)
 
-    def _task(self, passage_id: str, graph: Graph) -> Task:
+    def _sample_task(self, passage_id: str, graph: Graph) -> Task:
         shares = self._settings.tasks
         if self._settings.thinking or not shares.entities + shares.relations:
             return "both"
-        lot = self._lot("task", passage_id) * (shares.both + shares.entities + shares.relations)
-        if lot < shares.both:
+        draw = self._uniform("task", passage_id) * (shares.both + shares.entities + shares.relations)
+        if draw < shares.both:
             return "both"
-        return "entities" if lot < shares.both + shares.entities or len(graph.entities) < 2 else "relations"
+        return "entities" if draw < shares.both + shares.entities or len(graph.entities) < 2 else "relations"
 
-    def _lot(self, what: str, passage_id: str) -> float:
-        """Return a number in [0, 1) that belongs to this passage."""
+    def _uniform(self, what: str, passage_id: str) -> float:
+        """Return a pseudo-random number in [0, 1) that depends on the passage and the seed."""
         return int(digest(str(self._seed), what, passage_id)[:12], 16) / 16**12
 
-    def _absent(self, graph: Graph) -> list[str]:
+    def _absent_types(self, graph: Graph) -> list[str]:
         """Return the entity types that a passage does not state; none for a passage that states nothing at all."""
         stated = {e.type for e in graph.entities} if self._settings.absent_share else set()
         return [name for name in self._ontology.entity_names if name not in stated] if stated else []
 
-    def _subset(self, graph: Graph, rng: random.Random, among: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Return some of these entity types and of the relation types between them, in the ontology's order."""
+    def _sample_types(self, graph: Graph, rng: random.Random, among: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Sample from these entity types and from the relation types between them, in the ontology's order."""
         share = rng.uniform(*_KEPT_SHARE)
-        drawn = _some(among, share, rng) or [rng.choice(among)]
+        drawn = _sample_names(among, share, rng) or [rng.choice(among)]
         stated = {e.type for e in graph.entities}
-        listed = {*drawn, *(t for t in self._hard(stated, self.confusions.entity_types) if t in among)}
+        listed = {*drawn, *(t for t in self._hard_negatives(stated, self.confusions.entity_types) if t in among)}
         entity_types = sorted(listed, key=self._order.__getitem__)
-        askable = [name for name in self._ontology.relation_names if self._askable(name, listed)]
+        possible = [name for name in self._ontology.relation_names if self._can_connect(name, listed)]
         named = {r.type for r in graph.relations}
-        hard = self._hard(named, self.confusions.relation_types).intersection(askable)
-        return entity_types, sorted({*_some(askable, share, rng), *hard}, key=self._order.__getitem__)
+        hard = self._hard_negatives(named, self.confusions.relation_types).intersection(possible)
+        return entity_types, sorted({*_sample_names(possible, share, rng), *hard}, key=self._order.__getitem__)
 
-    def _hard(self, stated: Iterable[str], ranked: Mapping[str, Sequence[str]]) -> set[str]:
-        """Return the types most easily taken for the stated ones that are not stated themselves."""
-        stated, most = set(stated), self._settings.hard_negatives
-        return {t for name in stated for t in [o for o in ranked.get(name, ()) if o not in stated][:most]}
+    def _hard_negatives(self, stated: Iterable[str], ranked: Mapping[str, Sequence[str]]) -> set[str]:
+        """Return the types most easily confused with the stated ones that are not stated themselves."""
+        stated, count = set(stated), self._settings.hard_negatives
+        return {t for name in stated for t in [o for o in ranked.get(name, ()) if o not in stated][:count]}
 
-    def _askable(self, relation: str, entity_types: Iterable[str]) -> bool:
-        """Tell whether both ends of the relation can be among the entity types asked for."""
+    def _can_connect(self, relation: str, entity_types: Iterable[str]) -> bool:
+        """Tell whether both ends of the relation can be among these entity types."""
         signatures = self._signatures[relation]
         return not signatures or any(head in entity_types and tail in entity_types for head, tail in signatures)
 
 
-def _some(names: Sequence[str], share: float, rng: random.Random) -> list[str]:
+def _sample_names(names: Sequence[str], share: float, rng: random.Random) -> list[str]:
     return [name for name in names if rng.random() < share]
 
 
-def restrict(graph: Graph, entity_types: Iterable[str], relation_types: Iterable[str]) -> Graph:
-    """Return the part of the graph that these types ask for; a relation needs both its ends. Ids stay."""
-    wanted, kinds = set(entity_types), set(relation_types)
-    entities = tuple(e for e in graph.entities if e.type in wanted)
+def restrict_graph(graph: Graph, entity_types: Iterable[str], relation_types: Iterable[str]) -> Graph:
+    """Return the part of the graph that has these types; a relation needs both its ends. Ids stay."""
+    entity_names, relation_names = set(entity_types), set(relation_types)
+    entities = tuple(e for e in graph.entities if e.type in entity_names)
     ids = {e.id for e in entities}
-    relations = tuple(r for r in graph.relations if r.type in kinds and r.head in ids and r.tail in ids)
+    relations = tuple(r for r in graph.relations if r.type in relation_names and r.head in ids and r.tail in ids)
     return Graph(entities, relations)

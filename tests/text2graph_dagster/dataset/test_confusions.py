@@ -1,6 +1,6 @@
 """What a corpus confuses is mined from the corpus."""
 
-from text2graph_dagster.dataset.confusions import mine
+from text2graph_dagster.dataset.confusions import mine_confusions
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
@@ -25,26 +25,26 @@ def graph(*kinds: str) -> Graph:
 
 
 def test_relations_that_share_signatures_are_confusable_and_others_are_not() -> None:
-    mined = mine(ONTOLOGY, []).relation_types
+    mined = mine_confusions(ONTOLOGY, []).relation_types
     assert mined["works for"] == ("founded", "leads")  # of equal standing: by name
     assert mined["studied at"] == ()
 
 
 def test_entity_types_that_fill_the_same_places_are_confusable() -> None:
-    mined = mine(ONTOLOGY, []).entity_types
+    mined = mine_confusions(ONTOLOGY, []).entity_types
     assert mined["school"] == ("company",)
     assert mined["city"] == ()
 
 
 def test_what_passages_name_together_is_more_confusable() -> None:
-    mined = mine(ONTOLOGY, [graph("works for", "leads")] * 3 + [graph("founded")]).relation_types
+    mined = mine_confusions(ONTOLOGY, [graph("works for", "leads")] * 3 + [graph("founded")]).relation_types
     assert mined["works for"] == ("leads", "founded")
 
 
 def test_what_somebody_took_for_the_other_is_more_confusable() -> None:
     mended = [(graph("founded", "works for"), graph("works for"))] * 3  # a label that mending dropped
-    assert mine(ONTOLOGY, [], mended).relation_types["works for"] == ("founded", "leads")
+    assert mine_confusions(ONTOLOGY, [], mended).relation_types["works for"] == ("founded", "leads")
     samples = [(graph("leads"), graph("works for"))] * 3  # samples that disagree
-    assert mine(ONTOLOGY, [], samples).relation_types["works for"] == ("leads", "founded")
+    assert mine_confusions(ONTOLOGY, [], samples).relation_types["works for"] == ("leads", "founded")
     other = Graph((Entity(0, "Velsoft", "city"),))
-    assert mine(ONTOLOGY, [], [(graph(), other)]).entity_types["city"] == ("company",)
+    assert mine_confusions(ONTOLOGY, [], [(graph(), other)]).entity_types["city"] == ("company",)

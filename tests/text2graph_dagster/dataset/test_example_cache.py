@@ -8,16 +8,16 @@ import pytest
 from tests.text2graph_dagster.dataset.sample_rows import ONTOLOGY, row
 from text2graph_dagster.contracts import frame_of
 from text2graph_dagster.dataset.confusions import Confusions
-from text2graph_dagster.dataset.example_builder import ExampleBuilder, Slice
-from text2graph_dagster.dataset.example_cache import KeptExamples
-from text2graph_dagster.dataset.selection import take
-from text2graph_dagster.dataset.task_sampling import Asking
+from text2graph_dagster.dataset.example_builder import ExampleBatch, ExampleBuilder
+from text2graph_dagster.dataset.example_cache import ExampleCache
+from text2graph_dagster.dataset.selection import take_selected
+from text2graph_dagster.dataset.task_sampling import TaskSampler
 from text2graph_dagster.settings import DatasetSettings
 
 
 def builder(seed: int = 7) -> ExampleBuilder:
     settings = DatasetSettings()
-    return ExampleBuilder(ONTOLOGY, settings, seed, Asking(ONTOLOGY, settings, seed, Confusions()))
+    return ExampleBuilder(ONTOLOGY, settings, seed, TaskSampler(ONTOLOGY, settings, seed, Confusions()))
 
 
 def rows(*numbers: int) -> pl.DataFrame:
@@ -30,7 +30,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     original = ExampleBuilder.build
 
-    def noting(self: ExampleBuilder, wanted: list[dict[str, str]]) -> Slice:
+    def noting(self: ExampleBuilder, wanted: list[dict[str, str]]) -> ExampleBatch:
         seen.extend(one["passage_id"] for one in wanted)
         return original(self, wanted)
 
@@ -39,12 +39,12 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def examples(root: Path, wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
-    kept = KeptExamples(root, builder(seed))
+    kept = ExampleCache(root, builder(seed))
     for part in wanted.iter_slices(4):
         kept.add(part)
-    files, light, left_out = kept.finish()
+    files, candidates, left_out = kept.finish()
     assert left_out.height == 0
-    return pl.concat([take(pl.read_parquet(file), light) for file in files]).sort("example_id")
+    return pl.concat([take_selected(pl.read_parquet(file), candidates) for file in files]).sort("example_id")
 
 
 def scratch(wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
@@ -91,7 +91,7 @@ def test_a_part_that_was_cut_off_is_built_again(tmp_path: Path) -> None:
 
 
 def test_no_rows_are_no_examples(tmp_path: Path) -> None:
-    kept = KeptExamples(tmp_path, builder())
-    files, light, left_out = kept.finish()
-    assert (files, light.height, left_out.height) == ([], 0, 0)
-    assert light.schema == frame_of([], light.schema).schema
+    kept = ExampleCache(tmp_path, builder())
+    files, candidates, left_out = kept.finish()
+    assert (files, candidates.height, left_out.height) == ([], 0, 0)
+    assert candidates.schema == frame_of([], candidates.schema).schema

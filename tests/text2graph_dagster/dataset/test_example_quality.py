@@ -3,20 +3,26 @@
 import pytest
 
 from tests.text2graph_dagster.dataset.sample_rows import GRAPH, ONTOLOGY, TEXT
-from text2graph_dagster.dataset.example_quality import agreement, confidence, grounded, legal, score
+from text2graph_dagster.dataset.example_quality import (
+    grounded_share,
+    legal_share,
+    mean_confidence,
+    sample_agreement,
+    score_example,
+)
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 
 
 def test_a_grounded_legal_verified_graph_scores_one() -> None:
-    assert score(GRAPH, TEXT, ONTOLOGY) == 1.0
-    assert score(GRAPH, TEXT, ONTOLOGY, 1.0) == 1.0
+    assert score_example(GRAPH, TEXT, ONTOLOGY) == 1.0
+    assert score_example(GRAPH, TEXT, ONTOLOGY, 1.0) == 1.0
 
 
 def test_each_fault_costs_its_share() -> None:
     reversed_ = Graph(GRAPH.entities, (Relation(1, 0, "works for"), GRAPH.relations[1]))
-    assert legal(reversed_, ONTOLOGY) == 0.5
-    assert score(reversed_, TEXT, ONTOLOGY) == 0.75
-    assert score(GRAPH, TEXT, ONTOLOGY, 0.0) == pytest.approx(2 / 3)
+    assert legal_share(reversed_, ONTOLOGY) == 0.5
+    assert score_example(reversed_, TEXT, ONTOLOGY) == 0.75
+    assert score_example(GRAPH, TEXT, ONTOLOGY, 0.0) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
@@ -28,22 +34,22 @@ def test_each_fault_costs_its_share() -> None:
     ],
 )
 def test_mentions_that_do_not_read_as_the_text_are_not_grounded(entity: Entity) -> None:
-    assert grounded(Graph((entity,)), TEXT) == 0.0
+    assert grounded_share(Graph((entity,)), TEXT) == 0.0
 
 
 def test_an_empty_graph_is_no_fault() -> None:
-    assert score(Graph(), "It rained.", ONTOLOGY) == 1.0
+    assert score_example(Graph(), "It rained.", ONTOLOGY) == 1.0
 
 
 def test_confidence_counts_where_relations_carry_it() -> None:
-    assert confidence([{"confidence": 0.5}, {"confidence": 1.0}, {"confidence": None}]) == 0.75
-    assert confidence([{"type": "works for"}]) is None
-    assert score(GRAPH, TEXT, ONTOLOGY, None, 0.4) == pytest.approx(0.8)
+    assert mean_confidence([{"confidence": 0.5}, {"confidence": 1.0}, {"confidence": None}]) == 0.75
+    assert mean_confidence([{"type": "works for"}]) is None
+    assert score_example(GRAPH, TEXT, ONTOLOGY, None, 0.4) == pytest.approx(0.8)
 
 
 def test_samples_that_agree_make_a_better_example() -> None:
     half = Graph(GRAPH.entities, GRAPH.relations[:1])
-    assert agreement(GRAPH, [], ONTOLOGY) is None
-    assert agreement(GRAPH, [GRAPH, GRAPH], ONTOLOGY) == 1.0
-    assert agreement(GRAPH, [half], ONTOLOGY) == pytest.approx(2 / 3)
-    assert agreement(Graph(), [Graph()], ONTOLOGY) == 1.0
+    assert sample_agreement(GRAPH, [], ONTOLOGY) is None
+    assert sample_agreement(GRAPH, [GRAPH, GRAPH], ONTOLOGY) == 1.0
+    assert sample_agreement(GRAPH, [half], ONTOLOGY) == pytest.approx(2 / 3)
+    assert sample_agreement(Graph(), [Graph()], ONTOLOGY) == 1.0

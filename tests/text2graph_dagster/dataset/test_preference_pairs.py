@@ -1,4 +1,4 @@
-"""Preference pairs: the chosen graph is always worth more, every kind of mistake occurs, nothing is drawn blindly."""
+"""The chosen graph of a preference pair always has the higher reward, and every kind of mistake occurs."""
 
 import random
 from collections import Counter
@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text2graph_dagster.dataset.confusions import mine
-from text2graph_dagster.dataset.preference_pairs import KINDS, Case, Preference, as_written, corrupt, rank
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.dataset.confusions import mine_confusions
+from text2graph_dagster.dataset.preference_pairs import (
+    PAIR_KINDS,
+    GraphPreference,
+    PairCase,
+    corrupt_graph,
+    rank_answers,
+    to_parsed_graph,
+)
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import Entity, Graph, ParsedGraph, Relation
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -39,7 +46,7 @@ FACTS = [(h, r, t) for h, r, t in FACTS if ONTOLOGY.allows(NAMES[h], r, NAMES[t]
 
 def graph(names: list[str], facts: list[tuple[str, str, str]]) -> Graph:
     ids = {name: i for i, name in enumerate(names)}
-    entities = tuple(Entity(i, name, NAMES[name], occurrences(name, TEXT)) for name, i in ids.items())
+    entities = tuple(Entity(i, name, NAMES[name], find_occurrences(name, TEXT)) for name, i in ids.items())
     return Graph(entities, tuple(Relation(ids[h], ids[t], r) for h, r, t in facts if h in ids and t in ids))
 
 
@@ -48,11 +55,11 @@ GRAPHS = st.builds(
     st.lists(st.sampled_from(sorted(NAMES)), unique=True),
     st.lists(st.sampled_from(FACTS), unique=True, max_size=5),
 )
-CONFUSIONS = mine(ONTOLOGY, [graph(list(NAMES), FACTS)])
+CONFUSIONS = mine_confusions(ONTOLOGY, [graph(list(NAMES), FACTS)])
 
 
-def case(gold: Graph) -> Case:
-    return Case(TEXT, ONTOLOGY.entity_names, ONTOLOGY.relation_names, gold, ONTOLOGY, WEIGHTS)
+def case(gold: Graph) -> PairCase:
+    return PairCase(TEXT, ONTOLOGY.entity_names, ONTOLOGY.relation_names, gold, ONTOLOGY, WEIGHTS)
 
 
 def reward(graph: Graph, gold: Graph) -> float:
@@ -60,7 +67,7 @@ def reward(graph: Graph, gold: Graph) -> float:
     return score_completion(serialise(graph, "public"), request, WEIGHTS)["total"]
 
 
-def check(pair: Preference, gold: Graph) -> None:
+def check(pair: GraphPreference, gold: Graph) -> None:
     assert pair.chosen != pair.rejected
     assert serialise(pair.chosen, "compact") != serialise(pair.rejected, "compact")
     assert reward(pair.chosen, gold) > reward(pair.rejected, gold)
@@ -69,18 +76,18 @@ def check(pair: Preference, gold: Graph) -> None:
 @settings(deadline=None, max_examples=50)
 @given(GRAPHS, st.integers(0, 1000))
 def test_the_graph_is_preferred_to_every_corruption_of_it(gold: Graph, seed: int) -> None:
-    pairs = corrupt(case(gold), CONFUSIONS, random.Random(seed))
+    pairs = corrupt_graph(case(gold), CONFUSIONS, random.Random(seed))
     for pair in pairs:
         check(pair, gold)
-        assert as_written(pair.chosen) == as_written(case(gold).legal(as_written(gold)))
-    assert pairs == corrupt(case(gold), CONFUSIONS, random.Random(seed))
+        assert to_parsed_graph(pair.chosen) == to_parsed_graph(case(gold).legalise(to_parsed_graph(gold)))
+    assert pairs == corrupt_graph(case(gold), CONFUSIONS, random.Random(seed))
     assert len({pair.kind for pair in pairs}) == len(pairs)
 
 
 @settings(deadline=None, max_examples=50)
 @given(GRAPHS, st.lists(GRAPHS, max_size=4), st.integers(1, 4))
 def test_a_students_answers_are_ranked_by_their_reward(gold: Graph, answers: list[Graph], most: int) -> None:
-    pairs = rank(case(gold), map(as_written, answers), most, random.Random(1))
+    pairs = rank_answers(case(gold), map(to_parsed_graph, answers), most, random.Random(1))
     for pair in pairs:
         check(pair, gold)
     worths = {round(reward(answer, gold), 6) for answer in answers}
@@ -90,14 +97,14 @@ def test_a_students_answers_are_ranked_by_their_reward(gold: Graph, answers: lis
 def test_every_kind_of_mistake_occurs_and_is_one_that_a_user_would_see() -> None:
     facts = [("Ana Ruiz", "child of", "Ben Ode"), ("Cal Tove", "works for", "Gramont")]
     gold = graph(list(NAMES), facts)
-    seen: dict[str, list[Graph]] = {kind: [] for kind in KINDS}
+    seen: dict[str, list[Graph]] = {kind: [] for kind in PAIR_KINDS}
     for seed in range(50):
-        for pair in corrupt(case(gold), CONFUSIONS, random.Random(seed)):
+        for pair in corrupt_graph(case(gold), CONFUSIONS, random.Random(seed)):
             seen[pair.kind].append(pair.rejected)
-    assert {kind for kind, graphs in seen.items() if graphs} == set(KINDS) - {"sampled"}
-    assert all(("Ben Ode", "child of", "Ana Ruiz") in as_written(g).relations for g in seen["flip"])
+    assert {kind for kind, graphs in seen.items() if graphs} == set(PAIR_KINDS) - {"sampled"}
+    assert all(("Ben Ode", "child of", "Ana Ruiz") in to_parsed_graph(g).relations for g in seen["flip"])
     assert all(
-        ("Cal Tove", "founded", "Gramont") in as_written(g).relations
+        ("Cal Tove", "founded", "Gramont") in to_parsed_graph(g).relations
         or not {"child of"} & {r.type for r in g.relations}
         for g in seen["relation_type"]
     )
@@ -113,10 +120,10 @@ def test_every_kind_of_mistake_occurs_and_is_one_that_a_user_would_see() -> None
 def test_a_mistake_that_cannot_be_made_makes_no_pair(kind: str) -> None:
     gold = graph(["Ana Ruiz", "Oslo"], [("Ana Ruiz", "lives in", "Oslo")])  # no other relation fits, nor the other way
     for seed in range(20):
-        assert kind not in {pair.kind for pair in corrupt(case(gold), CONFUSIONS, random.Random(seed))}
+        assert kind not in {pair.kind for pair in corrupt_graph(case(gold), CONFUSIONS, random.Random(seed))}
 
 
 def test_nothing_is_preferred_where_all_answers_are_alike_or_illegal() -> None:
     gold = graph(["Ana Ruiz"], [])
     nowhere = ParsedGraph((("Ana Ruiz", "person"), ("Nobody", "person")))
-    assert rank(case(gold), [as_written(gold), nowhere], 3, random.Random(0)) == []
+    assert rank_answers(case(gold), [to_parsed_graph(gold), nowhere], 3, random.Random(0)) == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.text2graph_dagster.dataset.sample_rows import GRAPH, ONTOLOGY
 from text2graph_dagster.dataset.confusions import Confusions
-from text2graph_dagster.dataset.task_sampling import Asking, Wanted, restrict
+from text2graph_dagster.dataset.task_sampling import SampledTask, TaskSampler, restrict_graph
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.identity import digest
@@ -17,13 +17,15 @@ from text2graph_dagster.settings import DatasetSettings, Settings
 CONFUSIONS = Confusions({"company": ("award",)}, {"works for": ("won", "born in"), "born in": ("won",)})
 
 
-def ask(graph: Graph = GRAPH, count: int = 300, confusions: Confusions = CONFUSIONS, **settings: Any) -> list[Wanted]:
-    asking = Asking(ONTOLOGY, DatasetSettings(**settings), 7, confusions)
-    return [asking.choose(digest(str(i)), graph) for i in range(count)]
+def ask(
+    graph: Graph = GRAPH, count: int = 300, confusions: Confusions = CONFUSIONS, **settings: Any
+) -> list[SampledTask]:
+    sampler = TaskSampler(ONTOLOGY, DatasetSettings(**settings), 7, confusions)
+    return [sampler.sample(digest(str(i)), graph) for i in range(count)]
 
 
 def test_a_relation_needs_both_its_ends() -> None:
-    kept = restrict(GRAPH, ["person", "city"], ["works for", "born in"])
+    kept = restrict_graph(GRAPH, ["person", "city"], ["works for", "born in"])
     assert [(h.text, kind, t.text) for h, kind, t in kept.triples()] == [("Ana Berg", "born in", "Oslo")]
     assert [e.id for e in kept.entities] == [0, 2]
 
@@ -86,7 +88,7 @@ def test_whatever_is_asked_for_can_be_answered(
     settings = DatasetSettings(
         full_ontology_share=full, absent_share=absent, hard_negatives=hard, shuffle_types=shuffle, thinking=thinking
     )
-    wanted = Asking(ONTOLOGY, settings, 7, CONFUSIONS).choose(digest(str(number)), GRAPH)
+    wanted = TaskSampler(ONTOLOGY, settings, 7, CONFUSIONS).sample(digest(str(number)), GRAPH)
     asked = set(wanted.entity_types)
     assert asked <= set(ONTOLOGY.entity_names) and len(asked) == len(wanted.entity_types) > 0
     assert len(set(wanted.relation_types)) == len(wanted.relation_types)

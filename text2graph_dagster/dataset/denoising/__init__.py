@@ -1,1 +1,1 @@
-"""Denoising distant supervision's labels: learn from the corpus, decide on dev gold, calibrate confidence."""
+"""Denoising labels of distant supervision: train on the corpus, decide on dev gold, calibrate confidence."""

@@ -1,7 +1,7 @@
-"""A confidence that means what it says: held against dev gold, a relation said to be right with .8 is right in 8 of 10.
+"""Calibration of relation confidences on dev gold: of relations with confidence 0.8, 8 of 10 are right.
 
-What mending learns from labels is a probability of being *labelled*. Where facts are missing from the knowledge base
-that is too low, where names stand together by chance too high; gold tells by how much.
+Denoising learns from labels, so it estimates the probability of being *labelled*: too low where the knowledge base
+lacks facts, too high where names occur together by chance. Gold shows by how much.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ import numpy as np
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.metrics import Directions, graph_items
 
-Sure = Sequence[tuple[float, bool]]  # of relations: confidence, and whether gold has it
-_MOST = 1 - 1e-6
+ConfidenceOutcome = tuple[float, bool]  # a relation's confidence, and whether gold has the relation
+_MAX_PROBABILITY = 1 - 1e-6
 
 
-def sure(graph: Graph, gold: Graph, directions: Directions) -> Sure:
-    """Return the confidence of a graph's relations, where they have one, and whether gold has them."""
-    wanted = set(graph_items(gold, directions).relations)
+def collect_outcomes(graph: Graph, gold: Graph, directions: Directions) -> list[ConfidenceOutcome]:
+    """Return the outcomes of a graph's relations; relations without a confidence are skipped."""
+    expected = set(graph_items(gold, directions).relations)
     return [
-        (r.confidence, not wanted.isdisjoint(graph_items(replace(graph, relations=(r,)), directions).relations))
+        (r.confidence, not expected.isdisjoint(graph_items(replace(graph, relations=(r,)), directions).relations))
         for r in graph.relations
         if r.confidence is not None
     ]
@@ -28,14 +28,14 @@ def sure(graph: Graph, gold: Graph, directions: Directions) -> Sure:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A confidence p becomes the logistic function of `slope` · logit p + `shift` (Platt 1999)."""
+    """Maps a confidence p to the logistic function of `slope` · logit p + `shift` (Platt 1999)."""
 
-    why: str
+    summary: str
     slope: float = 1.0
     shift: float = 0.0
 
     def __call__(self, confidence: float) -> float:
-        """Return what a confidence is worth."""
+        """Return the calibrated confidence."""
         return float(1 / (1 + np.exp(-self.slope * _logit(confidence) - self.shift)))
 
     def apply(self, graph: Graph) -> Graph:
@@ -46,34 +46,34 @@ class Calibration:
         return replace(graph, relations=tuple(relations))
 
 
-def calibrate(said: Sure, least: int) -> Calibration:
-    """Fit a calibration to relations of dev passages; with fewer than `least` of them confidences stay as they are."""
+def fit_calibration(outcomes: Sequence[ConfidenceOutcome], min_relations: int) -> Calibration:
+    """Fit a calibration to relations of dev passages; below `min_relations` confidences stay unchanged."""
     from sklearn.linear_model import LogisticRegression
 
-    if len(said) < least:
-        return Calibration(f"confidence is not held against gold: {len(said):,} relations on dev, too few to tell")
-    logits = _logit(np.array([confidence for confidence, _ in said]))
-    right = np.array([met for _, met in said], dtype=np.float64)
-    # Platt's targets: nothing is certain after n cases, so each counts a little as its opposite too.
-    wanted = (right * (right.sum() + 1) + (1 - right)) / (right * right.sum() + (1 - right) * (1 - right).sum() + 2)
+    if len(outcomes) < min_relations:
+        return Calibration(f"confidence is not calibrated: {len(outcomes):,} relations on dev are too few")
+    logits = _logit(np.array([confidence for confidence, _ in outcomes]))
+    right = np.array([is_right for _, is_right in outcomes], dtype=np.float64)
+    # Platt's targets: nothing is certain after n cases, so each also counts a little as its opposite.
+    targets = (right * (right.sum() + 1) + (1 - right)) / (right * right.sum() + (1 - right) * (1 - right).sum() + 2)
     regression = LogisticRegression(C=1.0)
     regression.fit(
         np.concatenate([logits, logits])[:, None],
-        np.repeat([True, False], len(said)),
-        sample_weight=np.concatenate([wanted, 1 - wanted]),
+        np.repeat([True, False], len(outcomes)),
+        sample_weight=np.concatenate([targets, 1 - targets]),
     )
     slope, shift = float(regression.coef_[0, 0]), float(regression.intercept_[0])
-    if slope <= 0:  # what it says is no guide here: the share of right ones is all that is known
-        share = (right.sum() + 1) / (len(said) + 2)
+    if slope <= 0:  # confidences do not rise with correctness: use the share of right relations for all
+        share = (right.sum() + 1) / (len(outcomes) + 2)
         slope, shift = 0.0, float(np.log(share / (1 - share)))
-    mean, share_right = float(np.mean([c for c, _ in said])), float(right.mean())
+    mean, share_right = float(np.mean([c for c, _ in outcomes])), float(right.mean())
     return Calibration(
-        f"confidence is held against {len(said):,} relations on dev: {mean:.2f} was said, {share_right:.2f} are right",
+        f"confidence is calibrated on {len(outcomes):,} relations on dev: mean {mean:.2f}, {share_right:.2f} are right",
         slope,
         shift,
     )
 
 
 def _logit(probability: float | np.ndarray) -> np.ndarray:
-    clipped = np.clip(probability, 1 - _MOST, _MOST)
+    clipped = np.clip(probability, 1 - _MAX_PROBABILITY, _MAX_PROBABILITY)
     return np.asarray(np.log(clipped / (1 - clipped)))

@@ -1,21 +1,22 @@
-"""Is mending worth it? On annotated dev passages labels are compared with gold, as they are and mended.
+"""Decide on dev gold whether labels are denoised: compare them with gold, as they are and denoised.
 
-Mending repairs noisy labels and spoils clean ones, and labels alone do not tell which they are. Gold does: relation
-strict F1 of the teacher's dev graphs, the same ones mended, and the difference with its interval. Dropping and adding
-are judged apart: where labels are right but few, what is added helps and what is dropped does not.
+Denoising repairs noisy labels and damages clean ones, and labels alone do not show which they are. Gold does: strict
+relation F1 of the teacher's dev graphs, of the same graphs denoised, and the difference with its interval. Dropping and
+adding are decided separately: where labels are right but few, added relations help and dropped ones do not.
 
-A knowledge base may know training passages better than dev's, most of all one that was made from annotations of the
-former. Dev labels are then few, and what is added looks better than it is where most is labelled already. So dev is
-weighed after its labels (post-stratification): what is labelled counts so much more as training passages bear more
-labels, and statements without a label so much less. Where both bear as many, this is plain F1.
+A knowledge base may cover training passages better than dev passages, above all one that was made from annotations of
+the former. Dev then has few labels, and added relations look better than they are where most is labelled already. So
+dev is weighted by its labels (post-stratification): labelled relations count more in the ratio by which training
+passages have more labels, statements without a label less. Where both have as many, this is plain F1.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from text2graph_dagster.bootstrap import FloatArray, interval, resampled_sums
+from text2graph_dagster.bootstrap import FloatArray, percentile_interval, resample_sums
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.metrics import Directions, graph_items, ratio
 from text2graph_dagster.settings import DenoiseSettings
@@ -23,106 +24,135 @@ from text2graph_dagster.settings import DenoiseSettings
 MIN_DEV_RELATIONS = 50  # with fewer relations in dev gold, F1 cannot decide and labels are denoised
 MIN_GAIN = 0.005  # minimum F1 gain required to denoise
 
-Counts = tuple[int, int, int, int, int, int, int]
-Way = tuple[bool, bool]  # whether labels are dropped, whether relations are added
+_Steps = tuple[bool, bool]  # whether labels are dropped, whether relations are added
 _NEITHER, _BOTH = (False, False), (True, True)
-_WAYS = {
-    _NEITHER: "left as they are",
-    (True, False): "mended by dropping alone",
-    (False, True): "mended by adding alone",
-    _BOTH: "mended",
+_DESCRIPTIONS: dict[_Steps, str] = {
+    _NEITHER: "left unchanged",
+    (True, False): "denoised by dropping only",
+    (False, True): "denoised by adding only",
+    _BOTH: "denoised",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether unlikely labels are dropped and likely relations added, and why, in one sentence.
+class RelationCounts(NamedTuple):
+    """A dev passage's relations: the teacher's labels, those of them that denoising keeps, those it adds, and gold."""
 
-    `gain` is what that changes F1 by on `relations` of dev; what both together would, if neither is done.
+    right: int
+    right_kept: int
+    wrong: int
+    wrong_kept: int
+    right_added: int
+    wrong_added: int
+    gold: int
+
+
+@dataclass(frozen=True, slots=True)
+class DenoiseDecision:
+    """Whether unlikely labels are dropped and likely relations added, with a one-sentence summary.
+
+    `gain` is the change of F1 on `relations` relations of dev gold, [`low`, `high`] its 95 % interval; if neither step
+    is taken, the change that both together would make.
     """
 
     drops: bool
     adds: bool
-    why: str
+    summary: str
     relations: int = 0
     gain: float | None = None
     low: float | None = None
     high: float | None = None
 
-    def apply(self, before: Graph, mended: Graph) -> Graph:
-        """Return the labels with as much of the mending as is wanted."""
-        stays, labels = set(mended.relations), set(before.relations)
-        kept = [label for label in before.relations if label in stays or not self.drops]
-        new = [relation for relation in mended.relations if self.adds and relation not in labels]
-        return replace(before, relations=(*kept, *new))
+    def apply(self, labels: Graph, denoised: Graph) -> Graph:
+        """Return the labels with the decided steps of denoising."""
+        kept, known = set(denoised.relations), set(labels.relations)
+        old = [label for label in labels.relations if label in kept or not self.drops]
+        new = [relation for relation in denoised.relations if self.adds and relation not in known]
+        return replace(labels, relations=(*old, *new))
 
 
-def counts(before: Graph, after: Graph, gold: Graph, directions: Directions) -> Counts:
-    """Count a passage's relations: right labels, those of them that stay; wrong ones, those of them that stay; right
-    ones that mending adds, wrong ones that it adds; gold."""
-    labels, mended, wanted = (set(graph_items(graph, directions).relations) for graph in (before, after, gold))
-    right, wrong, added = labels & wanted, labels - wanted, mended - labels
-    kept = len(right & mended), len(wrong & mended)
-    return len(right), kept[0], len(wrong), kept[1], len(added & wanted), len(added - wanted), len(wanted)
+def count_relations(labels: Graph, denoised: Graph, gold: Graph, directions: Directions) -> RelationCounts:
+    """Compare a passage's labels and its denoised graph with gold."""
+    before, after, expected = (set(graph_items(graph, directions).relations) for graph in (labels, denoised, gold))
+    right, wrong, added = before & expected, before - expected, after - before
+    return RelationCounts(
+        len(right),
+        len(right & after),
+        len(wrong),
+        len(wrong & after),
+        len(added & expected),
+        len(added - expected),
+        len(expected),
+    )
 
 
-def judge(
-    counted: Sequence[Counts],
+def decide(
+    counts: Sequence[RelationCounts],
     documents: Sequence[int],
     labels_per_passage: float,
     settings: DenoiseSettings,
     samples: int,
     seed: int,
-) -> Verdict:
-    """Decide how a corpus's labels are mended: as makes F1 on dev best, and in every way where dev cannot tell.
+) -> DenoiseDecision:
+    """Choose the steps with the best F1 on dev; both, where dev has too few relations to decide.
 
     Args:
-        counted: the counts of every dev passage of which everything is annotated.
+        counts: of every dev passage that is annotated exhaustively.
         documents: a number per passage for the document it comes from; whole documents are resampled.
-        labels_per_passage: of the training passages.
+        labels_per_passage: mean over the training passages.
+        samples: bootstrap samples of the interval.
+        seed: of the bootstrap.
     """
     if settings.when != "auto":
-        return _verdict(_BOTH if settings.when == "always" else _NEITHER, f"denoise.when says {settings.when}")
-    table = np.array(counted, dtype=np.float64).reshape(-1, 7)
+        return _make_decision(_BOTH if settings.when == "always" else _NEITHER, f"denoise.when is {settings.when}")
+    table = np.array(counts, dtype=np.float64).reshape(-1, 7)
     relations = int(table[:, -1].sum())
     if relations < MIN_DEV_RELATIONS:
-        return _verdict(_BOTH, f"unjudged, for dev gold has {relations:,} relations, too few to tell", relations)
+        return _make_decision(_BOTH, f"not evaluated, because dev gold has only {relations:,} relations", relations)
+    return _choose_steps(table, documents, labels_per_passage, samples, seed)
+
+
+def _choose_steps(
+    table: FloatArray, documents: Sequence[int], labels_per_passage: float, samples: int, seed: int
+) -> DenoiseDecision:
+    """Choose the steps with the best F1 on a table of `RelationCounts`, a row per passage."""
     columns = np.hstack([table, np.ones((len(table), 1))])
     totals = columns.sum(axis=0)
-    resampled = resampled_sums(columns, samples, seed, np.asarray(documents, dtype=np.int64))
-    weight = float(_weight(totals, labels_per_passage))
-    scores = {way: float(_score(totals, labels_per_passage, way)) for way in _WAYS}
-    best = max(_WAYS, key=lambda way: scores[way])  # of equal ones the first, which changes least
+    resampled = resample_sums(columns, samples, seed, np.asarray(documents, dtype=np.int64))
+    scores = {steps: float(_weighted_f1(totals, labels_per_passage, steps)) for steps in _DESCRIPTIONS}
+    best = max(_DESCRIPTIONS, key=lambda steps: scores[steps])  # of equal ones the first, which changes least
     best = best if scores[best] > scores[_NEITHER] + MIN_GAIN else _NEITHER
-    told = best if any(best) else _BOTH
-    before, after = scores[_NEITHER], scores[told]
-    spread = _score(resampled, labels_per_passage, told) - _score(resampled, labels_per_passage, _NEITHER)
-    gain = after - before
-    low, high = interval(spread) or (gain, gain)
-    why = (
-        f"on {relations:,} dev relations {'this changes' if any(best) else 'mending would change'} F1 by {gain:+.3f} "
-        f"[{low:+.3f}, {high:+.3f}], from {before:.3f} to {after:.3f}, dev's labels weighing {weight:.1f}-fold"
+    reported = best if any(best) else _BOTH
+    gains = _weighted_f1(resampled, labels_per_passage, reported) - _weighted_f1(
+        resampled, labels_per_passage, _NEITHER
     )
-    return _verdict(best, why, relations, gain, low, high)
+    before, after = scores[_NEITHER], scores[reported]
+    gain, relations = after - before, int(table[:, -1].sum())
+    low, high = percentile_interval(gains) or (gain, gain)
+    weight = float(_label_weight(totals, labels_per_passage))
+    reason = (
+        f"on {relations:,} dev relations {'this changes' if any(best) else 'denoising would change'} F1 by {gain:+.3f} "
+        f"[{low:+.3f}, {high:+.3f}], from {before:.3f} to {after:.3f}; dev labels have weight {weight:.1f}"
+    )
+    return _make_decision(best, reason, relations, gain, low, high)
 
 
-def _verdict(way: Way, why: str, relations: int = 0, *figures: float) -> Verdict:
-    return Verdict(*way, f"labels are {_WAYS[way]}: {why}", relations, *figures)
+def _make_decision(steps: _Steps, reason: str, relations: int = 0, *figures: float) -> DenoiseDecision:
+    return DenoiseDecision(*steps, f"labels are {_DESCRIPTIONS[steps]}: {reason}", relations, *figures)
 
 
-def _weight(sums: FloatArray, labels_per_passage: float) -> FloatArray:
-    """Return how much a label weighs, from sums (…, 8): the counts, then the passages."""
+def _label_weight(sums: FloatArray, labels_per_passage: float) -> FloatArray:
+    """Return the weight of a dev label, from sums (…, 8): `RelationCounts`, then the number of passages."""
     right, wrong, gold, passages = sums[..., 0], sums[..., 2], sums[..., 6], sums[..., 7]
     wanted = np.nan_to_num(ratio(labels_per_passage * passages, right + wrong), nan=1.0)
     return np.asarray(np.fmin(wanted, ratio(gold, right)))  # no more than all of gold is labelled
 
 
-def _score(sums: FloatArray, labels_per_passage: float, way: Way) -> FloatArray:
-    """Return F1 of labels that are mended in this way."""
-    right, right_kept, wrong, wrong_kept, added_right, added_wrong, gold, _ = np.moveaxis(sums, -1, 0)
-    weight = _weight(sums, labels_per_passage)
+def _weighted_f1(sums: FloatArray, labels_per_passage: float, steps: _Steps) -> FloatArray:
+    """Return F1 of the labels after these steps, from sums as in `_label_weight`."""
+    right, right_kept, wrong, wrong_kept, right_added, wrong_added, gold, _ = np.moveaxis(sums, -1, 0)
+    weight = _label_weight(sums, labels_per_passage)
     unlabelled = np.nan_to_num(ratio(gold - weight * right, gold - right), nan=0.0)
-    drops, adds = way
-    found = weight * (right_kept if drops else right) + adds * unlabelled * added_right
-    spurious = weight * (wrong_kept if drops else wrong) + adds * added_wrong
+    drops, adds = steps
+    found = weight * (right_kept if drops else right) + adds * unlabelled * right_added
+    spurious = weight * (wrong_kept if drops else wrong) + adds * wrong_added
     return np.nan_to_num(ratio(2 * found, found + spurious + gold))

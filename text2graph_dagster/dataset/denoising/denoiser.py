@@ -1,19 +1,19 @@
-"""Which ways of saying go with which relation is learnt from the corpus itself, and labels that do not fit are mended.
+"""Denoise labels of distant supervision: drop unlikely relations, add likely ones.
 
-Distant supervision is wrong in two ways: two names that stand together are taken for a statement, and a statement that
-the knowledge base does not hold is passed over. Either way the *words* around the two names tell: in the corpus as a
-whole, "X was born in Y" is labelled far more often than "X visited Y" (the idea of Takamatsu et al. 2012). Per relation
-a logistic regression on the words between and around two mentions learns from the noisy labels how likely a statement
-is; a label that is unlikely is dropped, a relation that is likely is added; a second round learns from the labels so
-mended. No passage is judged by a model that was fitted on its own label (folds by the passage's id).
+Distant supervision is wrong in two ways: it labels two names that merely occur together, and it misses statements that
+the knowledge base lacks. The *words* around the two names show both: in the corpus as a whole, "X was born in Y" is
+labelled far more often than "X visited Y" (the idea of Takamatsu et al. 2012). Per relation, a logistic regression on
+the words between and around two mentions learns from the noisy labels how likely a statement is. Unlikely labels are
+dropped, likely relations are added, and a second round trains on the labels so denoised. No passage is judged by a
+model that was fitted on its own label (cross-fitting, folds by the passage's id).
 
-Where labels are few, or the words do not explain them (two names stand together whatever is said of them), no words
-can be learnt. Such relations are looked at together: if labels go with cues that speak of every relation alike
-(`cues.py`), labels mean something in this corpus and are left as they are. If not, the cues alone judge, and what they
-do not speak for is dropped: no label is better than a wrong one.
+Where labels are few, or the words do not explain them (two names are labelled whatever the passage says of them), no
+word model can be trained. Such relations are examined together: if their labels correlate with cues that apply to every
+relation alike (`cues.py`), labels are informative in this corpus and are left unchanged. If not, the cues alone decide,
+and labels that they do not support are dropped: no label is better than a wrong one.
 
-Every relation bears its confidence: a cross-fitted probability, learnt from the mended labels; how much a fact of the
-knowledge base adds was chosen on annotated text (the constants below). `calibration.py` holds it against gold.
+Every relation has a confidence: a cross-fitted probability, learned from the denoised labels; the weight of a fact of
+the knowledge base was chosen on annotated text (the constants below). `calibration.py` calibrates it on gold.
 """
 
 import heapq
@@ -23,37 +23,44 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from text2graph_dagster.dataset.denoising.cues import likelihood
-from text2graph_dagster.dataset.denoising.logistic_regression import Model, fit, matrix
+from text2graph_dagster.dataset.denoising.cues import predict_from_cues
+from text2graph_dagster.dataset.denoising.logistic_regression import LogisticModel, build_matrix, fit_logistic
 from text2graph_dagster.dataset.denoising.pair_features import Passage
-from text2graph_dagster.dataset.denoising.pair_table import HASHED, Asked, Bools, Floats, Ints, PairTable
+from text2graph_dagster.dataset.denoising.pair_table import (
+    HASHED_COLUMNS,
+    Bools,
+    Floats,
+    Ints,
+    PairTable,
+    RelationPairs,
+)
 from text2graph_dagster.graph.model import Graph, Relation, Span
 from text2graph_dagster.ontology import Ontology
 
-__all__ = ["Denoised", "Mender", "Passage", "denoise"]
+__all__ = ["DenoisedGraphs", "Denoiser", "Passage", "denoise_passages"]
 
 # Chosen on the gazette's dev gold, MAX_FACT_WEIGHT on two folds of KnowledgeNet.
 MIN_PROBABILITY = 0.53  # relations less likely than this are dropped, others are added
 MIN_FACT_WEIGHT = 0.85  # minimum that a fact of the knowledge base adds to the log-odds of its statement
 MAX_FACT_WEIGHT = 4.0  # maximum, reached where the names of each fact are together in one passage only
 ROUNDS = 2  # how often a model is fitted, each time on the labels as denoised so far
-MIN_LABELS = 40  # no words are learnt for a relation with fewer labels
-MIN_EXPLAINED = 0.2  # nor where labelled pairs are not more likely than others by this, judged by their words
+MIN_LABELS = 40  # no word model is trained for a relation with fewer labels
+MIN_EXPLAINED = 0.2  # nor if its mean probability of labelled pairs exceeds that of other pairs by less than this
 MIN_EXPLAINED_BY_CUES = 0.07  # below this, such relations' labels are dropped where no cue supports them
-MIN_DOUBTED = 120  # fewer such labels in all are not enough evidence against them: they are left
-MAX_TRAINING_PASSAGES = 60_000  # a random sample is learnt from; all passages are judged
+MIN_DOUBTED = 120  # fewer such labels in all are not enough evidence against them: they are left unchanged
+MAX_TRAINING_PASSAGES = 60_000  # models are fitted on a random sample of this size; all passages are judged
 
 _FOLDS = 4
-_UNSEEN_REPETITIONS = 2.5  # so many are assumed beside those seen: a few labels are no proof that facts never repeat
-_OPTIMISM = 0.65  # of the assumption that each fact is stated at all
-_BATCH = 20_000  # passages whose pairs are held at one time
+_UNSEEN_REPETITIONS = 2.5  # assumed beside those seen: a few labels do not prove that facts never repeat
+_OPTIMISM = 0.65  # log-odds subtracted because not every fact is stated at all
+_BATCH_PASSAGES = 20_000  # passages whose pairs are in memory at one time
 
 
 @dataclass(frozen=True, slots=True)
-class Denoised:
+class DenoisedGraphs:
     """Graphs in the passages' order, and how many relations were dropped and added in all.
 
-    `labels` are the passages' own graphs: nothing dropped or added, but a confidence put on every relation.
+    `labels` are the passages' own graphs with a confidence on every relation, nothing dropped or added.
     """
 
     graphs: list[Graph]
@@ -62,161 +69,162 @@ class Denoised:
     added: int
 
 
-def denoise(passages: Sequence[Passage], ontology: Ontology) -> Denoised:
-    """Return the passages' graphs with unlikely relations dropped and likely ones added; entities stay.
+def denoise_passages(passages: Sequence[Passage], ontology: Ontology) -> DenoisedGraphs:
+    """Train on the passages and return their graphs denoised; entities stay.
 
-    An added relation's provenance is `words:` and its probability. The result depends on the passages, not on their
-    order.
+    An added relation's provenance is `words:` and its probability. The result does not depend on the passages' order.
     """
-    return Mender.learn(passages, ontology).mend(passages)
+    return Denoiser.train(passages, ontology).denoise(passages)
 
 
 @dataclass(frozen=True, slots=True)
-class Mender:
-    """What was learnt of each relation; one of which nothing is known is judged by cues alone."""
+class Denoiser:
+    """The models of each relation; relations without one are judged by cues alone."""
 
     ontology: Ontology
-    learnt: Mapping[str, "_Learnt"]
+    models: Mapping[str, "_RelationModel"]
     fact_weights: Mapping[str, float]
 
     @classmethod
-    def learn(cls, passages: Iterable[Passage], ontology: Ontology) -> "Mender":
-        """Learn from at most `MAX_TRAINING_PASSAGES` passages, drawn by their ids; `passages` is gone through once."""
+    def train(cls, passages: Iterable[Passage], ontology: Ontology) -> "Denoiser":
+        """Train on at most `MAX_TRAINING_PASSAGES` passages, sampled by their ids; `passages` is iterated once."""
         sample = heapq.nsmallest(MAX_TRAINING_PASSAGES, passages, key=lambda p: p.passage_id)
-        table = PairTable.read(sample, ontology)
-        learnt = {name: found for name, asked in table.asked.items() if (found := _learn(table, asked))}
-        thin = {name: asked for name, asked in table.asked.items() if name not in learnt and asked.labels.any()}
-        weights = {name: _fact_weight(asked) for name, asked in table.asked.items()}
-        return cls(ontology, {**_learn_together(table, thin), **learnt}, weights)
+        table = PairTable.from_passages(sample, ontology)
+        models = {name: found for name, pairs in table.relations.items() if (found := _train_words(table, pairs))}
+        rest = {name: pairs for name, pairs in table.relations.items() if name not in models and pairs.labels.any()}
+        weights = {name: _fact_weight(pairs) for name, pairs in table.relations.items()}
+        return cls(ontology, {**_train_cues(table, rest), **models}, weights)
 
-    def mend(self, passages: Sequence[Passage]) -> Denoised:
-        """Return the passages' graphs with their relations judged."""
+    def denoise(self, passages: Sequence[Passage]) -> DenoisedGraphs:
+        """Return the passages' graphs with unlikely relations dropped and likely ones added."""
         graphs: list[Graph] = []
         labels: list[Graph] = []
         dropped = added = 0
-        for start in range(0, len(passages), _BATCH):
-            batch = passages[start : start + _BATCH]
-            verdicts = self._verdicts(PairTable.read(batch, self.ontology))
+        for start in range(0, len(passages), _BATCH_PASSAGES):
+            batch = passages[start : start + _BATCH_PASSAGES]
+            judgements = self._judge_passages(PairTable.from_passages(batch, self.ontology))
             for number, passage in enumerate(batch):
-                own, kept, new = _apply(passage.graph, verdicts.get(number, {}))
+                own, kept, new = _apply(passage.graph, judgements.get(number, {}))
                 labels.append(replace(passage.graph, relations=tuple(own)))
                 graphs.append(replace(passage.graph, relations=(*kept, *new)))
                 dropped, added = dropped + len(own) - len(kept), added + len(new)
-        return Denoised(graphs, labels, dropped, added)
+        return DenoisedGraphs(graphs, labels, dropped, added)
 
-    def _verdicts(self, table: PairTable) -> "dict[int, _Verdicts]":
-        """Return what is said of the relations of every passage, by its number."""
-        verdicts: dict[int, _Verdicts] = defaultdict(dict)
-        for name, asked in table.asked.items():
-            confidence, holds = self._judge(name, asked, table)
-            for i in np.flatnonzero(holds | asked.labels):
-                number, head, tail, start, end = map(int, table.ends[asked.rows[i]])
-                verdicts[number][head, tail, name] = float(confidence[i]), bool(holds[i]), Span(start, end)
-        return verdicts
+    def _judge_passages(self, table: PairTable) -> "dict[int, _Judgements]":
+        """Return the judgements of the relations of every passage, by its number."""
+        judgements: dict[int, _Judgements] = defaultdict(dict)
+        for name, pairs in table.relations.items():
+            confidence, holds = self._judge_relation(name, pairs, table)
+            for i in np.flatnonzero(holds | pairs.labels):
+                number, head, tail, start, end = map(int, table.ends[pairs.rows[i]])
+                judgements[number][head, tail, name] = float(confidence[i]), bool(holds[i]), Span(start, end)
+        return judgements
 
-    def _judge(self, name: str, asked: Asked, table: PairTable) -> tuple[Floats, Bools]:
-        """Return how likely each pair's statement is, and which are taken to hold."""
-        learnt, weight = self.learnt.get(name), self.fact_weights.get(name, 0.0)
-        if learnt is None or not learnt.models:
-            confidence = _with_fact(likelihood(asked.cues), asked.labels, weight)
-            return confidence, asked.labels & ((confidence >= MIN_PROBABILITY) | (learnt is not None))
+    def _judge_relation(self, name: str, pairs: RelationPairs, table: PairTable) -> tuple[Floats, Bools]:
+        """Return the probability of each pair's statement, and which statements are taken to hold."""
+        model, weight = self.models.get(name), self.fact_weights.get(name, 0.0)
+        if model is None or not model.folds:
+            confidence = _add_fact_weight(predict_from_cues(pairs.cues), pairs.labels, weight)
+            return confidence, pairs.labels & ((confidence >= MIN_PROBABILITY) | (model is not None))
         weight = max(weight, MIN_FACT_WEIGHT)
-        confidence = _with_fact(_cross_judged(learnt.models, table, asked), asked.labels, weight)
-        return confidence, (confidence >= MIN_PROBABILITY if learnt.mends else asked.labels)
+        confidence = _add_fact_weight(_predict_cross_fitted(model.folds, table, pairs), pairs.labels, weight)
+        return confidence, (confidence >= MIN_PROBABILITY if model.changes_labels else pairs.labels)
 
 
-_Verdicts = dict[tuple[int, int, str], tuple[float, bool, Span]]  # relation: confidence, whether it holds, stretch
+# (head, tail, type) of a relation to its confidence, whether it holds, and the span of text from end to end
+_Judgements = dict[tuple[int, int, str], tuple[float, bool, Span]]
 
 
-def _apply(graph: Graph, verdicts: _Verdicts) -> tuple[list[Relation], list[Relation], list[Relation]]:
-    """Return the graph's relations with their confidence, those of them that hold, and those that are new.
+def _apply(graph: Graph, judgements: _Judgements) -> tuple[list[Relation], list[Relation], list[Relation]]:
+    """Return the graph's relations with their confidence, those of them that hold, and new ones.
 
-    What the words say of a relation takes the place of the confidence that it came with (the share of a vote).
+    The new confidence replaces the one that a relation had before (the share of a vote).
     """
     own, kept, met = [], [], set()
     for relation in graph.relations:
         key = relation.head, relation.tail, relation.type
-        turned = relation.tail, relation.head, relation.type
-        key = key if key in verdicts else turned
+        inverted = relation.tail, relation.head, relation.type
+        key = key if key in judgements else inverted
         met.add(key)
-        confidence, holds, _ = verdicts.get(key, (relation.confidence, True, None))
+        confidence, holds, _ = judgements.get(key, (relation.confidence, True, None))
         own.append(replace(relation, confidence=confidence))
         kept += own[-1:] if holds else []
     new = [
         Relation(*key, span, f"words:{confidence:.2f}", confidence)
-        for key, (confidence, holds, span) in verdicts.items()
+        for key, (confidence, holds, span) in judgements.items()
         if holds and key not in met
     ]
     return own, kept, new
 
 
 @dataclass(frozen=True, slots=True)
-class _Learnt:
-    """A model per fold, that did not see it (none: cues). `mends`: labels are dropped and added; else they are left."""
+class _RelationModel:
+    """A model per fold, fitted without it (none: cues alone decide); `changes_labels`: it may drop and add labels."""
 
-    models: Sequence[Model]
-    mends: bool
+    folds: Sequence[LogisticModel]
+    changes_labels: bool
 
 
-def _with_fact(probabilities: Floats, labels: Bools, weight: float) -> Floats:
-    """Return the probabilities with `weight` added to the log-odds where the knowledge base holds the fact."""
+def _add_fact_weight(probabilities: Floats, labels: Bools, weight: float) -> Floats:
+    """Return the probabilities with `weight` added to the log-odds where the knowledge base has the fact."""
     clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
     return np.asarray(1 / (1 + (1 - clipped) / clipped * np.exp(-weight * labels)))
 
 
-def _fact_weight(asked: Asked) -> float:
+def _fact_weight(pairs: RelationPairs) -> float:
     """Return what a label adds to the log-odds: those of being right if every fact is stated just once, bounded.
 
-    A pair of names that stands together in many passages is hardly spoken of as related in each of them (compare the
-    "expressed at least once" assumption of Riedel et al. 2010).
+    Of a pair of names that occurs together in many passages, few state the relation (compare the "expressed at least
+    once" assumption of Riedel et al. 2010).
     """
-    labels = int(asked.labels.sum())
-    odds = (asked.facts + 0.5) / (labels - asked.facts + _UNSEEN_REPETITIONS)
+    labels = int(pairs.labels.sum())
+    odds = (pairs.facts + 0.5) / (labels - pairs.facts + _UNSEEN_REPETITIONS)
     return min(max(0.0, float(np.log(odds)) - _OPTIMISM), MAX_FACT_WEIGHT)
 
 
-def _cross_judged(models: Sequence[Model], table: PairTable, asked: Asked) -> Floats:
-    """Return how likely each pair's statement is, by the model that did not see its passage."""
-    folds, probabilities = table.keys[asked.rows] % _FOLDS, np.zeros(len(asked.rows))
+def _predict_cross_fitted(models: Sequence[LogisticModel], table: PairTable, pairs: RelationPairs) -> Floats:
+    """Return the probability of each pair's statement, by the model that was fitted without its passage."""
+    folds, probabilities = table.fold_keys[pairs.rows] % _FOLDS, np.zeros(len(pairs.rows))
     for fold, model in enumerate(models):
-        mine = np.flatnonzero(folds == fold)
-        probabilities[mine] = model.probabilities(table.words[asked.rows[mine]], asked.cues[mine])
+        inside = np.flatnonzero(folds == fold)
+        probabilities[inside] = model.predict(table.words[pairs.rows[inside]], pairs.cues[inside])
     return probabilities
 
 
-def _learn(table: PairTable, asked: Asked) -> _Learnt | None:
-    """Return a model per fold, or nothing when the labels are too few or the words do not explain them."""
-    folds, labels = table.keys[asked.rows] % _FOLDS, asked.labels
-    if any(min(seen.sum(), (~seen).sum()) < MIN_LABELS for seen in _seen(labels, folds)):
+def _train_words(table: PairTable, pairs: RelationPairs) -> _RelationModel | None:
+    """Return a model per fold, or None when the labels are too few or the words do not explain them."""
+    folds, labels = table.fold_keys[pairs.rows] % _FOLDS, pairs.labels
+    if any(min(kept.sum(), (~kept).sum()) < MIN_LABELS for kept in _without_each_fold(labels, folds)):
         return None
-    rows, columns = matrix(table.words[asked.rows], asked.cues)
-    weight = max(_fact_weight(asked), MIN_FACT_WEIGHT)
-    mended, models = labels, list[Model]()
+    rows, columns = build_matrix(table.words[pairs.rows], pairs.cues)
+    weight = max(_fact_weight(pairs), MIN_FACT_WEIGHT)
+    denoised, models = labels, list[LogisticModel]()
     for number in range(ROUNDS):
-        fitted = [fit(rows[folds != fold], mended[folds != fold], columns) for fold in range(_FOLDS)]
+        fitted = [fit_logistic(rows[folds != fold], denoised[folds != fold], columns) for fold in range(_FOLDS)]
         if any(model is None for model in fitted):
             break
         models = [model for model in fitted if model is not None]
-        probabilities = _cross_judged(models, table, asked)
+        probabilities = _predict_cross_fitted(models, table, pairs)
         if number == 0 and probabilities[labels].mean() - probabilities[~labels].mean() < MIN_EXPLAINED:
             return None
-        mended = _with_fact(probabilities, labels, weight) >= MIN_PROBABILITY
-    return _Learnt(models, mends=True)
+        denoised = _add_fact_weight(probabilities, labels, weight) >= MIN_PROBABILITY
+    return _RelationModel(models, changes_labels=True)
 
 
-def _learn_together(table: PairTable, thin: Mapping[str, Asked]) -> dict[str, _Learnt]:
-    """Learn from the cues of all these relations at once; return nothing when they do not explain the labels."""
-    if not thin:
+def _train_cues(table: PairTable, relations: Mapping[str, RelationPairs]) -> dict[str, _RelationModel]:
+    """Train on the cues of all these relations at once; return nothing when they do not explain the labels."""
+    if not relations:
         return {}
-    cues = np.vstack([asked.cues for asked in thin.values()]).astype(np.float64)
-    which = np.repeat(np.arange(len(thin)), [len(asked.rows) for asked in thin.values()])
-    joined = np.hstack([cues, np.eye(len(thin))[which]])
-    labels = np.concatenate([asked.labels for asked in thin.values()])
-    folds = table.keys[np.concatenate([asked.rows for asked in thin.values()])] % _FOLDS
+    every = list(relations.values())
+    cues = np.vstack([pairs.cues for pairs in every]).astype(np.float64)
+    relation = np.repeat(np.arange(len(every)), [len(pairs.rows) for pairs in every])
+    joined = np.hstack([cues, np.eye(len(every))[relation]])
+    labels = np.concatenate([pairs.labels for pairs in every])
+    folds = table.fold_keys[np.concatenate([pairs.rows for pairs in every])] % _FOLDS
     columns = np.arange(joined.shape[1])
-    fitted = [fit(joined[folds != fold], labels[folds != fold], columns) for fold in range(_FOLDS)]
+    fitted = [fit_logistic(joined[folds != fold], labels[folds != fold], columns) for fold in range(_FOLDS)]
     if any(model is None for model in fitted):  # every pair is labelled: there is nothing to compare with
-        return {name: _Learnt([], mends=False) for name in thin}
+        return {name: _RelationModel([], changes_labels=False) for name in relations}
     models = [model for model in fitted if model is not None]
     logits = np.zeros(len(labels))
     for fold, model in enumerate(models):
@@ -226,14 +234,15 @@ def _learn_together(table: PairTable, thin: Mapping[str, Asked]) -> dict[str, _L
     if labels.sum() >= MIN_DOUBTED and explained < MIN_EXPLAINED_BY_CUES:
         return {}
     width = cues.shape[1]
+    cue_columns = HASHED_COLUMNS + columns[:width]
     return {
-        name: _Learnt(
-            [Model(HASHED + columns[:width], m.weights[:width], m.intercept + m.weights[width + i]) for m in models],
-            mends=False,
+        name: _RelationModel(
+            [LogisticModel(cue_columns, m.weights[:width], m.intercept + m.weights[width + i]) for m in models],
+            changes_labels=False,
         )
-        for i, name in enumerate(thin)
+        for i, name in enumerate(relations)
     }
 
 
-def _seen(labels: Bools, folds: Ints) -> Iterator[Bools]:
+def _without_each_fold(labels: Bools, folds: Ints) -> Iterator[Bools]:
     return (labels[folds != fold] for fold in range(_FOLDS))

@@ -1,51 +1,55 @@
-"""A second opinion on mended labels: does the passage entail what a relation says, put into words?
+"""Confirm denoised relations with natural language inference: does the passage entail the relation as a sentence?
 
-The words are the relation's name between its ends ("Ana founded Velsoft."; compare Sainz et al. 2021, "Label
-Verbalization and Entailment"). Who judges is a model for natural language inference (`training/entailment.py`); here
-stands what it is asked, and what follows from its answers.
+The sentence is the relation's name between its ends ("Ana founded Velsoft."; compare Sainz et al. 2021, "Label
+Verbalization and Entailment"). The classifier runs in `training/entailment.py`; this module makes its inputs and
+applies its scores.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from text2graph_dagster.dataset.denoising.denoiser import Denoised, Passage
+from text2graph_dagster.dataset.denoising.denoiser import DenoisedGraphs, Passage
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
 
-Pair = tuple[str, str]  # a passage, and what it is said to entail
-Scorer = Callable[[Sequence[Pair]], Sequence[float]]  # the probability of every pair that it does
+EntailmentPair = tuple[str, str]  # premise (a passage) and hypothesis (a relation as a sentence)
+EntailmentScorer = Callable[[Sequence[EntailmentPair]], Sequence[float]]  # probability of entailment of every pair
 
 
-def statement(head: str, relation: str, tail: str, language: str) -> str:
-    """Return a relation as a sentence; in Chinese without blanks. Of names like "Live_In" the words are taken."""
+def verbalise_relation(head: str, relation: str, tail: str, language: str) -> str:
+    """Return a relation as a sentence, in Chinese without spaces; names like "Live_In" are split into words."""
     words = " ".join(relation.replace("_", " ").split())
     words = words.lower() if "_" in relation or relation.isupper() else words
     return f"{head}{words}{tail}。" if language.startswith("zh") else f"{head} {words} {tail}."
 
 
-def with_second_opinion(
-    passages: Sequence[Passage], mended: Denoised, ontology: Ontology, scorer: Scorer, least: float
-) -> Denoised:
-    """Return mended graphs without the relations that their passages entail with a probability below `least`.
+def filter_by_entailment(
+    passages: Sequence[Passage],
+    denoised: DenoisedGraphs,
+    ontology: Ontology,
+    scorer: EntailmentScorer,
+    min_entailment: float,
+) -> DenoisedGraphs:
+    """Return denoised graphs without the relations whose entailment probability is below `min_entailment`.
 
-    A symmetric relation counts as entailed if either of its directions is.
+    A symmetric relation counts as entailed if either direction is.
     """
-    asked = [_pairs(passage, graph, ontology) for passage, graph in zip(passages, mended.graphs, strict=True)]
-    scores = iter(scorer([pair for of_passage in asked for pairs in of_passage for pair in pairs]))
-    graphs, dropped, added = [], mended.dropped, mended.added
-    for passage, graph, of_passage in zip(passages, mended.graphs, asked, strict=True):
-        entailed = [max([next(scores) for _ in pairs]) >= least for pairs in of_passage]
+    inputs = [_make_pairs(passage, graph, ontology) for passage, graph in zip(passages, denoised.graphs, strict=True)]
+    scores = iter(scorer([pair for of_passage in inputs for pairs in of_passage for pair in pairs]))
+    graphs, dropped, added = [], denoised.dropped, denoised.added
+    for passage, graph, of_passage in zip(passages, denoised.graphs, inputs, strict=True):
+        entailed = [max([next(scores) for _ in pairs]) >= min_entailment for pairs in of_passage]
         kept = tuple(r for r, holds in zip(graph.relations, entailed, strict=True) if holds)
         lost_labels = len(set(graph.relations) & set(passage.graph.relations) - set(kept))
         dropped, added = dropped + lost_labels, added - (len(graph.relations) - len(kept) - lost_labels)
         graphs.append(replace(graph, relations=kept))
-    return Denoised(graphs, mended.labels, dropped, added)
+    return DenoisedGraphs(graphs, denoised.labels, dropped, added)
 
 
-def _pairs(passage: Passage, graph: Graph, ontology: Ontology) -> list[list[Pair]]:
-    """Return what is asked about each relation of a passage."""
-    asked = []
+def _make_pairs(passage: Passage, graph: Graph, ontology: Ontology) -> list[list[EntailmentPair]]:
+    """Return the classifier's inputs for each relation of a passage."""
+    inputs = []
     for head, kind, tail in graph.triples():
         ways = [(head, tail), (tail, head)] if ontology.relation(kind).symmetric else [(head, tail)]
-        asked.append([(passage.text, statement(a.text, kind, b.text, ontology.language)) for a, b in ways])
-    return asked
+        inputs.append([(passage.text, verbalise_relation(a.text, kind, b.text, ontology.language)) for a, b in ways])
+    return inputs

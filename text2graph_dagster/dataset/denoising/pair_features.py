@@ -1,4 +1,4 @@
-"""How a passage speaks of two of its entities: the words between and around their nearest mentions."""
+"""Features of two entities of a passage: the words between and around their nearest mentions."""
 
 import re
 from collections import defaultdict
@@ -12,9 +12,9 @@ from text2graph_dagster.unicode import EAST_ASIAN_BLOCKS, IDEOGRAPHS
 
 _TOKEN = re.compile(rf"[{IDEOGRAPHS}]|[^\W_{IDEOGRAPHS}]+|[^\w\s]")
 _NO_SPACES = re.compile(f"[{EAST_ASIAN_BLOCKS}]")
-_AROUND = 3  # tokens before the first and after the second mention
+_WINDOW = 3  # tokens before the first and after the second mention
 _ENDING = re.compile("(?:ing|ed|es|s|d|e)$")
-_STEM = 5  # so many first letters stand for a longer word: border, borders, bordering
+_STEM_LENGTH = 5  # characters; border, borders and bordering have the same stem
 _STOP_WORD_LIST = """
     a an and are as at be been by did do does for from has have he her his in into is it its of on one or other out over
     she so that the their they this to two under up was were what when where which who whom whose with same each first
@@ -33,8 +33,8 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What stands between two mentions and before the first; `inside` and `outside` are stems between and around.
+class PairContext:
+    """Tokens between two mentions and before the first; `inside` and `outside` are stems between and around them.
 
     `ends` are the types of head and tail, `types_between` those of the entities between; `forwards`: the head is first.
     """
@@ -49,23 +49,23 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class EntityPair:
     """Two entities of a passage, head and tail in this order, where their mentions are nearest."""
 
     head: Entity
     tail: Entity
     evidence: Span
     features: tuple[str, ...]
-    place: Place
+    context: PairContext
 
 
-def words(text: str) -> list[str]:
+def tokenise_words(text: str) -> list[str]:
     """Return the lower-case tokens of a text: words, single ideographs, punctuation marks."""
     return [token.lower() for token in _TOKEN.findall(text)]
 
 
-def stems(tokens: Iterable[str]) -> Iterator[str]:
-    """Yield what content words begin with, and the pairs of neighbouring ideographs."""
+def iterate_stems(tokens: Iterable[str]) -> Iterator[str]:
+    """Yield the stems of content words, and the pairs of neighbouring ideographs."""
     last = ""
     for token in tokens:
         ideograph = len(token) == 1 and _NO_SPACES.match(token) is not None
@@ -73,22 +73,22 @@ def stems(tokens: Iterable[str]) -> Iterator[str]:
             yield last + token
         last = token if ideograph else ""
         if not ideograph and token.isalpha() and len(token) > 2 and token not in _STOP_WORDS:
-            yield _ENDING.sub("", token)[:_STEM]
+            yield _ENDING.sub("", token)[:_STEM_LENGTH]
 
 
-def pairs(passage: Passage, ontology: Ontology) -> Iterator[Pair]:
-    """Yield every ordered pair of entities that some relation may hold between."""
-    tokens = _Masked.read(passage)
+def iterate_pairs(passage: Passage, ontology: Ontology) -> Iterator[EntityPair]:
+    """Yield every ordered pair of entities that some relation may connect."""
+    masked = _MaskedPassage.from_passage(passage)
     for head in passage.graph.entities:
         for tail in passage.graph.entities:
             if head.id != tail.id and ontology.may_relate(head.type, tail.type):
-                pair = tokens.nearest(head, tail)
+                pair = masked.find_nearest(head, tail)
                 if pair is not None:
                     yield pair
 
 
 @dataclass(frozen=True, slots=True)
-class _Masked:
+class _MaskedPassage:
     """A passage's tokens, every mention replaced by its type, with the places of the mentions."""
 
     tokens: list[str]
@@ -96,7 +96,7 @@ class _Masked:
     masks: list[tuple[int, str]]  # token number, entity type
 
     @classmethod
-    def read(cls, passage: Passage) -> "_Masked":
+    def from_passage(cls, passage: Passage) -> "_MaskedPassage":
         spans = sorted(
             ((m, e) for e in passage.graph.entities for m in e.mentions), key=lambda pair: (pair[0].start, -pair[0].end)
         )
@@ -107,43 +107,44 @@ class _Masked:
         for span, entity in spans:
             if span.start < at:
                 continue
-            tokens += words(passage.text[at : span.start])
+            tokens += tokenise_words(passage.text[at : span.start])
             places[entity.id].append((len(tokens), span))
             masks.append((len(tokens), entity.type))
             tokens.append(f"<{entity.type}>")
             at = span.end
-        return cls(tokens + words(passage.text[at:]), places, masks)
+        return cls(tokens + tokenise_words(passage.text[at:]), places, masks)
 
-    def nearest(self, head: Entity, tail: Entity) -> Pair | None:
-        """Return the stretch from the one entity to the other where they are nearest, and what describes it."""
+    def find_nearest(self, head: Entity, tail: Entity) -> EntityPair | None:
+        """Return the nearest mentions of two entities with their features; None where one has no mention."""
         heads, tails = self.places.get(head.id), self.places.get(tail.id)
         if not heads or not tails:
             return None
         (i, one), (j, other) = min(
             ((h, t) for h in heads for t in tails), key=lambda pair: (abs(pair[0][0] - pair[1][0]), pair[0][0])
         )
-        first, second, way = min(i, j), max(i, j), "→" if i < j else "←"
+        first, second, direction = min(i, j), max(i, j), "→" if i < j else "←"
         between = self.tokens[first + 1 : second]
-        before = (["^"] * _AROUND + self.tokens[:first])[-_AROUND:]
-        after = (self.tokens[second + 1 :] + ["$"] * _AROUND)[:_AROUND]
-        kinds = tuple(kind for number, kind in self.masks if first < number < second)
-        outside = frozenset((*stems(before), *stems(after)))
+        before = (["^"] * _WINDOW + self.tokens[:first])[-_WINDOW:]
+        after = (self.tokens[second + 1 :] + ["$"] * _WINDOW)[:_WINDOW]
+        types = tuple(kind for number, kind in self.masks if first < number < second)
+        outside = frozenset((*iterate_stems(before), *iterate_stems(after)))
         ends = (head.type, tail.type)
-        place = Place(tuple(between), tuple(before), frozenset(stems(between)), outside, kinds, ends, i < j)
+        inside = frozenset(iterate_stems(between))
+        context = PairContext(tuple(between), tuple(before), inside, outside, types, ends, i < j)
         span = Span(min(one.start, other.start), max(one.end, other.end))
-        return Pair(head, tail, span, tuple(_features(between, before, after, way)), place)
+        return EntityPair(head, tail, span, tuple(_iterate_features(between, before, after, direction)), context)
 
 
-def _features(between: list[str], before: list[str], after: list[str], way: str) -> Iterator[str]:
-    """Yield the words between and around two mentions, alone and in runs, with the way from head to tail."""
-    yield way
-    yield f"{way}far{min(len(between) // 3, 5)}"
-    yield from (f"{way}in:{word}" for word in between)
-    yield from (f"{way}in:{a} {b}" for a, b in pairwise(between))
-    yield f"{way}all:{' '.join(between[:8])}"
-    yield from (f"{way}before{n}:{word}" for n, word in enumerate(before))
-    yield from (f"{way}after{n}:{word}" for n, word in enumerate(after))
-    yield f"{way}before:{' '.join(before[-2:])}"
-    yield f"{way}after:{' '.join(after[:2])}"
-    yield f"{way}from:{before[-1]} {' '.join(between[:6])}"
-    yield f"{way}to:{' '.join(between[-6:])} {' '.join(after[:2])}"
+def _iterate_features(between: list[str], before: list[str], after: list[str], direction: str) -> Iterator[str]:
+    """Yield the words between and around two mentions, alone and in runs, with the direction from head to tail."""
+    yield direction
+    yield f"{direction}far{min(len(between) // 3, 5)}"
+    yield from (f"{direction}in:{word}" for word in between)
+    yield from (f"{direction}in:{a} {b}" for a, b in pairwise(between))
+    yield f"{direction}all:{' '.join(between[:8])}"
+    yield from (f"{direction}before{n}:{word}" for n, word in enumerate(before))
+    yield from (f"{direction}after{n}:{word}" for n, word in enumerate(after))
+    yield f"{direction}before:{' '.join(before[-2:])}"
+    yield f"{direction}after:{' '.join(after[:2])}"
+    yield f"{direction}from:{before[-1]} {' '.join(between[:6])}"
+    yield f"{direction}to:{' '.join(between[-6:])} {' '.join(after[:2])}"

@@ -1,4 +1,4 @@
-"""The pairs of entities of many passages as columns: what a classifier learns from, without an object per pair."""
+"""The entity pairs of many passages as columns to train a classifier on, without an object per pair."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from text2graph_dagster.dataset.denoising.cues import COMMON, WEIGHTS, Triggers, common_cues, trigger_cues
-from text2graph_dagster.dataset.denoising.pair_features import Pair, Passage, pairs
+from text2graph_dagster.dataset.denoising.cues import (
+    COMMON_CUES,
+    CUE_WEIGHTS,
+    TriggerWords,
+    compute_common_cues,
+    compute_trigger_cues,
+)
+from text2graph_dagster.dataset.denoising.pair_features import EntityPair, Passage, iterate_pairs
 from text2graph_dagster.graph.model import Entity, Graph
 from text2graph_dagster.ontology import Ontology, RelationType
 
-HASHED = 1 << 18  # columns of the hashed words
-_BATCH = 4_000  # pairs whose words are held as text at one time
+HASHED_COLUMNS = 1 << 18  # columns of the hashed words
+_BATCH_PAIRS = 4_000  # pairs whose words are in memory as text at one time
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -22,10 +28,10 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The pairs that one relation may hold between: their row numbers, whether they are labelled with it, the cues.
+class RelationPairs:
+    """The pairs that one relation may connect: their rows of the table, whether they are labelled with it, their cues.
 
-    `facts` is how many different pairs of names the labels are about.
+    `facts` is the number of different pairs of names among the labelled pairs.
     """
 
     rows: Ints
@@ -36,26 +42,27 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class PairTable:
-    """`ends` holds per pair: number of the passage, id of head and tail, start and end of the stretch they span.
+    """A row per entity pair.
 
-    `words` is a sparse matrix (pairs, hashed words); `keys` number the passages by their ids, for folds.
+    `ends` (pairs, 5): number of the passage, id of head and tail, start and end of the span from end to end. `words` is
+    a sparse matrix (pairs, hashed words); `fold_keys` (pairs,) are numbers made of the passages' ids.
     """
 
     ends: Ints
     words: Any
-    keys: Ints
-    asked: dict[str, Asked]
+    fold_keys: Ints
+    relations: dict[str, RelationPairs]
 
     @classmethod
-    def read(cls, passages: Sequence[Passage], ontology: Ontology) -> "PairTable":
-        """Take the pairs out of the passages, some thousand at a time."""
-        return _Reader(ontology).read(passages)
+    def from_passages(cls, passages: Sequence[Passage], ontology: Ontology) -> "PairTable":
+        """Collect the pairs of the passages, some thousand at a time."""
+        return _PairCollector(ontology).collect(passages)
 
 
-class _Reader:
+class _PairCollector:
     def __init__(self, ontology: Ontology) -> None:
         self.ontology = ontology
-        self.relations = [(r, Triggers.of(r, ontology)) for r in ontology.relation_types]
+        self.relations = [(r, TriggerWords.of(r, ontology)) for r in ontology.relation_types]
         self.symmetric = frozenset(r.name for r in ontology.relation_types if r.symmetric)
         self.ends, self.common = array("q"), array("f")
         self.rows = {r.name: array("q") for r in ontology.relation_types}
@@ -64,67 +71,67 @@ class _Reader:
         self.facts: dict[str, set[tuple[str, str]]] = {r.name: set() for r in ontology.relation_types}
         self.count = 0
 
-    def read(self, passages: Sequence[Passage]) -> PairTable:
-        words = _hash_in_batches(self._features(passages))
+    def collect(self, passages: Sequence[Passage]) -> PairTable:
+        words = _hash_in_batches(self._iterate_features(passages))
         ends = np.frombuffer(self.ends, dtype=np.int64).reshape(-1, 5) if self.count else np.zeros((0, 5), np.int64)
         keys = np.array([int(p.passage_id[:8], 16) for p in passages], dtype=np.int64)
-        common = np.array(self.common, dtype=np.float32).reshape(self.count, COMMON)
-        asked = {}
+        common = np.array(self.common, dtype=np.float32).reshape(self.count, COMMON_CUES)
+        relations = {}
         for name, numbers in self.rows.items():
             rows = np.array(numbers, dtype=np.int64)
-            cues = np.array(self.triggers[name], dtype=np.float32).reshape(len(rows), len(WEIGHTS) - COMMON)
+            cues = np.array(self.triggers[name], dtype=np.float32).reshape(len(rows), len(CUE_WEIGHTS) - COMMON_CUES)
             labels = np.array(self.labels[name], dtype=bool)
-            asked[name] = Asked(rows, labels, np.hstack([common[rows], cues]), len(self.facts[name]))
-        return PairTable(ends, words, keys[ends[:, 0]], asked)
+            relations[name] = RelationPairs(rows, labels, np.hstack([common[rows], cues]), len(self.facts[name]))
+        return PairTable(ends, words, keys[ends[:, 0]], relations)
 
-    def _features(self, passages: Iterable[Passage]) -> Iterator[tuple[str, ...]]:
+    def _iterate_features(self, passages: Iterable[Passage]) -> Iterator[tuple[str, ...]]:
         for number, passage in enumerate(passages):
-            labels = _labels(passage.graph, self.symmetric)
-            for pair in pairs(passage, self.ontology):
-                self._note(number, pair, labels)
+            labels = _label_keys(passage.graph, self.symmetric)
+            for pair in iterate_pairs(passage, self.ontology):
+                self._add(number, pair, labels)
                 yield pair.features
 
-    def _note(self, number: int, pair: Pair, labels: set[tuple[int, int, str]]) -> None:
+    def _add(self, number: int, pair: EntityPair, labels: set[tuple[int, int, str]]) -> None:
         head, tail, row = pair.head, pair.tail, self.count
         self.count += 1
         self.ends.extend((number, head.id, tail.id, pair.evidence.start, pair.evidence.end))
-        self.common.extend(common_cues(pair.place))
+        self.common.extend(compute_common_cues(pair.context))
         for relation, triggers in self.relations:
-            if _fits(relation, head, tail, self.ontology):
+            if _may_connect(relation, head, tail, self.ontology):
                 labelled = (head.id, tail.id, relation.name) in labels
                 if labelled:
                     self.facts[relation.name].add((head.text, tail.text))
                 self.rows[relation.name].append(row)
                 self.labels[relation.name].append(labelled)
-                self.triggers[relation.name].extend(trigger_cues(pair.place, triggers))
+                self.triggers[relation.name].extend(compute_trigger_cues(pair.context, triggers))
 
 
-def _labels(graph: Graph, symmetric: frozenset[str]) -> set[tuple[int, int, str]]:
-    labels = {(r.head, r.tail, r.type) for r in graph.relations}
-    return labels | {(tail, head, kind) for head, tail, kind in labels if kind in symmetric}
+def _label_keys(graph: Graph, symmetric: frozenset[str]) -> set[tuple[int, int, str]]:
+    keys = {(r.head, r.tail, r.type) for r in graph.relations}
+    return keys | {(tail, head, kind) for head, tail, kind in keys if kind in symmetric}
 
 
-def _fits(relation: RelationType, head: Entity, tail: Entity, ontology: Ontology) -> bool:
-    """Tell whether the relation may hold; a symmetric one is asked of the entity mentioned first."""
+def _may_connect(relation: RelationType, head: Entity, tail: Entity, ontology: Ontology) -> bool:
+    """Tell whether the relation may connect the two; the head of a symmetric one is the entity mentioned first."""
     if not ontology.allows(head.type, relation.name, tail.type):
         return False
-    return not relation.symmetric or _first(head) < _first(tail)
+    return not relation.symmetric or _first_mention(head) < _first_mention(tail)
 
 
-def _first(entity: Entity) -> tuple[int, int]:
+def _first_mention(entity: Entity) -> tuple[int, int]:
     return (entity.mentions[0].start if entity.mentions else 0), entity.id
 
 
 def _hash_in_batches(features: Iterable[tuple[str, ...]]) -> Any:
     """Return the sparse matrix of the features, hashed some thousand rows at a time."""
     from scipy.sparse import csr_matrix, vstack
-    from sklearn.feature_extraction import FeatureHasher  # here: it takes a second that loading the definitions has not
+    from sklearn.feature_extraction import FeatureHasher  # not at the top: it would slow down loading the definitions
 
-    hasher = FeatureHasher(HASHED, input_type="string", alternate_sign=False, dtype=np.float32)
-    parts, batch = [csr_matrix((0, HASHED), dtype=np.float32)], []
+    hasher = FeatureHasher(HASHED_COLUMNS, input_type="string", alternate_sign=False, dtype=np.float32)
+    parts, batch = [csr_matrix((0, HASHED_COLUMNS), dtype=np.float32)], []
     for row in features:
         batch.append(row)
-        if len(batch) == _BATCH:
+        if len(batch) == _BATCH_PAIRS:
             parts.append(hasher.transform(batch))
             batch = []
     return vstack([*parts, hasher.transform(batch)] if batch else parts, format="csr")

@@ -1,6 +1,7 @@
-"""The pairs that a reward model is taught and measured on: examples with a graph, and what their student makes of them.
+"""GraphPreference pairs to train and evaluate the reward model: a better and a worse graph for an example.
 
-Passages are given invented names wherever GRPO's are, so that few trusted graphs make many pairs.
+Worse graphs are corrupted gold graphs, and answers of the student that earn a lower reward than another one. Examples
+get invented names where GRPO's do, so that few trusted graphs make many pairs.
 """
 
 import random
@@ -8,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from text2graph_dagster.dataset.confusions import Confusions, mine
-from text2graph_dagster.dataset.preference_pairs import Case, Preference, corrupt, rank
+from text2graph_dagster.dataset.confusions import Confusions, mine_confusions
+from text2graph_dagster.dataset.preference_pairs import GraphPreference, PairCase, corrupt_graph, rank_answers
 from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.ontology import Ontology
@@ -17,71 +18,79 @@ from text2graph_dagster.rewards.items import parse_completion
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example
 from text2graph_dagster.training.data.name_augmentation import NameAugmenter
-from text2graph_dagster.training.student_defaults import name_augmentation_share
+from text2graph_dagster.training.student_defaults import choose_name_augmentation_share
 
-_PROMPTS = 32  # so many prompts are answered at once
+_PROMPTS_PER_BATCH = 32
 
 
 @dataclass(frozen=True)
 class PreferencePair:
-    """A question, and the better and the worse of two graphs."""
+    """An example, and a better and a worse graph for it."""
 
     example: Example
-    preference: Preference
+    preference: GraphPreference
 
 
-Writer = Callable[[Sequence[Example]], list[list[str]]]  # a student's answers to each
+AnswerSampler = Callable[[Sequence[Example]], list[list[str]]]  # the student's answers to each example
 
 
-def draw(examples: Sequence[Example], settings: Settings, *, hold_out: bool) -> tuple[list[Example], list[Example]]:
-    """Return the trusted examples that pairs for teaching are made of, and those held out to measure on.
+def sample_examples(
+    examples: Sequence[Example], settings: Settings, *, hold_out: bool
+) -> tuple[list[Example], list[Example]]:
+    """Return trusted examples to make training pairs from, and those held out for evaluation.
 
-    Those for teaching come again, with other names, until there are as many draws as the settings want.
+    Training examples are repeated, with different names, up to `reward_model.training_passages`.
     """
     rng = random.Random(settings.seed)
     trusted = [example for example in examples if example.trusted]
     rng.shuffle(trusted)
-    held = round(len(trusted) * settings.reward_model.held_out) if hold_out else 0
-    taught = trusted[held:]
+    held_out = round(len(trusted) * settings.reward_model.held_out) if hold_out else 0
+    training = trusted[held_out:]
     draws: list[Example] = []
-    while taught and len(draws) < settings.reward_model.training_passages:
-        draws += rng.sample(taught, min(len(taught), settings.reward_model.training_passages - len(draws)))
-    if name_augmentation_share(settings):
+    while training and len(draws) < settings.reward_model.training_passages:
+        draws += rng.sample(training, min(len(training), settings.reward_model.training_passages - len(draws)))
+    if choose_name_augmentation_share(settings):
         draws = list(NameAugmenter(examples).augment(draws, 1.0, settings))
-    return draws, trusted[:held]
+    return draws, trusted[:held_out]
 
 
 def make_pairs(
     examples: Sequence[Example],
     ontologies: Mapping[str, Ontology],
-    write: Writer | None,
+    sample_answers: AnswerSampler | None,
     settings: Settings,
 ) -> list[PreferencePair]:
-    """Return every example's graph against mistaken ones, and the student's answers against each other."""
+    """Return pairs of each example's graph and corrupted ones, and of the student's answers, ranked by reward.
+
+    Args:
+        sample_answers: None: make no pairs of the student's answers.
+    """
     rng = random.Random(settings.seed)
     weights, most = settings.grpo.weights.model_dump(), settings.reward_model.max_sampled_pairs
-    confusions = mine_confusions(examples, ontologies)
-    answers = write(examples) if write else [[] for _ in examples]
+    confusions = mine_corpus_confusions(examples, ontologies)
+    answers = sample_answers(examples) if sample_answers else [[] for _ in examples]
     pairs: list[PreferencePair] = []
-    for example, written in zip(examples, answers, strict=True):
+    for example, sampled in zip(examples, answers, strict=True):
         ontology = ontologies.get(example.corpus)
-        case = Case(example.text, example.entity_types, example.relation_types, example.graph, ontology, weights)
-        found = corrupt(case, confusions.get(example.corpus, Confusions()), rng)
-        found += rank(case, _readable(written), most, rng)
+        case = PairCase(example.text, example.entity_types, example.relation_types, example.graph, ontology, weights)
+        found = corrupt_graph(case, confusions.get(example.corpus, Confusions()), rng)
+        found += rank_answers(case, _parse_answers(sampled), most, rng)
         pairs += [PreferencePair(example, preference) for preference in found]
     return pairs
 
 
-def mine_confusions(examples: Sequence[Example], ontologies: Mapping[str, Ontology]) -> dict[str, Confusions]:
-    """Return what each corpus confuses, as far as these examples show it."""
+def mine_corpus_confusions(examples: Sequence[Example], ontologies: Mapping[str, Ontology]) -> dict[str, Confusions]:
+    """Return, for each corpus, which types and ends are easily confused, counted in these examples."""
     return {
-        corpus: mine(ontology, (example.graph for example in examples if example.corpus == corpus))
+        corpus: mine_confusions(ontology, (example.graph for example in examples if example.corpus == corpus))
         for corpus, ontology in ontologies.items()
     }
 
 
-def writer(student: Any, tokenizer: Any, settings: Settings, progress: Callable[[int, int], None]) -> Writer | None:
-    """Return what has the student write its answers, sampled as in GRPO; None where the settings want none."""
+def make_answer_sampler(
+    student: Any, tokenizer: Any, settings: Settings, progress: Callable[[int, int], None]
+) -> AnswerSampler | None:
+    """Return a function that samples answers from the student as GRPO does; None if `reward_model.samples` is 0."""
     import torch
 
     from text2graph_dagster.inference.batch_generation import sample_prompts
@@ -90,10 +99,10 @@ def writer(student: Any, tokenizer: Any, settings: Settings, progress: Callable[
     if not samples:
         return None
 
-    def write(examples: Sequence[Example]) -> list[list[str]]:
+    def sample_answers(examples: Sequence[Example]) -> list[list[str]]:
         if not examples:
             return []
-        torch.manual_seed(settings.seed)  # a run that goes on from its checkpoint has the same answers
+        torch.manual_seed(settings.seed)  # a resumed run gets the same answers
         prompts = render_prompts([example.prompt for example in examples], tokenizer)
         return sample_prompts(
             student,
@@ -102,12 +111,12 @@ def writer(student: Any, tokenizer: Any, settings: Settings, progress: Callable[
             samples=samples,
             temperature=settings.grpo.temperature,
             max_new_tokens=settings.grpo.max_completion_length,
-            batch_size=_PROMPTS,
+            batch_size=_PROMPTS_PER_BATCH,
             progress=lambda done: progress(done, len(prompts)),
         )
 
-    return write
+    return sample_answers
 
 
-def _readable(answers: Iterable[str]) -> list[ParsedGraph]:
+def _parse_answers(answers: Iterable[str]) -> list[ParsedGraph]:
     return [parsed for parsed in map(parse_completion, answers) if parsed is not None]

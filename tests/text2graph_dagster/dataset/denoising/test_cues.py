@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from text2graph_dagster.dataset.denoising.cues import COMMON, WEIGHTS, Triggers, common_cues, likelihood, trigger_cues
-from text2graph_dagster.dataset.denoising.pair_features import Passage, pairs, stems, words
+from text2graph_dagster.dataset.denoising.cues import (
+    COMMON_CUES,
+    CUE_WEIGHTS,
+    TriggerWords,
+    compute_common_cues,
+    compute_trigger_cues,
+    predict_from_cues,
+)
+from text2graph_dagster.dataset.denoising.pair_features import Passage, iterate_pairs, iterate_stems, tokenise_words
 from text2graph_dagster.graph.model import Entity, Graph, Span
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
@@ -23,10 +30,12 @@ def likely(text: str, relation: RelationType, *names: tuple[str, str]) -> float:
         Entity(i, name, kind, (Span(text.index(name), text.index(name) + len(name)),))
         for i, (name, kind) in enumerate(names)
     )
-    place = next(p.place for p in pairs(Passage("0" * 32, text, Graph(entities)), ONTOLOGY) if p.head.id == 0)
-    cues = (*common_cues(place), *trigger_cues(place, Triggers.of(relation, ONTOLOGY)))
-    assert len(cues) == len(WEIGHTS)
-    return float(likelihood(np.array([cues], dtype=np.float32))[0])
+    context = next(
+        p.context for p in iterate_pairs(Passage("0" * 32, text, Graph(entities)), ONTOLOGY) if p.head.id == 0
+    )
+    cues = (*compute_common_cues(context), *compute_trigger_cues(context, TriggerWords.of(relation, ONTOLOGY)))
+    assert len(cues) == len(CUE_WEIGHTS)
+    return float(predict_from_cues(np.array([cues], dtype=np.float32))[0])
 
 
 PERU, LIMA = ("Peru", "country"), ("Lima", "city")
@@ -65,17 +74,17 @@ def test_without_them_or_with_a_denial_nothing_is_stated(
 
 
 def test_names_of_types_are_no_trigger() -> None:
-    assert Triggers.of(CAPITAL, ONTOLOGY).described == {"seat", "gover"} - Triggers.of(CAPITAL, ONTOLOGY).named
+    assert TriggerWords.of(CAPITAL, ONTOLOGY).described == {"seat", "gover"} - TriggerWords.of(CAPITAL, ONTOLOGY).named
 
 
 def test_an_alias_without_a_content_word_must_be_all_that_stands_between() -> None:
-    assert Triggers.of(INSIDE, ONTOLOGY).whole == {("in",), (",",)}
+    assert TriggerWords.of(INSIDE, ONTOLOGY).connectors == {("in",), (",",)}
 
 
 def test_a_stem_unites_the_forms_of_a_word() -> None:
-    assert len(set(stems(words("border borders bordered bordering")))) == 1
-    assert list(stems(words("首都是"))) == ["首都", "都是"]
+    assert len(set(iterate_stems(tokenise_words("border borders bordered bordering")))) == 1
+    assert list(iterate_stems(tokenise_words("首都是"))) == ["首都", "都是"]
 
 
 def test_the_common_cues_come_first() -> None:
-    assert list(WEIGHTS)[COMMON:] == ["named_between", "named_around", "described", "whole"]
+    assert list(CUE_WEIGHTS)[COMMON_CUES:] == ["named_between", "named_around", "described", "connected_by_alias"]

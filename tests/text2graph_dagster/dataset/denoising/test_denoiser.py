@@ -5,7 +5,7 @@ import random
 import pytest
 
 from text2graph_dagster.dataset.denoising import denoiser
-from text2graph_dagster.dataset.denoising.denoiser import Mender, Passage, denoise
+from text2graph_dagster.dataset.denoising.denoiser import Denoiser, Passage, denoise_passages
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -45,7 +45,7 @@ def corpus(size: int = 400) -> list[Passage]:
 
 def test_labels_follow_the_words_afterwards() -> None:
     passages = corpus()
-    mended = denoise(passages, ONTOLOGY)
+    mended = denoise_passages(passages, ONTOLOGY)
     for before, after in zip(passages, mended.graphs, strict=True):
         assert bool(after.relations) == (STATES in before.text)
         assert after.entities == before.graph.entities
@@ -55,7 +55,7 @@ def test_labels_follow_the_words_afterwards() -> None:
 
 def test_what_was_added_says_so_and_has_its_words() -> None:
     passages = corpus()
-    mended = denoise(passages, ONTOLOGY)
+    mended = denoise_passages(passages, ONTOLOGY)
     added = [
         (p, r) for p, g in zip(passages, mended.graphs, strict=True) for r in g.relations if r.provenance != "kb:1"
     ]
@@ -69,15 +69,15 @@ def test_what_was_added_says_so_and_has_its_words() -> None:
 def test_the_order_of_passages_does_not_matter() -> None:
     passages = corpus()
     shuffled = random.Random(2).sample(passages, len(passages))
-    one = dict(zip((p.passage_id for p in passages), denoise(passages, ONTOLOGY).graphs, strict=True))
-    for before, graph in zip(shuffled, denoise(shuffled, ONTOLOGY).graphs, strict=True):
+    one = dict(zip((p.passage_id for p in passages), denoise_passages(passages, ONTOLOGY).graphs, strict=True))
+    for before, graph in zip(shuffled, denoise_passages(shuffled, ONTOLOGY).graphs, strict=True):
         assert graph == one[before.passage_id]
 
 
 def test_a_relation_with_few_labels_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "MIN_LABELS", 100)
     passages = corpus(40)
-    mended = denoise(passages, ONTOLOGY)
+    mended = denoise_passages(passages, ONTOLOGY)
     assert mended.graphs == [p.graph for p in passages]
     assert (mended.dropped, mended.added) == (0, 0)
 
@@ -92,7 +92,7 @@ def names_together(size: int = 1200) -> list[Passage]:
 def test_where_labels_say_nothing_only_what_the_ontology_speaks_of_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "MAX_FACT_WEIGHT", 0.5)
     passages = names_together()
-    mended = denoise(passages, ONTOLOGY)
+    mended = denoise_passages(passages, ONTOLOGY)
     kept = [p for p, g in zip(passages, mended.graphs, strict=True) if g.relations]
     assert kept
     assert mended.dropped > len(kept)
@@ -101,7 +101,7 @@ def test_where_labels_say_nothing_only_what_the_ontology_speaks_of_is_kept(monke
 
 
 def test_every_kept_relation_bears_its_confidence() -> None:
-    mended = denoise(corpus(), ONTOLOGY)
+    mended = denoise_passages(corpus(), ONTOLOGY)
     confidences = [r.confidence for g in mended.graphs for r in g.relations]
     assert confidences
     assert all(c is not None and 0.5 <= c <= 1 for c in confidences)
@@ -110,7 +110,7 @@ def test_every_kept_relation_bears_its_confidence() -> None:
 def test_labels_that_are_left_bear_their_confidence_too() -> None:
     """Those that mending would drop are the less likely ones."""
     passages = corpus()
-    mended = denoise(passages, ONTOLOGY)
+    mended = denoise_passages(passages, ONTOLOGY)
     assert mended.labels == [p.graph for p in passages]
     said: dict[bool, list[float]] = {True: [], False: []}
     for labels, graph in zip(mended.labels, mended.graphs, strict=True):
@@ -123,7 +123,7 @@ def test_labels_that_are_left_bear_their_confidence_too() -> None:
 
 def test_a_fact_makes_its_statement_more_likely() -> None:
     passages = [*corpus(), passage(1000, STATES, True), passage(1001, STATES, False)]
-    mended = denoise(passages, ONTOLOGY).graphs
+    mended = denoise_passages(passages, ONTOLOGY).graphs
     known, unknown = (g.relations[0].confidence for g in mended[-2:])
     assert known is not None
     assert unknown is not None
@@ -132,9 +132,9 @@ def test_a_fact_makes_its_statement_more_likely() -> None:
 
 def test_what_was_learnt_judges_passages_piece_by_piece() -> None:
     passages = corpus()
-    whole = denoise(passages, ONTOLOGY)
-    mender = Mender.learn(iter(passages), ONTOLOGY)
-    pieces = [mender.mend(passages[i : i + 90]) for i in range(0, len(passages), 90)]
+    whole = denoise_passages(passages, ONTOLOGY)
+    denoiser_ = Denoiser.train(iter(passages), ONTOLOGY)
+    pieces = [denoiser_.denoise(passages[i : i + 90]) for i in range(0, len(passages), 90)]
     assert [g for piece in pieces for g in piece.graphs] == whole.graphs
     assert sum(piece.added for piece in pieces) == whole.added
 
@@ -142,17 +142,17 @@ def test_what_was_learnt_judges_passages_piece_by_piece() -> None:
 def test_more_passages_than_are_learnt_from_are_still_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "MAX_TRAINING_PASSAGES", 400)
     passages = corpus(800)
-    mended = denoise(passages, ONTOLOGY)
+    mended = denoise_passages(passages, ONTOLOGY)
     assert all(bool(g.relations) == (STATES in p.text) for p, g in zip(passages, mended.graphs, strict=True))
 
 
 def test_nothing_in_gives_nothing_out() -> None:
-    assert denoise([], ONTOLOGY).graphs == []
+    assert denoise_passages([], ONTOLOGY).graphs == []
 
 
 def test_where_the_words_cannot_judge_the_share_of_a_vote_stays() -> None:
     """A name without a place in the passage gives no words to judge by."""
     entities = (Entity(0, "Ana", "person"), Entity(1, "Ulm", "city"))
     voted = Passage(digest("p"), "It rained.", Graph(entities, (Relation(0, 1, "born in", None, "vote", 0.75),)))
-    (graph,) = denoise([voted], ONTOLOGY).graphs
+    (graph,) = denoise_passages([voted], ONTOLOGY).graphs
     assert [relation.confidence for relation in graph.relations] == [0.75]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from text2graph_dagster.dataset.denoising.denoiser import Denoised, Passage
-from text2graph_dagster.dataset.denoising.nli_filter import Pair, statement, with_second_opinion
+from text2graph_dagster.dataset.denoising.denoiser import DenoisedGraphs, Passage
+from text2graph_dagster.dataset.denoising.nli_filter import EntailmentPair, filter_by_entailment, verbalise_relation
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
@@ -21,23 +21,23 @@ PASSAGES = [
     Passage("c" * 32, "Three.", Graph(ENTITIES, (LABEL,))),
 ]
 GRAPHS = [Graph(ENTITIES, (LABEL, OTHER_LABEL)), Graph(ENTITIES), Graph(ENTITIES, (LABEL, ADDED))]
-MENDED = Denoised(GRAPHS, GRAPHS, 7, 1)
+MENDED = DenoisedGraphs(GRAPHS, GRAPHS, 7, 1)
 
 
 class Judge:
     """Finds entailed what it was told, and remembers what it was asked."""
 
-    def __init__(self, *entailed: Pair) -> None:
-        self.entailed, self.asked = entailed, list[Pair]()
+    def __init__(self, *entailed: EntailmentPair) -> None:
+        self.entailed, self.asked = entailed, list[EntailmentPair]()
 
-    def __call__(self, pairs: Sequence[Pair]) -> Sequence[float]:
+    def __call__(self, pairs: Sequence[EntailmentPair]) -> Sequence[float]:
         self.asked = list(pairs)
         return [0.5 if pair in self.entailed else 0.49 for pair in pairs]
 
 
 def test_what_is_entailed_stays_and_the_rest_goes() -> None:
     judge = Judge(("One.", "Ana advises Ben."), ("Three.", "Ana advises Cleo."))
-    found = with_second_opinion(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
+    found = filter_by_entailment(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
     assert [graph.relations for graph in found.graphs] == [(LABEL,), (), (ADDED,)]
     assert (found.dropped, found.added) == (9, 1)
     assert len(judge.asked) == 5
@@ -45,13 +45,13 @@ def test_what_is_entailed_stays_and_the_rest_goes() -> None:
 
 def test_an_added_relation_that_goes_was_never_added() -> None:
     judge = Judge(("One.", "Ana advises Ben."), ("One.", "Ben married to Cleo."), ("Three.", "Ana advises Ben."))
-    found = with_second_opinion(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
+    found = filter_by_entailment(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
     assert (found.dropped, found.added) == (7, 0)
 
 
 def test_a_symmetric_relation_may_be_entailed_either_way() -> None:
     judge = Judge(("One.", "Cleo married to Ben."))
-    assert with_second_opinion(PASSAGES, MENDED, ONTOLOGY, judge, 0.5).graphs[0].relations == (OTHER_LABEL,)
+    assert filter_by_entailment(PASSAGES, MENDED, ONTOLOGY, judge, 0.5).graphs[0].relations == (OTHER_LABEL,)
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_a_symmetric_relation_may_be_entailed_either_way() -> None:
     ],
 )
 def test_names_become_sentences(relation: str, language: str, words: str) -> None:
-    assert statement("A", relation, "B", language) == words
+    assert verbalise_relation("A", relation, "B", language) == words

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.nli_filter import PROGRAM, second_opinion
+from assets.nli_scorer import PROGRAM, make_entailment_scorer
 from resources.home import Home
 from resources.launcher import Launcher
 
@@ -34,12 +34,12 @@ def test_statements_are_judged_in_their_order_and_once(tmp_path: Path) -> None:
     home, launcher = Home(root=str(tmp_path)), Judge(log=str(tmp_path / "log"))
     context = dg.build_asset_context()
     for model in ("one", "one", "other"):
-        scorer = second_opinion(context, home, launcher, model)
+        scorer = make_entailment_scorer(context, home, launcher, model)
         assert scorer is not None
         assert list(scorer(PAIRS)) == [0.17, 0.09]
         assert list(scorer([])) == []
     assert (tmp_path / "log").read_text().split() == ["one", "other"]
 
 
-def test_without_a_model_there_is_no_second_opinion(tmp_path: Path) -> None:
-    assert second_opinion(dg.build_asset_context(), Home(root=str(tmp_path)), Judge(log=""), None) is None
+def test_without_a_model_there_is_no_make_entailment_scorer(tmp_path: Path) -> None:
+    assert make_entailment_scorer(dg.build_asset_context(), Home(root=str(tmp_path)), Judge(log=""), None) is None
