@@ -1,16 +1,17 @@
-"""Does RL earn its place? `python -m benchmarks.ablation --home DIR [--sets …] [--ways …] [--seeds N] [--quick]`.
+"""Compare GRPO with SFT at equal compute: `python -m benchmarks.ablation --home DIR [--sets …] [--ways …] [--seeds N]`.
 
-Per set, way and seed the lineage runs through Dagster, with and without thinking. Then a third student joins SFT and
-SFT + GRPO: the same SFT student, taught on for as many processor seconds as GRPO took. Both of these stop early: where
-they are not better on dev gold than SFT, its student is handed on. All three answer the same test gold.
+For every set, way and seed the lineage runs through Dagster, with and without thinking. Then a third student joins SFT
+and SFT + GRPO: the same SFT student after further SFT for as many processor seconds as GRPO took. Both stop early: where
+they are not better on dev gold than SFT, the SFT student is kept. All three answer the same test gold.
 
-- sets: `gazette`; from `$TEXT2GRAPH_DATA`: `conll04`, `crossre` (five ontologies; half of its dev set is the test)
-- ways: `all` examples; `few`, the 1,000 best and most unlike ones; `noisy`, the teacher's labels as they are
+- sets: `gazette`; from `$TEXT2GRAPH_DATA`: `conll04`, `crossre` (five ontologies; half of its dev set is the test set)
+- ways: `all` examples; `few`, the 1,000 best and most diverse ones; `noisy`, the teacher's labels without denoising
 
-One table: test relation F1 (strict), pooled over seeds, 95 % intervals (paired bootstrap over documents, whose seeds
+One table: strict test relation F1, pooled over seeds, with 95 % intervals (paired bootstrap over documents, whose seeds
 stay together); processor seconds of training; tokens per answer; how many of the seeds' students were better on dev
-than their SFT student; then what GRPO adds to SFT and to SFT taught on. A page per set, way and thinking is written to
-DIR/pages. What is finished is kept in DIR: run again, go on. `--quick`: the smoke corpus and settings.
+than their SFT student; then the differences of GRPO to SFT and to continued SFT. A page per set, way and thinking is
+written to DIR/pages. Finished parts are kept in DIR, so that a second run continues. `--quick`: the smoke corpus and
+settings.
 """
 
 import argparse
@@ -43,7 +44,7 @@ from text2graph_dagster.settings import Settings, merge
 
 SETS = ("gazette", "conll04", "crossre")
 DOMAINS = ("ai", "literature", "music", "politics", "science")
-# Small sets: fewer steps than the gazette's. The gates ask for a student that works; here each is looked at as it is.
+# The gates require a good student; here every student is evaluated, however good it is.
 OPEN_GATES = {
     "dataset_min_covered": 0.0,
     "dataset_max_empty": 1.0,
@@ -52,10 +53,10 @@ OPEN_GATES = {
     "sft_min_stopped": 0.0,
     "grpo_triple_ratio": [0.0, 1000.0],
     "grpo_max_length_ratio": 1000.0,
-    "report_max_regression": 1.0,  # one seed is no regression of another
+    "report_max_regression": 1.0,  # seeds are not regressions of each other
 }
-# Reinforcement is off by default. Its prompts are passages whose graphs SFT has not seen, which favours it; and what is
-# better on dev is kept however little better it is, as of the student that is taught on.
+# GRPO is off by default. Its prompts are passages that SFT has not seen, which favours it; and any gain on dev is kept,
+# as for the student of continued SFT.
 REINFORCED = {"dataset": {"held_out_for_grpo": 0.1}, "grpo": {"max_steps": 40, "min_gain": 0.0}}
 OF_SET: Mapping[str, Mapping[str, Any]] = {
     "gazette": {},
@@ -76,7 +77,7 @@ FROM gold_graphs g JOIN raw_corpus p USING (corpus, passage_id) WHERE g.split = 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of the lineage: its folder is shared by the seeds."""
+    """One run of the lineage; the seeds share its folder."""
 
     root: Path
     of: str
@@ -87,16 +88,16 @@ class Cell:
 
     @property
     def home(self) -> Path:
-        """The home of the lineage."""
+        """Return the home folder of the lineage."""
         return self.root / f"{self.of}-{self.way}{'-thinking' if self.thinking else ''}"
 
     @property
     def arms(self) -> Path:
-        """The file with what its students answered."""
+        """Return the file with the answers of its students."""
         return self.home / f"arms-{self.seed}.parquet"
 
     def settings(self) -> dict[str, Any]:
-        """Return what differs from the defaults."""
+        """Return the settings that differ from the defaults."""
         smoke = yaml.safe_load((ROOT / "examples/gazette/smoke.yaml").read_text("utf-8")) if self.quick else {}
         own = {"seed": self.seed, "gates": OPEN_GATES, "dataset": {"thinking": self.thinking}}
         return reduce(merge, (OF_SET[self.of], WAYS[self.way], smoke, own), REINFORCED)
@@ -117,7 +118,7 @@ def corpora(cell: Cell) -> list[Path]:
 
 
 def _halved(data: Path, out: Path) -> Path:
-    """Copy a set, half of its dev documents as test."""
+    """Copy a data set; half of its dev documents become its test set."""
     out.mkdir(parents=True, exist_ok=True)
     documents = {"train": list(read(data / "train.jsonl")), "dev": [], "test": []}
     for document in read(data / "dev.jsonl"):
@@ -129,7 +130,7 @@ def _halved(data: Path, out: Path) -> Path:
 
 
 def run_lineage(cell: Cell) -> None:
-    """Run what is not there yet: the data half once for all seeds."""
+    """Run the parts that are missing; the data half runs once for all seeds."""
     config, log = cell.home / f"settings-{cell.seed}.yaml", cell.home / "log"
     fresh = not log.is_file()
     (cell.home / "dagster").mkdir(parents=True, exist_ok=True)
@@ -150,7 +151,7 @@ def _materialise(select: str, *partition: str) -> list[str]:
 
 
 def arms_of(cell: Cell) -> pl.DataFrame:
-    """Return what every arm of a cell answered, from its file or by running it."""
+    """Return the answers of every arm of a cell, from its file or by running it."""
     if not cell.arms.is_file():
         print(f"{cell.home.name}, seed {cell.seed}", file=sys.stderr, flush=True)
         run_lineage(cell)
@@ -162,11 +163,11 @@ def arms_of(cell: Cell) -> pl.DataFrame:
 
 
 def judge(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], str]:
-    """Return the rows and the page of cells that differ in their seeds only."""
+    """Return the table rows and the HTML page of cells that differ only in their seeds."""
     home = cells[0].home
     warehouse = Warehouse(path=str(home / "warehouse.duckdb"))
     answered = [arms_of(cell) for cell in cells]
-    gold = warehouse.read(_GOLD)  # after the lineage: it is what makes the table
+    gold = warehouse.read(_GOLD)  # after the lineage, which writes the table
 
     def with_seed(frame: pl.DataFrame, cell: Cell) -> pl.DataFrame:
         return frame.with_columns(pl.format("{} (seed {})", "passage_id", pl.lit(cell.seed)).alias("passage_id"))
@@ -186,7 +187,7 @@ def judge(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], st
 
 
 def _table(cell: Cell, figures: FigureTable, costs: Mapping[str, Any], seeds: int) -> Iterator[dict[str, Any]]:
-    """Yield a row per arm and per difference, on all of a set's corpora together."""
+    """Yield a row per arm and per difference, over all corpora of a set."""
     corpus = figures.corpora[0]
     head = {"set": cell.of, "way": cell.way, "thinking": "yes" if cell.thinking else "no", "seeds": seeds}
     for system, label in ARMS.items():
@@ -196,7 +197,7 @@ def _table(cell: Cell, figures: FigureTable, costs: Mapping[str, Any], seeds: in
         told = {"cpu s": round(cost["cpu_seconds"]), "tokens": round(cost["tokens"], 1), "better on dev": better}
         yield {**head, "student": label, "relation F1": format_figure(row), "entity F1": format_figure(entity), **told}
     for other in ("sft", "sft_on"):
-        pair = [figures.delta("grpo", other, corpus, f"{kind}_strict_f1") for kind in ("relation", "entity")]
+        pair = [figures.get_delta("grpo", other, corpus, f"{kind}_strict_f1") for kind in ("relation", "entity")]
         cells = dict(zip(("relation F1", "entity F1"), (format_figure(row, signed=True) for row in pair), strict=True))
         yield {
             **head,
@@ -211,12 +212,12 @@ def _table(cell: Cell, figures: FigureTable, costs: Mapping[str, Any], seeds: in
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, required=True, help="where everything is kept")
+    parser.add_argument("--home", type=Path, required=True, help="folder for all results")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=["all"])
     parser.add_argument("--thinking", nargs="+", choices=("no", "yes"), default=["no", "yes"])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="a small version, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="a small version, to check that it runs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = []

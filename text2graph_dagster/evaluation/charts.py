@@ -1,6 +1,6 @@
-"""Small pictures as SVG text: self-contained (no style sheet, no script), escaped, the same for the same data.
+"""Charts as SVG text: self-contained (no style sheet, no script), escaped, deterministic.
 
-They stand inside the report's page, and as data URIs in the metadata of assets.
+They are used in the report's page and, as data URIs, in the metadata of assets.
 """
 
 import base64
@@ -15,18 +15,20 @@ from markupsafe import Markup, escape
 INK, FAINT, RULE, PAPER = "#1d2430", "#6b7280", "#e3e5e9", "#ffffff"
 RIGHT, WRONG, MISSED = "#2f6f4f", "#b3261e", "#a15c00"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans CJK SC', sans-serif"
-# Okabe and Ito's palette, which the colour-blind can tell apart, darkened where it must carry text on white.
+# Okabe and Ito's colour-blind safe palette, darkened where the colour is used for text on white.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#9a5b83", "#8a6d00", "#3b8fb8", "#5f6670")
 
 Points = Sequence[tuple[float, float]]
-_MOST_POINTS = 240
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: not even escaped
-_TINY, _HUGE = 1e-100, 1e100  # beyond these nothing is drawn to scale
+_MAX_POINTS = 240
+_NOT_XML = re.compile(
+    r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)  # XML 1.0, section 2.2: not allowed even as escapes
+_TINY, _HUGE = 1e-100, 1e100  # limits of the values that are drawn to scale
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A figure with its interval; None where it has no value."""
+    """A figure with its interval; None if it has no value."""
 
     label: str
     value: float | None
@@ -37,24 +39,24 @@ class Bar:
 
 
 def svg_element(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
-    """Return an element; attributes that are None are left out, `_` in their names becomes `-`, all text is escaped."""
+    """Return an element with all text escaped; attributes that are None are omitted, `_` in names becomes `-`."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_plain(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_format_attribute(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    inside = Markup("").join(c if isinstance(c, Markup) else _legal(c) for c in children)
+    inside = Markup("").join(c if isinstance(c, Markup) else _replace_illegal(c) for c in children)
     return Markup(f"<{name}{written}>{inside}</{name}>") if children else Markup(f"<{name}{written}/>")  # noqa: S704
 
 
 def svg_document(width: float, height: float, title: str, *children: Markup) -> Markup:
-    """Return the outermost element, as wide as its place allows up to `width`."""
+    """Return the root element; it shrinks with its container."""
     return svg_element(
         "svg",
         svg_element("title", title),
         *children,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {_plain(width)} {_plain(height)}",
+        viewBox=f"0 0 {_format_attribute(width)} {_format_attribute(height)}",
         width=width,
         height=height,
         role="img",
@@ -65,13 +67,13 @@ def svg_document(width: float, height: float, title: str, *children: Markup) -> 
     )
 
 
-def svg_label(x: float, y: float, words: str, **attributes: str | float | None) -> Markup:
-    """Return a line of text."""
-    return svg_element("text", words, x=x, y=y, **attributes)
+def svg_label(x: float, y: float, text: str, **attributes: str | float | None) -> Markup:
+    """Return a text element."""
+    return svg_element("text", text, x=x, y=y, **attributes)
 
 
 def data_uri(svg: str) -> str:
-    """Return the picture as a data URI, for an `img` or a Markdown image."""
+    """Return the SVG as a data URI, for an `img` or a Markdown image."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
@@ -84,7 +86,7 @@ def line_chart(
     width: int = 340,
     height: int = 210,
 ) -> Markup:
-    """Draw (x, y) series; a noisy one faintly, with its running mean over it."""
+    """Draw (x, y) series; a noisy series is drawn faintly, with its running mean on top."""
     clean = {name: [(x, y) for x, y in points if abs(x) < _HUGE and abs(y) < _HUGE] for name, points in series.items()}
     clean = {name: points for name, points in clean.items() if points}
     if not clean:
@@ -97,34 +99,47 @@ def line_chart(
     left, top, right, bottom = 48, 46 if len(clean) > 1 else 32, width - 14, height - 34
     place_x, place_y = _scale([first, last], left, right), _scale(y_ticks, bottom, top)
     children = [svg_label(12, 18, title, font_weight="600", font_size="12")]
-    for y in y_ticks:
-        children.append(svg_element("line", x1=left, x2=right, y1=place_y(y), y2=place_y(y), stroke=RULE))
-        children.append(svg_label(left - 6, place_y(y) + 3.5, format_short(y), text_anchor="end", fill=FAINT))
-    for x in (x for x in axis_ticks(first, last, 4) if first <= x <= last):
-        anchor = "end" if place_x(x) > right - 12 else "middle"
-        children.append(svg_label(place_x(x), bottom + 15, format_short(x), text_anchor=anchor, fill=FAINT))
+    children += _axes([x for x in axis_ticks(first, last, 4) if first <= x <= last], y_ticks, place_x, place_y)
     children.append(svg_label(right, bottom + 29, x_label, text_anchor="end", fill=FAINT))
-    at = 12.0
+    legend_x = 12.0
     for i, (name, points) in enumerate(clean.items()):
         color = (colors or {}).get(name) or SERIES[i % len(SERIES)]
         if len(clean) > 1:
-            children.append(svg_element("rect", x=at, y=28, width=10, height=3, fill=color))
-            children.append(svg_label(at + 14, 33, name, fill=FAINT))
-            at += 24 + 6.2 * len(name)
-        thinned = _thin(points)
-        if _is_noisy(thinned):
-            children.append(_path(thinned, place_x, place_y, color, 1, 0.28))
-            thinned = running_mean(thinned, max(1, len(thinned) // 30))
-        children.append(_path(thinned, place_x, place_y, color, 1.8, 1))
-        if len(points) == 1:
-            children.append(
-                svg_element("circle", cx=place_x(points[0][0]), cy=place_y(points[0][1]), r=2.5, fill=color)
-            )
+            children.append(svg_element("rect", x=legend_x, y=28, width=10, height=3, fill=color))
+            children.append(svg_label(legend_x + 14, 33, name, fill=FAINT))
+            legend_x += 24 + 6.2 * len(name)
+        children += _line(points, place_x, place_y, color)
     return svg_document(width, height, title, *children)
 
 
+def _axes(x_ticks: Sequence[float], y_ticks: Sequence[float], place_x: "_Scale", place_y: "_Scale") -> list[Markup]:
+    """Return the grid lines and the tick labels of both axes."""
+    left, right, bottom = place_x.start, place_x.end, place_y.start
+    parts: list[Markup] = []
+    for y in y_ticks:
+        parts.append(svg_element("line", x1=left, x2=right, y1=place_y(y), y2=place_y(y), stroke=RULE))
+        parts.append(svg_label(left - 6, place_y(y) + 3.5, format_short(y), text_anchor="end", fill=FAINT))
+    for x in x_ticks:
+        anchor = "end" if place_x(x) > right - 12 else "middle"
+        parts.append(svg_label(place_x(x), bottom + 15, format_short(x), text_anchor=anchor, fill=FAINT))
+    return parts
+
+
+def _line(points: Points, place_x: "_Scale", place_y: "_Scale", color: str) -> list[Markup]:
+    """Return one series as a line, with its running mean if it is noisy; a single point as a dot."""
+    parts: list[Markup] = []
+    shown = _downsample(points)
+    if _is_noisy(shown):
+        parts.append(_polyline(shown, place_x, place_y, color, 1, 0.28))
+        shown = running_mean(shown, max(1, len(shown) // 30))
+    parts.append(_polyline(shown, place_x, place_y, color, 1.8, 1))
+    if len(points) == 1:
+        parts.append(svg_element("circle", cx=place_x(points[0][0]), cy=place_y(points[0][1]), r=2.5, fill=color))
+    return parts
+
+
 def interval_chart(bars: Sequence[Bar], title: str, *, unit: str = "", width: int = 640) -> Markup:
-    """Draw a dot with its interval per line, on one axis."""
+    """Draw one row per bar, a dot with its interval, on a common axis."""
     known = [v for bar in bars for v in (bar.low, bar.high, bar.value) if v is not None]
     marks = axis_ticks(min(known, default=0.0), max(known, default=1.0), 5)
     left, right, top, row = 110, width - 150, 14, 26
@@ -138,14 +153,14 @@ def interval_chart(bars: Sequence[Bar], title: str, *, unit: str = "", width: in
         y = top + row * (i + 0.5)
         children.append(svg_label(left - 12, y + 4, bar.label, text_anchor="end", font_size="12"))
         if bar.value is not None:
-            children += _whisker(bar, place, y, 5)
+            children += _interval_line(bar, place, y, 5)
             children.append(svg_element("circle", cx=place(bar.value), cy=y, r=4.5, fill=bar.color))
         children.append(svg_label(right + 14, y + 4, bar.note or "–", font_size="12", fill=FAINT))
     return svg_document(width, bottom + 24, f"{title} {unit}".strip(), *children)
 
 
 def grouped_bar_chart(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: str, *, width: int = 700) -> Markup:
-    """Draw (label, note, bars) groups of horizontal bars between 0 and 1, with intervals where they are known."""
+    """Draw (label, note, bars) groups of horizontal bars between 0 and 1, with intervals if known."""
     thick, gap = 10, 12
     left, right, y = 180, width - 50, 8.0
     place = _scale([0.0, 1.0], left, right)
@@ -164,7 +179,7 @@ def grouped_bar_chart(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: s
                 body.append(
                     svg_element("rect", svg_element("title", f"{bar.label}: {bar.note}"), **box, fill=bar.color, rx=1)
                 )
-                body += _whisker(bar, place, y + thick / 2 - 1, 2.5)
+                body += _interval_line(bar, place, y + thick / 2 - 1, 2.5)
                 body.append(svg_label(right + 10, y + thick - 2, f"{bar.value:.2f}", fill=INK, font_size="9.5"))
             y += thick
         y += gap
@@ -174,7 +189,7 @@ def grouped_bar_chart(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: s
     return svg_document(width, y + 14, title, *grid, *body, *axis)
 
 
-def _whisker(bar: Bar, place: "_Scale", y: float, half: float) -> list[Markup]:
+def _interval_line(bar: Bar, place: "_Scale", y: float, half: float) -> list[Markup]:
     if bar.low is None or bar.high is None:
         return []
     a, b = place(bar.low), place(bar.high)
@@ -185,7 +200,7 @@ def _whisker(bar: Bar, place: "_Scale", y: float, half: float) -> list[Markup]:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """A linear map from data to the page; `_scale` makes one from an axis's ticks."""
+    """A linear map from data to page coordinates."""
 
     first: float
     last: float
@@ -201,7 +216,7 @@ def _scale(marks: Sequence[float], start: float, end: float) -> _Scale:
 
 
 def axis_ticks(low: float, high: float, about: int) -> list[float]:
-    """Return round numbers around [low, high], at a distance of 1, 2 or 5 times a power of ten."""
+    """Return round numbers that span [low, high], at steps of 1, 2 or 5 times a power of ten."""
     if high - low <= max(1e-12 * max(abs(low), abs(high)), _TINY):
         high = low + (abs(low) if abs(low) > _TINY else 1.0)
     rough = (high - low) / max(1, about)
@@ -212,7 +227,7 @@ def axis_ticks(low: float, high: float, about: int) -> list[float]:
 
 
 def running_mean(points: Points, half: int) -> list[tuple[float, float]]:
-    """Return every point with the mean of the `half` points on either side and itself."""
+    """Return the points with each y replaced by the mean over the point and `half` neighbours on either side."""
     values = [y for _, y in points]
     means = []
     for i, (x, _) in enumerate(points):
@@ -222,20 +237,20 @@ def running_mean(points: Points, half: int) -> list[tuple[float, float]]:
 
 
 def _is_noisy(points: Points) -> bool:
-    """Tell whether a line goes up and down so much that its running mean says more."""
+    """Return whether a line oscillates so much that its running mean is more readable."""
     values = [y for _, y in points]
     way = sum(abs(b - a) for a, b in pairwise(values))
     return len(values) > 20 and way > 3 * (max(values) - min(values))
 
 
-def _thin(points: Points) -> list[tuple[float, float]]:
-    """Return the means of so many neighbours that a picture's width is not exceeded."""
-    size = math.ceil(len(points) / _MOST_POINTS)
+def _downsample(points: Points) -> list[tuple[float, float]]:
+    """Average neighbouring points so that at most `_MAX_POINTS` remain."""
+    size = math.ceil(len(points) / _MAX_POINTS)
     groups = [points[i : i + size] for i in range(0, len(points), size)]
     return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
 
 
-def _path(points: Points, place_x: _Scale, place_y: _Scale, color: str, thickness: float, opacity: float) -> Markup:
+def _polyline(points: Points, place_x: _Scale, place_y: _Scale, color: str, thickness: float, opacity: float) -> Markup:
     line = " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in points)
     return svg_element(
         "polyline",
@@ -248,21 +263,21 @@ def _path(points: Points, place_x: _Scale, place_y: _Scale, color: str, thicknes
     )
 
 
-def clip_text(words: str, most: int) -> str:
-    """Return the text, shortened with an ellipsis to `most` characters."""
-    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
+def clip_text(text: str, max_length: int) -> str:
+    """Shorten the text to `max_length` characters, with an ellipsis."""
+    return text if len(text) <= max_length else text[: max_length - 1].rstrip() + "…"
 
 
 def format_short(value: float) -> str:
-    """Return a number as an axis writes it."""
+    """Format a number for an axis or a table cell."""
     if value and abs(value) < 0.001:
         return f"{value:.0e}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}".replace("-", "−")
 
 
-def _plain(value: str | float) -> str:
-    return _legal(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+def _format_attribute(value: str | float) -> str:
+    return _replace_illegal(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _legal(text: str) -> str:
+def _replace_illegal(text: str) -> str:
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

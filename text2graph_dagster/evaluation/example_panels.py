@@ -1,4 +1,4 @@
-"""Examples for the report: gold beside prediction, every difference marked."""
+"""Examples in the report: the gold graph beside each prediction, with all differences marked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from text2graph_dagster.ontology import Ontology
 
 @dataclass(frozen=True, slots=True)
 class ReportExample:
-    """A gold passage and each system's legal graph of it; None where the system gave no readable answer."""
+    """A gold passage and each system's legal graph of it; None if the system has no readable answer."""
 
     corpus: str
     passage_id: str
@@ -25,7 +25,7 @@ class ReportExample:
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """A stretch of a passage: plain (no type), or a mention of an entity."""
+    """A part of a passage: plain text (no type), or a mention of an entity."""
 
     text: str
     type: str | None = None
@@ -34,7 +34,7 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True)
 class GraphPanel:
-    """One graph of an example, ready to be shown."""
+    """One graph of an example, ready for the page."""
 
     title: str
     answered: bool
@@ -46,14 +46,14 @@ class GraphPanel:
 
 
 def sample_passages(passage_ids: Sequence[str], number: int, seed: int) -> list[str]:
-    """Choose passages by lot: the same for the same seed, whatever their order, and nobody's choice."""
+    """Sample passages pseudo-randomly; the result depends on the seed only, not on their order."""
     return sorted(passage_ids, key=lambda name: digest(str(seed), name))[:number]
 
 
 def build_panels(
     example: ReportExample, ontology: Ontology, labels: Mapping[str, str], colors: Mapping[str, tuple[str, str]]
 ) -> tuple[GraphPanel, list[GraphPanel]]:
-    """Return the gold panel, its misses marked against the last system, and one panel per system."""
+    """Return the gold panel, which marks what the last system missed, and one panel per system."""
     directions = Directions.of(ontology)
     systems = list(example.predictions)
     last = example.predictions[systems[-1]] if systems else None
@@ -84,17 +84,17 @@ def _panel(
     by_id = graph.by_id()
     edges = []
     for r in graph.relations:
-        known = directions.turn(_key(by_id[r.head]), r.type, _key(by_id[r.tail])) in known_relations
+        known = directions.orient(_key(by_id[r.head]), r.type, _key(by_id[r.tail])) in known_relations
         edges.append(Edge(place[r.head], place[r.tail], r.type, "right" if known else fault))
-    every = [node.mark for node in nodes] + [edge.mark for edge in edges]
+    all_marks = [node.mark for node in nodes] + [edge.mark for edge in edges]
     return GraphPanel(
         title,
         answered,
         highlight(text, entities, marks),
         draw_graph(nodes, edges, colors, f"{title}: {len(nodes)} entities, {len(edges)} relations"),
-        every.count("right"),
-        every.count("wrong"),
-        every.count("missed"),
+        all_marks.count("right"),
+        all_marks.count("wrong"),
+        all_marks.count("missed"),
     )
 
 
@@ -103,11 +103,11 @@ def _key(entity: Entity) -> tuple[str, str]:
 
 
 def _relations(graph: Graph, directions: Directions) -> set[Triple]:
-    return {directions.turn(_key(head), kind, _key(tail)) for head, kind, tail in graph.triples()}
+    return {directions.orient(_key(head), kind, _key(tail)) for head, kind, tail in graph.triples()}
 
 
 def highlight(text: str, entities: Sequence[Entity], marks: Sequence[Mark]) -> tuple[TextPiece, ...]:
-    """Cut a passage at its mentions; of two that overlap the longer is shown, of two alike the first."""
+    """Split a passage at its mentions; of overlapping ones the longest is shown, of equally long ones the first."""
     mentions = [(m.start, m.end, e.type, mark) for e, mark in zip(entities, marks, strict=True) for m in e.mentions]
     mentions.sort(key=lambda m: (m[0] - m[1], m[0]))
     free: list[tuple[int, int, str, Mark]] = []

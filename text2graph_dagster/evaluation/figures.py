@@ -1,7 +1,7 @@
-"""Which figures a report has, and how each is computed from counts summed over passages.
+"""The list of all figures of a report, and how each is computed from counts summed over passages.
 
-A passage contributes a row to every block of `Blocks`; a figure is a function of one block's sum. What a user gets
-(the graph that passed the legality filter) bears the plain name; the raw output's figure beside it begins with `raw:`.
+A passage contributes one row to every block of `CountBlocks`; a figure is a function of one block's sum. Figures of the
+graph that users get (after the legality filter) have the plain name; those of the raw output begin with `raw:`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,31 +15,33 @@ from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.metrics import FloatArray, Items
 from text2graph_dagster.ontology import Ontology
 
-CountBlocks = dict[str, FloatArray]  # name → (passages, …), to be summed over passages
+CountBlocks = dict[str, FloatArray]  # block name → counts of shape (passages, …), to be summed over passages
 
 LEGAL, RAW = "", "raw:"
 
-# What the report's headline compares and takes the differences of; the first is the primary figure.
-HEADLINE = (
-    "relation_strict_f1",
-    "relation_boundary_f1",
-    "relation_strict_macro_f1",
-    "entity_strict_f1",
-    "entity_boundary_f1",
-    "raw:relation_strict_f1",
-    "raw:entity_strict_f1",
-    "exact_graph",
-    "empty_precision",
-    "empty_recall",
-    "triple_ratio",
-    "raw:parse_rate",
-    "raw:grounded_share",
-)
+# The figures of the report's headline, which are also compared between systems; the first is the primary figure.
+# metric → (name, definition in a few words)
+METRIC_LABELS: Mapping[str, tuple[str, str]] = {
+    "relation_strict_f1": ("Relation F1, strict", "RE+, micro: both spans, both entity types, relation type"),
+    "relation_boundary_f1": ("Relation F1, boundary", "Rel, micro: both spans, relation type"),
+    "relation_strict_macro_f1": ("Relation F1, strict, macro", "RE+, mean over relation types"),
+    "entity_strict_f1": ("Entity F1, strict", "micro: span and type"),
+    "entity_boundary_f1": ("Entity F1, boundary", "micro: span"),
+    "raw:relation_strict_f1": ("Relation F1, strict, raw output", "before the legality filter"),
+    "raw:entity_strict_f1": ("Entity F1, strict, raw output", "before the legality filter"),
+    "exact_graph": ("Exact match of graphs", "share of passages without any error"),
+    "empty_precision": ("Empty answers, precision", "share of empty answers that are correct"),
+    "empty_recall": ("Empty answers, recall", "share of passages without facts that have an empty answer"),
+    "triple_ratio": ("Triples per gold triple", "predicted / gold; 1 is ideal"),
+    "raw:parse_rate": ("Parse rate", "share of raw outputs that can be parsed"),
+    "raw:grounded_share": ("Grounded spans", "share of spans in the raw output that occur in the passage"),
+}
+HEADLINE = tuple(METRIC_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
 class PassageResult:
-    """One passage with what one system made of it; None where there is no readable prediction."""
+    """One passage with the prediction of one system; None if there is no readable prediction."""
 
     text: str
     gold: Items
@@ -50,7 +52,10 @@ class PassageResult:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure, from the sum of a block (…, its shape) to (…); `n` counts what it is a figure of, from the same sum."""
+    """A figure: `value` maps a block's sums of shape (…, block shape) to values of shape (…).
+
+    `n` computes the sample size of the figure from the same sums.
+    """
 
     name: str
     block: str
@@ -58,27 +63,27 @@ class Figure:
     n: Callable[[FloatArray], float] | None = None  # None: the number of passages
 
 
-def count_blocks(judged: Sequence[PassageResult], ontologies: Sequence[Ontology]) -> CountBlocks:
-    """Return every passage's contribution to every figure, for the types of `ontologies`."""
+def count_blocks(results: Sequence[PassageResult], ontologies: Sequence[Ontology]) -> CountBlocks:
+    """Return the counts of every passage for all figures, for the types of `ontologies`."""
     found: CountBlocks = {}
     for prefix in (LEGAL, RAW):
-        pairs = [(j.gold, j.raw if prefix else j.legal) for j in judged]
+        pairs = [(r.gold, r.raw if prefix else r.legal) for r in results]
         answered = np.array([predicted is not None for _, predicted in pairs], dtype=bool)
         for name, protocol in metrics.PROTOCOLS.items():
-            counts = metrics.count(pairs, protocol, types_of(name, ontologies))
+            counts = metrics.count_items(pairs, protocol, types_of(name, ontologies))
             found[prefix + name] = counts.astype(np.float64)
             found[prefix + name + "_passage"] = _shares(metrics.passage_f1(counts, answered))
-        found[prefix + "empty"] = metrics.empty_answers(pairs).astype(np.float64)
-        found[prefix + "exact_graph"] = _shares(metrics.exact_graphs(pairs))
-    spans = [metrics.grounded_spans(j.parsed, j.text) if j.parsed else (0, 0) for j in judged]
+        found[prefix + "empty"] = metrics.count_empty_answers(pairs).astype(np.float64)
+        found[prefix + "exact_graph"] = _shares(metrics.count_exact_graphs(pairs))
+    spans = [metrics.count_grounded_spans(r.parsed, r.text) if r.parsed else (0, 0) for r in results]
     found["raw:grounded"] = np.array(spans, dtype=np.float64).reshape(-1, 2)
-    found["raw:parse"] = _shares([j.parsed is not None for j in judged])
-    found["raw:strict_json"] = _shares([j.parsed is not None and j.parsed.strict for j in judged])
+    found["raw:parse"] = _shares([r.parsed is not None for r in results])
+    found["raw:strict_json"] = _shares([r.parsed is not None and r.parsed.strict for r in results])
     return found
 
 
 def types_of(protocol: str, ontologies: Sequence[Ontology]) -> tuple[str, ...]:
-    """Return the types that a protocol is counted by: entity types, relation types, or none."""
+    """Return the types that a protocol counts separately: entity types, relation types, or none."""
     if protocol == "entity_boundary":
         return ()
     names = (o.entity_names if protocol == "entity_strict" else o.relation_names for o in ontologies)
@@ -86,7 +91,7 @@ def types_of(protocol: str, ontologies: Sequence[Ontology]) -> tuple[str, ...]:
 
 
 def list_figures() -> list[Figure]:
-    """Return every figure that is not of a single type."""
+    """Return all figures except those of a single type."""
     found: list[Figure] = []
     for prefix in (LEGAL, RAW):
         for name in metrics.PROTOCOLS:
@@ -116,7 +121,7 @@ def list_figures() -> list[Figure]:
 def list_type_figures(
     ontologies: Sequence[Ontology], protocols: Sequence[str] = ("entity_strict", "relation_strict")
 ) -> list[Figure]:
-    """Return precision, recall and F1 of every type; their n is the type's number of gold items."""
+    """Return precision, recall and F1 of every type; `n` is the number of gold items of the type."""
     found: list[Figure] = []
     for protocol in protocols:
         for i, name in enumerate(types_of(protocol, ontologies)):
@@ -138,7 +143,7 @@ def type_figure_name(protocol: str, figure: str, name: str) -> str:
 
 
 def _shares(values: Sequence[bool] | npt.NDArray[np.generic]) -> FloatArray:
-    """Return (value, 1) per passage: the sum of the first by the sum of the second is the mean."""
+    """Return (value, 1) per passage, so that the ratio of the two sums is the mean."""
     column = np.asarray(values, dtype=np.float64).reshape(-1)
     return np.stack([column, np.ones_like(column)], axis=1)
 
@@ -153,13 +158,18 @@ def _predicted_per_gold(sums: FloatArray) -> FloatArray:
 
 
 def stack_blocks(found: Mapping[str, FloatArray]) -> FloatArray:
-    """Lay the blocks side by side: (passages, all columns)."""
+    """Concatenate the blocks to one matrix of shape (passages, all columns)."""
     return np.concatenate([block.reshape(len(block), -1) for block in found.values()], axis=1)
 
 
 def unstack_blocks(sums: FloatArray, like: Mapping[str, FloatArray]) -> CountBlocks:
-    """Take apart what `columns` laid side by side, after its rows were summed: name → (resamples, …)."""
+    """Split what `stack_blocks` concatenated, after its rows were summed: block name → (resamples, …)."""
     shapes = {name: block.shape[1:] for name, block in like.items()}
     edges = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
     parts = np.split(sums, edges, axis=1)
     return {name: part.reshape(len(sums), *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+
+
+def delta_name(second: str, first: str, metric: str) -> str:
+    """Return the metric name of the difference `second` minus `first`."""
+    return f"delta:{second}-{first}:{metric}"

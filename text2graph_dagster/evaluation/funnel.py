@@ -1,4 +1,4 @@
-"""From the table accounting to the report's funnel: documents, passages, graphs, traces, examples, and every loss."""
+"""The funnel of the report, from the table accounting: from documents to examples, with all losses."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from text2graph_dagster.evaluation.charts import FAINT, SERIES, clip_text, svg_d
 from text2graph_dagster.evaluation.report import FunnelStage
 
 LEFT_OUT = "left_out: "
-# Of every reason the first few passages or documents that were lost for it: corpus, stage, reason, what, detail.
+# For every reason, the first three passages or documents that were lost: corpus, stage, reason, what, detail.
 LOST = """
 SELECT q.corpus, q.stage, replace(q.reason, '_', ' ') AS reason,
        coalesce(left(p.text, 160), q.doc_id, q.passage_id) AS what, q.detail
@@ -23,7 +23,7 @@ _NAMES, _BARS, _COUNT, _LOSSES, _LINE = 118.0, 250.0, 66.0, 270.0, 15.0
 
 
 def build_funnels(rows: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> dict[str, list[FunnelStage]]:
-    """Return the stages of every corpus; `rows` are rows of the table accounting."""
+    """Return the stages of every corpus, from the rows of the table accounting."""
     counts: dict[str, dict[tuple[str, str], int]] = {corpus: {} for corpus in corpora}
     for row in rows:
         if row["corpus"] in counts:
@@ -36,8 +36,8 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[FunnelStage]:
         return counts.get((stage, item), 0)
 
     duplicates = {
-        "equal to another passage": n("raw_corpus", "passages_exact_duplicates"),
-        "nearly equal to another passage": n("raw_corpus", "passages_near_duplicates"),
+        "exact duplicates": n("raw_corpus", "passages_exact_duplicates"),
+        "near duplicates": n("raw_corpus", "passages_near_duplicates"),
     }
     gold = n("teacher_graphs", "graphs") - n("cot_traces", "graphs_in")
     left_out = {
@@ -46,7 +46,7 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[FunnelStage]:
         if stage == "filtered_dataset" and item.startswith(LEFT_OUT)
     }
     dropped, added = (n("filtered_dataset", f"relations_{what}") for what in ("dropped", "added"))
-    mended = f"{dropped:,} dropped, {added:,} added" if dropped or added else "none"
+    denoised = f"{dropped:,} dropped, {added:,} added" if dropped or added else "none"
     documents = n("raw_corpus", "documents_in") + n("raw_corpus", "gold_documents_in")
     quarantined = n("raw_corpus", "documents_quarantined") + n("raw_corpus", "gold_documents_quarantined")
     return [
@@ -60,16 +60,16 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[FunnelStage]:
             {"quarantined": n("teacher_graphs", "passages_quarantined")},
         ),
         FunnelStage(
-            "reasoned about",
+            "rationales",
             n("cot_traces", "traces"),
-            {"gold, never taught": gold, "quarantined": n("cot_traces", "passages_quarantined")},
+            {"gold, held out": gold, "quarantined": n("cot_traces", "passages_quarantined")},
         ),
-        FunnelStage("examples", n("filtered_dataset", "examples"), left_out, note=f"relations mended: {mended}"),
+        FunnelStage("examples", n("filtered_dataset", "examples"), left_out, note=f"relations denoised: {denoised}"),
     ]
 
 
 def draw_funnel(stages: Sequence[FunnelStage], title: str) -> Markup:
-    """Draw the stages as bars of their counts, and beside each what was lost on the way to it."""
+    """Draw the stages as bars, with the losses before each stage beside it."""
     most = max((stage.count for stage in stages), default=0) or 1
     children, y = [svg_label(0, 14, title, font_weight="600", font_size="12")], 26.0
     for stage in stages:

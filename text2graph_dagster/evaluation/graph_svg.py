@@ -1,6 +1,6 @@
-"""A passage's graph drawn: entities in reading order on the left, every relation an arrow in a lane of its own.
+"""The drawing of a passage's graph: entities in reading order on the left, relations as arrows in lanes beside them.
 
-No two arrows share a lane where they would overlap and no two labels a line, so that a graph of any size stays legible.
+Arrows that would overlap get different lanes, and every label its own line, so that a graph of any size stays readable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ STROKE: Mapping[Mark, str] = {"right": RIGHT, "wrong": WRONG, "missed": MISSED}
 DASH: Mapping[Mark, str | None] = {"right": None, "wrong": "5 3", "missed": "1.5 3"}
 SIGN: Mapping[Mark, str] = {"right": "", "wrong": " ✗", "missed": " ○"}
 
-# (background, ink) of entity types: light enough for a printed page, told apart by the colour-blind.
+# (background, ink) of entity types: light enough for print, and colour-blind safe.
 TINTS = (
     ("#dceaf7", "#0b5394"),
     ("#fbe3d2", "#9a4a00"),
@@ -47,7 +47,7 @@ _ROW, _PILL, _LANE, _LINE = 42.0, 32.0, 11.0, 17.0
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An entity and how it stands to the other graph."""
+    """An entity, and whether it is also in the graph it is compared with."""
 
     text: str
     type: str
@@ -56,7 +56,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A relation between two nodes, by their places in the list of nodes."""
+    """A relation between two nodes, given by their indices in the list of nodes."""
 
     head: int
     tail: int
@@ -65,22 +65,22 @@ class Edge:
 
 
 def entity_type_colors(types: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return (background, ink) of every entity type; beyond ten types the colours begin again."""
+    """Return (background, ink) of every entity type; with more than ten types the colours repeat."""
     return {name: TINTS[i % len(TINTS)] for i, name in enumerate(types)}
 
 
 def draw_graph(
     nodes: Sequence[Node], edges: Sequence[Edge], colors: Mapping[str, tuple[str, str]], title: str
 ) -> Markup:
-    """Draw the graph; `wrong` and `missed` items are dashed, coloured and signed."""
+    """Draw the graph; `wrong` and `missed` items are dashed, coloured and marked with a sign."""
     if not nodes:
         return svg_document(180, 30, title, svg_label(0, 19, "no entities", fill=FAINT, font_style="italic"))
     wide = min(215.0, 26 + 6.9 * max(max(len(clip_text(n.text, 26) + SIGN[n.mark]), len(n.type) - 3) for n in nodes))
     centre = [_ROW * (i + 0.5) for i in range(len(nodes))]
-    starts, ends = _ports(edges, centre)
-    lanes = _lanes([(starts[i], ends[i]) for i in range(len(edges))])
+    starts, ends = _spread_edges(edges, centre)
+    lanes = _assign_lanes([(starts[i], ends[i]) for i in range(len(edges))])
     names_at = wide + 22 + _LANE * (max(lanes, default=-1) + 1)
-    lines = _label_lines([(starts[i] + ends[i]) / 2 for i in range(len(edges))])
+    lines = _place_labels([(starts[i] + ends[i]) / 2 for i in range(len(edges))])
     arrows = [
         _arrow(edge, starts[i], ends[i], wide + 16 + _LANE * lanes[i], wide, names_at, lines[i])
         for i, edge in enumerate(edges)
@@ -142,8 +142,8 @@ def _arrow(edge: Edge, start: float, end: float, lane: float, wide: float, names
     )
 
 
-def _ports(edges: Sequence[Edge], centre: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return where every edge leaves its head and reaches its tail: the edges of a node spread over its height."""
+def _spread_edges(edges: Sequence[Edge], centre: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return the y positions at which each edge leaves its head and reaches its tail, spread over the node's height."""
     fans: dict[int, list[tuple[float, int, bool]]] = {}
     for i, edge in enumerate(edges):
         fans.setdefault(edge.head, []).append((centre[edge.tail], i, True))
@@ -157,12 +157,12 @@ def _ports(edges: Sequence[Edge], centre: Sequence[float]) -> tuple[list[float],
     return starts, ends
 
 
-def _lanes(stretches: Sequence[tuple[float, float]]) -> list[int]:
-    """Return a lane for every stretch, short ones inside, so that no two in a lane overlap."""
-    lanes = [0] * len(stretches)
+def _assign_lanes(intervals: Sequence[tuple[float, float]]) -> list[int]:
+    """Return a lane for every vertical interval, short ones first, so that no two in a lane overlap."""
+    lanes = [0] * len(intervals)
     taken: list[list[tuple[float, float]]] = []
-    for i in sorted(range(len(stretches)), key=lambda i: (abs(stretches[i][0] - stretches[i][1]), i)):
-        low, high = min(stretches[i]) - 3, max(stretches[i]) + 3
+    for i in sorted(range(len(intervals)), key=lambda i: (abs(intervals[i][0] - intervals[i][1]), i)):
+        low, high = min(intervals[i]) - 3, max(intervals[i]) + 3
         free = (n for n, lane in enumerate(taken) if all(high < a or b < low for a, b in lane))
         lanes[i] = next(free, len(taken))
         if lanes[i] == len(taken):
@@ -171,8 +171,8 @@ def _lanes(stretches: Sequence[tuple[float, float]]) -> list[int]:
     return lanes
 
 
-def _label_lines(wanted: Sequence[float]) -> list[float]:
-    """Return a line for every label, as near as can be to where it is wanted, no two on one."""
+def _place_labels(wanted: Sequence[float]) -> list[float]:
+    """Return a y position for every label, as close as possible to the wanted one, without overlap."""
     lines = [0.0] * len(wanted)
     last = -1e9
     for i in sorted(range(len(wanted)), key=lambda i: (wanted[i], i)):

@@ -1,38 +1,21 @@
-"""The figures that matter most, as text for a terminal, as Markdown for asset metadata, and all figures as JSON."""
+"""The headline figures as text for a terminal and as Markdown for asset metadata, and all figures as JSON."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from text2graph_dagster.evaluation.figures import HEADLINE
+from text2graph_dagster.evaluation.figures import HEADLINE, METRIC_LABELS, delta_name
 
 SYSTEM_LABELS: Mapping[str, str] = {"teacher": "Teacher", "base": "Not fine-tuned", "sft": "SFT", "grpo": "SFT + GRPO"}
-
-# metric → (name, protocol in a few words)
-METRIC_LABELS: Mapping[str, tuple[str, str]] = {
-    "relation_strict_f1": ("Relation F1, strict", "RE+, micro: both spans, both entity types, relation"),
-    "relation_boundary_f1": ("Relation F1, boundary", "Rel, micro: both spans, relation"),
-    "relation_strict_macro_f1": ("Relation F1, strict, macro", "RE+, mean over relation types"),
-    "entity_strict_f1": ("Entity F1, strict", "micro: span and type"),
-    "entity_boundary_f1": ("Entity F1, boundary", "micro: span"),
-    "raw:relation_strict_f1": ("Relation F1, strict, raw output", "before the legality filter"),
-    "raw:entity_strict_f1": ("Entity F1, strict, raw output", "before the legality filter"),
-    "exact_graph": ("Exact graphs", "share of passages without any error"),
-    "empty_precision": ("Silence, precision", "share of empty answers that are right"),
-    "empty_recall": ("Silence, recall", "share of passages without facts that are answered empty"),
-    "triple_ratio": ("Triples per gold triple", "1 is neither too many nor too few"),
-    "raw:parse_rate": ("Parse rate", "share of raw outputs that can be read"),
-    "raw:grounded_share": ("Grounded spans", "share of raw spans that are in the passage"),
-}
 
 Row = Mapping[str, Any]
 
 
 class FigureTable:
-    """The rows of one eval_report, by system, corpus and metric."""
+    """The rows of one eval_report, indexed by system, corpus and metric."""
 
     def __init__(self, rows: Iterable[Row], systems: Sequence[str] | None = None) -> None:
-        """Index the rows; `systems` gives their order, else it is that of the rows."""
+        """Index the rows; `systems` gives the order of systems, by default that of the rows."""
         self.rows = list(rows)
         self.by_key = {(r["system"], r["corpus"], r["metric"]): r for r in self.rows}
         plain = [r for r in self.rows if not r["metric"].startswith("delta:")]
@@ -40,35 +23,35 @@ class FigureTable:
         self.corpora = sorted(dict.fromkeys(r["corpus"] for r in plain), key=lambda c: (c != "all", c))
 
     def get(self, system: str, corpus: str, metric: str) -> Row | None:
-        """Return a system's row; None when there is none or it has no value."""
+        """Return a system's row, or None if there is none or it has no value."""
         row = self.by_key.get((system, corpus, metric))
         return row if row and row["value"] is not None else None
 
-    def delta(self, second: str, first: str, corpus: str, metric: str) -> Row | None:
+    def get_delta(self, second: str, first: str, corpus: str, metric: str) -> Row | None:
         """Return the row of the difference `second` minus `first`."""
-        return self.get(f"{second} - {first}", corpus, f"delta:{second}-{first}:{metric}")
+        return self.get(f"{second} - {first}", corpus, delta_name(second, first, metric))
 
-    def row_of(self, corpus: str, metric: str) -> list[Row | None]:
-        """Return every system's row of one figure."""
+    def get_row(self, corpus: str, metric: str) -> list[Row | None]:
+        """Return the row of every system for one figure."""
         return [self.get(system, corpus, metric) for system in self.systems]
 
-    def deltas_of(self, corpus: str, metric: str, pairs: Sequence[tuple[str, str]]) -> list[Row | None]:
-        """Return the rows of one figure's differences, each the first of its pair minus the second."""
-        return [self.delta(second, first, corpus, metric) for second, first in pairs]
+    def get_delta_row(self, corpus: str, metric: str, pairs: Sequence[tuple[str, str]]) -> list[Row | None]:
+        """Return the rows of the differences in one figure, for each pair the first system minus the second."""
+        return [self.get_delta(second, first, corpus, metric) for second, first in pairs]
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return (later, earlier) of every two systems: first the last system's, nearest first."""
+    def system_pairs(self) -> list[tuple[str, str]]:
+        """Return all (later, earlier) pairs of systems: the last system's pairs first, the closest one first."""
         names = self.systems
         return [(names[b], names[a]) for b in reversed(range(len(names))) for a in reversed(range(b))]
 
-    def metrics(self) -> list[str]:
-        """Return the headline figures of this report, in order."""
+    def headline_metrics(self) -> list[str]:
+        """Return the names of this report's headline figures, in order."""
         present = {r["metric"] for r in self.rows}
         return [metric for metric in HEADLINE if metric in present]
 
 
 def format_figure(row: Row | None, *, signed: bool = False) -> str:
-    """Return a figure with its interval."""
+    """Format a figure with its interval, e.g. "0.634 [0.624, 0.644]"."""
     if row is None:
         return "–"
     value, low, high = (
@@ -80,7 +63,7 @@ def format_figure(row: Row | None, *, signed: bool = False) -> str:
 def format_headline(
     rows: Iterable[Row], systems: Sequence[str] | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
 ) -> str:
-    """Return the headline as plain text: per corpus the systems side by side, then their differences, n beside all."""
+    """Format the headline as plain text, per corpus a table of the systems and one of their differences."""
     figures = FigureTable(rows, systems)
     if not figures.rows:
         return "no report yet"
@@ -88,8 +71,8 @@ def format_headline(
     for corpus in figures.corpora:
         head = ["", *(labels.get(s, s) for s in figures.systems), "n"]
         lines = [head]
-        for metric in figures.metrics():
-            found = figures.row_of(corpus, metric)
+        for metric in figures.headline_metrics():
+            found = figures.get_row(corpus, metric)
             lines.append([METRIC_LABELS[metric][0], *map(format_figure, found), _n(found)])
         text = f"{corpus}: figures with 95 % intervals (paired bootstrap over documents)\n{_columns(lines)}"
         if deltas := _deltas(figures, corpus, labels):
@@ -99,10 +82,14 @@ def format_headline(
 
 
 def _deltas(figures: FigureTable, corpus: str, labels: Mapping[str, str]) -> list[list[str]]:
-    main = [m for m in ("relation_strict_f1", "entity_strict_f1", "raw:relation_strict_f1") if m in figures.metrics()]
+    main = [
+        m
+        for m in ("relation_strict_f1", "entity_strict_f1", "raw:relation_strict_f1")
+        if m in figures.headline_metrics()
+    ]
     lines = []
-    for second, first in figures.pairs():
-        found = [figures.delta(second, first, corpus, metric) for metric in main]
+    for second, first in figures.system_pairs():
+        found = [figures.get_delta(second, first, corpus, metric) for metric in main]
         name = f"{labels.get(second, second)} − {labels.get(first, first)}"
         lines.append([name, *(format_figure(row, signed=True) for row in found), _n(found)])
     return [["", *(METRIC_LABELS[m][0] for m in main), "n"], *lines] if lines else []
@@ -111,14 +98,14 @@ def _deltas(figures: FigureTable, corpus: str, labels: Mapping[str, str]) -> lis
 def format_headline_markdown(
     rows: Iterable[Row], systems: Sequence[str] | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
 ) -> str:
-    """Return the headline as a Markdown table per corpus, for asset metadata."""
+    """Format the headline as a Markdown table per corpus, for asset metadata."""
     figures = FigureTable(rows, systems)
     blocks = []
     for corpus in figures.corpora:
         head = [f"{corpus}", *(labels.get(s, s) for s in figures.systems), "n"]
         lines = [head, ["---"] * len(head)]
-        for metric in figures.metrics():
-            found = figures.row_of(corpus, metric)
+        for metric in figures.headline_metrics():
+            found = figures.get_row(corpus, metric)
             lines.append([METRIC_LABELS[metric][0], *map(format_figure, found), _n(found)])
         blocks.append("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))
     return "\n\n".join(blocks)

@@ -1,7 +1,6 @@
-"""The model card of a checkpoint: what it was taught, how good it is, how it was made; all of it from files beside it.
+"""The model card of a checkpoint (README.md): training data, scores and training run, from the files beside it.
 
-`run.json` and `extraction.json` are written by training. `report.json` comes with the evaluation, and the card is then
-written anew.
+`run.json` and `extraction.json` are written by training. The evaluation adds `report.json` and rewrites the card.
 """
 
 import json
@@ -12,28 +11,28 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from text2graph_dagster.evaluation.figures import HEADLINE
-from text2graph_dagster.evaluation.headline import METRIC_LABELS, format_figure
-from text2graph_dagster.files import write_text_whole
+from text2graph_dagster.evaluation.figures import HEADLINE, METRIC_LABELS
+from text2graph_dagster.evaluation.headline import format_figure
+from text2graph_dagster.files import write_text_atomically
 from text2graph_dagster.inference.checkpoint import load_ontologies, read_recipe
 from text2graph_dagster.settings import EMBEDDED, SCRATCH
 
 CARD, RUN, REPORT = "README.md", "run.json", "report.json"
-_STAGES = {"sft": "Supervised fine-tuning", "grpo": "Reinforcement (GRPO) of a fine-tuned student"}
+_STAGES = {"sft": "Supervised fine-tuning", "grpo": "RL (GRPO) of a fine-tuned student"}
 
 
 def write_card(checkpoint: Path, run: Mapping[str, Any] | None = None, license_: str = "other") -> None:
-    """Write a checkpoint's card; `run` is what run.json holds, where that is not written yet."""
-    told = run if run is not None else _read(checkpoint / RUN)
-    _write(checkpoint / CARD, _card(checkpoint, told, _read(checkpoint / REPORT), license_))
+    """Write a checkpoint's card; `run` is the content of run.json if that is not written yet."""
+    run = run if run is not None else _read(checkpoint / RUN)
+    _write(checkpoint / CARD, _card(checkpoint, run, _read(checkpoint / REPORT), license_))
 
 
 def write_report(checkpoint: Path, facts: Mapping[str, str], rows: Sequence[Mapping[str, Any]], license_: str) -> None:
-    """Put a checkpoint's figures beside it, and into its card.
+    """Write a checkpoint's scores to report.json and into its card.
 
     Args:
-        facts: digests, by name.
-        rows: the rows of eval_report of this one system.
+        facts: name → digest.
+        rows: the rows of eval_report for this system.
     """
     figures = [{k: r[k] for k in ("corpus", "metric", "value", "low", "high", "n")} for r in rows]
     value = {"digests": dict(facts), "figures": [f for f in figures if f["metric"] in HEADLINE]}
@@ -44,8 +43,8 @@ def write_report(checkpoint: Path, facts: Mapping[str, str], rows: Sequence[Mapp
 def _card(checkpoint: Path, run: Mapping[str, Any], report: Mapping[str, Any], license_: str) -> str:
     ontologies, base = load_ontologies(checkpoint), run["settings"]["student"]["base_model"]
     base = "" if base == SCRATCH else Path(base).name if Path(base).is_absolute() else base
-    public = "" if base in EMBEDDED else base  # a name that others can look up
-    # It is text, not a page: whoever shows it escapes it. Names in it were checked when the ontologies were read.
+    public = "" if base in EMBEDDED else base  # a public name
+    # Markdown, so nothing is escaped here. The names in it were checked when the ontologies were read.
     environment = Environment(
         loader=PackageLoader("text2graph_dagster.evaluation", "templates"),
         undefined=StrictUndefined,
@@ -82,7 +81,7 @@ def _front_matter(languages: Sequence[str], base: str, license_: str) -> str:
 
 
 def _digests(run: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, str]:
-    """Return what tells which data this is: the report's digests, and those of the files that training read."""
+    """Return the digests that identify the data: the report's, and those of the files that training read."""
     files = {f"{name} (SHA-256 of the file)": value for name, value in run["inputs"].items()}
     return {**report.get("digests", {}), **files}
 
@@ -97,7 +96,7 @@ def _figures(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _dev(dev: Mapping[str, Any]) -> dict[str, str]:
-    """Return the dev figures with their intervals, where these were taken."""
+    """Return the dev scores, with intervals if there are any."""
     names = ("relation_f1", "entity_f1")
     return {
         name: format_figure({"value": dev[name], "low": dev[f"{name}_low"], "high": dev[f"{name}_high"]})
@@ -109,10 +108,10 @@ def _dev(dev: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file in one step, and none that would be the same: a directory is also told by its times of change."""
+    """Write a file atomically, but only if its content changes: a directory's identity includes modification times."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
-    write_text_whole(text, path)
+    write_text_atomically(text, path)
 
 
 def _read(path: Path) -> dict[str, Any]:

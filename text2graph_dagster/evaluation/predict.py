@@ -1,7 +1,7 @@
-"""A student's answers to many prompts: `python -m text2graph_dagster.evaluation.predict --config run.json`.
+"""Answer many prompts with a student: `python -m text2graph_dagster.evaluation.predict --config run.json`.
 
-Reads a parquet file of prompts (id, messages), writes one of answers (id, raw_output, tokens, stopped) in one step.
-Answers are written in parts while it goes on, so that a run that was cut off asks only what is left.
+Reads a parquet file of prompts (id, messages) and writes one of answers (id, raw_output, tokens, stopped) atomically.
+Answers are saved in parts during the run, so that an interrupted run only answers the remaining prompts.
 """
 
 import shutil
@@ -15,10 +15,10 @@ import polars as pl
 from pydantic import Field
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.files import write_whole
-from text2graph_dagster.grammar import forms_of
+from text2graph_dagster.files import write_parquet_atomically
+from text2graph_dagster.grammar import make_forms
 from text2graph_dagster.graph.wire import WireForm
-from text2graph_dagster.identity import digest_json, sha256_of
+from text2graph_dagster.identity import digest_json, sha256_file
 from text2graph_dagster.runtime.config import ProgramConfig, read_config
 from text2graph_dagster.runtime.program import Stopwatch, run_program, set_threads, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
@@ -29,31 +29,31 @@ _PART = 512  # prompts per part
 
 
 class PredictionConfig(ProgramConfig):
-    """`python -m text2graph_dagster.evaluation.predict`."""
+    """The configuration of `python -m text2graph_dagster.evaluation.predict`."""
 
     model: Path = Field(description="a model directory")
     prompts: Path = Field(
-        description="parquet with the columns id and messages (the prompt: all but assistant turns); where there is a "
-        "grammar also text, entity_types and relation_types"
+        description="parquet with the columns id and messages (the prompt: all but assistant turns); with a grammar "
+        "also text, entity_types and relation_types"
     )
-    output: Path = Field(description="the parquet file to be made: id, raw_output, tokens, stopped")
+    output: Path = Field(description="the parquet file to write: id, raw_output, tokens, stopped")
     batch_size: int = Field(64, ge=1)
     max_new_tokens: int = Field(256, ge=1)
-    decoding: DecodingSettings = Field(UNCONSTRAINED, description="the grammar that answers are held to")
+    decoding: DecodingSettings = Field(UNCONSTRAINED, description="the grammar that constrains the answers")
     wire: WireForm = Field("public", description="the JSON that the grammar expects")
-    thinking: bool = Field(False, description="whether a rationale may stand before the JSON")
+    thinking: bool = Field(False, description="whether a rationale may precede the JSON")
     threads: int = Field(0, ge=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run_program(_predict, arguments, "Let a student answer prompts.")
+    return run_program(_predict, arguments, "Answer prompts with a student.")
 
 
 def _predict(path: Path, reporter: Reporter) -> None:
     config = read_config(PredictionConfig, path)
     work_offline(config.model)
-    prompts = read_prompts(config.prompts, held=config.decoding.grammar != "none")
+    prompts = read_prompts(config.prompts, constrained=config.decoding.grammar != "none")
     watch = Stopwatch()
     parts = _open_parts(config)
     if not all((parts / f"{number}.parquet").is_file() for number, _ in _parts(prompts)):
@@ -69,7 +69,7 @@ def _predict(path: Path, reporter: Reporter) -> None:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt, and what is asked in it where the answer is held to a grammar."""
+    """A prompt; text and types are only needed for constrained decoding."""
 
     id: str
     messages: list[dict[str, str]]
@@ -78,19 +78,19 @@ class Prompt:
     relation_types: tuple[str, ...] = ()
 
 
-def read_prompts(path: Path, held: bool = False) -> list[Prompt]:
-    """Return every row's prompt, assistant turns left out; `held`: with what the grammar is made of.
+def read_prompts(path: Path, constrained: bool = False) -> list[Prompt]:
+    """Read the prompts without assistant turns; if `constrained`, with the text and types for the grammar.
 
     Raises:
         UserError: the file is missing or lacks a column.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist: name the parquet file of prompts in the configuration.")
+        raise UserError(f"{path} does not exist: set `prompts` in the configuration to the parquet file of prompts.")
     frame = pl.read_parquet(path)
-    wanted = ("id", "messages", *(("text", "entity_types", "relation_types") if held else ()))
+    wanted = ("id", "messages", *(("text", "entity_types", "relation_types") if constrained else ()))
     if missing := set(wanted) - set(frame.columns):
         named = ", ".join(wanted)
-        raise UserError(f"{path} lacks the column {sorted(missing)[0]!r}: prompts have the columns {named}.")
+        raise UserError(f"{path} has no column {sorted(missing)[0]!r}: prompts need the columns {named}.")
     return [
         Prompt(
             row["id"],
@@ -103,10 +103,10 @@ def read_prompts(path: Path, held: bool = False) -> list[Prompt]:
 
 
 def _open_parts(config: PredictionConfig) -> Path:
-    """Return the directory of the parts; parts of another model, other prompts or other settings are thrown away."""
-    weights = {p.name: sha256_of(p) for p in sorted(config.model.glob("*.safetensors"))}
-    asked = {"settings": config.model_dump(mode="json"), "weights": weights, "prompts": sha256_of(config.prompts)}
-    identity, parts = digest_json(asked), config.output.with_name(config.output.name + ".parts")
+    """Return the directory of the parts, emptied if they belong to another model, other prompts or other settings."""
+    weights = {p.name: sha256_file(p) for p in sorted(config.model.glob("*.safetensors"))}
+    inputs = {"settings": config.model_dump(mode="json"), "weights": weights, "prompts": sha256_file(config.prompts)}
+    identity, parts = digest_json(inputs), config.output.with_name(config.output.name + ".parts")
     mark = parts / "identity"
     if not (mark.is_file() and mark.read_text(encoding="utf-8") == identity):
         shutil.rmtree(parts, ignore_errors=True)
@@ -121,7 +121,7 @@ def _parts(prompts: Sequence[Prompt]) -> Iterator[tuple[int, Sequence[Prompt]]]:
 
 
 def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, reporter: Reporter) -> None:
-    """Write every part that is not there yet."""
+    """Write all missing parts."""
     from text2graph_dagster.inference.batch_generation import answer_prompts
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.loading import load_student
@@ -134,7 +134,7 @@ def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, re
             continue
         before = number * _PART
 
-        def say(done: int, before: int = before) -> None:
+        def report(done: int, before: int = before) -> None:
             reporter.log_progress("passages", before + done, len(prompts))
 
         answers = answer_prompts(
@@ -143,15 +143,15 @@ def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, re
             render_prompts([prompt.messages for prompt in part], tokenizer),
             max_new_tokens=config.max_new_tokens,
             batch_size=config.batch_size,
-            progress=say,
-            forms=forms_of(part, config.decoding, config.wire, config.thinking),
+            progress=report,
+            forms=make_forms(part, config.decoding, config.wire, config.thinking),
         )
         rows = ((p.id, a.text, a.tokens, a.stopped) for p, a in zip(part, answers, strict=True))
         _write(rows, target)
 
 
 def _write(rows: Iterable[tuple[Any, ...]], target: Path) -> None:
-    write_whole(pl.DataFrame(list(rows), schema=_SCHEMA, orient="row"), target)
+    write_parquet_atomically(pl.DataFrame(list(rows), schema=_SCHEMA, orient="row"), target)
 
 
 if __name__ == "__main__":

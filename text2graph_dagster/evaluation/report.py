@@ -1,7 +1,7 @@
-"""The evaluation report: one self-contained HTML page from plain data.
+"""The evaluation report: one self-contained HTML page.
 
-It needs no network, no script and no server, and prints well. Everything that comes from documents, models or settings
-is escaped by the template engine or by `svg.element`; a content security policy forbids whatever might slip through.
+It needs no network, script or server, and is printable. All text from documents, models and settings is escaped by the
+template engine or by `charts.svg_element`; a content security policy blocks anything that might slip through.
 """
 
 import json
@@ -22,15 +22,15 @@ from text2graph_dagster.evaluation.charts import (
     line_chart,
 )
 from text2graph_dagster.evaluation.example_panels import ReportExample, build_panels
-from text2graph_dagster.evaluation.figures import type_figure_name
+from text2graph_dagster.evaluation.figures import METRIC_LABELS, type_figure_name
 from text2graph_dagster.evaluation.graph_svg import entity_type_colors
-from text2graph_dagster.evaluation.headline import METRIC_LABELS, SYSTEM_LABELS, FigureTable, Row, format_figure
+from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, FigureTable, Row, format_figure
 from text2graph_dagster.ontology import Ontology
 
 
 @dataclass(frozen=True, slots=True)
 class FunnelStage:
-    """One step of the accounting: how many of what came through, and what was lost on the way to it, by reason."""
+    """One stage of the funnel: the number of items that reached it, and those lost before it, by reason."""
 
     name: str
     count: int
@@ -40,21 +40,21 @@ class FunnelStage:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything that the page shows.
+    """The content of the page.
 
     Attributes:
-        title, run, made_at: what was evaluated, the digest of the evaluation, and when it was made.
-        rows: rows of eval_report (as dictionaries); `systems` in the order in which they are shown, the last being
-            the one that the report is about; `labels` their names.
+        title, run, made_at: the evaluated corpora, the digest of the evaluation, and its time.
+        rows: rows of eval_report (as dictionaries).
+        systems: in the order of the page; the report is about the last one. `labels` are their names.
         ontologies: by corpus.
-        published: corpus → system → relation F1 (strict) as published, shown beside and never compared by interval.
-        curves: stage → figure → (step, value).
-        funnels: corpus → the stages from documents to examples; `lost`: some of what was lost on the way, by reason
-            (rows with corpus, stage, reason, what, detail).
+        published: corpus → system → strict relation F1 as published; listed, but without interval or comparison.
+        curves: training stage → figure → (step, value).
+        funnels: corpus → the stages from documents to examples.
+        lost: samples of lost passages and documents (rows with corpus, stage, reason, what, detail).
         gates: rows of the table gates.
-        examples: gold passages with predictions, drawn by lot.
-        configuration: the settings, section by section.
-        provenance: versions and digests, by name.
+        examples: randomly sampled gold passages with predictions.
+        configuration: section → its settings.
+        provenance: name → version or digest.
     """
 
     title: str
@@ -75,7 +75,7 @@ class ReportData:
 
 
 def render_report(data: ReportData) -> str:
-    """Return the page."""
+    """Return the HTML of the page."""
     figures = FigureTable(data.rows, data.systems)
     environment = Environment(
         loader=PackageLoader("text2graph_dagster.evaluation"),
@@ -100,7 +100,7 @@ def render_report(data: ReportData) -> str:
         primary={corpus: draw_primary_figure(figures, corpus, data.labels) for corpus in figures.corpora},
         per_type={corpus: _per_type(figures, corpus, data) for corpus in data.ontologies},
         curves={
-            stage: [line_chart({name: points}, name) for name, points in charts.items() if not _is_level(points)]
+            stage: [line_chart({name: points}, name) for name, points in charts.items() if not _is_constant(points)]
             for stage, charts in data.curves.items()
         },
         examples=[_example(example, data) for example in data.examples],
@@ -109,31 +109,31 @@ def render_report(data: ReportData) -> str:
     )
 
 
-def _is_level(points: Points) -> bool:
-    """Tell whether a figure never changed during training: such a line says nothing."""
+def _is_constant(points: Points) -> bool:
+    """Return whether a figure never changed during training; such a curve is not shown."""
     return len(points) > 1 and len({value for _, value in points}) == 1
 
 
 def system_colors(systems: Sequence[str]) -> dict[str, str]:
-    """Return a colour per system: the teacher and the base model are grey, the last system stands out."""
-    quiet, others = {"teacher": "#8d949e", "base": "#c6cad0"}, iter(SERIES[:1] + SERIES[2:])
-    colors = {system: quiet.get(system) or next(others, "#5f6670") for system in systems[:-1]}
+    """Return a colour per system: grey for the teacher and the base model, a highlight for the last system."""
+    greys, others = {"teacher": "#8d949e", "base": "#c6cad0"}, iter(SERIES[:1] + SERIES[2:])
+    colors = {system: greys.get(system) or next(others, "#5f6670") for system in systems[:-1]}
     return colors | dict.fromkeys(systems[-1:], SERIES[1])
 
 
 def _summary(figures: FigureTable, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the first sentence says, about the last system on the first corpus (all of them, if several)."""
+    """Return the content of the first sentence: the last system on the first corpus ("all" if there are several)."""
     if not figures.systems or not figures.corpora:
         return {"row": None}
     corpus, last = figures.corpora[0], figures.systems[-1]
     row = figures.get(last, corpus, "relation_strict_f1")
     before = figures.systems[-2] if len(figures.systems) > 1 else None
-    delta = figures.delta(last, before, corpus, "relation_strict_f1") if before else None
+    delta = figures.get_delta(last, before, corpus, "relation_strict_f1") if before else None
     return {"row": row, "corpus": corpus, "system": last, "before": before, "delta": delta, "verdict": _verdict(delta)}
 
 
 def _verdict(delta: Row | None) -> str:
-    """Say what an interval allows to say."""
+    """Return the conclusion that the interval of a difference allows."""
     if delta is None:
         return ""
     if delta["low"] == delta["high"] == 0:
@@ -146,7 +146,7 @@ def _verdict(delta: Row | None) -> str:
 def draw_primary_figure(
     figures: FigureTable, corpus: str | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
 ) -> Markup:
-    """Return the primary figure of every system with its interval; of the first corpus if none is named."""
+    """Draw the primary figure of every system with its interval, by default on the first corpus."""
     corpus = corpus or figures.corpora[0]
     colors = system_colors(figures.systems)
     bars = [
@@ -163,7 +163,7 @@ def _bar(label: str, row: Row | None, color: str) -> Bar:
 
 
 def _per_type(figures: FigureTable, corpus: str, data: ReportData) -> dict[str, Markup]:
-    """Return a picture of the relation types' F1 and one of the entity types', most frequent first."""
+    """Return a chart of the F1 of the relation types and one of the entity types, most frequent first."""
     ontology, colors = data.ontologies[corpus], system_colors(data.systems)
     shown = {}
     for title, protocol, names in (

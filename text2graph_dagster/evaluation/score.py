@@ -1,4 +1,4 @@
-"""From predictions and gold to the rows of eval_report: every figure with its interval and its n."""
+"""Score predictions against gold: the rows of eval_report, every figure with its interval and its n."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from text2graph_dagster import metrics
-from text2graph_dagster.bootstrap import interval, resampled_sums
+from text2graph_dagster.bootstrap import percentile_interval, resample_sums
 from text2graph_dagster.evaluation import figures as fig
 from text2graph_dagster.evaluation.figures import HEADLINE, CountBlocks, Figure, PassageResult
 from text2graph_dagster.graph.model import ParsedGraph
@@ -40,43 +40,47 @@ def score_run(
 ) -> pl.DataFrame:
     """Return the rows of eval_report for one evaluation.
 
-    `gold` has corpus, passage_id, text, entities, relations, and doc_id where passages of one document are to be
-    resampled together. `predictions` has system, corpus, passage_id, raw_output (null: no answer), entities and
-    relations (the legal graph); gold passages without a row count as missing. Every figure has a 95 % interval; for
-    the figures of `HEADLINE` so has the difference of every two of `systems`, the later minus the earlier. With
-    several corpora all passages together are the corpus "all". `n` is the number of passages, of gold items for a
-    single type, or of whatever a share is a share of.
+    Every figure has a 95 % interval, and so has the difference of every two systems (the later minus the earlier) in
+    the figures of `HEADLINE`. With several corpora, all passages together form the corpus "all". `n` is the number of
+    passages, the number of gold items for a single type, or the denominator of a share.
+
+    Args:
+        gold: corpus, passage_id, text, entities, relations; with doc_id, passages of one document are resampled
+            together.
+        predictions: system, corpus, passage_id, raw_output (null: no answer), entities and relations (the legal
+            graph); a gold passage without a row counts as a missing prediction.
+        samples: the number of bootstrap resamples.
     """
     by_system = {
         system: {(row["corpus"], row["passage_id"]): row for row in predictions.filter(system=system).to_dicts()}
         for system in systems
     }
     corpora = gold["corpus"].unique().sort().to_list()
-    judged = {
-        corpus: _judge(gold.filter(corpus=corpus).sort("passage_id"), by_system, ontologies[corpus])
+    results = {
+        corpus: _match_predictions(gold.filter(corpus=corpus).sort("passage_id"), by_system, ontologies[corpus])
         for corpus in corpora
     }
-    documents = _documents(gold)
+    documents = _number_documents(gold)
     rows: list[_Row] = []
     for corpus in corpora:
-        keys, found = judged[corpus]
+        keys, found = results[corpus]
         rows += _rows(run, corpus, found, [ontologies[corpus]], [documents[k] for k in keys], samples, seed)
     if len(corpora) > 1:
-        together = {s: [j for corpus in corpora for j in judged[corpus][1][s]] for s in systems}
-        units = [documents[k] for corpus in corpora for k in judged[corpus][0]]
+        together = {s: [r for corpus in corpora for r in results[corpus][1][s]] for s in systems}
+        units = [documents[k] for corpus in corpora for k in results[corpus][0]]
         rows += _rows(run, ALL, together, [ontologies[c] for c in corpora], units, samples, seed)
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def _judge(
+def _match_predictions(
     gold: pl.DataFrame, by_system: Mapping[str, Mapping[tuple[str, str], dict[str, object]]], ontology: Ontology
 ) -> tuple[list[tuple[str, str]], dict[str, list[PassageResult]]]:
-    """Return the passages' keys, and per system every passage beside what the system made of it."""
+    """Return the passages' keys, and per system the result for every passage."""
     directions = metrics.Directions.of(ontology)
     rows = gold.to_dicts()
     keys = [(row["corpus"], row["passage_id"]) for row in rows]
     wanted = [metrics.graph_items(from_rows(row["entities"], row["relations"]), directions) for row in rows]
-    judged: dict[str, list[PassageResult]] = {system: [] for system in by_system}
+    results: dict[str, list[PassageResult]] = {system: [] for system in by_system}
     for system, answers in by_system.items():
         for key, row, items in zip(keys, rows, wanted, strict=True):
             answer = answers.get(key)
@@ -85,22 +89,22 @@ def _judge(
             if answer and parsed:
                 legal = metrics.graph_items(from_rows(answer["entities"], answer["relations"]), directions)  # type: ignore[arg-type]
                 raw = metrics.output_items(parsed, directions)
-            judged[system].append(PassageResult(row["text"], items, legal, raw, parsed))
-    return keys, judged
+            results[system].append(PassageResult(row["text"], items, legal, raw, parsed))
+    return keys, results
 
 
 def read_output(raw: object) -> ParsedGraph | None:
-    """Parse a raw answer; None when there is none or it cannot be read."""
+    """Parse a raw answer; return None if there is none or it cannot be parsed."""
     if not isinstance(raw, str):
         return None
     try:
         return parse(raw)
-    except ValueError:  # GraphParseError, and what json says to an integer of more than 4,300 digits
+    except ValueError:  # GraphParseError, or json on an integer of more than 4,300 digits
         return None
 
 
-def _documents(gold: pl.DataFrame) -> dict[tuple[str, str], int]:
-    """Number the documents that passages come from; without doc_id every passage is its own."""
+def _number_documents(gold: pl.DataFrame) -> dict[tuple[str, str], int]:
+    """Return the document number of every passage; without doc_id, each passage is its own document."""
     name = "doc_id" if "doc_id" in gold.columns else "passage_id"
     numbers: dict[tuple[str, str], int] = {}
     rows = gold.select("corpus", "passage_id", pl.col(name).alias("unit")).sort("corpus", "passage_id").iter_rows()
@@ -110,16 +114,16 @@ def _documents(gold: pl.DataFrame) -> dict[tuple[str, str], int]:
 def _rows(
     run: str,
     corpus: str,
-    judged: Mapping[str, Sequence[PassageResult]],
+    results: Mapping[str, Sequence[PassageResult]],
     ontologies: Sequence[Ontology],
     units: Sequence[int],
     samples: int,
     seed: int,
 ) -> list[_Row]:
-    """Score all systems on one corpus, resampled together."""
-    found = {system: fig.count_blocks(list(passages), ontologies) for system, passages in judged.items()}
+    """Return the rows of one corpus; all systems share the same bootstrap resamples (paired)."""
+    found = {system: fig.count_blocks(list(passages), ontologies) for system, passages in results.items()}
     wide = np.concatenate([fig.stack_blocks(blocks) for blocks in found.values()], axis=1)
-    resampled = resampled_sums(wide, samples, seed, np.asarray(units, dtype=np.int64))
+    resampled = resample_sums(wide, samples, seed, np.asarray(units, dtype=np.int64))
     parts = np.split(resampled, len(found), axis=1)
     sums = {s: fig.unstack_blocks(part, found[s]) for s, part in zip(found, parts, strict=True)}
     totals = {s: {name: block.sum(axis=0) for name, block in blocks.items()} for s, blocks in found.items()}
@@ -133,24 +137,19 @@ def _rows(
     for first, second in combinations(found, 2):
         for figure in (f for f in wanted if f.name in HEADLINE):
             row = _row(figure, [totals[second], totals[first]], [sums[second], sums[first]], len(units))
-            rows.append((run, f"{second} - {first}", corpus, delta_name(second, first, figure.name), *row))
+            rows.append((run, f"{second} - {first}", corpus, fig.delta_name(second, first, figure.name), *row))
     return rows
 
 
 def _row(
     figure: Figure, totals: Sequence[CountBlocks], sums: Sequence[CountBlocks], passages: int
 ) -> tuple[float | None, float | None, float | None, int]:
-    """Return (value, low, high, n) of a system's figure, or of the first system's minus the second's."""
+    """Return (value, low, high, n) of one system's figure, or of the first system's minus the second's."""
     values = [float(figure.value(t[figure.block])) for t in totals]
     spread = [figure.value(s[figure.block]) for s in sums]
     value = values[0] - values[1] if len(values) == 2 else values[0]
-    ends = interval(spread[0] - spread[1] if len(spread) == 2 else spread[0])
+    ends = percentile_interval(spread[0] - spread[1] if len(spread) == 2 else spread[0])
     n = passages if figure.n is None else min(int(figure.n(t[figure.block])) for t in totals)
     if np.isnan(value) or ends is None:
         return None, None, None, n
     return value, *ends, n
-
-
-def delta_name(second: str, first: str, metric: str) -> str:
-    """Return the metric name of the difference `second` minus `first`."""
-    return f"delta:{second}-{first}:{metric}"

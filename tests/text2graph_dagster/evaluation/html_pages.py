@@ -1,4 +1,4 @@
-"""What the tests of the report share: an ontology, rows, and an HTML reader."""
+"""Shared by the tests of the report: an ontology, rows of eval_report, and an HTML parser."""
 
 from html.parser import HTMLParser
 
@@ -29,7 +29,7 @@ def row(system: str, metric: str, value: float | None, corpus: str = "news", n: 
 
 
 class Page(HTMLParser):
-    """Collects elements, attributes and text, and insists that every element is closed in order."""
+    """Collects elements, attributes and text, and asserts that all elements are closed in order."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

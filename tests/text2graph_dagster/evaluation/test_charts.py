@@ -1,3 +1,5 @@
+"""SVG charts and graph drawings: escaping, scales, labels and marks."""
+
 import math
 from base64 import b64decode
 from xml.etree import ElementTree
@@ -23,27 +25,29 @@ from text2graph_dagster.evaluation.graph_svg import Edge, Node, draw_graph, enti
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def read(svg: str) -> ElementTree.Element:
+def parse_svg(svg: str) -> ElementTree.Element:
     return ElementTree.fromstring(svg)
 
 
 def texts(svg: str) -> list[str]:
-    return [node.text or "" for node in read(svg).iter(f"{SVG}text")]
+    return [node.text or "" for node in parse_svg(svg).iter(f"{SVG}text")]
 
 
 def test_everything_is_escaped() -> None:
-    nasty = "<script>\"'&"
-    assert "<script>" not in svg_element("text", nasty, title=nasty)
+    injection = "<script>\"'&"
+    assert "<script>" not in svg_element("text", injection, title=injection)
     charts = [
-        line_chart({nasty: [(0, 1), (1, 2)], "b": [(0, 1)]}, nasty),
-        interval_chart([Bar(nasty, 0.5, 0.4, 0.6, "#000", nasty)], nasty),
-        grouped_bar_chart([(nasty, nasty, [Bar(nasty, 0.5, 0.4, 0.6, "#000", nasty)])], nasty),
-        draw_graph([Node(nasty, nasty), Node("b", "t")], [Edge(0, 1, nasty)], {}, nasty),
+        line_chart({injection: [(0, 1), (1, 2)], "b": [(0, 1)]}, injection),
+        interval_chart([Bar(injection, 0.5, 0.4, 0.6, "#000", injection)], injection),
+        grouped_bar_chart([(injection, injection, [Bar(injection, 0.5, 0.4, 0.6, "#000", injection)])], injection),
+        draw_graph([Node(injection, injection), Node("b", "t")], [Edge(0, 1, injection)], {}, injection),
     ]
     for chart in charts:
-        assert read(chart).tag == f"{SVG}svg"
-        assert not list(read(chart).iter(f"{SVG}script"))
-        assert any(nasty in text for text in [*texts(chart), *(n.text or "" for n in read(chart).iter(f"{SVG}title"))])
+        assert parse_svg(chart).tag == f"{SVG}svg"
+        assert not list(parse_svg(chart).iter(f"{SVG}script"))
+        assert any(
+            injection in text for text in [*texts(chart), *(n.text or "" for n in parse_svg(chart).iter(f"{SVG}title"))]
+        )
 
 
 def test_a_picture_stands_alone_as_a_data_uri() -> None:
@@ -51,8 +55,8 @@ def test_a_picture_stands_alone_as_a_data_uri() -> None:
     assert b64decode(data_uri(chart).removeprefix("data:image/svg+xml;base64,")).decode() == chart
 
 
-def test_a_line_goes_where_its_points_are() -> None:
-    chart = read(line_chart({"loss": [(0, 0.0), (5, 0.5), (10, 1.0)]}, "loss", width=340, height=210))
+def test_a_line_follows_its_points() -> None:
+    chart = parse_svg(line_chart({"loss": [(0, 0.0), (5, 0.5), (10, 1.0)]}, "loss", width=340, height=210))
     (line,) = chart.iter(f"{SVG}polyline")
     points = [tuple(map(float, p.split(","))) for p in line.get("points").split()]
     assert [x for x, _ in points] == pytest.approx([48, 187, 326])
@@ -64,8 +68,8 @@ def test_a_line_goes_where_its_points_are() -> None:
 def test_a_noisy_line_is_drawn_with_its_mean_and_a_smooth_one_is_not() -> None:
     noisy = [(float(i), i % 2.0) for i in range(100)]
     smooth = [(float(i), i / 100) for i in range(100)]
-    assert len(list(read(line_chart({"a": noisy}, "a")).iter(f"{SVG}polyline"))) == 2
-    assert len(list(read(line_chart({"a": smooth}, "a")).iter(f"{SVG}polyline"))) == 1
+    assert len(list(parse_svg(line_chart({"a": noisy}, "a")).iter(f"{SVG}polyline"))) == 2
+    assert len(list(parse_svg(line_chart({"a": smooth}, "a")).iter(f"{SVG}polyline"))) == 1
 
 
 @pytest.mark.parametrize("series", [{}, {"a": []}, {"a": [(0.0, math.nan)]}])
@@ -79,12 +83,12 @@ def test_a_chart_without_data_says_so(series) -> None:
     )
 )
 def test_any_series_can_be_drawn(series) -> None:
-    chart = read(line_chart(series, "t"))
+    chart = parse_svg(line_chart(series, "t"))
     assert not [value for part in chart.iter() for value in part.attrib.values() if "nan" in value.lower()]
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6), st.integers(2, 8))
-def test_ticks_are_even_round_and_hold_the_data(low: float, width: float, about: int) -> None:
+def test_ticks_span_the_data(low: float, width: float, about: int) -> None:
     marks = axis_ticks(low, low + width, about)
     slack = 1e-6 * max(1.0, abs(low), width)
     assert marks[0] <= low + slack
@@ -107,7 +111,9 @@ def test_short_numbers() -> None:
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    chart = read(grouped_bar_chart([("founded", "n = 3", [Bar("a", v, None, None, "#111") for v in (0.5, 1.0)])], "t"))
+    chart = parse_svg(
+        grouped_bar_chart([("founded", "n = 3", [Bar("a", v, None, None, "#111") for v in (0.5, 1.0)])], "t")
+    )
     wide = [float(r.get("width")) for r in chart.iter(f"{SVG}rect")]
     assert wide[1] == pytest.approx(2 * wide[0])
 
@@ -121,10 +127,10 @@ def test_a_figure_without_a_value_is_a_dash() -> None:
     st.lists(st.tuples(st.text(max_size=40), st.sampled_from(["person", "city"])), min_size=1, max_size=8),
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7), st.text(min_size=1, max_size=40)), max_size=12),
 )
-def test_labels_of_a_graph_never_share_a_line_and_stay_inside(nodes, edges) -> None:
+def test_labels_of_a_graph_never_overlap_and_stay_inside(nodes, edges) -> None:
     nodes = [Node(clean(text), kind) for text, kind in nodes]
     edges = [Edge(h % len(nodes), t % len(nodes), clean(kind)) for h, t, kind in edges]
-    chart = read(draw_graph(nodes, edges, entity_type_colors(["person", "city"]), "t"))
+    chart = parse_svg(draw_graph(nodes, edges, entity_type_colors(["person", "city"]), "t"))
     height = float(chart.get("height"))
     names = [float(t.get("y")) for t in chart.iter(f"{SVG}text") if t.get("paint-order")]
     assert len(names) == len(edges)
@@ -136,10 +142,10 @@ def clean(text: str) -> str:
     return "".join(c for c in text if c.isprintable()) or "x"
 
 
-def test_marks_are_told_by_sign_and_dash_and_not_by_colour_alone() -> None:
+def test_marks_differ_by_sign_and_dash_and_not_by_colour_alone() -> None:
     nodes = [Node("a", "t"), Node("b", "t", "wrong"), Node("c", "t", "missed")]
     chart = draw_graph(nodes, [Edge(0, 1, "x", "wrong"), Edge(0, 2, "y", "missed")], {}, "t")
     assert {"a", "b ✗", "c ○", "x ✗", "y ○"} <= set(texts(chart))
-    dashes = [p.get("stroke-dasharray") for p in read(chart).iter(f"{SVG}path")]
+    dashes = [p.get("stroke-dasharray") for p in parse_svg(chart).iter(f"{SVG}path")]
     assert None not in dashes
     assert len(set(dashes)) == 2

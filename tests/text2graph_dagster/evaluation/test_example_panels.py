@@ -1,3 +1,5 @@
+"""Example panels: marks, highlighted mentions, and the sample of passages."""
+
 from markupsafe import Markup
 
 from tests.text2graph_dagster.evaluation.html_pages import ONTOLOGY
@@ -19,14 +21,14 @@ ANA, YORK, BEN = (
 GOLD = Graph((ANA, YORK, BEN), (Relation(0, 1, "lives in"), Relation(0, 2, "married to")))
 
 
-def test_lots_do_not_depend_on_order_and_change_with_the_seed() -> None:
+def test_the_sample_depends_on_the_seed_and_not_on_the_order() -> None:
     names = [f"p{i}" for i in range(100)]
     assert sample_passages(names, 20, 7) == sample_passages(names[::-1], 20, 7)
     assert sample_passages(names, 20, 7) != sample_passages(names, 20, 8)
     assert len(sample_passages(names[:3], 20, 7)) == 3
 
 
-def test_what_is_right_wrong_and_missed() -> None:
+def test_items_are_marked_as_right_wrong_or_missed() -> None:
     predicted = Graph(
         (
             Entity(0, "ben", "person", (Span(29, 32),)),
@@ -45,7 +47,7 @@ def test_what_is_right_wrong_and_missed() -> None:
     assert isinstance(shown.drawing, Markup)
 
 
-def test_no_answer_misses_everything_and_says_that_it_is_none() -> None:
+def test_without_an_answer_everything_is_missed() -> None:
     gold, (shown,) = build_panels(ReportExample("news", "p", TEXT, GOLD, {"sft": None}), ONTOLOGY, {}, {})
     assert gold.missed == 5
     assert not shown.answered

@@ -1,4 +1,4 @@
-"""What became of every document, in numbers and drawn."""
+"""The funnel as stages and as a chart."""
 
 from xml.etree import ElementTree
 
@@ -19,16 +19,16 @@ ROWS = [
 ]
 
 
-def test_the_stages_tell_every_loss() -> None:
+def test_the_stages_list_all_losses() -> None:
     rows = [{"stage": s, "item": i, "count": n, "corpus": "news"} for s, i, n in ROWS]
     stages = build_funnels([*rows, {**rows[0], "corpus": "other"}], ["news"])["news"]
     assert [(s.name, s.count) for s in stages][:2] == [("documents", 12), ("documents read", 11)]
     assert stages[-1] == FunnelStage(
-        "examples", 20, {"beyond max examples": 10}, note="relations mended: 1,200 dropped, 0 added"
+        "examples", 20, {"beyond max examples": 10}, note="relations denoised: 1,200 dropped, 0 added"
     )
 
 
-def test_the_picture_shows_names_counts_and_losses_and_lets_nothing_through() -> None:
+def test_the_chart_shows_names_counts_and_losses_and_escapes_them() -> None:
     stages = [
         FunnelStage("documents", 1200),
         FunnelStage("examples", 3, {"<b>odd</b>": 7, "none": 0}),

@@ -1,4 +1,4 @@
-"""The model card says what the files beside it say."""
+"""The model card repeats the files beside it."""
 
 import json
 from pathlib import Path
@@ -37,44 +37,51 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def parts(checkpoint: Path) -> tuple[dict[str, Any], str]:
+def read_card(checkpoint: Path) -> tuple[dict[str, Any], str]:
     """Return the card's front matter and its text."""
     _, head, text = (checkpoint / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     return yaml.safe_load(head), text
 
 
-def test_it_has_data_figures_intervals_licence_and_digests(checkpoint: Path) -> None:
+def test_the_card_has_data_scores_intervals_licence_and_digests(checkpoint: Path) -> None:
     write_card(checkpoint, RUN, "apache-2.0")
-    head, text = parts(checkpoint)
+    head, text = read_card(checkpoint)
     assert (head["license"], head["language"], head["library_name"]) == ("apache-2.0", ["zh"], "transformers")
     assert "base_model" not in head and "from scratch" in text
-    for said in ("1,135,360 parameters", "1,902 training examples", "person", "works for", "219b8aac", "5,000 steps"):
-        assert said in text
+    for expected in (
+        "1,135,360 parameters",
+        "1,902 training examples",
+        "person",
+        "works for",
+        "219b8aac",
+        "5,000 steps",
+    ):
+        assert expected in text
     assert "0.684 [0.660, 0.710]" in text and "99.9%" in text
-    assert "has not been measured on held-out passages yet" in text
+    assert "has not been evaluated on held-out passages yet" in text
 
 
-def test_the_evaluation_adds_its_figures(checkpoint: Path) -> None:
+def test_the_evaluation_adds_its_scores(checkpoint: Path) -> None:
     (checkpoint / "run.json").write_text(json.dumps(RUN))
     write_card(checkpoint, RUN)
     write_report(checkpoint, {"dataset_digest": "5c26"}, ROWS, "mit")
-    head, text = parts(checkpoint)
+    head, text = read_card(checkpoint)
     assert head["license"] == "mit"
     assert "| news | Relation F1, strict | 0.700 [0.600, 0.800] | 1,000 |" in text
-    assert "| dataset_digest | `5c26` |" in text and "empty" not in text.lower() and "not been measured" not in text
+    assert "| dataset_digest | `5c26` |" in text and "empty" not in text.lower() and "not been evaluated" not in text
     files = {path: path.stat().st_mtime_ns for path in checkpoint.iterdir()}
     write_report(checkpoint, {"dataset_digest": "5c26"}, ROWS, "mit")
     assert files == {path: path.stat().st_mtime_ns for path in checkpoint.iterdir()}
 
 
 @pytest.mark.parametrize(("base", "named"), [("org/Model-0.5B", "org/Model-0.5B"), ("/models/Mine", "Mine")])
-def test_a_base_model_is_named_without_its_place_on_a_machine(checkpoint: Path, base: str, named: str) -> None:
+def test_a_local_base_model_is_named_without_its_path(checkpoint: Path, base: str, named: str) -> None:
     without_dev = {name: value for name, value in RUN.items() if name != "dev"}
     write_card(checkpoint, {**without_dev, "settings": {"seed": 7, "student": {"base_model": base}}})
-    head, text = parts(checkpoint)
+    head, text = read_card(checkpoint)
     assert head["base_model"] == named and f"on top of {named}" in text and "dev;" not in text
 
 
-def test_dev_figures_without_an_interval_are_shown_too(checkpoint: Path) -> None:
+def test_dev_scores_without_an_interval_are_shown_too(checkpoint: Path) -> None:
     write_card(checkpoint, {**RUN, "dev": DEV})
-    assert "relations\n0.684, entities 0.920" in parts(checkpoint)[1]
+    assert "relations\n0.684, entities 0.920" in read_card(checkpoint)[1]

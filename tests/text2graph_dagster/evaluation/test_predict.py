@@ -1,4 +1,4 @@
-"""The prediction program, as it is run."""
+"""The prediction program, through its command line."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def write_config(folder: Path, model: Path, count: int, **changes: Any) -> Path:
     return folder / "predict.json"
 
 
-def test_every_prompt_is_answered_in_its_place(fine_tuned: Path, tmp_path: Path) -> None:
+def test_every_prompt_is_answered_in_order(fine_tuned: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path, fine_tuned, 10)
     assert predict.main(["--config", str(config)]) == 0
     answers = pl.read_parquet(tmp_path / "answers.parquet")
@@ -35,7 +35,7 @@ def test_every_prompt_is_answered_in_its_place(fine_tuned: Path, tmp_path: Path)
     assert not list(tmp_path.glob("*.parts"))
 
 
-def test_a_run_that_was_cut_off_asks_only_what_is_left(
+def test_an_interrupted_run_answers_only_the_remaining_prompts(
     fine_tuned: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -63,7 +63,7 @@ def test_a_run_that_was_cut_off_asks_only_what_is_left(
     assert pl.read_parquet(tmp_path / "answers.parquet").height == 10
 
 
-def test_answers_are_held_to_the_grammar_of_their_request(
+def test_answers_follow_the_grammar_of_their_request(
     fine_tuned: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -83,7 +83,7 @@ def test_answers_are_held_to_the_grammar_of_their_request(
     assert "'text'" in capsys.readouterr().err
 
 
-def test_a_bad_file_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_without_a_column_is_a_user_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_config(tmp_path, tmp_path, 2)
     pl.DataFrame({"id": ["a"]}).write_parquet(tmp_path / "prompts.parquet")
     assert predict.main(["--config", str(config)]) == 1

@@ -1,4 +1,4 @@
-"""The page: everything is on it, nothing gets out of it, nothing gets into it."""
+"""The report page: it is complete, self-contained, and all text is escaped."""
 
 import re
 
@@ -24,7 +24,7 @@ ROWS = [
 ]
 
 
-def data(**changes) -> ReportData:
+def make_report_data(**changes) -> ReportData:
     return ReportData(
         **{
             "title": "news",
@@ -68,11 +68,11 @@ def data(**changes) -> ReportData:
 
 
 def test_everything_is_on_the_page() -> None:
-    page = Page(render_report(data()))
+    page = Page(render_report(make_report_data()))
     words = " ".join(page.text.split())
     for expected in (
         "SFT + GRPO extracts relations with a strict F1 of 0.634 [0.624, 0.644] on 1,234 held-out passages of news.",
-        "Against SFT that is +0.122 [+0.112, +0.132]: better",
+        "The difference to SFT is +0.122 [+0.112, +0.132]: better",
         "0.512 0.502 to 0.522",
         "Somebody (2020) 0.775",
         "n = 77",
@@ -81,7 +81,7 @@ def test_everything_is_on_the_page() -> None:
         "✗ failed",
         "max_steps 1600",
         "torch 2.13.0",
-        "3 right",
+        "3 correct",
         "no readable answer",
         "no data",
     ):
@@ -90,22 +90,22 @@ def test_everything_is_on_the_page() -> None:
     assert "level_line" not in page.text
 
 
-def test_a_difference_that_the_data_cannot_tell_is_not_claimed() -> None:
+def test_the_conclusion_follows_the_interval_of_the_difference() -> None:
     rows = [*ROWS[:2], {**ROWS[2], "low": -0.01}]
-    assert "not distinguishable" in render_report(data(rows=rows))
+    assert "not distinguishable" in render_report(make_report_data(rows=rows))
     alike = [*ROWS[:2], {**ROWS[2], "value": 0.0, "low": 0.0, "high": 0.0}]
-    assert "both give the same answers" in render_report(data(rows=alike))
+    assert "both give the same answers" in render_report(make_report_data(rows=alike))
     worse = [*ROWS[:2], {**ROWS[2], "value": -0.1, "low": -0.2, "high": -0.05}]
-    assert "worse, with the whole" in render_report(data(rows=worse))
+    assert "worse, and the" in render_report(make_report_data(rows=worse))
 
 
-def test_the_page_asks_for_nothing_from_anywhere() -> None:
-    html = render_report(data())
+def test_the_page_loads_nothing_from_anywhere() -> None:
+    html = render_report(make_report_data())
     page = Page(html)
     assert {"script", "link", "img", "iframe", "object", "embed", "form"}.isdisjoint(page.tags)
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html
     urls = set(re.findall(r"https?://[^\s\"'<]+", html))
-    assert urls == {"http://www.w3.org/2000/svg"}  # a name, never fetched
+    assert urls == {"http://www.w3.org/2000/svg"}  # a namespace, never fetched
     assert {value for name, value in page.attributes if name in ("href", "src")} <= {
         f"#{name}" for name in ("headline", "training", "types", "accounting", "gates", "examples", "provenance")
     }
@@ -113,31 +113,43 @@ def test_the_page_asks_for_nothing_from_anywhere() -> None:
     assert "url(" not in html
 
 
-NASTY = "\"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}' onload='"
+INJECTION = "\"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}' onload='"
 
 
-def test_nothing_that_comes_from_outside_becomes_markup() -> None:
-    ontology = Ontology("t", "en", (EntityType(NASTY), EntityType("person")), (RelationType(NASTY),))
-    text = f"{NASTY} met Ana."
+def test_all_external_text_is_escaped() -> None:
+    ontology = Ontology("t", "en", (EntityType(INJECTION), EntityType("person")), (RelationType(INJECTION),))
+    text = f"{INJECTION} met Ana."
     graph = Graph(
-        (Entity(0, NASTY, NASTY, (Span(0, len(NASTY)),)), Entity(1, NASTY, "person", (Span(0, 2),))),
-        (Relation(0, 1, NASTY),),
+        (Entity(0, INJECTION, INJECTION, (Span(0, len(INJECTION)),)), Entity(1, INJECTION, "person", (Span(0, 2),))),
+        (Relation(0, 1, INJECTION),),
     )
     html = render_report(
-        data(
-            title=NASTY,
-            run=NASTY,
-            made_at=NASTY,
-            rows=[row(NASTY, m, 0.5, corpus=NASTY) for m in ("relation_strict_f1", f"relation_strict_f1:{NASTY}")],
-            systems=[NASTY],
-            ontologies={NASTY: ontology},
-            published={NASTY: {NASTY: 0.5}},
-            curves={NASTY: {NASTY: [(0, 1.0)]}},
-            funnels={NASTY: [FunnelStage(NASTY, 1, {NASTY: 1}, NASTY)]},
-            gates=[{"asset": NASTY, "gate": NASTY, "corpus": NASTY, "value": 1.0, "threshold": NASTY, "passed": True}],
-            examples=[ReportExample(NASTY, NASTY, text, graph, {NASTY: graph})],
-            configuration={NASTY: {NASTY: NASTY}},
-            provenance={NASTY: [NASTY]},
+        make_report_data(
+            title=INJECTION,
+            run=INJECTION,
+            made_at=INJECTION,
+            rows=[
+                row(INJECTION, m, 0.5, corpus=INJECTION)
+                for m in ("relation_strict_f1", f"relation_strict_f1:{INJECTION}")
+            ],
+            systems=[INJECTION],
+            ontologies={INJECTION: ontology},
+            published={INJECTION: {INJECTION: 0.5}},
+            curves={INJECTION: {INJECTION: [(0, 1.0)]}},
+            funnels={INJECTION: [FunnelStage(INJECTION, 1, {INJECTION: 1}, INJECTION)]},
+            gates=[
+                {
+                    "asset": INJECTION,
+                    "gate": INJECTION,
+                    "corpus": INJECTION,
+                    "value": 1.0,
+                    "threshold": INJECTION,
+                    "passed": True,
+                }
+            ],
+            examples=[ReportExample(INJECTION, INJECTION, text, graph, {INJECTION: graph})],
+            configuration={INJECTION: {INJECTION: INJECTION}},
+            provenance={INJECTION: [INJECTION]},
         )
     )
     page = Page(html)
@@ -150,15 +162,15 @@ def test_nothing_that_comes_from_outside_becomes_markup() -> None:
 @pytest.mark.parametrize(
     "empty", ["rows", "systems", "curves", "funnels", "gates", "examples", "configuration", "published"]
 )
-def test_a_report_without_one_of_its_parts_is_still_a_page(empty: str) -> None:
+def test_every_part_of_the_report_may_be_empty(empty: str) -> None:
     changes = {empty: {} if empty in ("curves", "funnels", "configuration", "published") else []}
     if empty == "systems":
         changes |= {"rows": [], "examples": []}
-    assert "</html>" in render_report(data(**changes))
+    assert "</html>" in render_report(make_report_data(**changes))
 
 
 def test_the_same_data_gives_the_same_page() -> None:
-    assert render_report(data()) == render_report(data())
+    assert render_report(make_report_data()) == render_report(make_report_data())
 
 
 def test_the_last_system_stands_out_and_no_two_share_a_colour() -> None:

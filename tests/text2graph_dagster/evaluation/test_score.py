@@ -1,11 +1,11 @@
-"""eval_report's rows from predictions and gold, counted by hand."""
+"""The rows of eval_report, against values counted by hand."""
 
 import polars as pl
 import pytest
 
 from text2graph_dagster import contracts
-from text2graph_dagster.evaluation.figures import HEADLINE
-from text2graph_dagster.evaluation.score import delta_name, score_run
+from text2graph_dagster.evaluation.figures import HEADLINE, delta_name
+from text2graph_dagster.evaluation.score import score_run
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.graph.wire import serialise
@@ -109,7 +109,7 @@ def test_figures(rows, metric: str, sft: float, grpo: float | None) -> None:
     assert rows["sft-grpo", metric]["value"] == (None if grpo is None else pytest.approx(grpo))
 
 
-def test_n_is_what_the_figure_is_a_figure_of(rows) -> None:
+def test_n_is_the_sample_size_of_the_figure(rows) -> None:
     assert rows["sft", "relation_strict_f1"]["n"] == 4
     assert rows["sft", "relation_strict_f1:likes"]["n"] == 2
     assert rows["sft", "empty_precision"]["n"] == 1
@@ -118,13 +118,13 @@ def test_n_is_what_the_figure_is_a_figure_of(rows) -> None:
     assert rows["sft", "raw:grounded_share"]["n"] == (3 + 4) + (2 + 6)
 
 
-def test_every_figure_has_an_interval_that_holds_it(rows) -> None:
+def test_every_interval_contains_its_figure(rows) -> None:
     for row in rows.values():
         if row["value"] is not None:
             assert row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9, row
 
 
-def test_differences_of_systems_on_the_headline_figures(rows) -> None:
+def test_headline_figures_have_differences_between_systems(rows) -> None:
     delta = rows["sft-grpo - sft", delta_name("sft-grpo", "sft", "relation_strict_f1")]
     assert delta["value"] == pytest.approx(0.8 - 0.75)
     assert delta["low"] < 0 < delta["high"]
@@ -132,7 +132,7 @@ def test_differences_of_systems_on_the_headline_figures(rows) -> None:
     assert {m for _, m in rows if m.startswith("delta:")} == {delta_name("sft-grpo", "sft", m) for m in HEADLINE}
 
 
-def test_equal_systems_differ_by_exactly_nothing() -> None:
+def test_equal_systems_have_a_difference_of_exactly_zero() -> None:
     one = PREDICTIONS.filter(system="sft")
     both = pl.concat([one, one.with_columns(system=pl.lit("twin"))])
     got = score_run("r", GOLD, both, {"a": ONTOLOGY}, ["sft", "twin"], samples=200)
@@ -141,13 +141,13 @@ def test_equal_systems_differ_by_exactly_nothing() -> None:
     assert set(deltas["low"]) | set(deltas["value"]) | set(deltas["high"]) == {0.0}
 
 
-def test_the_order_of_rows_does_not_matter_and_the_seed_decides() -> None:
+def test_the_result_depends_on_the_seed_and_not_on_the_order_of_rows() -> None:
     shuffled = score_run("r", GOLD.reverse(), PREDICTIONS.reverse(), {"a": ONTOLOGY}, ["sft", "sft-grpo"], samples=200)
     assert shuffled.equals(scored())
     assert not scored(seed=8).equals(scored())
 
 
-def test_a_system_without_any_prediction_scores_nothing_and_does_not_vanish() -> None:
+def test_a_system_without_any_prediction_is_listed_with_a_score_of_zero() -> None:
     got = score_run("r", GOLD, PREDICTIONS, {"a": ONTOLOGY}, ["ghost"], samples=100)
     value = dict(got.select("metric", "value").iter_rows())
     assert value["relation_strict_f1"] == 0
