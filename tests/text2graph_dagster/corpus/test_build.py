@@ -1,4 +1,4 @@
-"""The whole way from a folder to tables: accounting, bad input, determinism."""
+"""From a folder to tables: accounting, bad input, determinism."""
 
 import json
 import random
@@ -8,69 +8,26 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests.text2graph_dagster.corpus.sample_corpora import (
+    STORY,
+    assert_accounts,
+    assert_same,
+    gold_line,
+    make_corpus,
+)
 from text2graph_dagster.corpus.build import CorpusTables, build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.identity import digest, normalise
 from text2graph_dagster.settings import CorpusSettings
 
-ONTOLOGY = """
-entity_types: [person, city]
-relation_types:
-  lives in: {signatures: [[person, city]]}
-  knows: {symmetric: true}
-"""
-STORY = (
-    "Ana Berg lives in Oslo. She was born in Bergen. " + "Her brother Per moved to Rome and opened a small bakery. " * 2
-)
 
-
-def make(tmp_path: Path, files: dict[str, bytes | str], gold: list[dict[str, Any]] | None = None) -> Path:
-    path = tmp_path / "news"
-    path.mkdir(exist_ok=True)
-    (path / "ontology.yaml").write_text(ONTOLOGY)
-    for name, data in files.items():
-        (path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
-    if gold is not None:
-        (path / "gold.jsonl").write_text("\n".join(json.dumps(value) for value in gold))
-    return path
-
-
-def run(path: Path, **settings: Any) -> CorpusTables:
+def build_tables(path: Path, **settings: Any) -> CorpusTables:
     return build_corpus(open_corpus(path), CorpusSettings(**{"passage_tokens": 12, **settings}))
 
 
-def gold_line(text: str, split: str = "test", **extra: Any) -> dict[str, Any]:
-    entities = [
-        {
-            "id": surface,
-            "text": surface,
-            "type": type_,
-            "start": text.index(surface),
-            "end": text.index(surface) + len(surface),
-        }
-        for surface, type_ in (("Ana Berg", "person"), ("Oslo", "city"))
-        if surface in text
-    ]
-    relations = [{"head_id": "Ana Berg", "tail_id": "Oslo", "type": "lives in"}] if len(entities) == 2 else []
-    return {"text": text, "split": split, "entities": entities, "relations": relations, **extra}
-
-
-def assert_accounts(tables: CorpusTables) -> None:
-    a = tables.accounting
-    for kind in ("documents", "gold_documents"):
-        assert a[f"{kind}_in"] == a[f"{kind}_with_passages"] + a[f"{kind}_quarantined"]
-    assert a["passages"] == len(tables.raw_corpus)
-    assert a["passages_kept"] == tables.raw_corpus["duplicate_of"].null_count()
-    assert a["passages"] == a["passages_kept"] + a["passages_exact_duplicates"] + a["passages_near_duplicates"]
-    assert a["gold_relations"] == a["gold_relations_kept"] + a["gold_relations_lost"]
-    documents = set(tables.raw_corpus["doc_id"]) | set(tables.quarantine["doc_id"])
-    assert len(documents) == a["documents_in"] + a["gold_documents_in"]
-    assert set(tables.quarantine["reason"].is_null()) <= {False}
-
-
-def test_rows_lead_back_to_the_document(tmp_path: Path) -> None:
-    tables = run(make(tmp_path, {"a.txt": f"\ufeff{STORY}\r\n\r\nThe end.\x07"}))
+def test_rows_are_spans_of_the_cleaned_document(tmp_path: Path) -> None:
+    tables = build_tables(make_corpus(tmp_path, {"a.txt": f"\ufeff{STORY}\r\n\r\nThe end.\x07"}))
     cleaned = f"{STORY.strip()}\n\nThe end."
     rows = tables.raw_corpus
     assert rows["corpus"].unique().to_list() == ["news"]
@@ -83,7 +40,7 @@ def test_rows_lead_back_to_the_document(tmp_path: Path) -> None:
     assert_accounts(tables)
 
 
-def test_documents_at_fault_go_to_quarantine_and_are_accounted_for(tmp_path: Path) -> None:
+def test_unusable_documents_go_to_quarantine_and_are_accounted_for(tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {
         "good.txt": STORY,
         "empty.txt": b"",
@@ -96,7 +53,7 @@ def test_documents_at_fault_go_to_quarantine_and_are_accounted_for(tmp_path: Pat
         "report.pdf": b"%PDF",
         "lines.jsonl": '{"text": "cut\n{"text": "Per moved to Rome."}\n[]\n{"text": 3}\n{"text": "\\ud800"}',
     }
-    tables = run(make(tmp_path, files))
+    tables = build_tables(make_corpus(tmp_path, files))
     assert dict(
         tables.quarantine.select("doc_id", "reason").unique("doc_id", keep="first", maintain_order=True).iter_rows()
     ) == {
@@ -119,8 +76,10 @@ def test_documents_at_fault_go_to_quarantine_and_are_accounted_for(tmp_path: Pat
     assert_accounts(tables)
 
 
-def test_a_stretch_at_fault_does_not_take_the_document_with_it(tmp_path: Path) -> None:
-    tables = run(make(tmp_path, {"a.md": f"Ana lives in Oslo. data:{'QUJD' * 2_000} Per lives in Rome."}))
+def test_an_unusable_stretch_does_not_reject_the_document(tmp_path: Path) -> None:
+    tables = build_tables(
+        make_corpus(tmp_path, {"a.md": f"Ana lives in Oslo. data:{'QUJD' * 2_000} Per lives in Rome."})
+    )
     assert tables.raw_corpus["text"].to_list() == ["Ana lives in Oslo.", "Per lives in Rome."]
     assert tables.quarantine.select("doc_id", "reason").rows() == [("a.md", "unbroken_run")]
     assert tables.accounting["stretches_quarantined"] == 1
@@ -129,14 +88,14 @@ def test_a_stretch_at_fault_does_not_take_the_document_with_it(tmp_path: Path) -
 
 
 def test_a_long_line_with_spaces_becomes_bounded_passages(tmp_path: Path) -> None:
-    tables = run(make(tmp_path, {"a.txt": " ".join(f"word{i}" for i in range(3_000))}))
+    tables = build_tables(make_corpus(tmp_path, {"a.txt": " ".join(f"word{i}" for i in range(3_000))}))
     assert tables.raw_corpus["tokens"].max() == 12
     assert tables.raw_corpus["tokens"].sum() == 3_000
     assert_accounts(tables)
 
 
 def test_an_empty_corpus_has_typed_empty_tables(tmp_path: Path) -> None:
-    tables = run(make(tmp_path, {"a.txt": b""}))
+    tables = build_tables(make_corpus(tmp_path, {"a.txt": b""}))
     assert tables.raw_corpus.is_empty()
     assert tables.raw_corpus.schema["duplicate_of"] == pl.String
     assert tables.raw_corpus.schema["start"] == pl.Int64
@@ -144,9 +103,11 @@ def test_an_empty_corpus_has_typed_empty_tables(tmp_path: Path) -> None:
     assert_accounts(tables)
 
 
-def test_gold_becomes_dev_and_test_and_wins_over_train(tmp_path: Path) -> None:
+def test_gold_is_dev_and_test_and_is_kept_over_train(tmp_path: Path) -> None:
     text = "Ana Berg lives in Oslo."
-    tables = run(make(tmp_path, {"a.txt": text}, [gold_line(text, "dev"), gold_line("Nobody knows Oslo.", "test")]))
+    tables = build_tables(
+        make_corpus(tmp_path, {"a.txt": text}, [gold_line(text, "dev"), gold_line("Nobody knows Oslo.", "test")])
+    )
     rows = {(row["split"], row["text"]): row["duplicate_of"] for row in tables.raw_corpus.iter_rows(named=True)}
     assert rows == {
         ("train", text): digest(text),
@@ -161,9 +122,9 @@ def test_gold_becomes_dev_and_test_and_wins_over_train(tmp_path: Path) -> None:
     assert_accounts(tables)
 
 
-def test_gold_is_not_cleaned_and_its_offsets_hold(tmp_path: Path) -> None:
+def test_gold_is_not_cleaned_and_its_offsets_are_valid(tmp_path: Path) -> None:
     text = "\n  Ana\u00a0 Berg\r\nis in Oslo\u200b. And  Ana Berg lives in Oslo.  "
-    tables = run(make(tmp_path, {"a.txt": "x"}, [gold_line(text)]), passage_tokens=8)
+    tables = build_tables(make_corpus(tmp_path, {"a.txt": "x"}, [gold_line(text)]), passage_tokens=8)
     gold = tables.gold_graphs.join(tables.raw_corpus, on="passage_id")
     assert len(gold) == 2
     for row in gold.iter_rows(named=True):
@@ -176,7 +137,9 @@ def test_gold_is_not_cleaned_and_its_offsets_hold(tmp_path: Path) -> None:
 def test_relations_across_passages_and_repeated_gold_are_counted(tmp_path: Path) -> None:
     apart = "Ana Berg was born in a small village far from here. Nobody there had ever been to Oslo."
     twice = "Ana Berg lives in Oslo."
-    tables = run(make(tmp_path, {"a.txt": "x"}, [gold_line(apart), gold_line(twice, "dev"), gold_line(twice, "test")]))
+    tables = build_tables(
+        make_corpus(tmp_path, {"a.txt": "x"}, [gold_line(apart), gold_line(twice, "dev"), gold_line(twice, "test")])
+    )
     assert tables.accounting["gold_relations_lost"] == 1
     assert tables.accounting["gold_relations_kept"] == 2
     assert tables.accounting["gold_passages"] == 4
@@ -187,10 +150,10 @@ def test_relations_across_passages_and_repeated_gold_are_counted(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("key", "kind"), [("entities", "entity"), ("relations", "relation")])
-def test_gold_of_a_type_that_the_ontology_lacks_is_quarantined(tmp_path: Path, key: str, kind: str) -> None:
+def test_gold_with_an_unknown_type_is_quarantined(tmp_path: Path, key: str, kind: str) -> None:
     bad = gold_line("Ana Berg lives in Oslo.", id="g")
     bad[key][0]["type"] = "planet"
-    tables = run(make(tmp_path, {"a.txt": "Per moved to Rome."}, [bad]))
+    tables = build_tables(make_corpus(tmp_path, {"a.txt": "Per moved to Rome."}, [bad]))
     assert tables.quarantine.select("doc_id", "reason").rows() == [("gold.jsonl#g", "unknown_type")]
     assert f"no {kind} type 'planet'" in tables.quarantine["detail"][0]
     assert tables.gold_graphs.is_empty()
@@ -201,15 +164,15 @@ def test_a_lone_surrogate_cannot_reach_a_table(tmp_path: Path) -> None:
     lines = '{"id": "\\ud800", "text": "Ana \\ud800 lives in Oslo."}\n{"text": "x", "\\udfff": 1'
     bad = gold_line("Ana Berg lives in Oslo.")
     bad["entities"][0]["text"] = "\udc00"
-    tables = run(make(tmp_path, {"a.jsonl": lines}, [bad]))
+    tables = build_tables(make_corpus(tmp_path, {"a.jsonl": lines}, [bad]))
     assert tables.raw_corpus["text"].to_list() == ["Ana lives in Oslo."]
     assert sorted(tables.quarantine["reason"]) == ["bad_offsets", "broken_json"]
     assert_accounts(tables)
 
 
-def test_another_language_is_marked_and_kept(tmp_path: Path) -> None:
+def test_other_languages_are_kept_and_labelled(tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {"en.txt": STORY, "zh.txt": "安娜住在奥斯陆。她出生于卑尔根。"}
-    tables = run(make(tmp_path, files))
+    tables = build_tables(make_corpus(tmp_path, files))
     assert dict(tables.raw_corpus.select("doc_id", "language").iter_rows()) == {"en.txt": "en", "zh.txt": "zh"}
 
 
@@ -221,23 +184,23 @@ def test_the_order_of_documents_does_not_matter(tmp_path: Path) -> None:
         rng.shuffle(texts)
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        tables = run(make(folder, {"a.jsonl": "\n".join(json.dumps({"text": text}) for text in texts)}))
+        tables = build_tables(make_corpus(folder, {"a.jsonl": "\n".join(json.dumps({"text": text}) for text in texts)}))
         kept.append(sorted(tables.raw_corpus.filter(pl.col("duplicate_of").is_null())["passage_id"]))
         assert 0 < len(kept[-1]) < len(tables.raw_corpus)
     assert kept[0] == kept[1] == kept[2]
 
 
 def test_the_same_folder_gives_the_same_tables(tmp_path: Path) -> None:
-    path = make(tmp_path, {"b.txt": STORY, "a.md": f"# Title\n\n{STORY}"}, [gold_line("Ana Berg lives in Oslo.")])
-    first, second = run(path), run(path)
+    path = make_corpus(
+        tmp_path, {"b.txt": STORY, "a.md": f"# Title\n\n{STORY}"}, [gold_line("Ana Berg lives in Oslo.")]
+    )
+    first, second = build_tables(path), build_tables(path)
     assert first.raw_corpus.equals(second.raw_corpus)
-    assert first.gold_graphs.equals(second.gold_graphs)
-    assert first.quarantine.equals(second.quarantine)
-    assert first.accounting == second.accounting
+    assert_same(first, second)
 
 
 def test_progress_rises_to_its_total(tmp_path: Path) -> None:
-    path = make(tmp_path, {"a.jsonl": "\n".join(json.dumps({"text": f"Line {i}."}) for i in range(1_000))})
+    path = make_corpus(tmp_path, {"a.jsonl": "\n".join(json.dumps({"text": f"Line {i}."}) for i in range(1_000))})
     seen: list[tuple[int, int | None, str]] = []
     build_corpus(open_corpus(path), CorpusSettings(), lambda done, total, what: seen.append((done, total, what)))
     reading = [(done, total) for done, total, what in seen if "read" in what]
@@ -247,7 +210,7 @@ def test_progress_rises_to_its_total(tmp_path: Path) -> None:
     assert any("near duplicates" in what for _, _, what in seen)
 
 
-def test_conll04_is_whole(tmp_path: Path, real_data: Path) -> None:
+def test_conll04_is_complete(tmp_path: Path, real_data: Path) -> None:
     source = real_data / "conll04"
     ontology = json.loads((source / "ontology.json").read_text())
     path = tmp_path / "conll04"
@@ -267,7 +230,7 @@ def test_conll04_is_whole(tmp_path: Path, real_data: Path) -> None:
     assert tables.accounting["gold_relations_lost"] == 0
     assert tables.accounting["gold_relations"] == sum(len(value["relations"]) for value in gold)
     assert (tables.raw_corpus["language"] == "en").mean() > 0.98
-    # Train sentences that also stand in dev or test are known to exist in this set.
+    # This set is known to have train sentences that are also in dev or test.
     leaked = tables.raw_corpus.filter((pl.col("split") == "train") & pl.col("duplicate_of").is_not_null())
     gold_ids = set(tables.gold_graphs["passage_id"])
     assert len(gold_ids & set(leaked["duplicate_of"])) >= 5

@@ -1,4 +1,4 @@
-"""Opening a corpus folder: names, links, the fixed files."""
+"""Opening a corpus folder: names, links, files with a role."""
 
 import os
 from pathlib import Path
@@ -23,19 +23,19 @@ def corpus(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["news", "news-2024_v1.2", "新闻", "a" * 100])
-def test_usable_names(name: str) -> None:
+def test_valid_names(name: str) -> None:
     assert check_name(name) == name
 
 
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "-v", "a/b", "a\\b", "a b", "a...b", "a\nb", "a" * 101, "a\0", "x;y"]
 )
-def test_unusable_names(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     with pytest.raises(UserError, match="corpus name"):
         check_name(name)
 
 
-def test_open_corpus_tells_documents_from_the_fixed_files(corpus: Path) -> None:
+def test_documents_are_separated_from_files_with_a_role(corpus: Path) -> None:
     (corpus / "gold.jsonl").write_text("")
     (corpus / "knowledge_base.jsonl").write_text("")
     (corpus / ".DS_Store").write_text("x")
@@ -74,7 +74,7 @@ def test_a_corpus_needs_an_ontology_documents_and_a_folder(corpus: Path, tmp_pat
 
 @pytest.mark.parametrize("target", ["secret.txt", "absent.txt", "folder"])
 @pytest.mark.parametrize("link", ["c.txt", "gold.jsonl"])
-def test_a_link_that_leaves_the_corpus_is_refused(corpus: Path, tmp_path: Path, target: str, link: str) -> None:
+def test_a_link_out_of_the_corpus_is_an_error(corpus: Path, tmp_path: Path, target: str, link: str) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path / "folder").mkdir()
     (corpus / link).symlink_to(tmp_path / target)
@@ -82,14 +82,14 @@ def test_a_link_that_leaves_the_corpus_is_refused(corpus: Path, tmp_path: Path, 
         open_corpus(corpus)
 
 
-def test_a_linked_ontology_that_leaves_the_corpus_is_refused(corpus: Path, tmp_path: Path) -> None:
+def test_a_linked_ontology_outside_the_corpus_is_an_error(corpus: Path, tmp_path: Path) -> None:
     (corpus / "ontology.yaml").rename(tmp_path / "ontology.yaml")
     (corpus / "ontology.yaml").symlink_to(tmp_path / "ontology.yaml")
     with pytest.raises(UserError, match="leads out of the corpus"):
         open_corpus(corpus)
 
 
-def test_a_circle_of_links_is_left_to_reading(corpus: Path) -> None:
+def test_circular_links_are_rejected_by_the_reader(corpus: Path) -> None:
     (corpus / "c.txt").symlink_to(corpus / "d.txt")
     (corpus / "d.txt").symlink_to(corpus / "c.txt")
     documents = read_documents(open_corpus(corpus))
@@ -99,7 +99,7 @@ def test_a_circle_of_links_is_left_to_reading(corpus: Path) -> None:
     ]
 
 
-def test_a_link_inside_and_a_linked_corpus_are_allowed(corpus: Path, tmp_path: Path) -> None:
+def test_links_inside_the_corpus_and_a_linked_corpus_are_allowed(corpus: Path, tmp_path: Path) -> None:
     (corpus / "c.txt").symlink_to("b.txt")
     (tmp_path / "alias").symlink_to(corpus)
     folder = open_corpus(tmp_path / "alias")
@@ -107,7 +107,7 @@ def test_a_link_inside_and_a_linked_corpus_are_allowed(corpus: Path, tmp_path: P
     assert [d.name for d in folder.documents] == ["a.md", "b.txt", "c.txt"]
 
 
-def test_fingerprint_sees_every_change(corpus: Path) -> None:
+def test_fingerprint_detects_every_change(corpus: Path) -> None:
     seen = [fingerprint(corpus)]
     assert fingerprint(corpus) == seen[0]
     (corpus / "c.txt").write_text("new")
@@ -124,5 +124,5 @@ def test_fingerprint_sees_every_change(corpus: Path) -> None:
     assert fingerprint(corpus) == seen[0]
 
 
-def test_a_name_that_is_not_utf8_is_written_out(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
     assert format_relative_path(tmp_path, Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))) == "caf\\xe9.txt"

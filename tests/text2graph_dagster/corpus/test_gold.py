@@ -1,4 +1,4 @@
-"""Gold annotation: reading, checking, and cutting a document's graph to its passages."""
+"""Gold annotation: reading, validation, and clipping the graph of a document to its passages."""
 
 import json
 from collections import Counter
@@ -63,7 +63,7 @@ def test_read_gold(tmp_path: Path) -> None:
     assert gold.relations[0].evidence == Span(0, 25)
 
 
-def test_one_mention_per_entity_and_integer_ids_are_read(tmp_path: Path) -> None:
+def test_single_mentions_and_integer_ids_are_read(tmp_path: Path) -> None:
     value = {
         "text": "Ana lives in Oslo.",
         "entities": [
@@ -79,7 +79,7 @@ def test_one_mention_per_entity_and_integer_ids_are_read(tmp_path: Path) -> None
     assert gold.relations[0].evidence is None
 
 
-def test_without_a_split_the_text_decides_one_to_two(tmp_path: Path) -> None:
+def test_without_a_split_the_text_decides_between_dev_and_test(tmp_path: Path) -> None:
     lines = [{"id": i, "text": f"Document number {i}."} for i in range(600)]
     split_of = {item.text: item.split for item in read(tmp_path, *lines) if isinstance(item, GoldDocument)}
     assert split_of == {i.text: i.split for i in read(tmp_path, *reversed(lines)) if isinstance(i, GoldDocument)}
@@ -115,20 +115,20 @@ def test_without_a_split_the_text_decides_one_to_two(tmp_path: Path) -> None:
         (("relations", 0, "evidence"), "the first sentence", "bad_offsets"),
     ],
 )
-def test_a_line_at_fault_is_refused(tmp_path: Path, path: tuple[str | int, ...], value: object, reason: str) -> None:
+def test_an_invalid_line_is_rejected(tmp_path: Path, path: tuple[str | int, ...], value: object, reason: str) -> None:
     bad = line()
     target: Any = bad
     for step in path[:-1]:
         target = target[step]
     target[path[-1]] = value
-    refused, kept = read(tmp_path, bad, {**line(), "id": "g2"})
-    assert isinstance(refused, Rejection)
-    assert refused.reason == reason
-    assert refused.detail
+    rejection, kept = read(tmp_path, bad, {**line(), "id": "g2"})
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == reason
+    assert rejection.detail
     assert isinstance(kept, GoldDocument)
 
 
-def test_a_passage_has_the_graph_of_its_words(tmp_path: Path) -> None:
+def test_a_passage_has_the_graph_of_its_text(tmp_path: Path) -> None:
     graph, placed = clip_graph(document(tmp_path, line()), Span(26, 45))  # "Berg lives in Oslo."
     assert graph.entities == (
         Entity(0, "Berg", "person", (Span(0, 4),)),
@@ -156,7 +156,7 @@ def test_a_relation_whose_evidence_is_elsewhere_is_not_in_the_passage(tmp_path: 
     assert placed == frozenset()
 
 
-def test_entities_that_read_the_same_are_one(tmp_path: Path) -> None:
+def test_entities_with_equal_text_are_merged(tmp_path: Path) -> None:
     value = line()
     value["entities"][0] = entity("e0", "Ana Berg", "person")
     value["entities"] += [
@@ -174,7 +174,7 @@ def test_entities_that_read_the_same_are_one(tmp_path: Path) -> None:
     assert placed == {1, 2}
 
 
-def test_a_symmetric_relation_runs_from_the_first_mention_and_stands_once(tmp_path: Path) -> None:
+def test_a_symmetric_relation_starts_at_the_first_mention_and_occurs_once(tmp_path: Path) -> None:
     value = line()
     value["relations"] = [
         {"head_id": "e1", "tail_id": "e0", "type": "likes"},

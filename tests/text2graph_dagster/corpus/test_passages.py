@@ -1,4 +1,4 @@
-"""One document to its passages: refused whole, or with passages."""
+"""Turning one document into passages, or rejecting it."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def test_passages_and_counts() -> None:
     assert dict(+made.counts) == {"encoding_gb18030": 1, "documents_cleaned": 1}
 
 
-def test_a_bad_document_is_refused_whole() -> None:
+def test_a_bad_document_is_rejected_completely() -> None:
     made = prepare_document(document(f"{PROSE} " * 30), "en", CorpusSettings())
     assert made.passages == []
     assert [reason for reason, _ in made.rejected] == ["repeated_runs"]
@@ -35,7 +35,7 @@ def test_a_bad_document_is_refused_whole() -> None:
     assert made.counts["stretches_quarantined"] == 0
 
 
-def test_a_blocked_passage_is_refused_alone(tmp_path: Path) -> None:
+def test_only_the_blocked_passage_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "l.txt").write_text("bergen")
     made = prepare_document(document(PROSE), "en", CorpusSettings(passage_tokens=12, blocklist=tmp_path / "l.txt"))
     assert len(made.passages) == 1
@@ -44,13 +44,13 @@ def test_a_blocked_passage_is_refused_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "reason"), [("\u200b\u2060", "empty_after_cleaning"), ("----", "no_word")])
-def test_nothing_left(text: str, reason: str) -> None:
+def test_a_document_without_usable_text_is_rejected(text: str, reason: str) -> None:
     assert [why for why, _ in prepare_document(document(text), "en", CorpusSettings()).rejected] == [reason]
 
 
 @settings(deadline=None)  # the first document imports its libraries
 @given(st.text(alphabet="ab .\n|-中。é\u0301\ufeff\u202e", max_size=200))
-def test_nothing_is_lost_without_a_word(text: str) -> None:
+def test_every_document_has_passages_or_a_rejection(text: str) -> None:
     made = prepare_document(document(text), "en", CorpusSettings(passage_tokens=8))
     assert made.passages or made.rejected
     for span, _ in made.passages:

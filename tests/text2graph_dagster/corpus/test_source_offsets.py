@@ -1,4 +1,4 @@
-"""From a passage of raw_corpus back to the file it stands in."""
+"""From a passage of raw_corpus back to its source text."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from text2graph_dagster.settings import CorpusSettings
 DIRTY = "\ufeff  A\u030ase  Berg\u200b lives in\r\nOslo. \tHer cafÃ© is\u00a0closed.\r\n\r\n\r\n\r\nThe end of it."
 
 
-def test_every_passage_leads_back_to_its_file(tmp_path: Path) -> None:
+def test_every_passage_is_found_in_its_source(tmp_path: Path) -> None:
     corpus = tmp_path / "news"
     corpus.mkdir()
     (corpus / "ontology.yaml").write_text("entity_types: [thing]")
@@ -31,7 +31,7 @@ def test_every_passage_leads_back_to_its_file(tmp_path: Path) -> None:
     assert len(found) == 6
 
 
-def test_a_document_that_went_away(tmp_path: Path) -> None:
+def test_a_missing_or_changed_document_is_an_error(tmp_path: Path) -> None:
     corpus = tmp_path / "news"
     corpus.mkdir()
     (corpus / "ontology.yaml").write_text("entity_types: [thing]")

@@ -1,14 +1,19 @@
-"""Duplicates: exact and near, whatever the order of the passages."""
+"""Exact duplicates and near-duplicates do not depend on the order of the passages."""
 
 import random
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.text2graph_dagster.corpus.sample_corpora import assert_same, build_again, make_corpus, note_lines
+from text2graph_dagster.corpus.deduplication import duplicates
 from text2graph_dagster.corpus.deduplication.duplicates import find_duplicates as duplicate_of
 from text2graph_dagster.corpus.deduplication.duplicates import find_duplicates_across
+from text2graph_dagster.corpus.deduplication.minhash import CandidatePairs
 from text2graph_dagster.identity import digest, normalise
 
 BASE = (
@@ -35,7 +40,7 @@ def frame(rows: list[tuple[str, str]]) -> pl.DataFrame:
 
 
 def find_duplicates(table: pl.DataFrame) -> dict[int, str]:
-    """Return the rows that repeat another one, each with the passage_id that is kept."""
+    """Return the duplicate rows, each with the passage_id that is kept."""
     marked = duplicate_of(table)
     assert marked.dtype == pl.String
     assert len(marked) == table.height
@@ -64,16 +69,16 @@ def test_near_duplicates_keep_the_smallest_id() -> None:
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 @pytest.mark.parametrize(("gold", "train"), [(BASE, VARIANT), (VARIANT, BASE), (BASE, BASE)])
-def test_a_gold_passage_is_kept_and_the_train_passage_repeats_it(split: str, gold: str, train: str) -> None:
+def test_a_train_passage_is_a_duplicate_of_the_gold_passage(split: str, gold: str, train: str) -> None:
     assert find_duplicates(frame([(train, "train"), (gold, split)])) == {0: pid(gold)}
 
 
-def test_near_gold_passages_are_all_kept_and_equal_ones_once_test_before_dev() -> None:
+def test_similar_gold_passages_are_kept_and_of_equal_ones_test_before_dev() -> None:
     assert find_duplicates(frame([(BASE, "dev"), (VARIANT, "test")])) == {}
     assert find_duplicates(frame([(BASE, "dev"), (BASE, "test")])) == {0: pid(BASE)}
 
 
-def test_a_duplicate_names_a_passage_that_is_kept() -> None:
+def test_a_duplicate_names_a_kept_passage() -> None:
     chain = [BASE]
     for word in ("Monday", "ferry", "old", "council", "repairs", "least", "finish"):
         chain.append(chain[-1].replace(word, "something"))
@@ -89,7 +94,7 @@ def test_short_passages_are_compared_too(text: str) -> None:
     assert find_duplicates(frame([(text, "train"), (text, "test")])) == {0: pid(text)}
 
 
-def test_nothing_is_no_duplicate() -> None:
+def test_an_empty_table_has_no_duplicates() -> None:
     assert find_duplicates(frame([]).cast({"text": pl.String, "split": pl.String, "passage_id": pl.String})) == {}
 
 
@@ -127,7 +132,7 @@ def test_near_duplicates_are_found_among_many() -> None:
     assert all(row >= 600 or row < 200 for row in found)
 
 
-def test_who_repeats_a_near_duplicate_names_the_passage_that_is_kept() -> None:
+def test_a_copy_of_a_near_duplicate_names_the_kept_passage() -> None:
     kept = min(pid(BASE), pid(VARIANT))
     near = VARIANT if kept == pid(BASE) else BASE
     found = find_duplicates(frame([(BASE, "train"), (VARIANT, "train"), (near, "train")]))
@@ -141,7 +146,7 @@ def across(corpora: dict[str, list[str]]) -> set[tuple[str, str, str, str]]:
     return set(find_duplicates_across(table).iter_rows())
 
 
-def test_across_corpora_one_is_kept_whichever_came_first() -> None:
+def test_across_corpora_the_order_does_not_matter() -> None:
     corpora = {"b": [BASE, OTHER], "a": [VARIANT, BASE], "c": ["Nothing of the kind was ever written elsewhere."]}
     kept = min(pid(BASE), pid(VARIANT))
     near = pid(VARIANT) if kept == pid(BASE) else pid(BASE)
@@ -150,6 +155,29 @@ def test_across_corpora_one_is_kept_whichever_came_first() -> None:
     assert across(dict(reversed(corpora.items()))) == expected
 
 
-def test_of_equal_passages_the_first_corpus_keeps_its_own() -> None:
+def test_of_equal_passages_the_first_corpus_keeps_the_passage() -> None:
     assert across({"b": [OTHER], "a": [OTHER]}) == {("b", pid(OTHER), "a", pid(OTHER))}
     assert across({"a": [OTHER]}) == set()
+
+
+def test_cached_pairs_are_not_compared_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, staged = make_corpus(tmp_path, {"a.jsonl": note_lines([1, 2, 3])}), tmp_path / "staged"
+    build_again(path, staged)
+    compared: list[int] = []
+    original = duplicates.jaccard_similarity
+
+    def recording(pairs: CandidatePairs, texts: pl.Series) -> Any:
+        compared.append(len(pairs.later))
+        return original(pairs, texts)
+
+    monkeypatch.setattr(duplicates, "jaccard_similarity", recording)
+    build_again(path, staged)
+    assert compared == [0]
+    make_corpus(tmp_path, {"a.jsonl": note_lines([0, 1, 2, 3])})
+    grown = build_again(path, staged)
+    assert compared[1] > 0
+    build_again(path, None)
+    assert compared[1] < compared[2]
+    for file in staged.glob("*/similar.parquet"):
+        file.unlink()
+    assert_same(grown, build_again(path, staged))

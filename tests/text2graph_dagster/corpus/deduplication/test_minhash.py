@@ -1,4 +1,4 @@
-"""MinHash on arrays: agrees with the definition, whatever the texts."""
+"""Vectorised MinHash agrees with its definition."""
 
 import random
 
@@ -41,14 +41,14 @@ def test_bands_follow_the_threshold() -> None:
 
 @given(st.lists(st.text(alphabet="abc 中国\n\0é", max_size=30), min_size=2, max_size=8))
 @settings(max_examples=80, deadline=None)
-def test_the_similarity_is_that_of_the_sets(texts: list[str]) -> None:
+def test_similarity_equals_that_of_the_shingle_sets(texts: list[str]) -> None:
     pairs = [(j, i) for j in range(len(texts)) for i in range(j)]
     later, earlier = (np.array(rows) for rows in zip(*pairs, strict=True))
     found = jaccard_similarity(CandidatePairs(later, earlier), pl.Series(texts, dtype=pl.String))
     assert found.tolist() == [jaccard(texts[j], texts[i]) for j, i in pairs]
 
 
-def test_keys_are_the_texts_whatever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_do_not_depend_on_the_other_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["", "a", "abcd", "One sentence that is longer.", "又一个句子。", " abcd\n", "x" * 3_000]
     together = compute_band_keys(pl.Series(texts), 0.8)
     alone = np.concatenate([compute_band_keys(pl.Series([text]), 0.8) for text in texts])
@@ -59,7 +59,7 @@ def test_keys_are_the_texts_whatever_stands_beside_it(monkeypatch: pytest.Monkey
     assert compute_band_keys(pl.Series([], dtype=pl.String), 0.8).shape == (0, 40)
 
 
-def test_similar_texts_agree_in_a_band_as_often_as_the_theory_says() -> None:
+def test_similar_texts_agree_in_a_band_with_the_expected_probability() -> None:
     """One of b bands of r values agrees with probability 1 - (1 - J^r)^b; a second set of bands adds to it."""
     rng = random.Random(5)
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(3_000)]
@@ -75,7 +75,7 @@ def test_similar_texts_agree_in_a_band_as_often_as_the_theory_says() -> None:
     assert any_band[similarity < 0.5].mean() < 0.05
 
 
-def test_bands_that_hold_nothing_make_nobody_a_candidate() -> None:
+def test_empty_bands_give_no_candidates() -> None:
     keys = np.array([[NO_BAND, 5], [NO_BAND, 6], [7, 5]], dtype=np.uint32)
     found = find_candidates(keys, np.ones(3, dtype=bool))
     assert (found.later.tolist(), found.earlier.tolist()) == ([2], [0])

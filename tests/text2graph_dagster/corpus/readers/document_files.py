@@ -1,15 +1,44 @@
-"""Small files in formats that have no literal form: PDF, Word. Nothing binary is kept in the repository."""
+"""Corpora of a few files for the tests of readers; PDF and Word files are generated, nothing binary is stored."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import docx
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
+from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.corpus.readers.documents import Document, Rejection
+from text2graph_dagster.corpus.readers.registry import read_documents
+from text2graph_dagster.settings import CorpusSettings
 
-def pdf(pages: Sequence[Sequence[str]], password: str | None = None, owner_password: str | None = None) -> bytes:
-    """Return a PDF whose pages have these lines (Latin letters), one under the other."""
+ROWS = [{"id": "a", "text": "Ana lives in Oslo."}, {"text": ""}, {"id": "a", "text": "Per"}, {"text": None}]
+ROW_OUTCOMES = [("#a", "Ana lives in Oslo."), (":2", "empty"), (":3", "Per"), (":4", "no_text")]
+
+
+def make_corpus(parent: Path, files: Mapping[str, bytes]) -> Path:
+    """Write a corpus with these documents into `parent`, and return its folder."""
+    path = parent / "corpus"
+    path.mkdir()
+    (path / "ontology.yaml").write_text("entity_types: [thing]")
+    for name, data in files.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+def read_corpus(folder: Path, settings: CorpusSettings | None = None) -> list[Document | Rejection]:
+    """Return everything that the readers yield for the corpus."""
+    return list(read_documents(open_corpus(folder), settings or CorpusSettings()))
+
+
+def outcomes(items: Sequence[Document | Rejection]) -> list[tuple[str, str]]:
+    """Return the doc_id of every item with its text or the reason of its rejection."""
+    return [(item.doc_id, item.text if isinstance(item, Document) else item.reason) for item in items]
+
+
+def make_pdf(pages: Sequence[Sequence[str]], password: str | None = None, owner_password: str | None = None) -> bytes:
+    """Return a PDF whose pages consist of these lines (Latin letters only)."""
     writer = PdfWriter()
     font = DictionaryObject(
         {
@@ -33,8 +62,8 @@ def pdf(pages: Sequence[Sequence[str]], password: str | None = None, owner_passw
     return out.getvalue()
 
 
-def word(blocks: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]] = ()) -> bytes:
-    """Return a .docx of paragraphs (style, text), and after them a table."""
+def make_word(blocks: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]] = ()) -> bytes:
+    """Return a .docx with paragraphs (style, text), followed by a table."""
     document = docx.Document()
     for style, text in blocks:
         document.add_paragraph(text, style)

@@ -1,7 +1,7 @@
-"""Poison documents: each becomes passages, or a row in quarantine, within bounds of time and memory.
+"""Hostile files: each becomes passages or a row in quarantine, within bounds of time and memory.
 
-The bounds are generous (the machine may be busy) and count the processor's time, not the clock's; what takes quadratic
-time or holds everything several times over would exceed them many times.
+The bounds are generous, because the machine may be busy, and limit processor time, not wall-clock time. Quadratic time
+or several copies in memory would exceed them many times over.
 """
 
 import gzip
@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.text2graph_dagster.corpus.readers.document_files import pdf, word
+from tests.text2graph_dagster.corpus.readers.document_files import make_pdf, make_word
 from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.corpus.readers.registry import read_documents
 from text2graph_dagster.settings import CorpusSettings
 
 SECONDS, MEMORY = 60, 600_000_000
@@ -48,8 +49,8 @@ def tar() -> bytes:
 
 
 PASSAGES = "passages"
-# name → (how its bytes are made, what becomes of it)
-ZOO: dict[str, tuple[Callable[[], bytes], str]] = {
+# name → (function that makes its bytes, outcome)
+HOSTILE_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty.txt": (lambda: b"", "empty"),
     "mark_only.txt": (lambda: b"\xef\xbb\xbf", "empty"),
     "nul.txt": (lambda: b"Ana\0Berg", "nul_character"),
@@ -81,11 +82,11 @@ ZOO: dict[str, tuple[Callable[[], bytes], str]] = {
     "archive.txt": (archive, "unsupported_format"),
     "tar.txt": (tar, "nul_character"),
     "gzip.md": (lambda: gzip.compress(STORY.encode()), "unsupported_format"),
-    "encrypted.pdf": (lambda: pdf([[STORY]], password="secret"), "encrypted"),
-    "scanned.pdf": (lambda: pdf([[]]), "no_text"),
-    "broken.pdf": (lambda: pdf([[STORY]])[:300], "broken_document"),
+    "encrypted.pdf": (lambda: make_pdf([[STORY]], password="secret"), "encrypted"),
+    "scanned.pdf": (lambda: make_pdf([[]]), "no_text"),
+    "broken.pdf": (lambda: make_pdf([[STORY]])[:300], "broken_document"),
     "not.docx": (lambda: STORY.encode(), "broken_document"),
-    "table.docx": (lambda: word([], [["Ana", "Oslo"]] * 2), PASSAGES),
+    "table.docx": (lambda: make_word([], [["Ana", "Oslo"]] * 2), PASSAGES),
     "bomb.jsonl.gz": (lambda: gzip.compress(b'{"text": "' + b"a" * 60 * MEGA), "too_large"),
     "deep.html": (lambda: b"<div>" * 200_000 + STORY.encode(), "no_text"),
     "deep.jsonl": (lambda: b"[" * MEGA, "broken_json"),
@@ -94,16 +95,8 @@ ZOO: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    path = tmp_path / "zoo"
-    path.mkdir()
-    (path / "ontology.yaml").write_text("entity_types: [thing]")
-    return path
-
-
-@pytest.mark.parametrize(("name", "made", "outcome"), [(name, *what) for name, what in ZOO.items()])
-def test_every_animal_is_taken_in_or_refused(corpus: Path, name: str, made: Callable[[], bytes], outcome: str) -> None:
+@pytest.mark.parametrize(("name", "made", "outcome"), [(name, *what) for name, what in HOSTILE_FILES.items()])
+def test_every_file_is_packed_or_rejected(corpus: Path, name: str, made: Callable[[], bytes], outcome: str) -> None:
     (corpus / name).write_bytes(made())
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     tables = build_corpus(open_corpus(corpus), CorpusSettings())
@@ -118,7 +111,7 @@ def test_every_animal_is_taken_in_or_refused(corpus: Path, name: str, made: Call
         assert not set(text) & set("\ufeff\u202e\u202c\u2066\u2069")
 
 
-def test_twins_in_two_normal_forms_are_one(corpus: Path) -> None:
+def test_equal_texts_in_two_normal_forms_are_duplicates(corpus: Path) -> None:
     text = "Åse Bergström lives in Malmö. Her brother Jürgen moved to Zürich."
     for form in ("NFC", "NFD"):
         (corpus / f"{form}.txt").write_text(unicodedata.normalize(form, text), encoding="utf-8")
@@ -127,7 +120,7 @@ def test_twins_in_two_normal_forms_are_one(corpus: Path) -> None:
     assert tables.accounting["passages_kept"] == 1
 
 
-def test_a_loop_of_links_and_a_pipe(corpus: Path) -> None:
+def test_circular_links_and_pipes_are_rejected(corpus: Path) -> None:
     (corpus / "a.txt").write_text(STORY)
     (corpus / "loop.txt").symlink_to("loop.txt")
     (corpus / "here").symlink_to(".")
@@ -140,8 +133,8 @@ def test_a_loop_of_links_and_a_pipe(corpus: Path) -> None:
     assert set(tables.raw_corpus["doc_id"]) == {"a.txt"}
 
 
-def test_the_same_animals_in_one_cage_are_all_accounted_for(corpus: Path) -> None:
-    small = {name: data for name, (made, _) in ZOO.items() if len(data := made()) < MEGA}
+def test_all_files_in_one_corpus_are_accounted_for(corpus: Path) -> None:
+    small = {name: data for name, (made, _) in HOSTILE_FILES.items() if len(data := made()) < MEGA}
     for name, data in small.items():
         (corpus / name).write_bytes(data)
     tables = build_corpus(open_corpus(corpus), CorpusSettings())
@@ -151,9 +144,7 @@ def test_the_same_animals_in_one_cage_are_all_accounted_for(corpus: Path) -> Non
     assert files == set(small)
 
 
-def test_one_document_is_held_at_a_time(corpus: Path) -> None:
-    from text2graph_dagster.corpus.readers.registry import read_documents
-
+def test_one_document_is_in_memory_at_a_time(corpus: Path) -> None:
     with gzip.open(corpus / "a.jsonl.gz", "wt", compresslevel=1) as file:
         for number in range(300):
             file.write(json.dumps({"id": number, "text": f"{number} {STORY}" * 1_000}) + "\n")
@@ -164,4 +155,4 @@ def test_one_document_is_held_at_a_time(corpus: Path) -> None:
     finally:
         tracemalloc.stop()
     assert count == 300
-    assert peak < 5 * MEGA  # a document has 0.1 MB, all together 30
+    assert peak < 5 * MEGA  # a document has 0.1 MB, all together have 30 MB

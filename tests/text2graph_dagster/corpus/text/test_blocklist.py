@@ -1,4 +1,4 @@
-"""Block-lists: terms between word boundaries, patterns, and what a wrong list says."""
+"""Block-lists: terms between word boundaries, patterns, and errors for invalid lists."""
 
 import unicodedata
 from pathlib import Path
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from text2graph_dagster.corpus.text.blocklist import digest_blocklist, load_blocklist
 from text2graph_dagster.errors import UserError
 
-LIST = "# what we do not teach\nbad word\nC++\n坏词\nre: pin \\d{4}\nNaïve\n"
+LIST = "# words to keep out of training\nbad word\nC++\n坏词\nre: pin \\d{4}\nNaïve\n"
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_hits_name_their_line(path: Path, text: str, line: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["A bad wordsmith.", "bad, word", "C+ and C", "pin 123", "naïves", "unnaïve", ""])
-def test_what_is_not_a_hit(path: Path, text: str) -> None:
+def test_misses(path: Path, text: str) -> None:
     assert load_blocklist(path).find_hit(text) is None
 
 
@@ -44,7 +44,7 @@ def test_what_is_not_a_hit(path: Path, text: str) -> None:
     ("content", "message"),
     [(b"", "neither"), (b"# only a comment", "neither"), (b"\xff\xfe\xe9", "UTF-8"), (b"re: (", "RE2")],
 )
-def test_a_wrong_list_is_refused_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
+def test_an_invalid_list_is_an_error(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "l.txt").write_bytes(content)
     with pytest.raises(UserError, match=message):
         load_blocklist(tmp_path / "l.txt")

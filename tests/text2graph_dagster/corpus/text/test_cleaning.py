@@ -1,4 +1,4 @@
-"""Cleaning, and the way back from it."""
+"""Cleaning, and the map back to source offsets."""
 
 import unicodedata
 
@@ -29,17 +29,17 @@ from text2graph_dagster.corpus.text.cleaning import clean_text, clean_with_map
         ("👩\u200d🚀 ok", "👩\u200d🚀 ok"),
     ],
 )
-def test_clean(dirty: str, cleaned: str) -> None:
+def test_clean_text(dirty: str, cleaned: str) -> None:
     assert clean_text(dirty) == cleaned
 
 
 @example("Â\x1f¡")
 @settings(deadline=None)  # the first repair imports its library
 @given(st.text(alphabet=st.characters(codec=None), max_size=60))
-def test_clean_leaves_the_visible_and_nothing_else(text: str) -> None:
+def test_cleaning_removes_everything_invisible(text: str) -> None:
     once = clean_text(text)
     once.encode("utf-8")
-    # What was misread several times, or with something invisible between its bytes, is repaired once only.
+    # Mojibake that is nested, or has invisible characters between its bytes, is repaired only once.
     assert clean_text(once) == once or any("\xc2" <= char <= "\xf4" for char in text)
     assert "  " not in once
     assert "\n\n\n" not in once
@@ -50,7 +50,7 @@ def test_clean_leaves_the_visible_and_nothing_else(text: str) -> None:
 
 
 @given(st.text(alphabet="ab .\n\t中。", max_size=60))
-def test_clean_keeps_every_word(text: str) -> None:
+def test_cleaning_keeps_every_word(text: str) -> None:
     assert clean_text(text).split() == text.split()
 
 
@@ -60,7 +60,7 @@ ODD += "中。Ã©â€™ÂƒÃ”É…"
 
 @settings(deadline=None)
 @given(st.one_of(st.text(alphabet=ODD, max_size=60), st.text(alphabet=st.characters(codec=None), max_size=60)))
-def test_the_map_leads_every_character_back_to_where_it_came_from(text: str) -> None:
+def test_every_character_is_mapped_to_its_source(text: str) -> None:
     cleaned, back = clean_with_map(text)
     assert cleaned == clean_text(text)
     assert len(back.starts) == len(back.ends) == len(cleaned)
@@ -75,7 +75,7 @@ def test_the_map_leads_every_character_back_to_where_it_came_from(text: str) -> 
 
 
 @given(st.text(alphabet="ab \n\t\u200bé中", max_size=60))
-def test_a_character_that_stays_is_found_exactly(text: str) -> None:
+def test_unchanged_characters_are_mapped_exactly(text: str) -> None:
     cleaned, back = clean_with_map(text)
     for at, char in enumerate(cleaned):
         if not char.isspace():
@@ -83,7 +83,7 @@ def test_a_character_that_stays_is_found_exactly(text: str) -> None:
             assert text[span.start : span.end] == char
 
 
-def test_a_stretch_leads_back() -> None:
+def test_a_span_is_mapped_to_its_source() -> None:
     original = "\ufeff  The cafÃ©\r\n\r\n\r\n of\u200b A\u030ase\t Berg."
     cleaned, back = clean_with_map(original)
     assert cleaned == "The café\n\nof Åse Berg."
@@ -97,5 +97,5 @@ def test_a_stretch_leads_back() -> None:
 @pytest.mark.parametrize(
     "text", ["CAFÉ…", "“CAFÉ”", "LA NIÑA—2", "à « voir »", "Ð", "10 Å–", "naïve", "Ça®", "Â", "é–"]
 )
-def test_what_only_looks_misread_stays(text: str) -> None:
+def test_text_that_only_looks_like_mojibake_is_kept(text: str) -> None:
     assert clean_text(text) == text

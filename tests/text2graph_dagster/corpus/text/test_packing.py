@@ -1,4 +1,4 @@
-"""Packing: passages cover the text, in order, within their budgets."""
+"""Packing: passages cover the text in order and within their budgets."""
 
 import itertools
 
@@ -86,7 +86,7 @@ def test_packing_is_greedy(text: str, tokens: int) -> None:
         total = count_tokens(text[first.start : first.end])
         if not opening:
             continue  # a run-on sentence, taken line by line
-        # What opens the second passage did not fit into the first one, or is announced by a heading.
+        # The first sentence of the second passage did not fit into the first one, or is a heading.
         assert opening[0].heading or total + count_tokens(text[opening[0].start : opening[0].end]) > tokens
 
 
@@ -114,7 +114,7 @@ def test_an_overlap_repeats_whole_sentences() -> None:
 
 @example("Ana\nAna Ana Ana Ana = x =\n= x =\nAna ", 10, 1)
 @given(TEXTS, st.integers(5, 30), st.integers(1, 3))
-def test_overlapping_passages_go_on_and_leave_nothing_out(text: str, tokens: int, overlap: int) -> None:
+def test_overlapping_passages_advance_and_cover_the_text(text: str, tokens: int, overlap: int) -> None:
     spans = pack_passages(text, "en", tokens, overlap=overlap)
     at = 0
     for span in spans:
@@ -147,12 +147,12 @@ def test_a_heading_at_the_end_is_not_lost() -> None:
     assert texts(text, pack_passages(text, "en", 5)) == ["One two three four.", "# References"]
 
 
-def test_a_sentence_over_the_budget_is_a_passage_alone() -> None:
+def test_a_sentence_over_the_budget_is_a_passage_of_its_own() -> None:
     text = "Short one. This sentence is a good deal longer than the budget. Short two."
     assert texts(text, pack_passages(text, "en", 6))[1] == "This sentence is a good deal longer than the budget."
 
 
-def test_lines_that_were_never_one_sentence_are_packed_line_by_line() -> None:
+def test_run_on_lines_are_packed_line_by_line() -> None:
     text = "\n".join(f"headline number {i} of the day" for i in range(20))
     passages = texts(text, pack_passages(text, "en", 12))
     assert len(passages) == 10
@@ -179,7 +179,7 @@ def test_unfit_stretches() -> None:
 
 
 @pytest.mark.parametrize("text", ["字" * 20_000, "word " * 4_000, "A b c. " * 50_000, "a line\n" * 50_000])
-def test_what_can_be_cut_is_not_unfit(text: str) -> None:
+def test_text_that_can_be_cut_is_not_unfit(text: str) -> None:
     assert find_unfit_stretches(text, "en", 1_000) == []
 
 

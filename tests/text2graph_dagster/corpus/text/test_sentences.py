@@ -1,4 +1,4 @@
-"""Sentence splitting: what a reader would call a sentence, in English and Chinese."""
+"""Sentence splitting in English, Chinese and other scripts."""
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ def test_chinese(expected: list[str]) -> None:
     assert parts("".join(expected), "zh") == expected
 
 
-def test_chinese_punctuation_before_a_comma_goes_on() -> None:
+def test_chinese_punctuation_before_a_comma_does_not_end_a_sentence() -> None:
     assert parts("《为什么？》，是一本书。", "zh") == ["《为什么？》，是一本书。"]
 
 
@@ -64,7 +64,7 @@ def test_carriage_returns_do_not_hide_a_blank_line() -> None:
     assert parts("One\r\n\r\nTwo") == ["One", "Two"]
 
 
-def test_list_items_stand_alone() -> None:
+def test_list_items_are_sentences_of_their_own() -> None:
     text = "We need:\n- salt\n- two eggs, one\n  of them boiled\n* oil\n1. Mix it.\n2) Serve it."
     assert parts(text) == [
         "We need:",

@@ -1,4 +1,4 @@
-"""What is worth learning from: the measures, and their limits."""
+"""Quality filters: what they measure, and their limits."""
 
 import random
 
@@ -36,11 +36,11 @@ BAD_DOCUMENTS = {
 
 
 @pytest.mark.parametrize(("reason", "text"), BAD_DOCUMENTS.items())
-def test_a_document_is_refused_with_what_was_measured(reason: str, text: str) -> None:
-    verdict = check_document(text, QualitySettings())
-    assert verdict is not None
-    assert verdict[0] == reason
-    assert any(char.isdigit() for char in verdict[1])
+def test_a_document_is_rejected_with_the_measured_value(reason: str, text: str) -> None:
+    rejection = check_document(text, QualitySettings())
+    assert rejection is not None
+    assert rejection[0] == reason
+    assert any(char.isdigit() for char in rejection[1])
     assert check_document(text, OFF) is None
 
 
@@ -58,7 +58,7 @@ def test_good_documents_pass(text: str) -> None:
         ("repetitive", "哈" * 40),
     ],
 )
-def test_a_passage_is_refused(reason: str, text: str) -> None:
+def test_a_passage_is_rejected(reason: str, text: str) -> None:
     assert check_passage(text, count_tokens(text), QualitySettings()) == reason
     assert check_passage(text, count_tokens(text), OFF) is None
 
@@ -72,7 +72,7 @@ def test_repeated_runs_are_those_of_ten_tokens() -> None:
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=60))
-def test_repeated_runs_are_what_a_naive_count_finds(tokens: list[str]) -> None:
+def test_repeated_runs_equal_a_naive_count(tokens: list[str]) -> None:
     seen: set[tuple[str, ...]] = set()
     covered: set[int] = set()
     for at in range(len(tokens) - RUN_TOKENS + 1):
