@@ -19,7 +19,7 @@ _BLOCK = 1 << 20
 
 
 def compute_version(folder: CorpusFolder, settings: CorpusSettings) -> str:
-    """Return a digest of everything except documents that the rows depend on: settings and the code of this package."""
+    """Return a digest of what the rows depend on besides the documents: settings, block-list, code of this package."""
     corpus = Path(__file__).parents[1]
     programs = digest_programs([corpus.parent / "identity.py", *corpus.rglob("*.py")])
     blocked = digest_blocklist(settings.blocklist)

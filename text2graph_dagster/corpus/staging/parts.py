@@ -27,7 +27,7 @@ from text2graph_dagster.identity import digest
 CHUNK_DOCUMENTS, CHUNK_CHARACTERS = 1_000, 1_000_000
 # Starting processes takes seconds, so the first few chunks are processed in this one.
 _SERIAL_CHUNKS, _MAX_PROCESSES = 12, 4
-_DOCUMENTS, _PASSAGES, _REFUSED = ".documents.parquet", ".passages.parquet", ".refused.parquet"
+_DOCUMENTS, _PASSAGES, _REJECTED = ".documents.parquet", ".passages.parquet", ".refused.parquet"
 _MIN_LIVE_SHARE = 0.5  # parts with a smaller share of documents of the corpus are deleted
 _COUNTS = pl.List(pl.Struct({"item": pl.String, "count": pl.Int64}))
 
@@ -36,11 +36,11 @@ Item = Document | Rejection
 
 @dataclass(frozen=True, slots=True)
 class DocumentOutcome:
-    """Whether a document has passages, and its counts; `passages` and `refused` are running totals of rows."""
+    """Whether a document has passages, and its counts; `passages` and `rejected` are running totals of rows."""
 
     used: bool
     passages: int
-    refused: int
+    rejected: int
     counts: Mapping[str, int]
 
 
@@ -52,10 +52,10 @@ class Chunk:
     documents: Array
     stem: Path
 
-    def write(self, passages: pl.DataFrame, refused: pl.DataFrame, outcomes: Sequence[DocumentOutcome]) -> None:
+    def write(self, passages: pl.DataFrame, rejected: pl.DataFrame, outcomes: Sequence[DocumentOutcome]) -> None:
         """Write the part; it is valid as soon as its documents file, which is written last, exists."""
         of_passage = np.repeat(self.documents, np.diff([outcome.passages for outcome in outcomes], prepend=0))
-        of_refused = np.repeat(self.documents, np.diff([outcome.refused for outcome in outcomes], prepend=0))
+        of_rejected = np.repeat(self.documents, np.diff([outcome.rejected for outcome in outcomes], prepend=0))
         counts = [[{"item": item, "count": n} for item, n in outcome.counts.items()] for outcome in outcomes]
         documents = {
             "document": self.documents,
@@ -65,7 +65,7 @@ class Chunk:
         }
         for frame, suffix in (
             (passages.with_columns(pl.Series("document", of_passage, dtype=pl.UInt64)), _PASSAGES),
-            (refused.with_columns(pl.Series("document", of_refused, dtype=pl.UInt64)), _REFUSED),
+            (rejected.with_columns(pl.Series("document", of_rejected, dtype=pl.UInt64)), _REJECTED),
             (pl.DataFrame(documents, schema_overrides={"counts": _COUNTS}), _DOCUMENTS),
         ):
             write_parquet_atomically(frame, _file(self.stem, suffix), compression_level=1)
@@ -119,7 +119,7 @@ class Staging:
             "documents_quarantined": documents.height - used,
             **_sum_counts(documents["counts"]),
         }
-        return counts, _live_rows([_file(stem, _REFUSED) for stem in self.parts()], live)
+        return counts, _live_rows([_file(stem, _REJECTED) for stem in self.parts()], live)
 
     def passages(self, live: Array, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """Yield the passages of the documents in `live` part by part."""
@@ -183,7 +183,7 @@ class Staging:
         return documents
 
     def _remove(self, stem: Path) -> None:
-        for suffix in (_DOCUMENTS, _PASSAGES, _REFUSED):
+        for suffix in (_DOCUMENTS, _PASSAGES, _REJECTED):
             _file(stem, suffix).unlink(missing_ok=True)
 
 

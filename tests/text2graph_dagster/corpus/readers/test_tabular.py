@@ -34,10 +34,10 @@ def test_a_table_without_text_is_rejected_once_with_its_columns(corpus: Path) ->
     pq.write_table(pa.table({"content": ["Ana", "Per"], "n": [1, 2]}), corpus / "a.parquet")
     (corpus / "b.parquet").write_bytes(b"PAR1 no table PAR1")
     (corpus / "c.arrow").write_bytes(b"no table")
-    refused = read_corpus(corpus)
-    assert [r.reason for r in refused if isinstance(r, Rejection)] == ["no_text", "broken_table", "broken_table"]
-    assert isinstance(refused[0], Rejection)
-    assert "content, n" in refused[0].detail
+    rejections = read_corpus(corpus)
+    assert [r.reason for r in rejections if isinstance(r, Rejection)] == ["no_text", "broken_table", "broken_table"]
+    assert isinstance(rejections[0], Rejection)
+    assert "content, n" in rejections[0].detail
     assert outcomes(read_corpus(corpus, CorpusSettings(text_field="content")))[0] == ("a.parquet:1", "Ana")
 
 

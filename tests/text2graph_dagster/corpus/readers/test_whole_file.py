@@ -13,7 +13,7 @@ from text2graph_dagster.corpus.readers.documents import Rejection
 def test_a_missing_package_is_named(corpus: Path, monkeypatch: pytest.MonkeyPatch, package: str, name: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     (corpus / name).write_text("<p>Ana</p>")
-    (refused,) = read_corpus(corpus)
-    assert isinstance(refused, Rejection)
-    assert refused.reason == "reader_missing"
-    assert "text2graph-dagster[documents]" in refused.detail
+    (rejection,) = read_corpus(corpus)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == "reader_missing"
+    assert "text2graph-dagster[documents]" in rejection.detail

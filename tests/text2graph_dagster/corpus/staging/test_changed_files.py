@@ -52,7 +52,7 @@ def test_only_appended_lines_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(json_lines, "_parse", recording)
     with (path / "a.jsonl").open("a") as file:
-        file.write(note_lines([2, 4]))  # an id that stands in the head too
+        file.write(note_lines([2, 4]))  # an id that is also in the head
     grown = build_again(path, staged)
     assert read == ["a.jsonl:6", "a.jsonl:7"]
     assert_same(grown, build_again(path, None))
