@@ -1,13 +1,13 @@
-"""SVG charts and graph drawings: escaping, scales, labels and marks."""
+"""SVG charts: escaping, scales and labels."""
 
 import math
 from base64 import b64decode
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.text2graph_dagster.evaluation.svg_text import SVG, parse_svg, svg_texts
 from text2graph_dagster.evaluation.charts import (
     Bar,
     axis_ticks,
@@ -20,17 +20,7 @@ from text2graph_dagster.evaluation.charts import (
     running_mean,
     svg_element,
 )
-from text2graph_dagster.evaluation.graph_svg import Edge, Node, draw_graph, entity_type_colors
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def parse_svg(svg: str) -> ElementTree.Element:
-    return ElementTree.fromstring(svg)
-
-
-def texts(svg: str) -> list[str]:
-    return [node.text or "" for node in parse_svg(svg).iter(f"{SVG}text")]
+from text2graph_dagster.evaluation.graph_svg import Edge, Node, draw_graph
 
 
 def test_everything_is_escaped() -> None:
@@ -46,7 +36,8 @@ def test_everything_is_escaped() -> None:
         assert parse_svg(chart).tag == f"{SVG}svg"
         assert not list(parse_svg(chart).iter(f"{SVG}script"))
         assert any(
-            injection in text for text in [*texts(chart), *(n.text or "" for n in parse_svg(chart).iter(f"{SVG}title"))]
+            injection in text
+            for text in [*svg_texts(chart), *(n.text or "" for n in parse_svg(chart).iter(f"{SVG}title"))]
         )
 
 
@@ -74,7 +65,7 @@ def test_a_noisy_line_is_drawn_with_its_mean_and_a_smooth_one_is_not() -> None:
 
 @pytest.mark.parametrize("series", [{}, {"a": []}, {"a": [(0.0, math.nan)]}])
 def test_a_chart_without_data_says_so(series) -> None:
-    assert "no data" in texts(line_chart(series, "loss"))
+    assert "no data" in svg_texts(line_chart(series, "loss"))
 
 
 @given(
@@ -119,33 +110,5 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 def test_a_figure_without_a_value_is_a_dash() -> None:
-    assert "–" in texts(interval_chart([Bar("a", None, None, None, "#111")], "t"))
-    assert "–" in texts(grouped_bar_chart([("a", "", [Bar("a", None, None, None, "#111")])], "t"))
-
-
-@given(
-    st.lists(st.tuples(st.text(max_size=40), st.sampled_from(["person", "city"])), min_size=1, max_size=8),
-    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7), st.text(min_size=1, max_size=40)), max_size=12),
-)
-def test_labels_of_a_graph_never_overlap_and_stay_inside(nodes, edges) -> None:
-    nodes = [Node(clean(text), kind) for text, kind in nodes]
-    edges = [Edge(h % len(nodes), t % len(nodes), clean(kind)) for h, t, kind in edges]
-    chart = parse_svg(draw_graph(nodes, edges, entity_type_colors(["person", "city"]), "t"))
-    height = float(chart.get("height"))
-    names = [float(t.get("y")) for t in chart.iter(f"{SVG}text") if t.get("paint-order")]
-    assert len(names) == len(edges)
-    assert all(b - a >= 16.9 for a, b in zip(sorted(names), sorted(names)[1:], strict=False))
-    assert all(0 < y <= height for y in names)
-
-
-def clean(text: str) -> str:
-    return "".join(c for c in text if c.isprintable()) or "x"
-
-
-def test_marks_differ_by_sign_and_dash_and_not_by_colour_alone() -> None:
-    nodes = [Node("a", "t"), Node("b", "t", "wrong"), Node("c", "t", "missed")]
-    chart = draw_graph(nodes, [Edge(0, 1, "x", "wrong"), Edge(0, 2, "y", "missed")], {}, "t")
-    assert {"a", "b ✗", "c ○", "x ✗", "y ○"} <= set(texts(chart))
-    dashes = [p.get("stroke-dasharray") for p in parse_svg(chart).iter(f"{SVG}path")]
-    assert None not in dashes
-    assert len(set(dashes)) == 2
+    assert "–" in svg_texts(interval_chart([Bar("a", None, None, None, "#111")], "t"))
+    assert "–" in svg_texts(grouped_bar_chart([("a", "", [Bar("a", None, None, None, "#111")])], "t"))

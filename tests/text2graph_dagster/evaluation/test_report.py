@@ -23,6 +23,12 @@ ROWS = [
     row("grpo", "relation_strict_f1:founded", None, n=77),
 ]
 
+_GATE = ("asset", "gate", "corpus", "value", "threshold", "passed")
+GATES = [
+    dict(zip(_GATE, ("raw_corpus", "language", "news", 0.99, "≥ 0.8", True), strict=True)),
+    dict(zip(_GATE, ("grpo_checkpoint", "kl", "*", None, "≤ 5", False), strict=True)),
+]
+
 
 def make_report_data(**changes) -> ReportData:
     return ReportData(
@@ -41,24 +47,7 @@ def make_report_data(**changes) -> ReportData:
             "funnels": {
                 "news": [FunnelStage("documents", 10), FunnelStage("passages", 25, {"not text": 3, "none": 0})]
             },
-            "gates": [
-                {
-                    "asset": "raw_corpus",
-                    "gate": "language",
-                    "corpus": "news",
-                    "value": 0.99,
-                    "threshold": "≥ 0.8",
-                    "passed": True,
-                },
-                {
-                    "asset": "grpo_checkpoint",
-                    "gate": "kl",
-                    "corpus": "*",
-                    "value": None,
-                    "threshold": "≤ 5",
-                    "passed": False,
-                },
-            ],
+            "gates": GATES,
             "examples": [ReportExample("news", "0123456789abcdef", TEXT, GRAPH, {"sft": None, "grpo": GRAPH})],
             "configuration": {"seed": 7, "sft": {"max_steps": 1600, "lora": None}},
             "provenance": {"torch": "2.13.0"},

@@ -1,32 +1,12 @@
-"""The fast decoder writes what `generate` writes, and samples what the model says."""
+"""The fast decoder writes what `generate` writes, and samples from the model's distribution."""
 
-import random
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
 
-from text2graph_dagster.inference.batch_generation import answer_prompts, continue_prompts
-from text2graph_dagster.inference.fast_decoder import decode_batch, has_fast_decoder
-
-
-def prompts_of(lengths: Sequence[int], vocabulary: int) -> list[list[int]]:
-    rng = random.Random(0)
-    return [[rng.randrange(4, vocabulary) for _ in range(length)] for length in lengths]
-
-
-def by_generate(model: Any, prompt: Sequence[int], new: int, end: int) -> list[int]:
-    written = model.generate(
-        input_ids=torch.tensor([prompt]),
-        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
-        max_new_tokens=new,
-        do_sample=False,
-        eos_token_id=end,
-        pad_token_id=0,
-    )
-    ids: list[int] = written[0, len(prompt) :].tolist()
-    return ids
+from tests.text2graph_dagster.inference.decoding_cases import generate_greedily, random_prompts
+from text2graph_dagster.inference.fast_decoder import decode_batch
 
 
 @pytest.fixture(params=["nano", "several heads, no shared weights", "one key-value head"])
@@ -46,18 +26,18 @@ def model(request: Any, nano: Any) -> Any:
     return Qwen2ForCausalLM(config).eval()
 
 
-def test_greedy_answers_equal_those_of_generate_token_for_token(model: Any) -> None:
-    prompts = prompts_of([1, 3, 9, 9, 17, 40], 300)
-    # An end token that some answers reach early and others never, so that rows are dropped on the way.
-    end = by_generate(model, prompts[2], 12, end=-1)[5]
-    expected = [by_generate(model, prompt, 24, end) for prompt in prompts]
+def test_greedy_answers_equal_those_of_generate(model: Any) -> None:
+    prompts = random_prompts([1, 3, 9, 9, 17, 40], 300)
+    # An EOS token that some answers reach early and others never, so that rows are dropped during decoding.
+    end = generate_greedily(model, prompts[2], 12, end=-1)[5]
+    expected = [generate_greedily(model, prompt, 24, end) for prompt in prompts]
     assert len({len(answer) for answer in expected}) > 1
     assert decode_batch(model, prompts, end_tokens=[end], max_new_tokens=24).tokens == expected
 
 
-def test_samples_follow_the_models_own_distribution(nano: Any) -> None:
+def test_samples_follow_the_distribution_of_the_model(nano: Any) -> None:
     model, tokenizer = nano
-    prompt = prompts_of([6], 300)[0]
+    prompt = random_prompts([6], 300)[0]
     generator = torch.Generator().manual_seed(0)
     answers = decode_batch(
         *(model, [prompt]),
@@ -73,9 +53,9 @@ def test_samples_follow_the_models_own_distribution(nano: Any) -> None:
         assert log_probability[0] == pytest.approx(expected[token[0]].log().item(), abs=1e-4)
 
 
-def test_the_same_generator_draws_the_same_answers(nano: Any) -> None:
+def test_the_same_seed_gives_the_same_samples(nano: Any) -> None:
     model, tokenizer = nano
-    prompts = prompts_of([4, 7], 300)
+    prompts = random_prompts([4, 7], 300)
 
     def draw() -> list[list[int]]:
         generator = torch.Generator().manual_seed(5)
@@ -85,26 +65,3 @@ def test_the_same_generator_draws_the_same_answers(nano: Any) -> None:
     first = draw()
     assert len(first) == 6 and first == draw()
     assert first[0] != first[1]  # two samples of one prompt
-
-
-def test_another_architecture_is_answered_by_generate(nano: Any) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    _, tokenizer = nano
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    llama = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape)).eval()
-    assert not has_fast_decoder(llama)
-    prompts = prompts_of([3, 8], len(tokenizer))
-    answers = continue_prompts(llama, tokenizer, prompts, max_new_tokens=6)
-    assert answers.tokens == [by_generate(llama, prompt, 6, tokenizer.eos_token_id) for prompt in prompts]
-    assert len(continue_prompts(llama, tokenizer, prompts, max_new_tokens=3, samples=2, temperature=1.0).tokens) == 4
-
-
-def test_answers_keep_the_order_of_their_prompts(nano: Any) -> None:
-    model, tokenizer = nano
-    prompts = ["text: " + "a b c " * n for n in (5, 1, 3)]
-    together = answer_prompts(model, tokenizer, prompts, max_new_tokens=6, batch_size=2)
-    alone = [answer_prompts(model, tokenizer, [p], max_new_tokens=6, batch_size=1)[0] for p in prompts]
-    assert together == alone
-    assert answer_prompts(model, tokenizer, [], max_new_tokens=6, batch_size=2) == []

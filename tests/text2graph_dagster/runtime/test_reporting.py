@@ -1,4 +1,4 @@
-"""Points and progress."""
+"""Metrics and progress lines of a run."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from text2graph_dagster.runtime.reporting import MAX_POINTS, Reporter, choose_lo
 
 
 @pytest.mark.parametrize("steps", [1, 50, 200, 201, 1600, 99_999])
-def test_a_run_has_at_most_so_many_points(steps: int) -> None:
+def test_a_run_has_at_most_max_points(steps: int) -> None:
     assert 1 <= steps // choose_logging_interval(steps) <= MAX_POINTS
 
 
@@ -29,7 +29,7 @@ def test_points_go_to_the_file_and_to_dagster(tmp_path: Path) -> None:
     assert sent == [{"type": "train_metrics", "step": 3, "loss": 0.5}]
 
 
-def test_points_after_the_checkpoint_are_of_the_run_that_was_cut_off(tmp_path: Path) -> None:
+def test_points_after_the_checkpoint_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1, "loss": 3}\n{"step": 2, "loss": 2}\n{"step": 3, "lo')
     reporter = Reporter(None)
@@ -38,11 +38,11 @@ def test_points_after_the_checkpoint_are_of_the_run_that_was_cut_off(tmp_path: P
     assert [json.loads(line)["loss"] for line in path.read_text().splitlines()] == [3, 1]
 
 
-def test_progress_tells_what_is_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_includes_the_time_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 110.0, 112.0, 130.0])
     monkeypatch.setattr(reporting.time, "monotonic", lambda: next(clock))
     reporter = Reporter(None)
-    for done in (0, 10, 12, 30):  # the third comes too soon after the second to be told
+    for done in (0, 10, 12, 30):  # the third follows too soon after the second to be printed
         reporter.log_progress("sft step", done, 30, "loss 0.5")
     assert capsys.readouterr().out.splitlines() == [
         "sft step: 10 of 30, about 20 s left, loss 0.5",
@@ -50,7 +50,7 @@ def test_progress_tells_what_is_left(capsys: pytest.CaptureFixture[str], monkeyp
     ]
 
 
-def test_what_comes_next_has_a_clock_of_its_own(
+def test_each_kind_of_progress_has_its_own_start_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([100.0, 500.0, 501.0, 511.0])
