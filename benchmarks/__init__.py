@@ -1,1 +1,1 @@
-"""Programs that print a table. Nothing in tests/ asserts a time; ratios are measured side by side in one run."""
+"""Programs that measure and print tables. No test asserts a time; ratios are measured side by side in one run."""

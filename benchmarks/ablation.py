@@ -1,8 +1,8 @@
 """Compare GRPO with SFT at equal compute: `python -m benchmarks.ablation --home DIR [--sets …] [--ways …] [--seeds N]`.
 
 For every set, way and seed the lineage runs through Dagster, with and without thinking. Then a third student joins SFT
-and SFT + GRPO: the same SFT student after further SFT for as many processor seconds as GRPO took. Both stop early: where
-they are not better on dev gold than SFT, the SFT student is kept. All three answer the same test gold.
+and SFT + GRPO: the same SFT student after further SFT for as many processor seconds as GRPO took. Both stop early:
+where they are not better on dev gold than SFT, the SFT student is kept. All three answer the same test gold.
 
 - sets: `gazette`; from `$TEXT2GRAPH_DATA`: `conll04`, `crossre` (five ontologies; half of its dev set is the test set)
 - ways: `all` examples; `few`, the 1,000 best and most diverse ones; `noisy`, the teacher's labels without denoising
@@ -27,7 +27,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from benchmarks.ablation_arms import ARMS, Arm, answer, teach_on
+from benchmarks.ablation_arms import ARMS, Arm, answer_prompts, continue_sft
 from benchmarks.corpora import data_folder
 from benchmarks.lineage import PARTITIONED, ROOT, TOOLS, timed
 from benchmarks.table import show
@@ -57,8 +57,8 @@ OPEN_GATES = {
 }
 # GRPO is off by default. Its prompts are passages that SFT has not seen, which favours it; and any gain on dev is kept,
 # as for the student of continued SFT.
-REINFORCED = {"dataset": {"held_out_for_grpo": 0.1}, "grpo": {"max_steps": 40, "min_gain": 0.0}}
-OF_SET: Mapping[str, Mapping[str, Any]] = {
+GRPO_ON = {"dataset": {"held_out_for_grpo": 0.1}, "grpo": {"max_steps": 40, "min_gain": 0.0}}
+SETTINGS_OF_SET: Mapping[str, Mapping[str, Any]] = {
     "gazette": {},
     "conll04": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 800}},
     "crossre": {"corpus": {"passage_tokens": 128}, "sft": {"max_steps": 800}},
@@ -100,10 +100,10 @@ class Cell:
         """Return the settings that differ from the defaults."""
         smoke = yaml.safe_load((ROOT / "examples/gazette/smoke.yaml").read_text("utf-8")) if self.quick else {}
         own = {"seed": self.seed, "gates": OPEN_GATES, "dataset": {"thinking": self.thinking}}
-        return reduce(merge, (OF_SET[self.of], WAYS[self.way], smoke, own), REINFORCED)
+        return reduce(merge, (SETTINGS_OF_SET[self.of], WAYS[self.way], smoke, own), GRPO_ON)
 
 
-def corpora(cell: Cell) -> list[Path]:
+def make_corpora(cell: Cell) -> list[Path]:
     """Make the folders of a set's corpora, and return them."""
     made = cell.home / "generated"
     if cell.of == "gazette":
@@ -137,7 +137,7 @@ def run_lineage(cell: Cell) -> None:
     config.write_text(yaml.safe_dump(cell.settings()), encoding="utf-8")
     home = {"TEXT2GRAPH_HOME": str(cell.home), "DAGSTER_HOME": str(cell.home / "dagster")}
     env = {**os.environ, **home, "TEXT2GRAPH_CONFIG": str(config)}
-    made = corpora(cell) if fresh else []
+    made = make_corpora(cell) if fresh else []
     for folder in made:
         timed([str(TOOLS / "text2graph"), "corpora", "add", str(folder), "--replace"], env, log)
     for folder in made:
@@ -150,34 +150,36 @@ def _materialise(select: str, *partition: str) -> list[str]:
     return [str(TOOLS / "dagster"), "asset", "materialize", "--select", select, *partition, "-m", module]
 
 
-def arms_of(cell: Cell) -> pl.DataFrame:
+def read_or_run_arms(cell: Cell) -> pl.DataFrame:
     """Return the answers of every arm of a cell, from its file or by running it."""
     if not cell.arms.is_file():
         print(f"{cell.home.name}, seed {cell.seed}", file=sys.stderr, flush=True)
         run_lineage(cell)
         warehouse = Warehouse(path=str(cell.home / "warehouse.duckdb"))
         found = [Arm.of_stage(cell.home, warehouse, stage) for stage in ("sft", "grpo")]
-        found.insert(1, answer(cell.home, warehouse, teach_on(cell.home, *found)))
+        found.insert(1, answer_prompts(cell.home, warehouse, continue_sft(cell.home, *found)))
         pl.concat([arm.frame() for arm in found]).write_parquet(cell.arms)
     return pl.read_parquet(cell.arms)
 
 
-def judge(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], str]:
+def compare_arms(cells: Sequence[Cell], samples: int) -> tuple[list[dict[str, Any]], str]:
     """Return the table rows and the HTML page of cells that differ only in their seeds."""
     home = cells[0].home
     warehouse = Warehouse(path=str(home / "warehouse.duckdb"))
-    answered = [arms_of(cell) for cell in cells]
+    answers_of_cells = [read_or_run_arms(cell) for cell in cells]
     gold = warehouse.read(_GOLD)  # after the lineage, which writes the table
 
     def with_seed(frame: pl.DataFrame, cell: Cell) -> pl.DataFrame:
         return frame.with_columns(pl.format("{} (seed {})", "passage_id", pl.lit(cell.seed)).alias("passage_id"))
 
     golds = pl.concat(with_seed(gold, cell) for cell in cells)
-    predictions = pl.concat(with_seed(frame, cell) for frame, cell in zip(answered, cells, strict=True))
+    predictions = pl.concat(with_seed(frame, cell) for frame, cell in zip(answers_of_cells, cells, strict=True))
     ontologies = {c: load_ontology(home / "corpora" / c / "ontology.yaml") for c in gold["corpus"].unique().sort()}
     rows = score_run("ablation", golds, predictions, ontologies, list(ARMS), samples).to_dicts()
     figures = FigureTable(rows, list(ARMS))
-    costs = pl.concat(answered).group_by("system").agg(pl.mean("cpu_seconds"), pl.mean("tokens"), pl.mean("kept"))
+    costs = (
+        pl.concat(answers_of_cells).group_by("system").agg(pl.mean("cpu_seconds"), pl.mean("tokens"), pl.mean("kept"))
+    )
     table = list(_table(cells[0], figures, {row["system"]: row for row in costs.to_dicts()}, len(cells)))
     title = f"{home.name}, seeds {cells[0].seed} to {cells[-1].seed}"
     page = ReportData(
@@ -194,8 +196,18 @@ def _table(cell: Cell, figures: FigureTable, costs: Mapping[str, Any], seeds: in
         row, entity = (figures.get(system, corpus, f"{kind}_strict_f1") for kind in ("relation", "entity"))
         cost = costs[system]
         better = "" if system == "sft" else f"{round(cost['kept'] * seeds)} of {seeds}"
-        told = {"cpu s": round(cost["cpu_seconds"]), "tokens": round(cost["tokens"], 1), "better on dev": better}
-        yield {**head, "student": label, "relation F1": format_figure(row), "entity F1": format_figure(entity), **told}
+        costs_of_arm = {
+            "cpu s": round(cost["cpu_seconds"]),
+            "tokens": round(cost["tokens"], 1),
+            "better on dev": better,
+        }
+        yield {
+            **head,
+            "student": label,
+            "relation F1": format_figure(row),
+            "entity F1": format_figure(entity),
+            **costs_of_arm,
+        }
     for other in ("sft", "sft_on"):
         pair = [figures.get_delta("grpo", other, corpus, f"{kind}_strict_f1") for kind in ("relation", "entity")]
         cells = dict(zip(("relation F1", "entity F1"), (format_figure(row, signed=True) for row in pair), strict=True))
@@ -219,21 +231,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a small version, to check that it runs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    pages = asked.home.resolve() / "pages"
+    pages = arguments.home.resolve() / "pages"
     pages.mkdir(parents=True, exist_ok=True)
-    for of in asked.sets:
-        for way in asked.ways:
-            for thinking in asked.thinking:
+    for of in arguments.sets:
+        for way in arguments.ways:
+            for thinking in arguments.thinking:
                 cells = [
-                    Cell(asked.home.resolve(), of, way, thinking == "yes", seed, asked.quick)
-                    for seed in range(1, asked.seeds + 1)
+                    Cell(arguments.home.resolve(), of, way, thinking == "yes", seed, arguments.quick)
+                    for seed in range(1, arguments.seeds + 1)
                 ]
-                table, page = judge(cells, Settings().evaluation.bootstrap_samples)
+                table, page = compare_arms(cells, Settings().evaluation.bootstrap_samples)
                 (pages / f"{cells[0].home.name}.html").write_text(page, encoding="utf-8")
                 rows += table
-    show(rows, as_json=asked.json)
+    show(rows, as_json=arguments.json)
 
 
 if __name__ == "__main__":

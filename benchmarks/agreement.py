@@ -1,17 +1,19 @@
-"""What a vote gains, and what agreement tells: `python -m benchmarks.agreement MODEL [--quick] [--json] …`.
+"""Measure what a vote gains and what agreement predicts: `python -m benchmarks.agreement MODEL [--quick] [--json] …`.
 
 MODEL is the directory of a student that was trained on the gazette (`make demo` leaves one under home/checkpoints). It
-plays the teacher who is asked several times, and reads the gazette's test gold: once greedily, and `--samples` times at
-`--temperature`. Figures are strict, over triples with the types of their ends, with 95 % intervals (bootstrap over
-passages, the same for all rows).
+plays a teacher with several samples, and answers the passages of the gazette's test gold: once greedily, and
+`--samples` times at `--temperature`. Figures are strict, over triples with the types of their ends, with 95 % intervals
+(bootstrap over passages, the same resamples for all rows).
 
-`vote`: what is read by the likeliest answer alone (`greedy`), by one sample (the mean of all of them), by majorities of
-the first 3, 5, … samples, and by the knowledge base, alone and with the greedy answer (what both say, or either);
-`over one sample` and `over greedy` are the gains in F1. `share`: how often a triple is right that so many samples say,
-of those that any says. `told by agreement`: how well an order by agreement puts what is right first: the probability
-that of one right and one wrong the right one stands higher (AUC; 0.5 is chance), for triples by their share of the
-samples, and for whole passages by the mean F1 of every two samples, where right is that the majority's triples are all
-of gold's and no others. `--quick`: 100 passages, 3 samples.
+- `vote`: greedy decoding alone, one sample (the mean over all samples), majorities of the first 3, 5, … samples, and
+  the knowledge base, alone and together with the greedy answer (triples of both, or of either); `over one sample` and
+  `over greedy` are the gains in F1.
+- `share`: of the triples in exactly n samples, the share that is right.
+- `ranking`: how well agreement ranks right before wrong: the probability that a right one has a higher score
+  than a wrong one (AUC; 0.5 is chance), for triples by their share of the samples, and for whole passages by the mean
+  F1 of every two samples, where a passage is right if the majority's triples are exactly those of gold.
+
+`--quick`: 100 passages, 3 samples.
 """
 
 import argparse
@@ -32,7 +34,7 @@ from benchmarks.reliability import auc
 from benchmarks.table import show, switches
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
-from text2graph_dagster.bootstrap import interval, resampled_sums
+from text2graph_dagster.bootstrap import percentile_interval, resample_sums
 from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.graph.legality import legalise
@@ -40,7 +42,7 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.parsing import GraphParseError, parse
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.prompts.rendering import render
+from text2graph_dagster.prompts.rendering import render_prompt
 from text2graph_dagster.rewards.canonical import inverted_relations
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
@@ -53,10 +55,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Passage:
-    """A gold passage, and what everybody read in it."""
+    """A gold passage with the graphs that were extracted from it."""
 
     gold: Graph
-    known: Graph  # the knowledge base's
+    known: Graph  # by the knowledge base
     greedy: Graph
     samples: Sequence[Graph]
 
@@ -64,15 +66,15 @@ class Passage:
 def main() -> None:
     """Run from the command line."""
     parser = switches(str(__doc__))
-    parser.add_argument("model", type=Path, help="the directory of a student")
+    parser.add_argument("model", type=Path, help="directory of a student")
     parser.add_argument("--samples", type=int, default=9)
     parser.add_argument("--temperature", type=float, default=0.7)
     arguments = parser.parse_args()
     passages, ontology = read(arguments)
     tables = {
-        "vote": votes(passages, ontology),
-        "share": shares(passages, ontology),
-        "told by agreement": told(passages, ontology),
+        "vote": compare_votes(passages, ontology),
+        "share": count_shares(passages, ontology),
+        "ranking": rank_by_agreement(passages, ontology),
     }
     if arguments.json:
         print(json.dumps(tables, indent=1))
@@ -84,30 +86,32 @@ def main() -> None:
 
 
 def read(arguments: argparse.Namespace) -> tuple[list[Passage], Ontology]:
-    """Return the passages with all readings."""
+    """Return the passages with all their graphs, and the ontology."""
     count, samples = (100, 3) if arguments.quick else (None, arguments.samples)
     with tempfile.TemporaryDirectory() as root:
         generate(Path(root) / "gazette", GazetteSettings())
         folder = open_corpus(Path(root) / "gazette")
         built = build_corpus(folder, Settings().corpus)
         if folder.knowledge_base is None:
-            raise SystemExit("the gazette has lost its knowledge base")
+            raise SystemExit("the gazette has no knowledge base")
         ontology, teacher = folder.ontology, KnowledgeBaseTeacher(folder.knowledge_base, folder.ontology)
         test = built.raw_corpus.filter(pl.col("split") == "test", pl.col("duplicate_of").is_null())
         rows = list(test.unique("passage_id").sort("passage_id").head(count or test.height).iter_rows(named=True))
         known = [teacher.annotate(row["text"], row["language"]) for row in rows]
     gold = {r["passage_id"]: from_rows(r["entities"], r["relations"]) for r in built.gold_graphs.iter_rows(named=True)}
     texts = [row["text"] for row in rows]
-    (greedy,) = zip(*ask(arguments.model, texts, ontology, 1, 0.0), strict=True)
-    sampled = ask(arguments.model, texts, ontology, samples, arguments.temperature)
+    (greedy,) = zip(*extract_graphs(arguments.model, texts, ontology, 1, 0.0), strict=True)
+    sampled = extract_graphs(arguments.model, texts, ontology, samples, arguments.temperature)
     return [
         Passage(gold[row["passage_id"]], facts, one, many)
         for row, facts, one, many in zip(rows, known, greedy, sampled, strict=True)
     ], ontology
 
 
-def ask(model: Path, texts: Sequence[str], ontology: Ontology, samples: int, temperature: float) -> list[list[Graph]]:
-    """Return so many readings of each text; an answer that is no graph reads nothing."""
+def extract_graphs(
+    model: Path, texts: Sequence[str], ontology: Ontology, samples: int, temperature: float
+) -> list[list[Graph]]:
+    """Return `samples` graphs of each text; an answer that cannot be parsed is an empty graph."""
     import torch
 
     from text2graph_dagster.inference.batch_generation import sample_prompts
@@ -116,7 +120,7 @@ def ask(model: Path, texts: Sequence[str], ontology: Ontology, samples: int, tem
 
     types = (ontology.entity_names, ontology.relation_names)
     student, tokenizer = load_student(model)
-    messages = [[{"role": "user", "content": render(text, *types, ontology, "compact", "en")}] for text in texts]
+    messages = [[{"role": "user", "content": render_prompt(text, *types, ontology, "compact", "en")}] for text in texts]
     prompts = render_prompts(messages, tokenizer)
     ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
@@ -130,8 +134,8 @@ def ask(model: Path, texts: Sequence[str], ontology: Ontology, samples: int, tem
         batch_size=BATCH,
         generator=torch.Generator().manual_seed(SEED),
     )
-    said = dict(zip(order, written, strict=True))
-    return [[_graph(answer, text, ontology) for answer in said[i]] for i, text in enumerate(texts)]
+    answered = dict(zip(order, written, strict=True))
+    return [[_graph(answer, text, ontology) for answer in answered[i]] for i, text in enumerate(texts)]
 
 
 def _graph(answer: str, text: str, ontology: Ontology) -> Graph:
@@ -142,34 +146,34 @@ def _graph(answer: str, text: str, ontology: Ontology) -> Graph:
     return legalise(parsed, text, ontology.entity_names, ontology.relation_names, ontology).graph
 
 
-def votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
-    """Return a row per way of reading."""
-    turned, most = inverted_relations(ontology), len(passages[0].samples)
+def compare_votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
+    """Return a row per way of extraction."""
+    inverted, sample_count = inverted_relations(ontology), len(passages[0].samples)
 
     def counts(read: Graph, gold: Graph) -> list[float]:
-        found, wanted = vote_triples(read, turned), vote_triples(gold, turned)
+        found, wanted = vote_triples(read, inverted), vote_triples(gold, inverted)
         return [len(found & wanted), len(found), len(wanted)]
 
     def counted(*read: Sequence[Graph]) -> Floats:
-        """Return (right, predicted, gold) of every passage, the mean of several readings."""
-        said = [[counts(g, p.gold) for g, p in zip(graphs, passages, strict=True)] for graphs in read]
-        return np.asarray(np.mean(said, axis=0))
+        """Return (right, predicted, gold) of every passage, the mean over several sets of graphs."""
+        answered = [[counts(g, p.gold) for g, p in zip(graphs, passages, strict=True)] for graphs in read]
+        return np.asarray(np.mean(answered, axis=0))
 
     ways = {
         "knowledge base": counted([p.known for p in passages]),
         "greedy": counted([p.greedy for p in passages]),
-        "one sample": counted(*([p.samples[n] for p in passages] for n in range(most))),
+        "one sample": counted(*([p.samples[n] for p in passages] for n in range(sample_count))),
     }
-    for size in range(3, most + 1, 2):
-        said = [[Vote(graph) for graph in p.samples[:size]] for p in passages]
-        ways[f"vote of {size}"] = counted([vote(v, ontology, MAJORITY) for v in said])
+    for size in range(3, sample_count + 1, 2):
+        answered = [[Vote(graph) for graph in p.samples[:size]] for p in passages]
+        ways[f"vote of {size}"] = counted([vote(v, ontology, MAJORITY) for v in answered])
     panel = [[Vote(p.greedy), Vote(p.known)] for p in passages]
-    for name, share in (("both say it", MAJORITY), ("either says it", 0.0)):
+    for name, share in (("in both", MAJORITY), ("in either", 0.0)):
         ways[name] = counted([vote(v, ontology, share) for v in panel])
-    sums = {name: resampled_sums(vectors, RESAMPLED, SEED) for name, vectors in ways.items()}
+    sums = {name: resample_sums(vectors, RESAMPLED, SEED) for name, vectors in ways.items()}
     rows = []
     for name, vectors in ways.items():
-        row: dict[str, Any] = {"read by": name, "n": int(vectors[:, 2].sum())}
+        row: dict[str, Any] = {"extracted by": name, "n": int(vectors[:, 2].sum())}
         for figure, value in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
             row[figure] = _shown(float(value(vectors.sum(axis=0))), value(sums[name]))
         for other in ("one sample", "greedy"):
@@ -179,23 +183,23 @@ def votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any
     return rows
 
 
-def shares(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
-    """Return a row per number of samples that say a triple."""
-    most, met = len(passages[0].samples), dict[float, list[bool]]()
+def count_shares(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
+    """Return a row per number of samples that have a triple."""
+    sample_count, met = len(passages[0].samples), dict[float, list[bool]]()
     for marked in _marked(passages, ontology):
         for count, right in marked:
             met.setdefault(count, []).append(right)
-    return [{"said by": f"{n:.0f} of {most}", "n": len(met[n]), "right": fmean(met[n])} for n in sorted(met)]
+    return [{"in samples": f"{n:.0f} of {sample_count}", "n": len(met[n]), "right": fmean(met[n])} for n in sorted(met)]
 
 
-def told(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
-    """Return a row for triples and one for passages."""
-    turned = inverted_relations(ontology)
+def rank_by_agreement(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
+    """Return how well agreement ranks: a row for triples and one for passages."""
+    inverted = inverted_relations(ontology)
     by_triple = _marked(passages, ontology)
     by_passage = []
     for passage in passages:
         read = vote([Vote(graph) for graph in passage.samples], ontology, MAJORITY)
-        right = vote_triples(read, turned) == vote_triples(passage.gold, turned)
+        right = vote_triples(read, inverted) == vote_triples(passage.gold, inverted)
         by_passage.append([(vote_agreement(passage.samples, ontology) or 0.0, right)])
     rows: list[dict[str, Any]] = []
     for what, marked in (("triples", by_triple), ("passages", by_passage)):
@@ -209,12 +213,12 @@ def told(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]
 
 
 def _marked(passages: Sequence[Passage], ontology: Ontology) -> list[list[tuple[float, bool]]]:
-    """Return of each passage the triples that any sample says: how many do, and whether gold has it."""
-    turned = inverted_relations(ontology)
+    """Return, per passage, how many samples have each triple and whether gold has it, for triples of any sample."""
+    inverted = inverted_relations(ontology)
     return [
-        [(count, triple in vote_triples(p.gold, turned)) for triple, count in said.items()]
+        [(count, triple in vote_triples(p.gold, inverted)) for triple, count in answered.items()]
         for p in passages
-        for said in [Counter(triple for graph in p.samples for triple in vote_triples(graph, turned))]
+        for answered in [Counter(triple for graph in p.samples for triple in vote_triples(graph, inverted))]
     ]
 
 
@@ -231,7 +235,7 @@ def _f1(sums: Floats) -> Floats:
 
 
 def _shown(value: float, resampled: Floats) -> str:
-    low, high = interval(resampled) or (value, value)
+    low, high = percentile_interval(resampled) or (value, value)
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 

@@ -1,8 +1,8 @@
-"""A chat endpoint without a model, for tests and benchmarks: `python -m benchmarks.chat_server [--port PORT] …`.
+"""Serve a chat endpoint without a model, for tests and benchmarks: `python -m benchmarks.chat_server [--port PORT] …`.
 
-It answers at once with the graph of "Person1 works for Company1.", taken from the prompt, and with a share of faults:
-those of the network, and those of a model. Which call meets which fault is drawn from the prompt and the number of
-times that it was asked, so it is the same each time.
+It answers at once with the graph of "Person1 works for Company1.", taken from the prompt, and injects faults into a
+share of the calls: faults of the network, and faults of a model. The fault of a call depends only on the prompt and on
+how often it was sent, so it is the same each time.
 """
 
 import argparse
@@ -27,19 +27,19 @@ MODEL = (
 
 
 @dataclass
-class Heard:
-    """What the server was asked: how often it answered each prompt in full, and which faults it gave."""
+class CallLog:
+    """What the server received: how often it answered each prompt in full, and which faults it injected."""
 
     url: str = ""
     answered: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    under_way: int = 0
-    most_under_way: int = 0
-    notes: int = -1  # a file to which each question and each answer is appended: it outlives a server that is killed
+    in_flight: int = 0
+    max_in_flight: int = 0
+    notes: int = -1  # file descriptor of a log of prompts and answers, which survives a killed server
 
     def note(self, what: str, prompt: str) -> None:
-        """Write down that a prompt was "asked" or "answered", by the person that its passage names."""
+        """Append that a prompt was "asked" or "answered", by the person that its passage names."""
         match = PASSAGE.search(prompt) if self.notes >= 0 else None
         if match:
             os.write(self.notes, f"{what} {match[1]}\n".encode())
@@ -57,8 +57,8 @@ def graph(prompt: str) -> dict[str, Any]:
     }
 
 
-def _said(fault: str, prompt: str) -> tuple[str, str, dict[str, Any]]:
-    """Return a model's (answer, finish reason, more of its message) under a fault, "" for none."""
+def _answer_with(fault: str, prompt: str) -> tuple[str, str, dict[str, Any]]:
+    """Return (answer, finish reason, further fields of the message) for a fault; "" is no fault."""
     right = graph(prompt)
     text = json.dumps(right)
     entity, relation = {"id": 2, "text": "Atlantis", "type": "city"}, {"head": "Atlantis", "tail": "?", "type": "x"}
@@ -93,7 +93,7 @@ def _said(fault: str, prompt: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def _completion(fault: str, prompt: str) -> bytes:
-    content, finish, more = _said(fault, prompt)
+    content, finish, more = _answer_with(fault, prompt)
     choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **more}}
     usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(content) // 4 + 1}
     return json.dumps({"id": "c", "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
@@ -105,8 +105,8 @@ def _http(status: int, body: bytes, extra: str = "") -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, heard: Heard, share: float, delay: float) -> None:
-        self._heard, self._share, self._delay, self._buffer = heard, share, delay, b""
+    def __init__(self, log: CallLog, share: float, delay: float) -> None:
+        self._log, self._share, self._delay, self._buffer = log, share, delay, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -115,7 +115,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, mark, rest = self._buffer.partition(b"\r\n\r\n")
-        if mark and head.startswith(b"GET "):  # whether it is well
+        if mark and head.startswith(b"GET "):  # a health check
             self._buffer = b""
             self._transport.write(_http(200, b""))
             return
@@ -123,22 +123,22 @@ class _Connection(asyncio.Protocol):
         if mark and length and len(rest) >= int(length[1]):
             self._buffer = b""  # the client sends one request at a time
             body = json.loads(rest)
-            self._heard.under_way += 1
-            self._heard.most_under_way = max(self._heard.most_under_way, self._heard.under_way)
+            self._log.in_flight += 1
+            self._log.max_in_flight = max(self._log.max_in_flight, self._log.in_flight)
             if self._delay:
                 asyncio.get_running_loop().call_later(self._delay, self._answer, body["messages"][0]["content"])
             else:
                 self._answer(body["messages"][0]["content"])
 
     def _answer(self, prompt: str) -> None:
-        heard, fault = self._heard, ""
-        heard.under_way -= 1
-        heard.asked[prompt] += 1
-        heard.note("asked", prompt)
-        chance = random.Random(f"{prompt}{heard.asked[prompt]}") if self._share else None
+        log, fault = self._log, ""
+        log.in_flight -= 1
+        log.asked[prompt] += 1
+        log.note("asked", prompt)
+        chance = random.Random(f"{prompt}{log.asked[prompt]}") if self._share else None
         if chance and chance.random() < self._share:
             fault = chance.choice((*NETWORK, *MODEL))
-            heard.faults[fault] += 1
+            log.faults[fault] += 1
         match fault:
             case "429" | "500" | "503":
                 self._transport.write(_http(int(fault), b'{"error": {"message": "no"}}'))
@@ -154,27 +154,27 @@ class _Connection(asyncio.Protocol):
             case "no JSON":
                 self._transport.write(_http(200, b"<html>Bad gateway</html>"))
             case _:
-                heard.answered[prompt] += not self._transport.is_closing()
+                log.answered[prompt] += not self._transport.is_closing()
                 self._transport.write(_http(200, _completion(fault, prompt)))
-                heard.note("answered", prompt)
+                log.note("answered", prompt)
 
 
-async def _serve(heard: Heard, port: int, share: float, delay: float) -> asyncio.Server:
+async def _serve(log: CallLog, port: int, share: float, delay: float) -> asyncio.Server:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(heard, share, delay), "127.0.0.1", port)
-    heard.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    server = await loop.create_server(lambda: _Connection(log, share, delay), "127.0.0.1", port)
+    log.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     return server
 
 
 @contextmanager
-def serving(share: float = 0.0, delay: float = 0.0, port: int = 0) -> Iterator[Heard]:
-    """Serve in a thread of this process; each answer takes `delay` seconds."""
-    heard, loop = Heard(), asyncio.new_event_loop()
-    server = loop.run_until_complete(_serve(heard, port, share, delay))
+def serving(share: float = 0.0, delay: float = 0.0, port: int = 0) -> Iterator[CallLog]:
+    """Serve in a thread of this process; each answer is delayed by `delay` seconds."""
+    log, loop = CallLog(), asyncio.new_event_loop()
+    server = loop.run_until_complete(_serve(log, port, share, delay))
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield heard
+        yield log
     finally:
         loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
@@ -182,25 +182,25 @@ def serving(share: float = 0.0, delay: float = 0.0, port: int = 0) -> Iterator[H
         loop.close()
 
 
-async def _run(heard: Heard, port: int, share: float, delay: float) -> None:
-    server = await _serve(heard, port, share, delay)
+async def _run(log: CallLog, port: int, share: float, delay: float) -> None:
+    server = await _serve(log, port, share, delay)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 def main() -> None:
-    """Run from the command line; what it does not know are options of the server that it stands in for."""
+    """Run from the command line; unknown options are those of the server that it replaces, and are ignored."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0: a free one; the port is printed")
-    parser.add_argument("--share", type=float, default=0.0, help="of calls that meet a fault")
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds that an answer takes")
-    parser.add_argument("--notes", help="a file to which each question and each answer is appended")
+    parser.add_argument("--port", type=int, default=0, help="port; 0: a free one, which is printed")
+    parser.add_argument("--share", type=float, default=0.0, help="share of calls with a fault")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--notes", help="file to which each prompt and each answer is appended")
     arguments, _ = parser.parse_known_args()
-    heard = Heard()
+    log = CallLog()
     if arguments.notes:
-        heard.notes = os.open(arguments.notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.write(heard.notes, f"server {os.getpid()}\n".encode())
-    asyncio.run(_run(heard, arguments.port, arguments.share, arguments.delay))
+        log.notes = os.open(arguments.notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(log.notes, f"server {os.getpid()}\n".encode())
+    asyncio.run(_run(log, arguments.port, arguments.share, arguments.delay))
 
 
 if __name__ == "__main__":

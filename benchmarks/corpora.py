@@ -1,4 +1,4 @@
-"""Large corpora for benchmarks, out of small ones: the words of real text, in sentences that nobody wrote."""
+"""Make large corpora for benchmarks from small ones: real sentences with exchanged words."""
 
 import json
 import os
@@ -18,15 +18,19 @@ _SEED = 7
 
 
 def data_folder() -> Path:
-    """Return the folder of annotated sets and raw texts that TEXT2GRAPH_DATA names; end with a sentence without one."""
+    """Return the folder of annotated sets and raw texts that TEXT2GRAPH_DATA names.
+
+    Raises:
+        SystemExit: there is none.
+    """
     named = os.environ.get("TEXT2GRAPH_DATA")
     if not named or not Path(named).is_dir():
-        sys.exit("annotated sets and real texts are read here: let TEXT2GRAPH_DATA name the folder that holds them")
+        sys.exit("this benchmark reads annotated sets and real texts: set TEXT2GRAPH_DATA to the folder that has them")
     return Path(named)
 
 
-def pool(texts: Iterator[str]) -> list[str]:
-    """Return the sentences of some texts, each once."""
+def collect_sentences(texts: Iterator[str]) -> list[str]:
+    """Return the distinct sentences of the texts, of 40 to 400 characters."""
     found: dict[str, None] = {}
     for text in texts:
         cleaned = clean_text(text)
@@ -34,7 +38,7 @@ def pool(texts: Iterator[str]) -> list[str]:
     return [sentence for sentence in found if 40 <= len(sentence) <= 400]
 
 
-def real_texts() -> Iterator[str]:
+def iterate_real_texts() -> Iterator[str]:
     """Yield the English raw texts of `data_folder()`."""
     data = data_folder()
     for path in sorted((data / "raw").glob("en_*.jsonl")):
@@ -44,7 +48,7 @@ def real_texts() -> Iterator[str]:
         yield path.read_text(encoding="utf-8")
 
 
-def gazette_texts(folder: Path) -> Iterator[str]:
+def iterate_gazette_texts(folder: Path) -> Iterator[str]:
     """Yield the documents of the gazette."""
     for line in (folder / "documents.jsonl").read_text(encoding="utf-8").splitlines():
         try:
@@ -55,29 +59,29 @@ def gazette_texts(folder: Path) -> Iterator[str]:
             yield text
 
 
-def documents(sources: list[str], count: int, begin: int = 0) -> Iterator[str]:
-    """Yield documents of three to five sentences whose words are changed so that they repeat nothing.
+def generate_documents(sources: list[str], count: int, begin: int = 0) -> Iterator[str]:
+    """Yield documents of three to five sentences whose words are exchanged so that none repeats another.
 
-    Every third longer word is replaced by one from elsewhere. A share NEAR_SHARE repeats an earlier document but for
-    a word, EQUAL_SHARE repeats it whole. Document n is the same in every corpus.
+    About every third longer word is replaced by one from elsewhere. A share NEAR_SHARE repeats an earlier document
+    except for a word, EQUAL_SHARE repeats it exactly. Document n is the same in every corpus.
     """
     words = sorted({word for sentence in sources[:5_000] for word in _WORD.findall(sentence)})
     earlier: list[str] = []
     for number in range(begin, begin + count):
         rng = random.Random(f"{_SEED}:{number}")
-        lot = rng.random()
-        if earlier and lot < NEAR_SHARE + EQUAL_SHARE:
+        chance = rng.random()
+        if earlier and chance < NEAR_SHARE + EQUAL_SHARE:
             text = rng.choice(earlier)
-            yield text if lot < EQUAL_SHARE else _WORD.sub(lambda m: rng.choice(words), text, count=1)  # noqa: B023
+            yield text if chance < EQUAL_SHARE else _WORD.sub(lambda m: rng.choice(words), text, count=1)  # noqa: B023
             continue
         chosen = rng.sample(sources, rng.randint(3, 5))
-        text = " ".join(_WORD.sub(lambda m: _other(m[0], words, rng), sentence) for sentence in chosen)  # noqa: B023
+        text = " ".join(_WORD.sub(lambda m: _exchange_word(m[0], words, rng), sentence) for sentence in chosen)  # noqa: B023
         earlier.append(text)
         del earlier[:-1_000]
         yield text
 
 
-def _other(word: str, words: list[str], rng: random.Random) -> str:
+def _exchange_word(word: str, words: list[str], rng: random.Random) -> str:
     return rng.choice(words) if rng.random() < 0.34 else word
 
 
@@ -87,10 +91,10 @@ def write_corpus(folder: Path, sources: list[str], count: int) -> Path:
     (folder / "ontology.yaml").write_text(ONTOLOGY)
     gold = max(20, count // 2_000)
     with (folder / "documents.jsonl").open("w", encoding="utf-8") as file:
-        for number, text in enumerate(documents(sources, count)):
+        for number, text in enumerate(generate_documents(sources, count)):
             file.write(json.dumps({"id": number, "text": text}) + "\n")
     with (folder / "gold.jsonl").open("w", encoding="utf-8") as file:
-        for number, text in enumerate(documents(sources, gold, count + 10**6)):
+        for number, text in enumerate(generate_documents(sources, gold, count + 10**6)):
             line = {"id": number, "text": text, "split": "test", "entities": [], "relations": []}
             file.write(json.dumps(line) + "\n")
     return folder
@@ -99,5 +103,5 @@ def write_corpus(folder: Path, sources: list[str], count: int) -> Path:
 def add_documents(folder: Path, sources: list[str], count: int, begin: int) -> None:
     """Append documents to the corpus."""
     with (folder / "documents.jsonl").open("a", encoding="utf-8") as file:
-        for number, text in enumerate(documents(sources, count, begin)):
+        for number, text in enumerate(generate_documents(sources, count, begin)):
             file.write(json.dumps({"id": begin + number, "text": text}) + "\n")

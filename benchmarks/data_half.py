@@ -1,17 +1,17 @@
-"""The data half without a teacher, up to 1,000,000 passages: `python -m benchmarks.data_half [--quick] [--json]`.
+"""Measure the data half without a teacher, up to 1,000,000 passages: `python -m benchmarks.data_half [--quick]`.
 
-A corpus is made of real sentences with changed words (benchmarks/corpora.py), at three sizes: about 10,000, 100,000 and
-1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in a process of its own, as an asset does, and
-its memory is the most that it and its processes ever hold together (pages that they share count for each).
+A corpus is made of real sentences with exchanged words (benchmarks/corpora.py), in three sizes: about 10,000, 100,000
+and 1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in a process of its own, like an asset, and
+its memory is the peak of the process with its children (shared pages count for each).
 
-- raw_corpus: read, clean, pack, sign; find near duplicates; store
-- gates: the gates' contract, and the version of the table for them and for filtered_dataset
+- raw_corpus: read, clean, pack, MinHash; find near duplicates; store
+- gates: the contract gate, and the version of the table for the gates and for filtered_dataset
 - decontamination: every training passage against gold
-- examples: instructions, about a graph of two names per passage that stands in teacher_graphs (not mending, nor what is
-  counted over all graphs)
+- examples: instructions, for a graph of two names per passage in teacher_graphs (without denoising and without counts
+  over all graphs)
 
-Then one document in a hundred is added and all stages run again ("+1 %"); `share` is a row's part of the whole of the
-first time, so that of "whole +1 %" is what 1 % more documents cost.
+Then one document in a hundred is added and all stages run again ("+1 %"); `share` is a row's share of the first run's
+total, so that of "whole +1 %" is the cost of 1 % more documents.
 
 `growth` is a size's seconds per passage over those of the smallest: 1 is linear. Then the search for near duplicates
 beside datasketch's (benchmarks/near_duplicates.py). Needs the extra `bench`.
@@ -30,7 +30,7 @@ from typing import Any
 import psutil
 
 from benchmarks import near_duplicates
-from benchmarks.corpora import add_documents, gazette_texts, pool, real_texts, write_corpus
+from benchmarks.corpora import add_documents, collect_sentences, iterate_gazette_texts, iterate_real_texts, write_corpus
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
@@ -71,9 +71,9 @@ def raw_corpus(root: Path) -> dict[str, float]:
 
 
 def gates(root: Path) -> dict[str, float]:
-    """Judge the contract of raw_corpus."""
-    from assets.gates import Scope
-    from assets.raw_corpus import RAW_CORPUS_GATES
+    """Check the contract of raw_corpus."""
+    from assets.gates.gate import Scope
+    from assets.gates.raw_corpus import RAW_CORPUS_GATES
     from resources.home import Home
 
     warehouse = Warehouse(path=str(root / "w.duckdb"))
@@ -97,23 +97,23 @@ def decontamination(root: Path) -> dict[str, float]:
 
 
 def examples(root: Path) -> dict[str, float]:
-    """Write the instructions of every training passage."""
+    """Build the example of every training passage."""
     from text2graph_dagster.corpus.folder import open_corpus
     from text2graph_dagster.dataset.confusions import Confusions
     from text2graph_dagster.dataset.example_builder import ExampleBuilder
-    from text2graph_dagster.dataset.example_cache import KeptExamples
-    from text2graph_dagster.dataset.task_sampling import Asking
+    from text2graph_dagster.dataset.example_cache import ExampleCache
+    from text2graph_dagster.dataset.task_sampling import TaskSampler
 
     ontology, dataset, seed = open_corpus(root / "corpus").ontology, SETTINGS.dataset, SETTINGS.seed
-    builder = ExampleBuilder(ontology, dataset, seed, Asking(ontology, dataset, seed, Confusions()))
-    kept = KeptExamples(root / "examples", builder)
+    builder = ExampleBuilder(ontology, dataset, seed, TaskSampler(ontology, dataset, seed, Confusions()))
+    kept = ExampleCache(root / "examples", builder)
     for part in Warehouse(path=str(root / "w.duckdb")).slices(TRAINING_SAMPLE):
         kept.add(part)
     return {"examples": kept.finish()[1].height}
 
 
 def graphs(root: Path) -> dict[str, float]:
-    """Stand in for the teacher, which is not measured: relate the first two words of every training passage."""
+    """Replace the teacher, which is not measured: relate the first two words of every training passage."""
     warehouse = Warehouse(path=str(root / "w.duckdb"))
     rows = list(warehouse.slices(GRAPHS))
     warehouse.commit(Replace("teacher_graphs", rows, {"corpus": "corpus"}))
@@ -123,37 +123,37 @@ def graphs(root: Path) -> dict[str, float]:
 STAGES = (raw_corpus, gates, decontamination, examples)
 
 
-def watched(stage: Callable[[Path], dict[str, float]], root: Path) -> dict[str, float]:
-    """Run a stage, in a process of its own, and return what it tells with its seconds and the most memory it held."""
+def run_measured(stage: Callable[[Path], dict[str, float]], root: Path) -> dict[str, float]:
+    """Run a stage and return its figures with its seconds and its peak memory."""
     peak, over = [0.0], threading.Event()
 
-    def watch() -> None:
+    def track_memory() -> None:
         me = psutil.Process()
         while not over.wait(0.05):
-            held = 0
+            used = 0
             for process in [me, *me.children(recursive=True)]:
                 try:
-                    held += process.memory_info().rss
+                    used += process.memory_info().rss
                 except psutil.NoSuchProcess:
                     continue
-            peak[0] = max(peak[0], held / 2**20)
+            peak[0] = max(peak[0], used / 2**20)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    tracker = threading.Thread(target=track_memory)
+    tracker.start()
     begun = time.perf_counter()
     try:
-        told = stage(root)
-    finally:  # a stage that fails must not leave its process waiting for the watcher
+        figures = stage(root)
+    finally:  # a failed stage must not leave its process waiting for the thread
         seconds = time.perf_counter() - begun
         over.set()
-        watcher.join()
-    return {**told, "seconds": seconds, "peak_mib": peak[0]}
+        tracker.join()
+    return {**figures, "seconds": seconds, "peak_mib": peak[0]}
 
 
-def alone(stage: Callable[[Path], dict[str, float]], root: Path) -> dict[str, float]:
+def run_in_process(stage: Callable[[Path], dict[str, float]], root: Path) -> dict[str, float]:
     """Run a stage in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as one:
-        return one.submit(watched, stage, root).result()
+        return one.submit(run_measured, stage, root).result()
 
 
 def measure(sources: list[str], passages: int) -> list[dict[str, Any]]:
@@ -162,11 +162,11 @@ def measure(sources: list[str], passages: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="data-half-") as folder:
         root = Path(folder)
         write_corpus(root / "corpus", sources, documents)
-        told = _run(root)
+        figures = _run_stages(root)
         add_documents(root / "corpus", sources, documents // 100, documents)
-        again = _run(root)
-    made = int(told["raw_corpus"]["passages"])
-    rows = [*_rows(told, ""), *_rows(again, " +1 %")]
+        again = _run_stages(root)
+    made = int(figures["raw_corpus"]["passages"])
+    rows = [*_rows(figures, ""), *_rows(again, " +1 %")]
     whole = next(row["seconds"] for row in rows if row["stage"] == "whole")
     return [
         {"passages": made, **row, "passages_per_second": made / row["seconds"], "share": row["seconds"] / whole}
@@ -174,34 +174,34 @@ def measure(sources: list[str], passages: int) -> list[dict[str, Any]]:
     ]
 
 
-def _run(root: Path) -> dict[str, dict[str, float]]:
-    """Run all stages, and return what each told."""
-    told = {}
+def _run_stages(root: Path) -> dict[str, dict[str, float]]:
+    """Run all stages and return the figures of each."""
+    figures = {}
     for stage in STAGES:
         if stage is examples:
-            alone(graphs, root)
-        told[stage.__name__] = alone(stage, root)
-    return told
+            run_in_process(graphs, root)
+        figures[stage.__name__] = run_in_process(stage, root)
+    return figures
 
 
-def _rows(told: dict[str, dict[str, float]], when: str) -> list[dict[str, Any]]:
-    """Return a row per stage, one for each of the two parts of the first, and one for all stages together."""
+def _rows(figures: dict[str, dict[str, float]], when: str) -> list[dict[str, Any]]:
+    """Return a row per stage, one for each of the two parts of the first stage, and one for all stages together."""
     rows: list[dict[str, Any]] = []
-    for name, seen in told.items():
+    for name, seen in figures.items():
         rows.append({"stage": name + when, "seconds": seen["seconds"], "peak_mib": seen["peak_mib"]})
         parts = [part for part in ("build", "store") if part in seen]
         rows += [{"stage": f"of it {part}{when}", "seconds": seen[part], "peak_mib": None} for part in parts]
-    seconds, peak = (sum(t["seconds"] for t in told.values()), max(t["peak_mib"] for t in told.values()))
+    seconds, peak = (sum(t["seconds"] for t in figures.values()), max(t["peak_mib"] for t in figures.values()))
     return [*rows, {"stage": f"whole{when}", "seconds": seconds, "peak_mib": peak}]
 
 
 def main() -> None:
     """Run from the command line."""
     arguments = flags(str(__doc__))
-    sources = pool(real_texts())
+    sources = collect_sentences(iterate_real_texts())
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder) / "gazette", replace(GazetteSettings(), train=1_000))
-        sources += pool(gazette_texts(Path(folder) / "gazette"))
+        sources += collect_sentences(iterate_gazette_texts(Path(folder) / "gazette"))
     rows: list[dict[str, Any]] = []
     for size in (1_000, 3_000, 10_000) if arguments.quick else (10_000, 100_000, 1_000_000):
         for row in measure(sources, size):

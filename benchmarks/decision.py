@@ -14,11 +14,11 @@ SAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedPassage:
     """A gold passage: its labels, raw and denoised, their counts, and functions that evaluate a graph."""
 
     labels: Graph
-    mended: Graph
+    denoised: Graph
     counts: decision.RelationCounts
     counted: Callable[[Graph], Counts]
     sure: Callable[[Graph], Sequence[ConfidenceOutcome]]
@@ -32,13 +32,13 @@ class Decision:
     calibration: Calibration
 
     @classmethod
-    def by(cls, judged: Sequence[Judged], taught: Sequence[Passage]) -> "Decision":
+    def by(cls, evaluated: Sequence[EvaluatedPassage], labelled: Sequence[Passage]) -> "Decision":
         """Decide on the labels of the passages `taught`, given gold passages."""
-        labels = sum(len(passage.graph.relations) for passage in taught) / max(1, len(taught))
-        denoise, counted = Settings().dataset.denoise, [one.counts for one in judged]
+        labels = sum(len(passage.graph.relations) for passage in labelled) / max(1, len(labelled))
+        denoise, counted = Settings().dataset.denoise, [one.counts for one in evaluated]
         verdict = decision.decide(counted, range(len(counted)), labels, denoise, SAMPLES, 0)
-        said = [pair for one in judged for pair in one.sure(verdict.apply(one.labels, one.mended))]
-        return cls(verdict, fit_calibration(said, decision.MIN_DEV_RELATIONS))
+        outcomes = [pair for one in evaluated for pair in one.sure(verdict.apply(one.labels, one.denoised))]
+        return cls(verdict, fit_calibration(outcomes, decision.MIN_DEV_RELATIONS))
 
     @property
     def why(self) -> str:
@@ -51,12 +51,12 @@ class Measured:
     """Per passage: counts before denoising, after it and as decided; confidences of the relations that stay."""
 
     counts: list[tuple[Counts, Counts, Counts]] = field(default_factory=list)
-    learnt: list[Sequence[ConfidenceOutcome]] = field(default_factory=list)
-    held: list[Sequence[ConfidenceOutcome]] = field(default_factory=list)
+    uncalibrated: list[Sequence[ConfidenceOutcome]] = field(default_factory=list)
+    calibrated: list[Sequence[ConfidenceOutcome]] = field(default_factory=list)
 
-    def add(self, one: Judged, decision: Decision) -> None:
+    def add(self, one: EvaluatedPassage, decision: Decision) -> None:
         """Add a passage."""
-        stays = decision.verdict.apply(one.labels, one.mended)
-        self.counts.append((one.counted(one.labels), one.counted(one.mended), one.counted(stays)))
-        self.learnt.append(one.sure(stays))
-        self.held.append([(decision.calibration(confidence), right) for confidence, right in one.sure(stays)])
+        stays = decision.verdict.apply(one.labels, one.denoised)
+        self.counts.append((one.counted(one.labels), one.counted(one.denoised), one.counted(stays)))
+        self.uncalibrated.append(one.sure(stays))
+        self.calibrated.append([(decision.calibration(confidence), right) for confidence, right in one.sure(stays)])

@@ -1,4 +1,4 @@
-"""A student as slow as a larger model: the same answers from more layers, each of which adds nothing."""
+"""Make a student as slow as a larger model: more layers, each of which adds nothing to its answers."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ _FIRST = "model.layers.0."
 
 
 def deepen(model: Path, layers: int, target: Path) -> Path:
-    """Write a Qwen2-architecture model with so many layers more, whose output projections are zero, to `target`."""
+    """Write a Qwen2-architecture model with `layers` more layers, whose output projections are zero, to `target`."""
     shutil.copytree(model, target)
     weights = load_file(model / "model.safetensors")
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))

@@ -1,15 +1,15 @@
-"""How fast a trained student extracts: `python -m benchmarks.extract [--python VLLM] [--quick] [--json]`.
+"""Measure how fast a trained student extracts: `python -m benchmarks.extract [--python VLLM] [--quick] [--json]`.
 
-The student is the newest checkpoint under `$TEXT2GRAPH_HOME/checkpoints` (default `home`; `make demo` makes one), the
-documents are real ones of `$TEXT2GRAPH_DATA/raw`: short texts and long articles, neither of the kind that the demo's
-student was taught, so only the speed says something. Each set is extracted in one run by every arm:
+The student is the newest checkpoint under `$TEXT2GRAPH_HOME/checkpoints` (default `home`; `make demo` makes one). The
+documents are real ones of `$TEXT2GRAPH_DATA/raw`: short texts and long articles, both unlike the training text of the
+demo's student, so only the speed is meaningful. Each set is extracted in one run by every arm:
 
-- `here`: in this process, by the fast decoder; `generate`: by Transformers' own
-- `vllm`: by a vLLM server on this machine, where `--python` names an interpreter whose environment has vLLM
+- `here`: in this process, with the fast decoder; `generate`: with Transformers' own
+- `vllm`: by a vLLM server on this machine, if `--python` names an interpreter whose environment has vLLM
 
-The first and the last also with answers held to the grammar `copy`. Per second of the wall clock, with all cores of the
-machine: `documents`, `passages`, `answer tokens`. Reading, packing, filtering and merging count; loading the model does
-not.
+The first and the last also run with answers constrained by the grammar `copy`. Figures are per second of wall-clock
+time, with all cores of the machine: `documents`, `passages`, `answer tokens`. Reading, packing, filtering and merging
+count; loading the model does not.
 
 `--quick`: a tenth of the documents.
 """
@@ -27,7 +27,7 @@ from unittest.mock import patch
 
 from benchmarks.corpora import data_folder
 from benchmarks.table import show, switches
-from resources.vllm import serving
+from resources.vllm import run_server
 from text2graph_dagster import Extractor
 from text2graph_dagster.inference.checkpoint import RECIPE, load_ontologies
 from text2graph_dagster.progress import log_progress
@@ -42,7 +42,7 @@ GRAMMARS: tuple[Grammar, ...] = ("none", "copy")
 def main() -> None:
     """Run from the command line."""
     parser = switches(str(__doc__))
-    parser.add_argument("--python", default="", help="the interpreter that has vLLM")
+    parser.add_argument("--python", default="", help="interpreter that has vLLM")
     arguments = parser.parse_args()
     prepare_environment()
     checkpoint, share = newest(Path(os.environ.get("TEXT2GRAPH_HOME", "home"))), 10 if arguments.quick else 1
@@ -59,10 +59,14 @@ def main() -> None:
 
 
 def newest(home: Path) -> Path:
-    """Return the checkpoint that was made last."""
+    """Return the newest checkpoint.
+
+    Raises:
+        SystemExit: there is none.
+    """
     found = sorted(home.glob(f"checkpoints/*/{RECIPE}"), key=lambda path: path.stat().st_mtime)
     if not found:
-        sys.exit(f"there is no checkpoint under {home}: run `make demo`, or set TEXT2GRAPH_HOME.")
+        sys.exit(f"{home} has no checkpoint: run `make demo`, or set TEXT2GRAPH_HOME.")
     return found[-1].parent
 
 
@@ -78,7 +82,7 @@ def articles(data: Path) -> Iterator[str]:
 
 
 def through_server(checkpoint: Path, python: str, sets: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """Return the rows of a vLLM server that serves the checkpoint."""
+    """Measure a vLLM server that serves the checkpoint."""
     settings = ServerSettings(
         python=python,
         weights=str(checkpoint),
@@ -88,7 +92,9 @@ def through_server(checkpoint: Path, python: str, sets: dict[str, list[str]]) ->
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving("student", settings, Path(folder) / "server.log", lambda line: print(line, file=sys.stderr)) as server,
+        run_server(
+            "student", settings, Path(folder) / "server.log", lambda line: print(line, file=sys.stderr)
+        ) as server,
     ):
         return [
             measure(checkpoint, "vllm", grammar, name, texts, server.base_url)
@@ -105,7 +111,7 @@ def measure(
     texts: Sequence[str],
     server: str | None = None,
 ) -> dict[str, Any]:
-    """Extract from the texts once; return a row of the table."""
+    """Extract from the texts once and return a row of the table."""
     from text2graph_dagster.inference import batch_generation
     from text2graph_dagster.inference.fast_decoder import has_fast_decoder
 

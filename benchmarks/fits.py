@@ -1,13 +1,12 @@
-"""What fine-tuning a student takes of one GPU: memory and time, estimated; nothing here is measured on a card.
+"""Estimate the GPU memory and time of fine-tuning a student; nothing here is measured on a GPU.
 
 `python -m benchmarks.fits` prints a row per model and method, with the assumptions below. `--check` compares the part
 of the estimate that a CPU can check (weights, gradients, optimizer, activations) with the peak memory of real steps.
 
-Memory is that of the longest batch, as TRL's trainer takes it: gradients are checkpointed, so each layer keeps its
-input and one layer at a time is worked out again; scores of the vocabulary are worked out in tiles. Time is
-floating-point operations (6 per weight and token, Kaplan et al. 2020; 2 more for checkpointing; 2 fewer for weights
-that are frozen) over what the card is assumed to do. GRPO is given memory only: a pass like SFT's, or the keys and
-values of the completions that `generate` writes at once, whichever is more.
+Memory is that of the longest batch in TRL's trainer: gradients are checkpointed, so each layer keeps its input and one
+layer at a time is recomputed; logits are computed in tiles. Time is floating-point operations (6 per weight and token,
+Kaplan et al. 2020; 2 more for checkpointing; 2 fewer for frozen weights) over the assumed speed of the card. GRPO has
+memory only: a pass like SFT's, or the KV cache of the completions that `generate` writes at once, whichever is larger.
 """
 
 import argparse
@@ -24,7 +23,7 @@ from text2graph_dagster.runtime.program import prepare_environment
 
 GB = 1e9
 _QWEN3 = {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "num_hidden_layers": 28}
-# As in the config.json of these models; the number of parameters that follows is printed.
+# From the config.json of these models; the resulting number of parameters is printed.
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "Qwen2.5-0.5B": (
         "qwen2",
@@ -38,19 +37,19 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 VOCABULARY = 151_936
 METHODS = ("full", "LoRA", "QLoRA")
-_FOUR_BITS = 0.516  # bytes a weight: four bits, and its block's scale, itself quantised (Dettmers et al. 2023)
-_RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # else the C library keeps what was freed
+_FOUR_BITS = 0.516  # bytes per weight: four bits and the quantised scale of its block (Dettmers et al. 2023)
+_RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # otherwise the C library keeps freed memory
 _CHECKED = (4, 256)  # rows and tokens of a step on the CPU
 _SLOWER = {"full": 1.0, "LoRA": 1.0, "QLoRA": 1.5}  # assumed: weights are unpacked in every pass
-_TILE = 4096 * 32_768  # scores that TRL's head holds at once, at most (trl/kernels/chunked_logprob.py)
+_TILE = 4096 * 32_768  # maximum logits that TRL's head holds at once (trl/kernels/chunked_logprob.py)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a model decides what it takes; sizes in numbers."""
+    """The sizes of a model that decide its memory and time, as counts of numbers."""
 
     hidden: int
-    attention: int  # heads x width
+    attention: int  # heads × width
     keys: int
     mlp: int
     layers: int
@@ -60,11 +59,11 @@ class Shape:
 
     @property
     def parameters(self) -> int:
-        """Return the number of weights, norms and biases left out."""
+        """Return the number of weights, without norms and biases."""
         return self.embedding + self.linear
 
     def activations(self, tokens: int, *, checkpointed: bool) -> int:
-        """Return how many numbers the backward pass needs at most: the layers' inputs, and one layer's own."""
+        """Return the maximum of numbers that the backward pass needs: the layers' inputs, and one layer's own."""
         saved = 6 * self.hidden + 3 * self.attention + 3 * self.keys + 4 * self.mlp
         gradients = 2 * self.mlp
         kept = self.layers * self.hidden + saved if checkpointed else self.layers * saved
@@ -73,7 +72,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done, and on what."""
+    """The training run and the card."""
 
     batch: int
     micro_batch: int
@@ -91,7 +90,7 @@ class Plan:
 
 
 def read_shape(config: Any) -> Shape:
-    """Return the shape of a model that is built from its configuration, without weights."""
+    """Return the shape of a model, built from its configuration without weights."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -117,33 +116,33 @@ def estimate(shape: Shape, method: str, plan: Plan) -> dict[str, float]:
     """Return gigabytes and minutes on a GPU.
 
     Trained weights are float32, with gradients and AdamW's two moments; the layers compute in bfloat16. Frozen ones
-    are bfloat16, or four bits with float32 embeddings. AdamW needs another copy of what is trained while it steps.
+    are bfloat16, or four bits with float32 embeddings. AdamW needs another copy of the trained weights in its step.
     """
     full = method == "full"
     trained = shape.parameters if full else shape.adapters * plan.rank
     frozen = {"full": 0.0, "LoRA": 2.0 * shape.parameters, "QLoRA": _FOUR_BITS * shape.linear + 4.0 * shape.embedding}
-    held = frozen[method] + 16 * trained
+    resident = frozen[method] + 16 * trained
     passing = _passing(shape, method, plan.micro_batch * plan.length, plan.answer_share)
-    # `generate` writes so many completions at once: the keys and values of every token, as wide as the weights.
+    # the KV cache of the completions that `generate` writes at once, in the precision of the weights
     written = plan.grpo_completions * (plan.mean_length + plan.grpo_length)
     cache = written * 2 * shape.layers * shape.keys * (2 if method == "LoRA" else 4)
-    reinforcing = max(_passing(shape, method, plan.grpo_micro_batch * plan.length, plan.answer_share), cache)
-    taught = plan.steps * plan.batch * plan.mean_length
-    operations = (8 if full else 6) * taught * (shape.linear + plan.answer_share * shape.embedding)
+    grpo_pass = max(_passing(shape, method, plan.grpo_micro_batch * plan.length, plan.answer_share), cache)
+    trained_tokens = plan.steps * plan.batch * plan.mean_length
+    operations = (8 if full else 6) * trained_tokens * (shape.linear + plan.answer_share * shape.embedding)
     seconds = operations / (plan.tflops * 1e12 * plan.utilisation) * _SLOWER[method]
     return {
         "weights": (frozen[method] + 4 * trained) / GB,
         "gradients, AdamW": 12 * trained / GB,
         "passing": max(passing, 4 * trained) / GB,
-        "GB": (held + max(passing, 4 * trained)) / GB,
+        "GB": (resident + max(passing, 4 * trained)) / GB,
         "minutes": seconds / 60,
-        "GRPO GB": (held + max(reinforcing, 4 * trained)) / GB,
+        "GRPO GB": (resident + max(grpo_pass, 4 * trained)) / GB,
     }
 
 
 def _passing(shape: Shape, method: str, tokens: int, scored_share: float) -> float:
-    """Return the bytes that a pass over so many tokens takes beside weights, gradients and optimizer."""
-    stream = 2 if method == "LoRA" else 4  # bytes of the layers' inputs: those of the embeddings
+    """Return the bytes that a pass over the tokens takes beside weights, gradients and optimizer."""
+    stream = 2 if method == "LoRA" else 4  # bytes per number of the layers' inputs: as the embeddings
     scored = min(int(tokens * scored_share), 4096)
     passing = 2 * shape.activations(tokens, checkpointed=True) + (stream - 2) * tokens * shape.layers * shape.hidden
     copies = 2 * shape.linear + 4 * shape.embedding if method == "full" else 0
@@ -160,7 +159,7 @@ def table(plan: Plan) -> list[dict[str, Any]]:
         shape = read_shape(config)
         for method in METHODS:
             figures = estimate(shape, method, plan)
-            room = plan.card_gb * 0.95 - 1.0  # the driver's own, and what is lost between blocks
+            room = plan.card_gb * 0.95 - 1.0  # driver and fragmentation
             facts = {"model": name, "million weights": shape.parameters / 1e6, "method": method, **figures}
             fits = max(figures["GB"], figures["GRPO GB"]) <= room
             rows.append({**facts, f"fits {plan.card_gb:g} GB": "yes" if fits else "no"})
@@ -168,13 +167,13 @@ def table(plan: Plan) -> list[dict[str, Any]]:
 
 
 def check(rank: int) -> list[dict[str, Any]]:
-    """Return estimated and measured peak memory of two steps of a model of 46 million weights, on the CPU."""
+    """Return estimated and measured peak memory of two CPU steps of a model of 46 million weights."""
     tokens, rows = _CHECKED[0] * _CHECKED[1], []
     for method in ("full", "LoRA"):
         for checkpointed in (False, True):
             shape = read_shape(_small())
             trained = shape.parameters if method == "full" else shape.adapters * rank
-            largest = shape.embedding if method == "full" else 0  # AdamW on a CPU takes one weight matrix at a time
+            largest = shape.embedding if method == "full" else 0  # AdamW on a CPU steps one weight matrix at a time
             passing = max(4 * shape.activations(tokens, checkpointed=checkpointed), 4 * largest)
             frozen = 0 if method == "full" else 4 * shape.parameters
             command = [sys.executable, "-m", "benchmarks.fits", "--measure", method, str(int(checkpointed)), str(rank)]
@@ -195,8 +194,8 @@ def _small(hidden: int = 512) -> Any:
 
 
 def measure(method: str, checkpointed: bool, rank: int) -> float:
-    """Return by how many gigabytes this process grows at most while it takes two steps; the head is left out."""
-    _steps(_small(16), method, checkpointed, rank)  # what is imported on the way is not the model's
+    """Return the peak growth of this process in gigabytes over two steps, without the output layer."""
+    _steps(_small(16), method, checkpointed, rank)  # imports that happen on the way are not the model's
     before = _status("VmRSS")
     _steps(_small(), method, checkpointed, rank)
     return (_status("VmHWM") - before) / GB
@@ -207,8 +206,8 @@ def _steps(config: Any, method: str, checkpointed: bool, rank: int) -> None:
     from transformers import AutoModelForCausalLM
 
     from text2graph_dagster.settings import LoraSettings
-    from text2graph_dagster.training.model.adapters import with_lora
-    from text2graph_dagster.training.run import adamw
+    from text2graph_dagster.training.model.adapters import add_lora
+    from text2graph_dagster.training.trainer_setup import make_adamw
 
     ids = torch.randint(0, 32_000, _CHECKED, generator=torch.Generator().manual_seed(0))
     model = AutoModelForCausalLM.from_config(config)
@@ -216,9 +215,9 @@ def _steps(config: Any, method: str, checkpointed: bool, rank: int) -> None:
         model.gradient_checkpointing_enable()
         model.enable_input_require_grads()
     if method != "full":
-        model = with_lora(model, LoraSettings(rank=rank), 0)
+        model = add_lora(model, LoraSettings(rank=rank), 0)
     model.train()
-    optimizer = adamw(model, 1e-4)
+    optimizer = make_adamw(model, 1e-4)
     backbone = model.model if method == "full" else model.base_model.model.model
     for _ in range(2):
         backbone(input_ids=ids, use_cache=False).last_hidden_state.square().mean().backward()
@@ -236,17 +235,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=16, help="sft.batch_size")
     parser.add_argument("--micro-batch", type=int, default=4, help="sft.micro_batch")
-    parser.add_argument("--length", type=int, default=2048, help="sft.max_length: memory is for rows of this length")
-    parser.add_argument("--mean-length", type=int, default=800, help="tokens of a usual row: time is for these")
-    parser.add_argument("--answer-share", type=float, default=0.3, help="share of the tokens that are taught")
+    parser.add_argument("--length", type=int, default=2048, help="sft.max_length: rows of this length set the memory")
+    parser.add_argument("--mean-length", type=int, default=800, help="tokens of a typical row: sets the time")
+    parser.add_argument("--answer-share", type=float, default=0.3, help="share of the tokens that are trained on")
     parser.add_argument("--steps", type=int, default=1000, help="sft.max_steps")
     parser.add_argument("--grpo-micro-batch", type=int, default=8, help="grpo.micro_batch")
     parser.add_argument("--grpo-completions", type=int, default=64, help="grpo.generation_batch_size")
     parser.add_argument("--grpo-length", type=int, default=512, help="grpo.max_completion_length")
     parser.add_argument("--rank", type=int, default=16, help="student.lora.rank")
     parser.add_argument("--card-gb", type=float, default=24.0)
-    parser.add_argument("--tflops", type=float, default=120.0, help="bfloat16, as the card's maker states them")
-    parser.add_argument("--utilisation", type=float, default=0.3, help="share of these that training gets")
+    parser.add_argument("--tflops", type=float, default=120.0, help="nominal bfloat16 speed of the card")
+    parser.add_argument("--utilisation", type=float, default=0.3, help="share of that speed that training reaches")
     parser.add_argument("--check", action="store_true", help="compare with memory measured on this CPU instead")
     parser.add_argument("--measure", nargs=3, metavar=("METHOD", "CHECKPOINTED", "RANK"), help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -1,9 +1,9 @@
-"""What a grammar does to a student's answers: form, F1 and speed, on the dev passages that it was measured on.
+"""Measure what a grammar changes in a student's answers: valid form, F1 and speed, on its own dev passages.
 
-`python -m benchmarks.grammar home/checkpoints/sft-…` reads the checkpoint and what it was trained with (`.inputs`
-beside it). Every batch is answered once under each setting, in turn, so that all are timed under the same load. F1 is
-of the legal part of the answers: what a user gets. The change is that against no grammar, over the same passages, with
-a 95 % paired bootstrap interval.
+`python -m benchmarks.grammar home/checkpoints/sft-…` reads the checkpoint and its training inputs (`.inputs` beside
+it). Every batch is answered once under each setting, in turn, so that all are timed under the same load. F1 is of the
+answers after the legality filter: what a user gets. The change is against no grammar, over the same passages, with a 95
+% paired bootstrap interval.
 """
 
 import argparse
@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.table import show
-from text2graph_dagster.bootstrap import interval, resampled_sums
-from text2graph_dagster.grammar import forms_of
+from text2graph_dagster.bootstrap import percentile_interval, resample_sums
+from text2graph_dagster.grammar import make_forms
 from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.parsing import GraphParseError, parse
-from text2graph_dagster.graph.wire import without_blanks
+from text2graph_dagster.graph.wire import strip_leading_blanks
 from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.inference.batch_generation import continue_prompts
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.prompts.rendering import render
+from text2graph_dagster.prompts.rendering import render_prompt
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.program import set_threads
 from text2graph_dagster.settings import DecodingSettings, Settings
@@ -46,7 +46,7 @@ SETTINGS = {
 
 @dataclass
 class Outcome:
-    """What one setting made of all passages."""
+    """The result of one setting on all passages."""
 
     parsed: int = 0
     cut: int = 0
@@ -59,11 +59,11 @@ class Outcome:
 
 
 def main() -> None:
-    """Print a row per request and setting."""
+    """Print a row per set of requested types and setting."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="a student's directory with its .inputs beside it")
-    parser.add_argument("--passages", type=int, default=700, help="dev passages at most")
-    parser.add_argument("--temperature", type=float, default=0.0, help="draw answers instead of taking the likeliest")
+    parser.add_argument("checkpoint", type=Path, help="directory of a student, with its .inputs beside it")
+    parser.add_argument("--passages", type=int, default=700, help="maximum number of dev passages")
+    parser.add_argument("--temperature", type=float, default=0.0, help="sampling temperature; 0: greedy")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _ask_half(examples: Sequence[Example], ontologies: dict[str, Ontology], settings: Settings) -> list[Example]:
-    """Return the same passages, asked for half of the types drawn at random, with what gold says of these."""
+    """Return the same passages with half of the types, drawn at random, requested; gold is restricted to these."""
     rng = random.Random(settings.seed)
     asked = []
     for example in examples:
@@ -94,7 +94,7 @@ def _ask_half(examples: Sequence[Example], ontologies: dict[str, Ontology], sett
         entities = tuple(e for e in example.graph.entities if e.type in entity_types)
         kept = {e.id for e in entities}
         relations = tuple(r for r in example.graph.relations if r.type in relation_types and {r.head, r.tail} <= kept)
-        prompt = render(
+        prompt = render_prompt(
             example.text, entity_types, relation_types, ontology, settings.dataset.template, ontology.language
         )
         half = replace(example, entity_types=entity_types, relation_types=relation_types)
@@ -130,7 +130,7 @@ def _answer(
                 max_new_tokens=settings.evaluation.max_new_tokens,
                 temperature=temperature,
                 generator=torch.Generator().manual_seed(start),
-                forms=forms_of(some, decoding, choose_wire(settings.student), settings.dataset.thinking),
+                forms=make_forms(some, decoding, choose_wire(settings.student), settings.dataset.thinking),
             )
             outcomes[name].wall += time.perf_counter() - wall
             outcomes[name].cpu += time.process_time() - cpu
@@ -146,7 +146,7 @@ def _judge(outcome: Outcome, example: Example, tokens: list[int], tokenizer: Any
     outcome.cut += not stopped
     graph = Graph()
     try:
-        parsed = parse(without_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens)))
+        parsed = parse(strip_leading_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens)))
         legal = legalise(parsed, example.text, example.entity_types, example.relation_types, ontology)
     except GraphParseError:
         pass
@@ -178,8 +178,8 @@ def _f1(sums: Any) -> Any:
 
 def _row(asked: str, setting: str, outcome: Outcome, free: Outcome) -> dict[str, Any]:
     own, other = (np.array(o.sums, dtype=np.float64) for o in (outcome, free))
-    drawn = resampled_sums(np.hstack([own, other]), 10_000, seed=0)
-    low, high = interval(_f1(drawn[:, :3]) - _f1(drawn[:, 6:9])) or (0.0, 0.0)
+    drawn = resample_sums(np.hstack([own, other]), 10_000, seed=0)
+    low, high = percentile_interval(_f1(drawn[:, :3]) - _f1(drawn[:, 6:9])) or (0.0, 0.0)
     f1, before = (_f1(sums[:, :3].sum(0)) for sums in (own, other))
     n = len(own)
     return {

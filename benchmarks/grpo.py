@@ -1,4 +1,4 @@
-"""Samples per second of reinforcement against a plain TRL script: `python -m benchmarks.grpo [--quick] [--json]`.
+"""Compare GRPO's samples per second with a plain TRL script: `python -m benchmarks.grpo [--quick] [--json]`.
 
 Three arms take the same steps from the same student, with the same prompts, batch and reward:
 
@@ -6,15 +6,15 @@ Three arms take the same steps from the same student, with the same prompts, bat
 - decoder: the same, with completions from `inference/fast_decoder.py`;
 - ours: the trainer of `training/grpo.py` as the pipeline runs it.
 
-They take turns, once to warm up, which does not count, and then `ROUNDS` times, each round with prompts of its own. The
-table has medians over the rounds, the smallest and the largest rate, and processor seconds per step by phase: writing
-completions, rewards, the forward pass that gives log-probabilities, the backward pass, the optimizer's step, and what
-is left. `alike` is the share of prompts whose completions all have one reward, which move nothing (only the last arm
-counts them). Rates are per second of the wall clock and, since other work disturbs those, per processor second.
+They take turns, once as a warm-up, which does not count, and then `ROUNDS` times, each round with its own prompts. The
+table has medians over the rounds, the smallest and the largest rate, and processor seconds per step by phase:
+generation, rewards, the forward pass for log-probabilities, the backward pass, the optimizer's step, and the rest.
+`alike` is the share of prompts whose completions all have the same reward, so that they have no gradient (only the last
+arm counts them). Rates are per second of wall-clock time and, since other load disturbs those, per processor second.
 
-With TEXT2GRAPH_HOME set, the student and the prompts are those of the newest reinforcement run there; otherwise the
-gazette's lineage is run up to one, which takes as long as the demo. `--quick`: one round of one step, and the smoke
-corpus if there is no home.
+With TEXT2GRAPH_HOME set, the student and the prompts are those of the newest GRPO run there; otherwise the gazette's
+lineage is run up to GRPO, which takes as long as the demo. `--quick`: one round of one step, and the smoke corpus if
+there is no home.
 """
 
 import functools
@@ -43,24 +43,24 @@ ROUNDS, STEPS = 3, 2
 
 @dataclass(frozen=True)
 class Turn:
-    """What one arm's turn took."""
+    """The cost of one turn of an arm."""
 
     wall: float
     cpu: float
     samples: int
-    tokens: float  # of a completion, on average
+    tokens: float  # mean per completion
     alike: float  # share of prompts whose completions all have the same reward
     phases: dict[str, float]  # processor seconds
 
 
 class Clock:
-    """Processor seconds by phase of the calls that it watches."""
+    """Processor seconds by phase, measured around method calls."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = defaultdict(float)
 
     def watch(self, owner: Any, method: str, phase: str) -> None:
-        """Count what this method of this object takes from now on."""
+        """Measure all further calls of this method of this object."""
         original: Callable[..., Any] = getattr(owner, method)
 
         @functools.wraps(original)
@@ -75,13 +75,13 @@ class Clock:
 
 
 def read_run(home: Path, steps: int, round_: int, output: Path) -> Any:
-    """Return the configuration of the newest reinforcement run of a home, for a few steps with the defaults."""
+    """Return the configuration of the newest GRPO run of a home, for `steps` steps with the default settings."""
     from text2graph_dagster.settings import Settings
     from text2graph_dagster.training.config import TrainingConfig
 
     runs = sorted(home.glob("checkpoints/grpo-*.inputs/run.json"), key=lambda path: path.stat().st_mtime)
     if not runs:
-        raise UserError(f"{home} holds no reinforcement run: materialise grpo_checkpoint, or unset TEXT2GRAPH_HOME.")
+        raise UserError(f"{home} has no GRPO run: materialise grpo_checkpoint, or unset TEXT2GRAPH_HOME.")
     run = json.loads(runs[-1].read_text(encoding="utf-8"))
     values = {"student": run["settings"]["student"], "seed": run["settings"]["seed"] + round_}
     run["settings"] = Settings.load(None, values | {"grpo": {"max_steps": steps, "save_steps": steps}})
@@ -89,7 +89,7 @@ def read_run(home: Path, steps: int, round_: int, output: Path) -> Any:
 
 
 def make(arm: str, config: Any) -> Any:
-    """Return an arm's trainer on a student of its own."""
+    """Return an arm's trainer with its own copy of the student."""
     from trl import GRPOTrainer
 
     from text2graph_dagster.inference.loading import load_student
@@ -97,16 +97,18 @@ def make(arm: str, config: Any) -> Any:
     from text2graph_dagster.runtime.program import set_threads, silence_trainer
     from text2graph_dagster.runtime.reporting import Reporter
     from text2graph_dagster.training.data.examples import read_examples
-    from text2graph_dagster.training.grpo import make_trainer
-    from text2graph_dagster.training.rl.monitor import Watch
+    from text2graph_dagster.training.grpo import choose_examples, make_reward, make_trainer
+    from text2graph_dagster.training.rl.monitor import RunMonitor
 
     set_threads(config.settings.grpo.threads)
     model, tokenizer = load_student(config.base)
     output = OutputDirectory(config.output, "benchmark")
     output.open()
     examples = read_examples(config.train, config.settings)
-    alarms = Watch(config.settings.grpo.alarms)
-    ours = make_trainer(config, model, tokenizer, examples, config.load_ontologies(), output, Reporter(None), alarms)
+    monitor = RunMonitor(config.settings.grpo.alarms)
+    chosen = choose_examples(examples, tokenizer, config.settings)
+    reward = make_reward(chosen, config.load_ontologies(), config.settings, config.reward_model)
+    ours = make_trainer(model, tokenizer, reward, config.settings, output, Reporter(None), monitor)
     if arm == "ours":
         return ours
     trainer = GRPOTrainer(
@@ -121,7 +123,7 @@ def make(arm: str, config: Any) -> Any:
 
 
 def take(arm: str, config: Any) -> Turn:
-    """Let an arm take its steps."""
+    """Run the steps of an arm and measure them."""
     trainer, clock = make(arm, config), Clock()
     trainer.args.save_strategy = "no"
     clock.watch(trainer, "_generate", "generate")
@@ -141,7 +143,7 @@ def take(arm: str, config: Any) -> Turn:
 
 
 def rows(turns: dict[str, list[Turn]], steps: int) -> list[dict[str, Any]]:
-    """Return the table; `times` is how often as many samples per processor second as the plain arm, round by round."""
+    """Return the table; `times` is samples per processor second relative to the plain arm, round by round."""
     table = []
     for arm, own in turns.items():
         rates = [turn.samples / turn.cpu for turn in own]
@@ -167,7 +169,7 @@ def rows(turns: dict[str, list[Turn]], steps: int) -> list[dict[str, Any]]:
 
 
 def measure(home: Path, *, quick: bool) -> list[dict[str, Any]]:
-    """Let the arms take turns; return the table."""
+    """Run the arms in turns and return the table."""
     rounds, steps = (1, 1) if quick else (ROUNDS, STEPS)
     turns: dict[str, list[Turn]] = {arm: [] for arm in ARMS}
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):

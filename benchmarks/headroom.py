@@ -1,13 +1,13 @@
-"""What could reinforcement gain? `python -m benchmarks.headroom CHECKPOINT [--samples N] [--quick] [--json]`.
+"""Estimate what GRPO could gain: `python -m benchmarks.headroom CHECKPOINT [--samples N] [--quick] [--json]`.
 
-CHECKPOINT is a student that the lineage has made, with its `.inputs` beside it. It reads the gold dev passages
-greedily (held to no grammar), and `--samples` times at temperature 1, which is what reinforcement learns from. Rows:
+CHECKPOINT is a student of the lineage, with its `.inputs` beside it. It answers the gold dev passages greedily (without
+a grammar), and `--samples` times at temperature 1, which is what GRPO learns from. Rows:
 
-- `one sample`: what is rewarded at first. Reinforcement raises it towards `greedy` by making the student surer of what
-  it thinks already, and nobody who decodes greedily gains by that.
-- `in n of N`: the triples that n samples state or more. The best of these rows is what the same knowledge yields with
-  the best balance of precision and recall; what lies between it and `greedy` is the gain of a better balance.
-- `best of N`: of every passage the sample with the best F1, chosen with gold: what the student can write at all.
+- `one sample`: what is rewarded at first. GRPO raises it towards `greedy` by sharpening the distribution, from which
+  greedy decoding gains nothing.
+- `in n of N`: the triples in at least n samples. The best of these rows is what the same knowledge yields with the best
+  balance of precision and recall; its distance to `greedy` is the gain of a better balance.
+- `best of N`: per passage the sample with the best F1, chosen with gold: the best that the student can write.
 
 Relation F1 is strict, after the legality filter, with 95 % intervals (bootstrap over passages). `--quick`: 100
 passages.
@@ -50,29 +50,31 @@ def main() -> int:
     given = parser.parse_args()
     prepare_environment()
     work_offline(given.checkpoint)
-    show(list(rows(read(given), given.samples)), as_json=given.json)
+    show(list(rows(answer_dev(given), given.samples)), as_json=given.json)
     return 0
 
 
-def read(given: Namespace) -> list[Read]:
-    """Let the student read."""
+def answer_dev(given: Namespace) -> list[Read]:
+    """Let the student answer the dev passages."""
+    from text2graph_dagster.evaluation.predictions import legal_graph
     from text2graph_dagster.inference.batch_generation import answer_prompts
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.loading import load_student
-    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev_examples, triples
+    from text2graph_dagster.training.dev_evaluation import comparable_triples, read_dev_examples
 
     config = read_config(TrainingConfig, given.checkpoint.with_name(f"{given.checkpoint.name}.inputs") / "run.json")
     examples, ontologies = (
-        read_dev_examples(config)[: QUICK_PASSAGES if given.quick else None],
+        read_dev_examples(config.dev, config.settings)[: QUICK_PASSAGES if given.quick else None],
         config.load_ontologies(),
     )
-    turned = {corpus: inverted_relations(ontology) for corpus, ontology in ontologies.items()}
+    inverted = {corpus: inverted_relations(ontology) for corpus, ontology in ontologies.items()}
     set_threads(config.settings.sft.threads)
     model, tokenizer = load_student(given.checkpoint)
 
-    def stated(text: str, example: Example) -> Triples:
-        graph = legal_graph(text, example, ontologies.get(example.corpus)) or Graph()
-        return frozenset(triples(graph, turned.get(example.corpus, NO_INVERSIONS)))
+    def find_triples(text: str, example: Example) -> Triples:
+        types = example.entity_types, example.relation_types
+        graph = legal_graph(text, example.text, *types, ontologies.get(example.corpus)) or Graph()
+        return frozenset(comparable_triples(graph, inverted.get(example.corpus, NO_INVERSIONS)))
 
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     limit = config.settings.evaluation.max_new_tokens
@@ -80,16 +82,16 @@ def read(given: Namespace) -> list[Read]:
     samples = _sample(model, tokenizer, prompts, limit, given.samples)
     return [
         Read(
-            frozenset(triples(example.graph, turned.get(example.corpus, NO_INVERSIONS))),
-            stated(likeliest.text, example),
-            [stated(text, example) for text in drawn],
+            frozenset(comparable_triples(example.graph, inverted.get(example.corpus, NO_INVERSIONS))),
+            find_triples(likeliest.text, example),
+            [find_triples(text, example) for text in drawn],
         )
         for example, likeliest, drawn in zip(examples, greedy, samples, strict=True)
     ]
 
 
 def _sample(model: Any, tokenizer: Any, prompts: Sequence[str], limit: int, samples: int) -> Iterator[list[str]]:
-    """Yield the texts of so many samples of each prompt."""
+    """Yield the sampled texts of each prompt."""
     import torch
 
     from text2graph_dagster.inference.batch_generation import sample_prompts
@@ -109,7 +111,7 @@ def _sample(model: Any, tokenizer: Any, prompts: Sequence[str], limit: int, samp
 
 
 def rows(passages: Sequence[Read], samples: int) -> Iterator[Mapping[str, Any]]:
-    """Yield the table."""
+    """Yield the rows of the table."""
     counted = [Counter(triple for sample in passage.samples for triple in sample) for passage in passages]
     ways: dict[str, list[Triples]] = {
         "greedy": [passage.greedy for passage in passages],

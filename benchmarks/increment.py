@@ -1,8 +1,8 @@
-"""What one more document costs: `python -m benchmarks.increment [--quick] [--json]`.
+"""Measure the cost of one more document: `python -m benchmarks.increment [--quick] [--json]`.
 
-Runs the data half of the gazette on a fresh home, runs it again with nothing new, and again with one document added;
-each as one `dagster asset materialize`. `share` is a run's seconds over those of the full one; `calls` are the calls to
-teacher and reasoner that it made. `--quick` takes the smoke corpus.
+Runs the data half of the gazette in a new home, again with nothing new, and again with one document added; each as one
+`dagster asset materialize`. `share` is a run's seconds relative to the first run; `calls` are its calls to teacher and
+reasoner. `--quick` uses the smoke corpus.
 """
 
 import json

@@ -1,12 +1,16 @@
-"""kill -9 at random moments: `python -m benchmarks.kills [--quick] [--json]`.
+"""Kill a run with kill -9 at random moments: `python -m benchmarks.kills [--quick] [--json]`.
 
-A corpus is asked about by the command that a user runs, `dagster asset materialize`, which starts a model server of its
-own: `benchmarks.chat_server` behind vLLM's command line. Twenty times each, at moments drawn with a seed (a quarter of
-them while it starts, the others while it asks), killed is: `step`, the command; `server`, only what it has started.
-After each kill the command is run again, and at last to its end. `lost`: passages that have neither a graph nor a row
-in quarantine then, and answers that were written down and are gone; `repeated`: calls that were made again though their
-answers were written down; `asked_again`: those that were under way; `left_seconds`: the longest that a server's process
-outlived a kill and the command; `left`: processes at the end; `slots`: places in the pool that are still taken then.
+A corpus is processed with the command of a user, `dagster asset materialize`, which starts a model server of its own:
+`benchmarks.chat_server` behind vLLM's command line. The kills, twenty each, hit the `step` (the command) or only the
+`server` that it has started, at moments drawn with a seed: a quarter of them while it starts, the others during calls.
+After each kill the command is run again, and finally to its end. Columns:
+
+- `lost`: passages with neither a graph nor a row in quarantine at the end, and recorded answers that are gone
+- `repeated`: calls that were made again although their answers were recorded
+- `asked_again`: calls that were repeated because they were in flight
+- `left_seconds`: the longest time that a process of the server outlived a kill and the command
+- `left`: processes at the end; `slots`: pool slots that are still taken at the end
+
 `--quick` kills three times.
 """
 
@@ -35,7 +39,7 @@ from resources.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[1]
 KILLS, QUICK_KILLS, AT_ONCE, DELAY = 20, 3, 8, 0.03
-PASSAGES_PER_KILL = 40  # asked about between two kills, on the average
+PASSAGES_PER_KILL = 40  # mean number of calls between two kills
 STARTING_SECONDS, WAIT_SECONDS = 8.0, 900.0
 CORPUS, MODULE, MARK = "news", "text2graph_dagster.definitions", "TEXT2GRAPH_KILLS"
 ONTOLOGY = {"entity_types": ["person", "company"], "relation_types": {"works for": {}}}
@@ -48,7 +52,7 @@ STAND_IN = "from benchmarks.chat_server import main\n\nmain()\n"
 
 @dataclass
 class Notes:
-    """What the servers have written down: by person, how often it was asked and answered; and the last server."""
+    """What the servers have logged: how often each person was asked and answered, and the pid of the last server."""
 
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -57,7 +61,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Site:
-    """An installation of its own."""
+    """An installation for this benchmark alone."""
 
     root: Path
 
@@ -68,12 +72,16 @@ class Site:
 
     @cached_property
     def env(self) -> Mapping[str, str]:
-        """Return the variables of its processes; the servers' own come from its settings."""
+        """Return the environment of its processes; that of the servers comes from its settings."""
         named = {"TEXT2GRAPH_HOME": "", "TEXT2GRAPH_CONFIG": "settings.yaml", "DAGSTER_HOME": "dagster"}
         return {**os.environ, **{name: str(self.root / path) for name, path in named.items()}, "PYTHONPATH": str(ROOT)}
 
     def prepare(self, passages: int) -> None:
-        """Write settings and a corpus, and read the corpus."""
+        """Write settings and a corpus, and materialise raw_corpus.
+
+        Raises:
+            RuntimeError: the corpus could not be read.
+        """
         package = self.root / "vllm" / "entrypoints" / "openai"
         package.mkdir(parents=True)
         (package / "api_server.py").write_text(STAND_IN)
@@ -97,7 +105,7 @@ class Site:
 
     @property
     def log(self) -> Path:
-        """Return where its processes write."""
+        """Return the log file of its processes."""
         return self.root / "log"
 
     def tool(self, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -107,11 +115,11 @@ class Site:
             return subprocess.Popen(line, env=dict(self.env), cwd=ROOT, stdout=output, stderr=output)
 
     def materialise(self, asset: str) -> "subprocess.Popen[bytes]":
-        """Start the command that makes an asset of the corpus."""
+        """Start the command that materialises an asset of the corpus."""
         return self.tool("dagster", "asset", "materialize", "--select", asset, "--partition", CORPUS, "-m", MODULE)
 
     def notes(self) -> Notes:
-        """Read what the servers have written down."""
+        """Read what the servers have logged."""
         notes, file = Notes(), self.root / "notes"
         for line in file.read_text().splitlines() if file.exists() else ():
             what, whom = line.split()
@@ -122,7 +130,7 @@ class Site:
         return notes
 
     def recorded(self) -> set[str]:
-        """Return the persons whose answers are in the table, or were jotted down by a run that was killed."""
+        """Return the persons whose answers are in the table, or in the journal of a killed run."""
         texts = dict(self.warehouse.read("SELECT passage_id, text FROM raw_corpus").rows())
         rows = self.warehouse.read("SELECT passage_id, status FROM teacher_calls").rows(named=True)
         for file in (self.root / "calls").glob("*.jsonl"):
@@ -135,17 +143,17 @@ class Site:
         return self.warehouse.read(UNACCOUNTED).height
 
     def slots(self) -> int:
-        """Return how many places in the pool are taken."""
+        """Return how many slots of the pool are taken."""
         with dg.DagsterInstance.from_config(str(self.root / "dagster")) as instance:
             return len(instance.event_log_storage.get_concurrency_info("gpu").claimed_slots)
 
     def servers(self) -> list[int]:
-        """Return the processes that belong to its servers."""
+        """Return the process ids of its servers."""
         return marked(MARK, str(self.root))
 
 
 def marked(variable: str, value: str) -> list[int]:
-    """Return the processes whose environment has that variable with that value (Linux)."""
+    """Return the ids of processes whose environment has this variable with this value (Linux)."""
     wanted, found = f"{variable}={value}".encode(), []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -157,10 +165,10 @@ def marked(variable: str, value: str) -> list[int]:
 
 
 def measure(site: Site, victims: Sequence[str]) -> dict[str, Any]:
-    """Kill each victim in its turn, then run to the end; return the row of figures."""
+    """Kill each victim in turn, then run to the end; return the row of figures."""
     chance, passages = random.Random("/".join(victims)), len(victims) * PASSAGES_PER_KILL
     site.prepare(passages)
-    finished: dict[str, int] = {}  # by person, how often it had been asked about when its answer was written down
+    finished: dict[str, int] = {}  # by person: number of calls when the answer was recorded
     lost_answers, left, killed = 0, 0.0, 0
     for victim in victims:
         process = site.materialise("teacher_graphs")
@@ -188,7 +196,7 @@ def measure(site: Site, victims: Sequence[str]) -> dict[str, Any]:
 
 
 def _kill(site: Site, victim: str, process: "subprocess.Popen[bytes]", chance: random.Random, passages: int) -> bool:
-    """Wait for a moment of chance, and kill; return whether the command was still running then."""
+    """Wait for a random moment and kill; return whether the command was still running."""
     before = site.notes()
     if chance.random() < 0.25:
         until = time.monotonic() + chance.uniform(0, STARTING_SECONDS)
@@ -210,7 +218,7 @@ def _wait(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while not holds():
         if time.monotonic() > deadline:
-            raise RuntimeError("nothing happened: see the site's log")
+            raise RuntimeError("nothing happened in time: see the log of the installation")
         time.sleep(0.005)
 
 

@@ -1,4 +1,4 @@
-"""KnowledgeNet as teacher and as gold: its annotations double as the knowledge base, a fold of them withheld."""
+"""KnowledgeNet as teacher and as gold: its annotations are also the knowledge base, without those of one fold."""
 
 import json
 import tempfile
@@ -16,21 +16,21 @@ from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeac
 FOLDS = 4
 Counts = tuple[int, int, int, int]  # right and all predicted triples, found and all annotated triples
 Placed = tuple[tuple[int, int], str, tuple[int, int]]  # a triple by the places of its ends
-_WITHHELD = "withheld"  # a relation that no ontology knows: its line tells the names only
+_WITHHELD = "withheld"  # a relation that no ontology has: its line contributes only the names
 
 
-class Taught(NamedTuple):
-    """Passages with the teacher's graphs, and these mended."""
+class LabelledPassages(NamedTuple):
+    """Passages with the teacher's graphs, raw and denoised."""
 
     passages: list[Passage]
-    mended: DenoisedGraphs
+    denoised: DenoisedGraphs
 
 
 def ontology_of(types: Mapping[str, Any]) -> Ontology:
     """Return the ontology of the set's `ontology.json`."""
     signatures: dict[str, list[tuple[str, str]]] = {name: [] for name in types["relation_types"]}
     for item in types["signatures"]:
-        if item["count"] > 1:  # one HEADQUARTERS from place to organisation is a slip
+        if item["count"] > 1:  # one HEADQUARTERS from place to organisation is an annotation error
             signatures[item["relation"]].append((item["head_type"], item["tail_type"]))
     relations = (
         RelationType(name, signatures=tuple(pairs), symmetric=name == "SPOUSE") for name, pairs in signatures.items()
@@ -38,12 +38,12 @@ def ontology_of(types: Mapping[str, Any]) -> Ontology:
     return Ontology("knowledgenet", "en", tuple(map(EntityType, types["entity_types"])), tuple(relations))
 
 
-def teach(
+def label(
     documents: Sequence[Mapping[str, Any]], ontology: Ontology, unknown: int | None = None, *, half: bool = False
-) -> Taught:
-    """Return the passages with the teacher's graphs, and the graphs mended.
+) -> LabelledPassages:
+    """Return the passages with the teacher's graphs, and the denoised graphs.
 
-    Unknown to the teacher are the facts of the fold `unknown`, or `half` of all facts wherever they stand.
+    The teacher lacks the facts of the fold `unknown`, or `half` of all facts.
     """
     with tempfile.TemporaryDirectory() as root:
         path = Path(root) / "knowledge_base.jsonl"
@@ -53,23 +53,23 @@ def teach(
         path.write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
         teacher = KnowledgeBaseTeacher(path, ontology)
         passages = [Passage(digest(d["text"]), d["text"], teacher.annotate(d["text"], "en")) for d in documents]
-    return Taught(passages, denoise_passages(passages, ontology))
+    return LabelledPassages(passages, denoise_passages(passages, ontology))
 
 
 def fold(document: Mapping[str, Any]) -> int:
-    """Return the fold that a document belongs to."""
+    """Return the fold of a document."""
     return int(digest(document["id"])[:8], 16) % FOLDS
 
 
 def _facts(document: Mapping[str, Any], *, known: bool, half: bool) -> list[dict[str, Any]]:
     entities = {entity["id"]: entity for entity in document["entities"]}
 
-    def told(relation: Mapping[str, Any]) -> bool:
+    def is_known(relation: Mapping[str, Any]) -> bool:
         return known and not (half and int(digest(relation["head"], relation["type"], relation["tail"])[:8], 16) % 2)
 
     return [
         {
-            "relation": relation["type"] if told(relation) else _WITHHELD,
+            "relation": relation["type"] if is_known(relation) else _WITHHELD,
             **{end: entities[relation[f"{end}_id"]]["text"] for end in ("head", "tail")},
             **{f"{end}_type": entities[relation[f"{end}_id"]]["type"] for end in ("head", "tail")},
             **{f"{end}_id": _identity(entities[relation[f"{end}_id"]]) for end in ("head", "tail")},
@@ -82,9 +82,9 @@ def _identity(entity: Mapping[str, Any]) -> str | None:
     return entity["uri"].rsplit("/", 1)[-1] if entity.get("uri") else None
 
 
-def listed(graph: Graph, document: Mapping[str, Any]) -> Counts:
-    """Count the triples of the types that were annotated here."""
-    marked = mark(graph, document)
+def count_listed(graph: Graph, document: Mapping[str, Any]) -> Counts:
+    """Count the triples of the types that were annotated in this document."""
+    marked = mark_relations(graph, document)
     found = {triple for _, met in marked for triple in met}
     return sum(bool(met) for _, met in marked), len(marked), len(found), len(_gold(document))
 
@@ -94,8 +94,8 @@ def _gold(document: Mapping[str, Any]) -> set[Placed]:
     return {(places[r["head_id"]], r["type"], places[r["tail_id"]]) for r in document["relations"]}
 
 
-def mark(graph: Graph, document: Mapping[str, Any]) -> list[tuple[Relation, set[Placed]]]:
-    """Return the relations of the types that were annotated here, each with the annotated triples that it states."""
+def mark_relations(graph: Graph, document: Mapping[str, Any]) -> list[tuple[Relation, set[Placed]]]:
+    """Return the relations of types annotated in this document, each with the annotated triples that it states."""
     gold, entities, marked = _gold(document), graph.by_id(), []
     for relation in graph.relations:
         if relation.type not in document["relation_types"]:
@@ -108,9 +108,11 @@ def mark(graph: Graph, document: Mapping[str, Any]) -> list[tuple[Relation, set[
     return marked
 
 
-def seven(before: Graph, after: Graph, document: Mapping[str, Any]) -> decision.RelationCounts:
+def count_changes(before: Graph, after: Graph, document: Mapping[str, Any]) -> decision.RelationCounts:
     """Count as `decision.count_relations` does, by the places of the ends."""
-    was, is_now = ({(r.head, r.type, r.tail): bool(met) for r, met in mark(g, document)} for g in (before, after))
+    was, is_now = (
+        {(r.head, r.type, r.tail): bool(met) for r, met in mark_relations(g, document)} for g in (before, after)
+    )
     stays = [right for triple, right in was.items() if triple in is_now]
     new = [right for triple, right in is_now.items() if triple not in was]
     right = sum(was.values())

@@ -1,8 +1,8 @@
-"""Seconds and peak memory of every asset with its gates: `python -m benchmarks.lineage [--quick] [--json]`.
+"""Measure seconds and peak memory of every asset with its gates: `python -m benchmarks.lineage [--quick] [--json]`.
 
-Each asset runs as `dagster asset materialize` in a process of its own, on a fresh home; what starting such a process
-costs is the row "(start)". Memory is the largest resident set of the process or of any program that it started.
-`--quick` takes the smoke corpus and the smoke settings.
+Each asset runs as `dagster asset materialize` in a process of its own, in a new home; the row "(start)" is the cost of
+starting such a process. Memory is the largest resident set of the process or of any program that it started. `--quick`
+uses the smoke corpus and the smoke settings.
 """
 
 import os
@@ -25,10 +25,10 @@ MEBIBYTE = 1024
 
 
 def timed(command: list[str], env: dict[str, str], log: Path) -> tuple[float, float]:
-    """Run a command to its end and return (seconds, peak MiB).
+    """Run a command and return (seconds, peak MiB).
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the command failed.
     """
     begun = time.monotonic()
     with log.open("a") as file:
@@ -41,7 +41,7 @@ def timed(command: list[str], env: dict[str, str], log: Path) -> tuple[float, fl
 
 
 def prepare(home: Path, *, quick: bool) -> dict[str, str]:
-    """Make a home with the gazette registered and return the environment that names it."""
+    """Make a home with the gazette registered and return the environment for it."""
     generate(home / "generated" / "gazette", GazetteSettings.smoke() if quick else None)
     (home / "dagster").mkdir()
     env = {**os.environ, "TEXT2GRAPH_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}

@@ -1,9 +1,9 @@
-"""What pretraining is worth to the nano student: `python -m benchmarks.nano_base --inputs DIR --out DIR [--steps …]`.
+"""Measure what pretraining gains: `python -m benchmarks.nano_base --inputs DIR --out DIR [--steps …]`.
 
-Teaches the examples of a corpus to the nano base and to the same model from scratch, for as many steps as told, and
-measures both on the corpus's gold dev passages: strict relation and entity F1 with 95 % intervals (bootstrap over
-passages), against processor seconds of training. Zero steps from the base is what it knows of an ontology that it
-never saw. A run that stands in `--out` is not repeated.
+Fine-tunes the nano base, and the same model from scratch, on the examples of a corpus for the given numbers of steps,
+and evaluates both on the corpus's gold dev passages: strict relation and entity F1 with 95 % intervals (bootstrap over
+passages), against processor seconds of training. Zero steps from the base measure what it can do with an unseen
+ontology. Runs that are already in `--out` are not repeated.
 
 `--inputs` is the folder that `sft_checkpoint` leaves beside a checkpoint: run.json, train.parquet, dev.parquet.
 """
@@ -30,8 +30,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, nargs="*", default=[0, 200, 400, 800, 1600])
     parser.add_argument("--arms", nargs="*", default=[NANO, SCRATCH], choices=[NANO, SCRATCH])
-    parser.add_argument("--rate", type=float, help="learning rate from the base")
-    parser.add_argument("--rename", type=float, help="share of renamed examples from the base")
+    parser.add_argument("--rate", type=float, help="learning rate for the base")
+    parser.add_argument("--rename", type=float, help="share of examples with invented names for the base")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     prepare_environment()
@@ -62,7 +62,7 @@ def _row(given: argparse.Namespace, arm: str, steps: int) -> dict[str, Any]:
 
 
 def _write_config(given: argparse.Namespace, arm: str, steps: int, path: Path) -> Path:
-    """Write the configuration of a run: the present defaults, the inputs' ontologies and seed."""
+    """Write the configuration of a run: the default settings with the inputs' ontologies and seed."""
     value = json.loads((given.inputs / "run.json").read_text(encoding="utf-8"))
     sft: dict[str, Any] = {"max_steps": max(1, steps), "save_steps": 100, "threads": 1}
     if arm == NANO:
@@ -81,19 +81,19 @@ def _write_config(given: argparse.Namespace, arm: str, steps: int, path: Path) -
 
 
 def _measure(config: TrainingConfig, given: argparse.Namespace, student: Path | None) -> dict[str, Any]:
-    """Return the figures of a student, or of the base as it is, on the gold dev passages."""
+    """Return the figures of a student, or of the base itself, on the gold dev passages."""
     from text2graph_dagster.inference.loading import load_student
     from text2graph_dagster.runtime.reporting import open_reporter
     from text2graph_dagster.training.data.examples import read_examples
-    from text2graph_dagster.training.dev_evaluation import measure
-    from text2graph_dagster.training.model.student import nano_base
+    from text2graph_dagster.training.dev_evaluation import evaluate_dev
+    from text2graph_dagster.training.model.student import load_nano_base
 
     set_threads(1)
     ontologies = config.load_ontologies()
-    model, tokenizer = load_student(student) if student else nano_base(config.settings, list(ontologies.values()))
+    model, tokenizer = load_student(student) if student else load_nano_base(config.settings, list(ontologies.values()))
     examples = list(read_examples(given.inputs / "dev.parquet", config.settings))
     with open_reporter() as reporter:
-        figures = measure(model, tokenizer, examples, ontologies, config.settings, reporter)
+        figures = evaluate_dev(model, tokenizer, examples, ontologies, config.settings, reporter)
     return {
         "n": len(examples),
         "parsed": round(figures["parse_rate"], 3),

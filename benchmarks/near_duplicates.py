@@ -1,9 +1,9 @@
-"""The search for near duplicates beside datasketch's MinHashLSH: `python -m benchmarks.near_duplicates [--quick]`.
+"""Compare the near-duplicate search with datasketch's MinHashLSH: `python -m benchmarks.near_duplicates [--quick]`.
 
-Both get the same passages in one process, one after the other, and read off shingles, signatures, candidates and
-exact similarities of these. `recall` is the share of all pairs that are similar enough, which are found exactly: two
-sets of Jaccard similarity J share one of the rarest (1 - J) |set| + 1 members of either (prefix filtering: Chaudhuri,
-Ganti and Kaushik 2006). `--quick` takes 1,000 documents instead of 5,000. Needs the extra `bench`.
+Both get the same passages in one process, one after the other, and compute shingles, signatures, candidates and the
+exact similarity of these. `recall` is relative to all pairs above the threshold, which are found exactly: two sets of
+Jaccard similarity J share one of the rarest (1 - J) |set| + 1 members of either (prefix filtering: Chaudhuri, Ganti and
+Kaushik 2006). `--quick` uses 1,000 documents instead of 5,000. Needs the extra `bench`.
 """
 
 import random
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.corpora import pool, real_texts, write_corpus
+from benchmarks.corpora import collect_sentences, iterate_real_texts, write_corpus
 from benchmarks.table import flags, show
 from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.deduplication.minhash import (
@@ -38,13 +38,13 @@ Found = set[tuple[int, int]]
 
 
 def ours(texts: pl.Series) -> Found:
-    """Return the pairs of similar texts."""
+    """Return the pairs of similar texts that the pipeline finds."""
     pairs = find_candidates(compute_band_keys(texts, JACCARD), np.ones(len(texts), dtype=bool))
     return _similar(pairs, texts)
 
 
 def datasketch(texts: pl.Series) -> Found:
-    """Return the pairs that datasketch finds, verified on Python's sets."""
+    """Return the pairs that datasketch finds, verified with Python sets."""
     from datasketch import MinHash, MinHashLSH
 
     bands, rows = choose_bands(JACCARD)
@@ -61,7 +61,7 @@ def datasketch(texts: pl.Series) -> Found:
 
 
 def exact(texts: pl.Series) -> Found:
-    """Return every pair of similar texts."""
+    """Return all pairs of similar texts."""
     hashes, counts = hash_shingles(texts.to_list())
     rows = np.repeat(np.arange(len(texts)), counts)
     shingles = pl.DataFrame({"row": rows, "shingle": hashes}).unique()
@@ -107,12 +107,16 @@ def compare(texts: pl.Series) -> list[dict[str, Any]]:
 
 
 def sample(documents: int) -> pl.Series:
-    """Return the different passages of a corpus of so many documents, and of every fourth a copy with changed words."""
+    """Return the distinct passages of a corpus, and of every fourth a copy with one to three changed words."""
     rng = random.Random(7)
-    sources = pool(real_texts())
+    sources = collect_sentences(iterate_real_texts())
     with tempfile.TemporaryDirectory() as root:
         folder = open_corpus(write_corpus(Path(root) / "sample", sources, documents))
-        texts = build_corpus(folder, CorpusSettings()).raw_corpus.unique("passage_id", maintain_order=True)["text"].to_list()
+        texts = (
+            build_corpus(folder, CorpusSettings())
+            .raw_corpus.unique("passage_id", maintain_order=True)["text"]
+            .to_list()
+        )
     words = " ".join(sources[:500]).split()
     for text in texts[::4]:
         copy = text.split()

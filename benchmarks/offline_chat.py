@@ -1,8 +1,8 @@
-"""vLLM asked without a server, as its own documentation does it: the other side of `benchmarks.throughput`.
+"""Call vLLM without a server, as in its own documentation: the other side of `benchmarks.throughput`.
 
-A program for vLLM's environment, which has none of the pipeline's packages. It reads lines of JSON, and writes what
-each came to into the file that the line names as `result`, because vLLM's logs take the output. The first line has
-`options` (of the server's command line, so that the engine is the same), `schema` and `max_tokens`; each other one has
+A program for vLLM's environment, which has none of the pipeline's packages. It reads lines of JSON and writes each
+result to the file that the line names as `result`, because vLLM logs to standard output. The first line has `options`
+(of the server's command line, so that the engine is the same), `schema` and `max_tokens`; each further line has
 `prompts`. A result is the seconds that answering took, and the tokens of the answers.
 """
 
@@ -29,17 +29,19 @@ def main() -> None:
         seed=0,
         structured_outputs=StructuredOutputsParams(json=task["schema"]),
     )
-    _tell(task["result"], {})
+    _write_result(task["result"], {})
     for line in sys.stdin:
-        asked = json.loads(line)
+        batch = json.loads(line)
         begun = time.monotonic()
-        given = engine.chat([[{"role": "user", "content": p}] for p in asked["prompts"]], how, use_tqdm=False)
+        answers = engine.chat([[{"role": "user", "content": p}] for p in batch["prompts"]], how, use_tqdm=False)
         seconds = time.monotonic() - begun
-        _tell(asked["result"], {"seconds": seconds, "tokens": sum(len(g.outputs[0].token_ids) for g in given)})
+        _write_result(
+            batch["result"], {"seconds": seconds, "tokens": sum(len(g.outputs[0].token_ids) for g in answers)}
+        )
 
 
-def _tell(file: str, result: dict[str, Any]) -> None:
-    """Write a result; whoever waits for the file finds it whole."""
+def _write_result(file: str, result: dict[str, Any]) -> None:
+    """Write a result atomically, so that no partial file is read."""
     Path(f"{file}.part").write_text(json.dumps(result))
     Path(f"{file}.part").replace(file)
 

@@ -1,7 +1,7 @@
-"""How much of a course of supervised fine-tuning is padding: as it is taught, and shuffled.
+"""Measure the share of padding in a schedule of supervised fine-tuning: as trained, and shuffled.
 
-`python -m benchmarks.padding home/checkpoints/sft-….inputs` reads what a checkpoint was trained with. Batches are laid
-out by length (`training/data/curriculum.py`); the second figure of each row is of the same rows in any order.
+`python -m benchmarks.padding home/checkpoints/sft-….inputs` reads the training inputs of a checkpoint. Batches are
+planned by length (`training/data/curriculum.py`); the second figure of each row is of the same rows in random order.
 """
 
 import argparse
@@ -16,17 +16,22 @@ from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.program import prepare_environment
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.examples import read_examples
-from text2graph_dagster.training.data.schedule import lay_course, measure_lengths, padding_share, store_tokens
+from text2graph_dagster.training.data.schedule import (
+    compute_padding_share,
+    measure_lengths,
+    plan_schedule,
+    store_tokens,
+)
 from text2graph_dagster.training.model.student import make_student
 
 PASSES = (4, 8, 16)
 
 
 def main() -> None:
-    """Print a row per size of a pass."""
+    """Print a row per number of rows in a forward pass."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("inputs", type=Path, help="what stands beside a checkpoint, with run.json in it")
-    parser.add_argument("--steps", type=int, default=None, help="of the course; none: as it was taught")
+    parser.add_argument("inputs", type=Path, help="folder beside a checkpoint that has run.json")
+    parser.add_argument("--steps", type=int, default=None, help="steps of the schedule; default: as trained")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     prepare_environment()
@@ -38,26 +43,26 @@ def main() -> None:
 
 
 def measure(config: TrainingConfig) -> list[dict[str, Any]]:
-    """Return a row per size of a pass; names are those of the examples (invented ones pad more: run.json's share)."""
+    """Return a row per pass size, before names are invented (run.json has the share of padding with them)."""
     settings = config.settings
     examples = read_examples(config.train, settings)
-    _, tokenizer = make_student(config, examples, list(config.load_ontologies().values()))
+    _, tokenizer = make_student(config.source, config.settings, examples, list(config.load_ontologies().values()))
     with TemporaryDirectory() as folder:
         lengths = measure_lengths(store_tokens(examples, tokenizer, Path(folder) / "tokens.arrow"))
     short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
-    taught = [lengths[i] for i in short]
+    lengths_used = [lengths[i] for i in short]
     unchanged = settings.model_copy(update={"sft": settings.sft.model_copy(update={"name_augmentation_share": 0.0})})
-    rows = [taught[i] for i, _ in lay_course(examples.select(short), taught, unchanged)]
+    rows = [lengths_used[i] for i, _ in plan_schedule(examples.select(short), lengths_used, unchanged)]
     shuffled = random.Random(settings.seed).sample(rows, len(rows))
     return [
         {
-            "examples": len(taught),
+            "examples": len(lengths_used),
             "rows": len(rows),
             "mean length": fmean(rows),
             "longest": max(rows),
             "per pass": size,
-            "padding": round(padding_share(rows, size), 4),
-            "padding, shuffled": round(padding_share(shuffled, size), 4),
+            "padding": round(compute_padding_share(rows, size), 4),
+            "padding, shuffled": round(compute_padding_share(shuffled, size), 4),
         }
         for size in PASSES
     ]

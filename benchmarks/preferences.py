@@ -1,14 +1,15 @@
-"""What a reward model tells apart, and what it adds to GRPO: `python -m benchmarks.preferences HOME OUT [--json]`.
+"""Measure what a reward model ranks correctly and what it adds to GRPO: `python -m benchmarks.preferences HOME OUT`.
 
-HOME is a home folder in which the lineage has run with dev gold; it is only read. A share of the graphs that GRPO was
-rewarded by counts as trusted (`--share`, 10 %), the others as unknown. A reward model is taught by the trusted ones and
-measured on pairs of the dev gold (first table: n, accuracy, Wilson interval, by kind of mistake). Then GRPO goes on
-from the same SFT model for the same steps: on the trusted passages alone, on all with the reward model where nothing is
-trusted, and on all with every graph (second table: strict relation F1 on dev gold after the last step, no step chosen;
-the differences with paired bootstrap intervals over passages). One training seed per line: the intervals are those of
-the passages, not of the training.
+HOME is a home folder in which the lineage has run with dev gold; it is only read. A share of GRPO's graphs counts as
+trusted (`--share`, 10 %), the others as unknown. A reward model is trained on the trusted ones and evaluated on pairs
+of the dev gold (first table: n, accuracy, Wilson interval, by kind of mistake). Then GRPO starts from the same SFT
+model for the same number of steps: on the trusted passages alone, on all with the reward model where no graph is
+trusted, and on all with every graph (second table: strict relation F1 on dev gold after the last step, without choosing
+a step; the differences with paired bootstrap intervals over passages). There is one training seed per row: the
+intervals cover the passages, not the training.
 
-Every part is kept in OUT, so the same command goes on where it was stopped. `--quick`: few steps, to see that it runs.
+Every part is kept in OUT, so that the same command continues after an interruption. `--quick`: few steps, to check that
+it runs.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import numpy.typing as npt
 import polars as pl
 
 from benchmarks.table import show
-from text2graph_dagster.bootstrap import interval, resampled_sums
+from text2graph_dagster.bootstrap import percentile_interval, resample_sums
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.identity import digest
 from text2graph_dagster.inference.answer_format import answer_forms
@@ -47,37 +48,37 @@ def main() -> None:
     config = _config(arguments.home, arguments)
     _share_out(Path(config["train"]), folder, arguments.share, arguments.seed)
     some, every = str(folder / "trusted.parquet"), str(folder / "every.parquet")
-    judge = _run("reward_model", "reward_model", {**config, "train": every}, folder)
-    dev = json.loads((judge / "run.json").read_text(encoding="utf-8"))["dev"]
+    reward_model = _run("reward_model", "reward_model", {**config, "train": every}, folder)
+    dev = json.loads((reward_model / "run.json").read_text(encoding="utf-8"))["dev"]
     show(_pairs(dev), as_json=arguments.json)
     blind = {**config, "dev": None}
     models = {SFT: Path(config["base"])}
     models[ALONE] = _run("grpo", "alone", {**blind, "train": some}, folder)
-    models[JUDGED] = _run("grpo", "judged", {**blind, "train": every, "reward_model": str(judge)}, folder)
+    models[JUDGED] = _run("grpo", "judged", {**blind, "train": every, "reward_model": str(reward_model)}, folder)
     if not arguments.no_ceiling:
         models[EVERY] = _run("grpo", "every", {**blind, "train": every}, folder)
-    counts = {name: _counted(model, config, folder) for name, model in models.items()}
+    counts = {name: _count_relations(model, config, folder) for name, model in models.items()}
     show(_lines(counts, models), as_json=arguments.json)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="a home folder in which the lineage has run")
-    parser.add_argument("out", type=Path, help="where everything is kept")
+    parser.add_argument("out", type=Path, help="folder for all results")
     parser.add_argument("--share", type=float, default=0.1, help="share of the graphs that are trusted")
-    parser.add_argument("--steps", type=int, default=25, help="GRPO's")
+    parser.add_argument("--steps", type=int, default=25, help="steps of GRPO")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--no-ceiling", action="store_true", help="leave GRPO on every graph out")
-    parser.add_argument("--quick", action="store_true", help="few steps, to see that it runs")
+    parser.add_argument("--no-ceiling", action="store_true", help="leave out GRPO on every graph")
+    parser.add_argument("--quick", action="store_true", help="few steps, to check that it runs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser.parse_args()
 
 
 def _config(home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the configuration of the home's last GRPO run, with this benchmark's changes."""
+    """Return the configuration of the home's last GRPO run, with the changes of this benchmark."""
     found = sorted(home.glob("checkpoints/grpo-*.inputs/run.json"), key=lambda path: path.stat().st_mtime)
     if not found:
-        sys.exit(f"{home} holds no inputs of GRPO: run the lineage there first.")
+        sys.exit(f"{home} has no GRPO run: run the lineage there first.")
     config: dict[str, Any] = json.loads(found[-1].read_text(encoding="utf-8"))
     steps = 2 if arguments.quick else arguments.steps
     changes: dict[str, Any] = {"seed": arguments.seed, "grpo": {"max_steps": steps}}
@@ -90,7 +91,7 @@ def _config(home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _share_out(examples: Path, folder: Path, share: float, seed: int) -> None:
-    """Write the trusted examples, and all of them with a column that tells which those are."""
+    """Write the trusted examples, and all examples with a column that marks the trusted ones."""
     frame = pl.read_parquet(examples).sort("example_id")
     order = random.Random(seed).sample(range(frame.height), frame.height)
     trusted = set(order[: round(frame.height * share)])
@@ -100,7 +101,7 @@ def _share_out(examples: Path, folder: Path, share: float, seed: int) -> None:
 
 
 def _run(program: str, name: str, config: Mapping[str, Any], folder: Path) -> Path:
-    """Run a training program to its end, unless it has; return the model's folder."""
+    """Run a training program, unless it has finished before; return the model's folder."""
     path, output = folder / f"{name}.json", folder / name
     path.write_text(json.dumps({**config, "output": str(output)}), encoding="utf-8")
     TrainingConfig.model_validate_json(path.read_text(encoding="utf-8"))
@@ -119,20 +120,21 @@ def _pairs(dev: Mapping[str, float]) -> list[dict[str, Any]]:
     ]
 
 
-def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
-    """Return the counts of a model's legal answers to the dev passages, kept once they are known."""
+def _count_relations(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
+    """Return the counts of a model's filtered answers to the dev passages, cached in `folder`."""
     known = folder / f"counts-{digest(str(model.resolve()), (model / 'run.json').read_text(encoding='utf-8'))}.npy"
     if known.is_file():
         kept: Counts = np.load(known, allow_pickle=False)
         return kept
+    from text2graph_dagster.evaluation.predictions import legal_graph
     from text2graph_dagster.inference.batch_generation import answer_prompts
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.loading import load_student
-    from text2graph_dagster.training.dev_evaluation import legal_graph, read_dev_examples, triples
+    from text2graph_dagster.training.dev_evaluation import comparable_triples, read_dev_examples
 
     whole = TrainingConfig.model_validate(config)
     student, tokenizer = load_student(model)
-    examples, ontologies = read_dev_examples(whole), whole.load_ontologies()
+    examples, ontologies = read_dev_examples(whole.dev, whole.settings), whole.load_ontologies()
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     size = whole.settings.evaluation
     answers = answer_prompts(
@@ -146,9 +148,11 @@ def _counted(model: Path, config: Mapping[str, Any], folder: Path) -> Counts:
     rows = []
     for example, answer in zip(examples, answers, strict=True):
         ontology = ontologies[example.corpus]
-        graph, turned = legal_graph(answer.text, example, ontology) or Graph(), inverted_relations(ontology)
-        said, gold = triples(graph, turned), triples(example.graph, turned)
-        rows.append((len(said & gold), len(said), len(gold)))
+        types = example.entity_types, example.relation_types
+        graph = legal_graph(answer.text, example.text, *types, ontology) or Graph()
+        inverted = inverted_relations(ontology)
+        predicted, gold = comparable_triples(graph, inverted), comparable_triples(example.graph, inverted)
+        rows.append((len(predicted & gold), len(predicted), len(gold)))
     counts = np.array(rows, dtype=np.float64)
     np.save(known, counts)
     return counts
@@ -159,26 +163,26 @@ def _f1(sums: Counts) -> Counts:
 
 
 def _lines(counts: Mapping[str, Counts], models: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """Return a line per model: F1, precision, recall, and how far it is from SFT and from GRPO on few graphs."""
+    """Return a row per model: F1, precision, recall, and the differences to SFT and to GRPO on trusted graphs alone."""
     joined = np.concatenate(list(counts.values()), axis=1)
-    resampled = resampled_sums(joined, SAMPLES, seed=0).reshape(SAMPLES, len(counts), 3)
+    resampled = resample_sums(joined, SAMPLES, seed=0).reshape(SAMPLES, len(counts), 3)
     draws = {name: _f1(resampled[:, i]) for i, name in enumerate(counts)}
     lines = []
     for name, rows in counts.items():
-        right, said, gold = rows.sum(axis=0)
+        right, predicted, gold = rows.sum(axis=0)
         run = json.loads((models[name] / "run.json").read_text(encoding="utf-8"))
         figures = {"passages": len(rows), "F1": f"{_f1(rows.sum(axis=0)):.3f}"}
-        figures |= {"precision": f"{right / max(1, said):.3f}", "recall": f"{right / max(1, gold):.3f}"}
-        gains = {f"over {base}": _gain(name, base, counts, draws) for base in (SFT, ALONE)}
+        figures |= {"precision": f"{right / max(1, predicted):.3f}", "recall": f"{right / max(1, gold):.3f}"}
+        gains = {f"over {base}": _format_gain(name, base, counts, draws) for base in (SFT, ALONE)}
         lines.append({"model": name, **figures, **gains, "cpu s": run["cpu_seconds"]})
     return lines
 
 
-def _gain(name: str, base: str, counts: Mapping[str, Counts], draws: Mapping[str, Counts]) -> str:
+def _format_gain(name: str, base: str, counts: Mapping[str, Counts], draws: Mapping[str, Counts]) -> str:
     if name == base:
         return ""
     gain = float(_f1(counts[name].sum(axis=0)) - _f1(counts[base].sum(axis=0)))
-    low, high = interval(draws[name] - draws[base]) or (0.0, 0.0)
+    low, high = percentile_interval(draws[name] - draws[base]) or (0.0, 0.0)
     return f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 

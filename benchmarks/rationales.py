@@ -1,10 +1,11 @@
-"""How well free prose is told from what only looks like it: `python -m benchmarks.rationales [--quick] [--json]`.
+"""Measure how well right and corrupted rationales in prose are told apart: `python -m benchmarks.rationales [--quick]`.
 
-Over annotated passages (`$TEXT2GRAPH_DATA/conll04`, English; `duie2_5k`, Chinese; left out aloud where missing) a right
-rationale is worded in one of several ways, chosen by the passage's id, and then spoilt in one place. The table has the
-share of right ones that `reasoning/prose_verifier.py` accepts and, for each way of spoiling, the share that it rejects.
+For annotated passages (`$TEXT2GRAPH_DATA/conll04`, English; `duie2_5k`, Chinese; a missing set is reported and left
+out), a right rationale is worded in one of several ways, chosen by the passage's id, and then corrupted in one place.
+The table has the share of right ones that `reasoning/prose_verifier.py` accepts and, for each corruption, the share
+that it rejects.
 
-The wordings are templates: the figures tell how the rule copes with real names and passages, not with a model's style.
+The wordings are templates: the figures show how the rule copes with real names and passages, not with a model's style.
 
 `--quick`: a hundred passages of each set.
 """
@@ -78,22 +79,22 @@ def main() -> None:
     show(rows, as_json=arguments.json)
 
 
-def measure(name: str, folder: Path, most: int | None) -> list[dict[str, Any]]:
-    """Return a row for the right rationales and one for each way of spoiling."""
-    judged: Counter[tuple[str, bool]] = Counter()
+def measure(name: str, folder: Path, max_passages: int | None) -> list[dict[str, Any]]:
+    """Return a row for the right rationales and one for each corruption."""
+    verdicts: Counter[tuple[str, bool]] = Counter()
     for number, request in enumerate(requests(folder)):
-        if number == most:
+        if number == max_passages:
             break
         draft = write(request)
-        for how, text in [("right", draft.text()), *((h, s) for h, f in SPOILT.items() if (s := f(draft)))]:
-            judged[how, verify_prose(text, request, ReasonerSettings()).verified] += 1
+        for how, text in [("right", draft.text()), *((h, s) for h, f in CORRUPTIONS.items() if (s := f(draft)))]:
+            verdicts[how, verify_prose(text, request, ReasonerSettings()).verified] += 1
     rows = []
-    for how in ("right", *SPOILT):
-        accepted, rejected = judged[how, True], judged[how, False]
+    for how in ("right", *CORRUPTIONS):
+        accepted, rejected = verdicts[how, True], verdicts[how, False]
         share = (accepted if how == "right" else rejected) / max(1, accepted + rejected)
-        told = (f"{share:.1%}", "") if how == "right" else ("", f"{share:.1%}")
+        shares = (f"{share:.1%}", "") if how == "right" else ("", f"{share:.1%}")
         if accepted + rejected:  # some sets have no two relations between the same types
-            rows.append(dict(zip(COLUMNS, (name, how, accepted + rejected, *told), strict=True)))
+            rows.append(dict(zip(COLUMNS, (name, how, accepted + rejected, *shares), strict=True)))
     return rows
 
 
@@ -129,7 +130,7 @@ def graph_of(document: dict[str, Any]) -> Graph:
 
 
 def write(request: ReasoningRequest) -> Draft:
-    """Return a right rationale in wordings that the passage's id chooses."""
+    """Return a right rationale in wordings chosen by the passage's id."""
     rng, language = random.Random(request.passage_id), request.language
     named = tuple(rng.choice(NAMED[language]).format(e=e.text, k=e.type) for e in request.graph.entities)
     stated = tuple(state(request, h, kind, t, rng) for h, kind, t in request.graph.triples())
@@ -137,7 +138,7 @@ def write(request: ReasoningRequest) -> Draft:
 
 
 def state(request: ReasoningRequest, head: Entity, kind: str, tail: Entity, rng: random.Random) -> str:
-    """Return one relation in words, in half of the cases with the words of the passage that hold both names."""
+    """Return one relation in words, in half of the cases with a quotation that contains both names."""
     start = min(head.mentions[0].start, tail.mentions[0].start)
     end = max(head.mentions[0].end, tail.mentions[0].end)
     quote, language = request.text[start:end], request.language
@@ -147,16 +148,16 @@ def state(request: ReasoningRequest, head: Entity, kind: str, tail: Entity, rng:
 
 
 def one_left_out(draft: Draft) -> str:
-    """Leave out a relation; it is then nowhere stated, unless another sentence words the same."""
+    """Leave out a relation; no sentence states it then, unless another sentence has the same words."""
     number = draft.rng.randrange(len(draft.stated))
     return replace(draft, stated=draft.stated[:number] + draft.stated[number + 1 :]).text()
 
 
-def one_turned(draft: Draft) -> str | None:
-    """Exchange a relation's ends where the ontology allows that and the graph does not hold it, too."""
+def one_inverted(draft: Draft) -> str | None:
+    """Exchange a relation's ends where the ontology allows it and the graph does not have the inverse too."""
     ontology, triples = draft.request.ontology, draft.request.graph.triples()
-    turns = [h != t and (t, k, h) not in triples and ontology.allows(t.type, k, h.type) for h, k, t in triples]
-    places = [i for i, turned in enumerate(turns) if turned]
+    inversions = [h != t and (t, k, h) not in triples and ontology.allows(t.type, k, h.type) for h, k, t in triples]
+    places = [i for i, invertible in enumerate(inversions) if invertible]
     return _instead(draft, places, lambda h, k, t: (t, k, h))
 
 
@@ -184,16 +185,16 @@ def one_invented(draft: Draft) -> str | None:
     ]
     if not free:
         return None
-    said = rng_state(draft, *draft.rng.choice(free))
-    return replace(draft, stated=(*draft.stated, said)).text()
+    stated = rng_state(draft, *draft.rng.choice(free))
+    return replace(draft, stated=(*draft.stated, stated)).text()
 
 
 def one_denied(draft: Draft) -> str:
     """Deny a relation in place of stating it."""
     number = draft.rng.randrange(len(draft.stated))
     head, kind, tail = draft.request.graph.triples()[number]
-    said = DENIED[draft.request.language].format(h=head.text, r=kind, t=tail.text)
-    return replace(draft, stated=(*draft.stated[:number], said, *draft.stated[number + 1 :])).text()
+    stated = DENIED[draft.request.language].format(h=head.text, r=kind, t=tail.text)
+    return replace(draft, stated=(*draft.stated[:number], stated, *draft.stated[number + 1 :])).text()
 
 
 def _instead(
@@ -202,24 +203,24 @@ def _instead(
     if not places:
         return None
     number = draft.rng.choice(places)
-    said = rng_state(draft, *change(*draft.request.graph.triples()[number]))
-    return replace(draft, stated=(*draft.stated[:number], said, *draft.stated[number + 1 :])).text()
+    stated = rng_state(draft, *change(*draft.request.graph.triples()[number]))
+    return replace(draft, stated=(*draft.stated[:number], stated, *draft.stated[number + 1 :])).text()
 
 
 def rng_state(draft: Draft, head: Entity, kind: str, tail: Entity) -> str:
-    """Return a relation in words, by the draft's own dice."""
+    """Return a relation in words, with the draft's random generator."""
     return state(draft.request, head, kind, tail, draft.rng)
 
 
-SPOILT: dict[str, Callable[[Draft], str | None]] = {
+CORRUPTIONS: dict[str, Callable[[Draft], str | None]] = {
     "one relation left out": one_left_out,
-    "one turned round": one_turned,
+    "one inverted": one_inverted,
     "one of another type": one_renamed,
     "one invented": one_invented,
     "one denied": one_denied,
     "an entity left out": lambda d: replace(d, named=d.named[1:], stated=()).text(),
     "a false quotation": lambda d: d.text() + MISQUOTE[d.request.language],
-    "the answer betrayed": lambda d: d.text() + LEAK[d.request.language],
+    "the answer leaked": lambda d: d.text() + LEAK[d.request.language],
     "another language": lambda d: OTHER[d.request.language] + json.dumps(d.named, ensure_ascii=False),
 }
 

@@ -1,4 +1,4 @@
-"""How far a score tells right from wrong: is what is said to be right with 0.8 right in eight of ten cases?"""
+"""How reliable a confidence is: of relations with confidence 0.8, are eight in ten right?"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ _Floats = npt.NDArray[np.float64]
 
 
 def rows(name: str, passages: Sequence[Sequence[ConfidenceOutcome]], samples: int) -> list[dict[str, Any]]:
-    """Return a row per bin of confidence (n, mean confidence, share right), and one for all with the error.
+    """Return a row per bin of confidence (n, mean confidence, share right), and one for all bins with the error.
 
-    The expected calibration error (Naeini et al. 2015) is the mean distance of both figures over the bins, weighted by
-    n; its interval is a bootstrap over passages.
+    The expected calibration error (Naeini et al. 2015) is the mean distance of the two figures over the bins, weighted
+    by n; its interval is a bootstrap over passages.
     """
     vectors = np.array([_binned(sure) for sure in passages]).reshape(len(passages), -1)
     totals = vectors.sum(axis=0)
@@ -33,7 +33,7 @@ def rows(name: str, passages: Sequence[Sequence[ConfidenceOutcome]], samples: in
 
 
 def auc(marked: Sequence[tuple[float, bool]]) -> float:
-    """Return the probability that of one right and one wrong the right one has the higher score; ties count half."""
+    """Return the probability that a right one has a higher score than a wrong one (AUC); ties count half."""
     values = np.array([score for score, _ in marked])
     right = np.array([met for _, met in marked], dtype=bool)
     if not right.any() or right.all():
@@ -45,7 +45,7 @@ def auc(marked: Sequence[tuple[float, bool]]) -> float:
 
 
 def _binned(sure: Sequence[ConfidenceOutcome]) -> _Floats:
-    """Return number, sum of confidence and number right, bin by bin."""
+    """Return number, sum of confidences and number right of every bin."""
     sums = np.zeros((len(EDGES) + 1, 3))
     for confidence, right in sure:
         sums[np.searchsorted(EDGES, confidence, side="right")] += 1, confidence, right
@@ -61,4 +61,4 @@ def _error(sums: _Floats) -> _Floats:
 def _row(name: str, bounds: str, sums: _Floats, error: str) -> dict[str, Any]:
     number, confidence, right = (float(value) for value in sums)
     figures = {"confidence": f"{confidence / max(number, 1):.3f}", "right": f"{right / max(number, 1):.3f}"}
-    return {"set": name, "said": bounds, "n": int(number), **figures, "calibration error": error}
+    return {"set": name, "confidence from": bounds, "n": int(number), **figures, "calibration error": error}

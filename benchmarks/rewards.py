@@ -1,10 +1,10 @@
-"""What the full set of rewards costs per completion: `python -m benchmarks.rewards [--quick]`.
+"""Measure the cost of the rewards per completion: `python -m benchmarks.rewards [--quick]`.
 
-Graphs of 5, 20 and 80 items (half entities, half relations), in passages that name them; to each passage eight answers
-as a student in training writes them: one item in seven cut short, under a wrong type, reversed, repeated or left out.
-Times are processor microseconds of one thread, the median of seven passes, and begin with empty caches: as in a step of
-GRPO, where each prompt is new and its eight answers share what was worked out for it. `with credit` is the first half
-of a run with the default settings, `without` the second; `reading` is the parser alone. `--quick` makes one pass.
+Graphs have 5, 20 and 80 items (half entities, half relations), in passages that name them. Each passage gets eight
+answers like those of a student in training: one item in seven is cut short, of a wrong type, reversed, repeated or left
+out. Times are processor microseconds of one thread, the median of seven passes, and begin with empty caches, as in a
+step of GRPO, where each prompt is new and its eight answers share what was computed for it. `with credit` is the first
+half of a run with the default settings, `without` the second; `reading` is the parser alone. `--quick` makes one pass.
 """
 
 import json
@@ -29,7 +29,7 @@ Case = tuple[str, Graph, list[str]]
 
 
 def case(rng: random.Random, items: int) -> Case:
-    """Return a passage, its graph of so many items, and answers to it."""
+    """Return a passage, its graph of `items` items, and answers to it."""
     count = (items + 1) // 2
     names: list[str] = []
     while len(names) < count:
@@ -69,7 +69,7 @@ def _spoil(rng: random.Random, items: list[dict[str, str]], place: int) -> None:
 
 
 def microseconds(cases: list[Case], judge: Callable[[Case], object], passes: int) -> float:
-    """Return processor time per answer, in microseconds, from empty caches."""
+    """Return the median processor time per answer in microseconds; every pass begins with empty caches."""
     times = []
     for _ in range(passes):
         for cached in (canonical.canonicalise, matching.token_multiset, legality.ground):
@@ -87,18 +87,18 @@ def _scoring(settings: GrpoSettings, span_credit: float) -> Callable[[Case], obj
     def judge(one: Case) -> list[dict[str, float]]:
         text, graph, answers = one
         request = RewardRequest.prepare(text, TYPES, KINDS, graph, None)
-        shares = {"span_credit": span_credit, "untidy": settings.credit.untidy}
-        return [score_completion(answer, request, weights, **shares) for answer in answers]
+        untidy = settings.credit.untidy
+        return [score_completion(a, request, weights, span_credit=span_credit, untidy=untidy) for a in answers]
 
     return judge
 
 
 def main() -> None:
     """Measure and print."""
-    arguments = flags("What the rewards cost per completion.")
+    arguments = flags("Measure the cost of the rewards per completion.")
     settings, passes = GrpoSettings(), 1 if arguments.quick else PASSES
     span_credit = settings.credit.span
-    matching.max_weight_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy, which no completion shall pay for
+    matching.max_weight_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy, which must not count for a completion
     rows = []
     for size in SIZES:
         rng = random.Random(size)

@@ -1,4 +1,4 @@
-"""What every benchmark shares: its two flags, and how it prints."""
+"""Shared by all benchmarks: their two flags, and how tables are printed."""
 
 import argparse
 import json
@@ -7,20 +7,20 @@ from typing import Any
 
 
 def flags(description: str) -> argparse.Namespace:
-    """Read `--quick` (a small version, for a look) and `--json`."""
+    """Parse a command line with `--quick` and `--json` only."""
     return switches(description).parse_args()
 
 
 def switches(description: str) -> argparse.ArgumentParser:
-    """Return the parser of both, to which a benchmark can add its own."""
+    """Return a parser with `--quick` and `--json`, to which a benchmark can add options."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="a small version, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="a small version, to check that it runs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print the rows."""
+    """Print the rows as a table or as JSON."""
     if as_json:
         print(json.dumps(list(rows), indent=1))
         return

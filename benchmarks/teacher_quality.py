@@ -1,18 +1,23 @@
-"""How right the teacher is before and after cleaning: `python -m benchmarks.teacher_quality [--quick] [--json]`.
+"""Measure the teacher's labels before and after denoising: `python -m benchmarks.teacher_quality [--quick] [--json]`.
 
-Three tables. `cleaning`: precision, recall and F1 with 95 % intervals (paired bootstrap over passages) before it, after
-all of it, and after as much of it as other gold decides on (`denoise.when: auto`), and what is gained. `reliability`:
-how often a relation that stays after that is right, by its confidence, as learnt and as held against the same other
-gold. `decision`: what was decided, and why. On
+Three tables:
 
-- `gazette`: its test gold; learnt from its training passages, decided and chosen on the dev gold.
-- `knowledgenet` (`$TEXT2GRAPH_DATA/knowledgenet`, left out aloud where it is missing): its annotations are the
+- `cleaning`: precision, recall and F1 with 95 % intervals (paired bootstrap over passages) before denoising, after full
+  denoising, and as decided on other gold (`denoise.when: auto`); and the gains.
+- `reliability`: how often a relation that stays after the decision is right, by its confidence, uncalibrated and
+  calibrated on the same other gold.
+- `decision`: what was decided, and why.
+
+Data sets:
+
+- `gazette`: its test gold; trained on its training passages; decisions and constants were chosen on the dev gold.
+- `knowledgenet` (`$TEXT2GRAPH_DATA/knowledgenet`; reported and left out where missing): its annotations are the
   knowledge base. `one fold unknown`: the facts of one fold in four are withheld (its names are not) and its passages
-  are measured, for two folds in turn: settings were chosen on the two others. `all known`: the same passages with
-  nothing withheld, where labels are right to begin with and what is added can only be wrong. `half unknown`: every
-  second fact is withheld. The decision is taken on one of the other folds, of which as much is known. Only relation
+  are evaluated, for two folds in turn; constants were chosen on the two others. `all known`: the same passages with
+  nothing withheld, where labels are right from the start and additions can only be wrong. `half unknown`: every second
+  fact is withheld. The decision is made on one of the other folds, with the same share of known facts. Only relation
   types that were annotated for a passage count. A triple is right if a pair of its ends' mentions is annotated with it;
-  recall is over all annotated triples, a third of which have a pronoun for an end, which this teacher never names.
+  recall is over all annotated triples, a third of which have a pronoun as an end, which this teacher never names.
 
 `--quick`: a small gazette and one fold.
 """
@@ -32,7 +37,7 @@ import polars as pl
 
 from benchmarks import knowledgenet as kn
 from benchmarks import reliability
-from benchmarks.decision import SAMPLES, Decision, Judged, Measured
+from benchmarks.decision import SAMPLES, Decision, EvaluatedPassage, Measured
 from benchmarks.knowledgenet import Counts
 from benchmarks.table import flags, show
 from examples.gazette.generate import generate
@@ -72,8 +77,8 @@ def main() -> None:
 
 def _add(tables: dict[str, list[dict[str, Any]]], name: str, measured: Measured) -> None:
     tables["cleaning"] += _rows(name, measured.counts)
-    tables["reliability"] += reliability.rows(f"{name}, as learnt", measured.learnt, SAMPLES)
-    tables["reliability"] += reliability.rows(f"{name}, held against gold", measured.held, SAMPLES)
+    tables["reliability"] += reliability.rows(f"{name}, uncalibrated", measured.uncalibrated, SAMPLES)
+    tables["reliability"] += reliability.rows(f"{name}, calibrated", measured.calibrated, SAMPLES)
 
 
 def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
@@ -84,7 +89,7 @@ def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
         folder = open_corpus(Path(root) / "gazette")
         built = build_corpus(folder, Settings().corpus)
         if folder.knowledge_base is None:
-            raise SystemExit("the gazette has lost its knowledge base")
+            raise SystemExit("the gazette has no knowledge base")
         teacher = KnowledgeBaseTeacher(folder.knowledge_base, folder.ontology)
         parts: dict[str, list[Passage]] = {"train": [], "dev": [], "test": []}
         kept = built.raw_corpus.filter(pl.col("duplicate_of").is_null()).unique("passage_id", maintain_order=True)
@@ -94,14 +99,14 @@ def gazette(tables: dict[str, list[dict[str, Any]]], *, quick: bool) -> None:
     gold = {r["passage_id"]: from_rows(r["entities"], r["relations"]) for r in built.gold_graphs.iter_rows(named=True)}
     turn = Directions.of(folder.ontology)
     denoiser = Denoiser.train(parts["train"], folder.ontology)
-    judged: dict[str, list[Judged]] = {"dev": [], "test": []}
-    for part, found in judged.items():
-        mended, wanted = denoiser.denoise(parts[part]), [gold[passage.passage_id] for passage in parts[part]]
-        for labels, graph, g in zip(mended.labels, mended.graphs, wanted, strict=True):
-            counted, told = partial(_exact, gold=g, turn=turn), partial(collect_outcomes, gold=g, directions=turn)
-            found.append(Judged(labels, graph, count_relations(labels, graph, g, turn), counted, told))
-    decision, measured = Decision.by(judged["dev"], parts["train"]), Measured()
-    for one in judged["test"]:
+    evaluated: dict[str, list[EvaluatedPassage]] = {"dev": [], "test": []}
+    for part, found in evaluated.items():
+        denoised, wanted = denoiser.denoise(parts[part]), [gold[passage.passage_id] for passage in parts[part]]
+        for labels, graph, g in zip(denoised.labels, denoised.graphs, wanted, strict=True):
+            counted, outcomes = partial(_exact, gold=g, turn=turn), partial(collect_outcomes, gold=g, directions=turn)
+            found.append(EvaluatedPassage(labels, graph, count_relations(labels, graph, g, turn), counted, outcomes))
+    decision, measured = Decision.by(evaluated["dev"], parts["train"]), Measured()
+    for one in evaluated["test"]:
         measured.add(one, decision)
     _add(tables, "gazette test", measured)
     tables["decision"].append({"set": "gazette by dev", "verdict": decision.why})
@@ -119,56 +124,62 @@ def knowledgenet(tables: dict[str, list[dict[str, Any]]], folder: Path, folds: S
     documents = [json.loads(line) for line in lines]
     ontology = kn.ontology_of(json.loads((folder / "ontology.json").read_text(encoding="utf-8")))
     others = [fold for fold in range(kn.FOLDS) if fold not in _MEASURED][: len(folds)]
-    known: dict[str, Callable[[int], kn.Taught]] = {
-        "one fold unknown": lambda fold: kn.teach(documents, ontology, fold),
-        "half unknown": partial(_once, kn.teach(documents, ontology, half=True)),
-        "all known": partial(_once, kn.teach(documents, ontology)),
+    known: dict[str, Callable[[int], kn.LabelledPassages]] = {
+        "one fold unknown": lambda fold: kn.label(documents, ontology, fold),
+        "half unknown": partial(_once, kn.label(documents, ontology, half=True)),
+        "all known": partial(_once, kn.label(documents, ontology)),
     }
-    for what, teach in known.items():
+    for what, label in known.items():
         name, measured = f"knowledgenet, {what}", Measured()
         for fold, other in zip(folds, others, strict=True):
-            taught, alike = teach(fold), teach(other)
-            decision = _decided(documents, taught, fold, alike, other)
-            for one in _judged(documents, taught, fold):
+            labelled, alike = label(fold), label(other)
+            decision = _decide(documents, labelled, fold, alike, other)
+            for one in _evaluate(documents, labelled, fold):
                 measured.add(one, decision)
             tables["decision"].append({"set": f"{name}, fold {fold} by {other}", "verdict": decision.why})
         _add(tables, name, measured)
 
 
-def _once(taught: kn.Taught, fold: int) -> kn.Taught:
-    return taught
+def _once(labelled: kn.LabelledPassages, fold: int) -> kn.LabelledPassages:
+    return labelled
 
 
-def _judged(documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int) -> list[Judged]:
+def _evaluate(
+    documents: Sequence[Mapping[str, Any]], labelled: kn.LabelledPassages, fold: int
+) -> list[EvaluatedPassage]:
     """Return the passages of one fold."""
     return [
-        Judged(
+        EvaluatedPassage(
             labels,
             graph,
-            kn.seven(labels, graph, document),
-            partial(kn.listed, document=document),
+            kn.count_changes(labels, graph, document),
+            partial(kn.count_listed, document=document),
             partial(_marked, document),
         )
-        for document, labels, graph in zip(documents, taught.mended.labels, taught.mended.graphs, strict=True)
+        for document, labels, graph in zip(documents, labelled.denoised.labels, labelled.denoised.graphs, strict=True)
         if kn.fold(document) == fold
     ]
 
 
 def _marked(document: Mapping[str, Any], graph: Graph) -> list[ConfidenceOutcome]:
-    return [(r.confidence, bool(met)) for r, met in kn.mark(graph, document) if r.confidence is not None]
+    return [(r.confidence, bool(met)) for r, met in kn.mark_relations(graph, document) if r.confidence is not None]
 
 
-def _decided(
-    documents: Sequence[Mapping[str, Any]], taught: kn.Taught, fold: int, alike: kn.Taught, other: int
+def _decide(
+    documents: Sequence[Mapping[str, Any]],
+    labelled: kn.LabelledPassages,
+    fold: int,
+    alike: kn.LabelledPassages,
+    other: int,
 ) -> Decision:
-    """Decide on the passages of one fold by another fold, of which as much is known."""
-    mine = [p for document, p in zip(documents, taught.passages, strict=True) if kn.fold(document) == fold]
-    return Decision.by(_judged(documents, alike, other), mine)
+    """Decide on the passages of one fold, given the gold of another fold with the same share of known facts."""
+    mine = [p for document, p in zip(documents, labelled.passages, strict=True) if kn.fold(document) == fold]
+    return Decision.by(_evaluate(documents, alike, other), mine)
 
 
-def _rows(name: str, judged: Sequence[tuple[Counts, Counts, Counts]]) -> list[dict[str, Any]]:
-    """Return a row per stage, and one per difference, on the same resampled passages."""
-    vectors = np.array(judged, dtype=np.float64).reshape(len(judged), 12)
+def _rows(name: str, evaluated: Sequence[tuple[Counts, Counts, Counts]]) -> list[dict[str, Any]]:
+    """Return a row per stage and one per difference, with the same resamples of the passages."""
+    vectors = np.array(evaluated, dtype=np.float64).reshape(len(evaluated), 12)
     totals, resampled = vectors.sum(axis=0)[None], resample_sums(vectors, SAMPLES, seed=0)
     stages = {}
     for i, stage in enumerate(("before", "after", "as decided")):
@@ -179,7 +190,7 @@ def _rows(name: str, judged: Sequence[tuple[Counts, Counts, Counts]]) -> list[di
         value, samples = (with_it - without for with_it, without in pairs)
         stages[gain] = value, samples
     return [
-        {"set": name, "cleaning": stage, "n": len(judged)}
+        {"set": name, "cleaning": stage, "n": len(evaluated)}
         | {
             figure: _with_interval(float(value[0, i]), samples[:, i])
             for i, figure in enumerate(("precision", "recall", "f1"))

@@ -1,15 +1,15 @@
-"""What asking costs: `python -m benchmarks.teachers [--quick] [--json] [--model DIRECTORY …]`.
+"""Measure the cost of teacher calls: `python -m benchmarks.teachers [--quick] [--json] [--model DIRECTORY …]`.
 
-By itself: asks a server that answers at once (`benchmarks.chat_server`, a process of its own) 100,000 questions, 64 at
-a time: by the client alone, with ledger and journal, and with a fault in one of twenty calls. Each row is a process of
-its own. `cpu_ms` is the client's CPU time for each call; `grown_mb` is by how much the peak of its memory rose after
-the first thousand calls, the graphs themselves included; `journal_us` is the CPU time of jotting one answer down.
+Without a model: 100,000 calls, 64 in flight, to a server that answers at once (`benchmarks.chat_server`, a process of
+its own): by the client alone, with ledger and journal, and with a fault in one of twenty calls. Each row is a process
+of its own. `cpu_ms` is the client's CPU time per call; `grown_mb` is the growth of its peak memory after the first
+thousand calls, including the graphs themselves; `journal_us` is the CPU time of appending one answer to the journal.
 
-With `--model`, the directory of a student that answers as chat models do (docs/teachers.md), it is asked instead, by
-the pipeline through a vLLM server and through vLLM's own offline `LLM.chat`, 5 times 300 passages each: `ratio` is the
+With `--model`, the directory of a student that answers like a chat model (docs/teachers.md), that student is called by
+the pipeline through a vLLM server, and through vLLM's own offline `LLM.chat`, 5 times 300 passages each: `ratio` is the
 pipeline's passages per second over vLLM's, `bare_ratio` those of a bare loop of the client at the same server. On few
-cores a server's own share counts, the more so the smaller the model: `--layers` makes it slower without changing its
-answers. `--quick`: 2,000 questions, or 5 times 100 passages.
+cores the server's own share matters, the more the smaller the model is: `--layers` makes the model slower without
+changing its answers. `--quick`: 2,000 calls, or 5 times 100 passages.
 """
 
 import multiprocessing
@@ -30,7 +30,7 @@ from benchmarks.throughput import throughput
 from resources.teachers import WarehouseLedger
 from resources.warehouse import Warehouse
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import TeacherAnswer, TeacherRequest
@@ -49,7 +49,7 @@ ONTOLOGY = Ontology(
 
 @dataclass(frozen=True)
 class Timed:
-    """A ledger whose jotting down is timed."""
+    """A ledger that measures the time of its appends to the journal."""
 
     ledger: WarehouseLedger
     seconds: list[float] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Timed:
         return self.ledger.known(keys)
 
     def append(self, row: Any) -> None:
-        """Jot a call down."""
+        """Append a call to the journal."""
         begun = time.process_time()
         self.ledger.append(row)
         self.seconds.append(time.process_time() - begun)
@@ -71,7 +71,7 @@ class Timed:
 
 @contextmanager
 def null_server(share: float) -> Iterator[str]:
-    """Run a server and yield its address."""
+    """Run a server that answers at once and yield its address."""
     command = [sys.executable, "-m", "benchmarks.chat_server", "--share", str(share)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -82,35 +82,35 @@ def null_server(share: float) -> Iterator[str]:
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has held."""
+    """Return the peak memory of this process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def requests(first: int, count: int) -> list[TeacherRequest]:
-    """Return questions about passages of some sixty words."""
+    """Return requests for passages of about sixty words."""
     numbers = range(first, first + count)
     return [TeacherRequest(f"p{i}", f"Person{i} works for Company{i}. {PADDING}", "en", ONTOLOGY) for i in numbers]
 
 
 def measure(what: str, calls: int, url: str, results: Any) -> None:
-    """Ask, and put a row of figures into `results`."""
-    teacher = ChatTeacher(EndpointSettings(url, "null", concurrency=AT_ONCE, timeout_seconds=10.0))
+    """Make the calls and put a row of figures into `results`."""
+    teacher = ChatTeacher(Endpoint(EndpointSettings(url, "null", concurrency=AT_ONCE, timeout_seconds=10.0)))
     statuses: Counter[str] = Counter()
-    jotted: list[float] = []
+    append_seconds: list[float] = []
 
-    def ask(batch: list[TeacherRequest], folder: str) -> None:
+    def make_calls(batch: list[TeacherRequest], folder: str) -> None:
         answers: Iterator[TeacherAnswer] = teacher.answer(batch)
         if what != "client":
-            ledger = Timed(WarehouseLedger(Warehouse(path=f"{folder}/warehouse.duckdb")), jotted)
+            ledger = Timed(WarehouseLedger(Warehouse(path=f"{folder}/warehouse.duckdb")), append_seconds)
             answers = iter(ask_teacher(teacher, batch, ledger).answers)
         statuses.update(answer.status for answer in answers)
 
     with tempfile.TemporaryDirectory() as folder:
-        ask(requests(0, 1000), folder)
-        questions = requests(1000, calls)
+        make_calls(requests(0, 1000), folder)
+        batch = requests(1000, calls)
         statuses.clear()
         before, begun, cpu = peak_mb(), time.perf_counter(), time.process_time()
-        ask(questions, folder)
+        make_calls(batch, folder)
         seconds, spent = time.perf_counter() - begun, time.process_time() - cpu
         size = sum(path.stat().st_size for path in Path(folder).rglob("*"))
     results.put(
@@ -121,7 +121,7 @@ def measure(what: str, calls: int, url: str, results: Any) -> None:
             "cpu_ms": 1000 * spent / calls,
             "peak_mb": peak_mb(),
             "grown_mb": peak_mb() - before,
-            "journal_us": 1e6 * sum(jotted) / len(jotted) if jotted else 0.0,
+            "journal_us": 1e6 * sum(append_seconds) / len(append_seconds) if append_seconds else 0.0,
             "ledger_mb": size / 2**20,
             "graphs": statuses["ok"],
             "quarantined": sum(statuses.values()) - statuses["ok"],
@@ -130,8 +130,8 @@ def measure(what: str, calls: int, url: str, results: Any) -> None:
     )
 
 
-def by_itself(calls: int) -> list[dict[str, Any]]:
-    """Return a row for each way of asking."""
+def measure_calls(calls: int) -> list[dict[str, Any]]:
+    """Return a row per configuration."""
     context = multiprocessing.get_context("spawn")
     rows = []
     for what, share in ROWS:
@@ -147,16 +147,16 @@ def by_itself(calls: int) -> list[dict[str, Any]]:
 def main() -> None:
     """Run from the command line."""
     parser = switches(str(__doc__))
-    parser.add_argument("--model", type=Path, help="the directory of a student; asks it instead")
-    parser.add_argument("--corpus", type=Path, help="a corpus folder whose passages it is asked about; the gazette")
-    parser.add_argument("--layers", type=int, default=0, help="more of them, which change nothing: a slower engine")
-    parser.add_argument("--python", default=".venv-vllm/bin/python", help="the interpreter that has vLLM")
+    parser.add_argument("--model", type=Path, help="directory of a student to call instead")
+    parser.add_argument("--corpus", type=Path, help="corpus folder with the passages; default: the gazette")
+    parser.add_argument("--layers", type=int, default=0, help="further layers that change no answer: a slower engine")
+    parser.add_argument("--python", default=".venv-vllm/bin/python", help="interpreter that has vLLM")
     arguments = parser.parse_args()
     if arguments.model:
         passages = QUICK_PASSAGES if arguments.quick else PASSAGES
         rows = throughput(arguments.python, arguments.model, arguments.corpus, passages, arguments.layers)
     else:
-        rows = by_itself(QUICK_CALLS if arguments.quick else CALLS)
+        rows = measure_calls(QUICK_CALLS if arguments.quick else CALLS)
     show(rows, as_json=arguments.json)
 
 

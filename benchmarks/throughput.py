@@ -1,11 +1,10 @@
-"""Passages per second of a teacher behind a vLLM server, against vLLM's own offline `LLM.chat` (`benchmarks.teachers`).
+"""Compare a teacher behind a vLLM server with vLLM's own offline `LLM.chat` (run by `benchmarks.teachers --model`).
 
-Both engines are loaded with the same options and answer the same passages, one after the other, in turns
-of which each begins with another: neither computes while the other does. What the pipeline's side takes is what the
-asset's asking takes: client, parser, grounding, journal and ledger. Loading is in neither, and no passage comes twice.
-`bare_ratio` is that of the same server to a bare loop of the `openai` client, with passages of its own: what is missing
-there is missing at the server, which has a front door of its own to keep beside the engine.
-The first row is the warm-up, in which the client finds out how much it may ask at once; it is not in the mean.
+Both engines are loaded with the same options and answer the same passages, one after the other; the first one changes
+from run to run, and neither computes while the other does. The pipeline's side has everything that the asset does:
+client, parser, grounding, journal and ledger. Loading is not measured, and no passage occurs twice. `bare_ratio` is
+that of a bare loop of the `openai` client at the same server, with its own passages: what is missing there is lost in
+the server's front end. The first row is the warm-up, in which the client adapts its concurrency; it is not in the mean.
 """
 
 import asyncio
@@ -31,18 +30,18 @@ from benchmarks.deepened import deepen
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from resources.teachers import WarehouseLedger
-from resources.vllm import command, environment, serving
+from resources.vllm import build_command, build_environment, run_server
 from resources.warehouse import Warehouse
 from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.settings import ServerSettings, Settings
-from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_graph_schema, build_prompt
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import TeacherRequest
 
 MODEL, MAX_TOKENS = "teacher", 128
-ENGINE_AT_ONCE, AT_ONCE = 48, 64  # a few more questions than the engine takes: its queue is never empty
+ENGINE_AT_ONCE, AT_ONCE = 48, 64  # a few more calls than the engine takes: its queue is never empty
 RUNS, WARM_UP = 5, 128
 LOADING_SECONDS, LOOK_SECONDS = 600.0, 0.02
 SERVER_ONLY = ("--host", "--port", "--served-model-name", "--uvicorn-log-level")
@@ -52,15 +51,15 @@ Ask = Callable[[Sequence[TeacherRequest]], "Took"]
 
 @dataclass(frozen=True)
 class Took:
-    """How long some passages took, and the tokens of their answers."""
+    """Seconds and answer tokens of a batch of passages."""
 
     seconds: float
     tokens: int
 
 
 def server(python: str, model: Path) -> ServerSettings:
-    """Return the settings of both engines: on a CPU, in float32, so many answers at once."""
-    # An engine that serves and one that does not differ in their defaults for the last two.
+    """Return the settings of both engines: on a CPU, in float32."""
+    # The defaults of the last two differ between a server and the offline engine.
     options = ["--enforce-eager", "--max-num-seqs", str(ENGINE_AT_ONCE), "--max-num-batched-tokens", "2048"]
     return ServerSettings(
         python=python,
@@ -72,8 +71,8 @@ def server(python: str, model: Path) -> ServerSettings:
     )
 
 
-def questions(corpus: Path | None, count: int) -> list[TeacherRequest]:
-    """Return so many passages of a corpus, or of the gazette, in an order of chance."""
+def sample_requests(corpus: Path | None, count: int) -> list[TeacherRequest]:
+    """Return `count` passages of a corpus, or of the gazette, in random order."""
     with tempfile.TemporaryDirectory() as root:
         if corpus is None:
             generate(corpus := Path(root) / "gazette", GazetteSettings())
@@ -85,12 +84,12 @@ def questions(corpus: Path | None, count: int) -> list[TeacherRequest]:
 
 
 def throughput(python: str, model: Path, corpus: Path | None, passages: int, layers: int) -> list[dict[str, Any]]:
-    """Return a row for the warm-up, one per run, and one with the runs' mean and spread.
+    """Return a row for the warm-up, one per run, and one with the mean and standard deviation of the runs.
 
-    `layers` makes the model deeper, and the engine slower, without changing an answer.
+    `layers` makes the model deeper and the engine slower, without changing an answer.
     """
     sizes = [WARM_UP, *[passages] * RUNS]
-    requests, rows = questions(corpus, 2 * sum(sizes)), list[dict[str, Any]]()
+    requests, rows = sample_requests(corpus, 2 * sum(sizes)), list[dict[str, Any]]()
     batches = iter(requests)
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root)
@@ -99,7 +98,7 @@ def throughput(python: str, model: Path, corpus: Path | None, passages: int, lay
             for run, size in enumerate(sizes):
                 batch, other = (list(itertools.islice(batches, size)) for _ in range(2))
                 turns = [(ours, batch), (theirs, batch), (bare, other)]
-                took = {ask: ask(asked) for ask, asked in turns[run % 3 :] + turns[: run % 3]}
+                took = {call: call(results) for call, results in turns[run % 3 :] + turns[: run % 3]}
                 rows.append(_row(str(run or "warm-up"), size, took[ours], took[theirs], took[bare]))
     timed = rows[1:]
     names = [name for name in rows[0] if name not in ("run", "passages")]
@@ -123,32 +122,32 @@ def _row(run: str, passages: int, ours: Took, theirs: Took, bare: Took) -> dict[
 
 @contextmanager
 def served(settings: ServerSettings, folder: Path) -> Iterator[tuple[Ask, Ask]]:
-    """Yield the pipeline's way of asking, and a bare one, at one server."""
+    """Yield the pipeline's way of calling, and a bare one, at one server."""
     ledger = WarehouseLedger(Warehouse(path=str(folder / "warehouse.duckdb")))
 
-    with serving(MODEL, settings, folder / "server.log", lambda line: None) as running:
+    with run_server(MODEL, settings, folder / "server.log", lambda line: None) as running:
         how = EndpointSettings(
             running.base_url, MODEL, max_tokens=MAX_TOKENS, retry_max_tokens=MAX_TOKENS, concurrency=AT_ONCE
         )
-        teacher = ChatTeacher(how)
+        teacher = ChatTeacher(Endpoint(how))
 
-        def ask(requests: Sequence[TeacherRequest]) -> Took:
+        def call(requests: Sequence[TeacherRequest]) -> Took:
             begun = time.monotonic()
-            asked = ask_teacher(teacher, requests, ledger)
+            results = ask_teacher(teacher, requests, ledger)
             seconds = time.monotonic() - begun
-            assert asked.made == len(requests)
-            return Took(seconds, sum(answer.completion_tokens for answer in asked.answers))
+            assert results.new_calls == len(requests)
+            return Took(seconds, sum(answer.completion_tokens for answer in results.answers))
 
-        yield ask, lambda requests: asyncio.run(_bare(running.base_url, requests))
+        yield call, lambda requests: asyncio.run(_bare(running.base_url, requests))
 
 
 async def _bare(url: str, requests: Sequence[TeacherRequest]) -> Took:
-    """Ask with nothing but the client, as many at once."""
+    """Call with the bare client, with the same number of calls in flight."""
     places, begun = asyncio.Semaphore(AT_ONCE), time.monotonic()
     http = openai.DefaultAsyncHttpxClient(trust_env=False)
     async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, http_client=http) as client:
 
-        async def ask(request: TeacherRequest) -> int:
+        async def call(request: TeacherRequest) -> int:
             form: Any = {"name": "graph", "schema": build_graph_schema(request.ontology)}
             async with places:
                 answer = await client.chat.completions.create(
@@ -160,16 +159,16 @@ async def _bare(url: str, requests: Sequence[TeacherRequest]) -> Took:
                 )
             return answer.usage.completion_tokens if answer.usage else 0
 
-        tokens = await asyncio.gather(*(ask(request) for request in requests))
+        tokens = await asyncio.gather(*(call(request) for request in requests))
     return Took(time.monotonic() - begun, sum(tokens))
 
 
 @contextmanager
 def offline(settings: ServerSettings, example: TeacherRequest, folder: Path) -> Iterator[Ask]:
-    """Yield vLLM's own way of asking.
+    """Yield vLLM's own way of calling.
 
     Raises:
-        RuntimeError: the program ended; its log is told.
+        RuntimeError: the program ended; the message has the end of its log.
     """
     numbers, log = itertools.count(), folder / "offline.log"
     program = [settings.python, str(Path(offline_chat.__file__))]
@@ -177,7 +176,7 @@ def offline(settings: ServerSettings, example: TeacherRequest, folder: Path) -> 
         log.open("wb") as output,
         subprocess.Popen(
             program,
-            env=environment(settings, os.environ),
+            env=build_environment(settings, os.environ),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -202,8 +201,8 @@ def offline(settings: ServerSettings, example: TeacherRequest, folder: Path) -> 
 
 
 def _engine(settings: ServerSettings) -> list[str]:
-    """Return the options of the server's command line that are the engine's."""
-    _, _, _, *options = command(MODEL, settings, 0)
+    """Return the options of the server's command line that belong to the engine."""
+    _, _, _, *options = build_command(MODEL, settings, 0)
     for name in SERVER_ONLY:
         where = options.index(name)
         del options[where : where + 2]

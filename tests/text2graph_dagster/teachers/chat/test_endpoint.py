@@ -9,9 +9,8 @@ import pytest
 
 from benchmarks import chat_server
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
-from tests.text2graph_dagster.teachers.chat.test_retry import passages
-from tests.text2graph_dagster.teachers.chat.test_teacher import fast
-from tests.text2graph_dagster.teachers.test_ledger import Memory
+from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint, sample_requests
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.budget import Budget
 from text2graph_dagster.teachers.chat import retry
@@ -25,11 +24,6 @@ CANARY = "canary-0123456789abcdef"
 EMPTY = message('{"entities":[],"relations":[]}')
 
 
-@pytest.fixture(autouse=True)
-def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-
-
 def in_turn(*replies: Any) -> Callable[[dict[str, Any]], Any]:
     left = iter(replies)
     return lambda _: next(left)
@@ -37,7 +31,7 @@ def in_turn(*replies: Any) -> Callable[[dict[str, Any]], Any]:
 
 def test_an_answer_that_was_cut_off_is_asked_once_more_with_twice_the_room() -> None:
     with serving(in_turn(message('{"enti', finish="length"), EMPTY)) as seen:
-        (answer,) = ChatTeacher(fast(seen.url, max_tokens=100)).answer(passages(1))
+        (answer,) = ChatTeacher(fast_endpoint(seen.url, max_tokens=100)).answer(sample_requests(1))
     assert answer.status == "ok"
     assert [body["max_tokens"] for body in seen.bodies] == [100, 200]
     assert (answer.prompt_tokens, answer.completion_tokens) == (22, 14)  # both calls are paid for
@@ -46,8 +40,8 @@ def test_an_answer_that_was_cut_off_is_asked_once_more_with_twice_the_room() -> 
 @pytest.mark.parametrize(("most", "second"), [(150, 150), (50, 100), (4096, 200)])
 def test_the_larger_budget_is_bounded_and_never_smaller(most: int, second: int) -> None:
     with serving(lambda _: message('{"', finish="length")) as seen:
-        teacher = ChatTeacher(fast(seen.url, max_tokens=100, retry_max_tokens=most, temperature=0.5))
-        (answer,) = teacher.answer(passages(1))
+        teacher = ChatTeacher(fast_endpoint(seen.url, max_tokens=100, retry_max_tokens=most, temperature=0.5))
+        (answer,) = teacher.answer(sample_requests(1))
     assert [body["max_tokens"] for body in seen.bodies] == [100, second]
     assert (answer.status, answer.raw) == ("unparsable", '{"')
     assert "truncated" in answer.reason
@@ -57,48 +51,48 @@ def test_the_larger_budget_is_bounded_and_never_smaller(most: int, second: int) 
 
 def test_what_would_be_cut_off_in_the_same_place_is_not_asked_again() -> None:
     with serving(lambda _: message('{"', finish="length")) as seen:
-        (answer,) = ChatTeacher(fast(seen.url, max_tokens=100, retry_max_tokens=50)).answer(passages(1))
+        (answer,) = ChatTeacher(fast_endpoint(seen.url, max_tokens=100, retry_max_tokens=50)).answer(sample_requests(1))
     assert [body["max_tokens"] for body in seen.bodies] == [100]
     assert (answer.status, answer.reason) == ("unparsable", "truncated: the answer reached max_tokens")
 
 
 def test_a_refusal_is_asked_once_more_with_another_seed() -> None:
     with serving(in_turn(message(None, refusal="no"), EMPTY)) as seen:
-        (answer,) = ChatTeacher(fast(seen.url)).answer(passages(1))
+        (answer,) = ChatTeacher(fast_endpoint(seen.url)).answer(sample_requests(1))
     assert answer.status == "ok"
     assert len({body["seed"] for body in seen.bodies}) == 2
 
 
 def test_a_second_try_that_fails_leaves_the_first_ones_reason() -> None:
     with serving(in_turn(message("{", finish="length"), 400)) as seen:
-        (answer,) = ChatTeacher(fast(seen.url)).answer(passages(1))
+        (answer,) = ChatTeacher(fast_endpoint(seen.url)).answer(sample_requests(1))
     assert (answer.status, answer.raw) == ("unparsable", "{")
     assert "truncated" in answer.reason
 
 
 def test_what_waiting_cannot_mend_is_not_tried_again() -> None:
     with serving(lambda _: 400) as seen:
-        (answer,) = ChatTeacher(fast(seen.url, retries=5)).answer(passages(1))
+        (answer,) = ChatTeacher(fast_endpoint(seen.url, retries=5)).answer(sample_requests(1))
     assert (answer.status, answer.reason, len(seen.bodies)) == ("failed", "BadRequestError 400", 1)
 
 
 def test_a_call_that_takes_too_long_is_given_up() -> None:
     with chat_server.serving(delay=30.0) as heard:
-        (answer,) = ChatTeacher(fast(heard.url, timeout_seconds=0.3)).answer(passages(1))
+        (answer,) = ChatTeacher(fast_endpoint(heard.url, timeout_seconds=0.3)).answer(sample_requests(1))
     assert (answer.status, answer.reason) == ("failed", "no answer within timeout_seconds")
 
 
 def test_call_after_call_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FAILED_IN_A_ROW", 5)
     with serving(lambda _: 500) as seen, pytest.raises(UserError, match="5 calls in a row failed"):
-        list(ChatTeacher(fast(seen.url)).answer(passages(30)))
+        list(ChatTeacher(fast_endpoint(seen.url)).answer(sample_requests(30)))
     assert len(seen.bodies) < 15
 
 
 def test_an_account_without_quota_ends_the_run() -> None:
     error = {"error": {"code": "insufficient_quota", "message": "…"}}
     with serving(lambda _: 429, error=error) as seen, pytest.raises(UserError, match="no quota left"):
-        list(ChatTeacher(fast(seen.url, retries=3)).answer(passages(3)))
+        list(ChatTeacher(fast_endpoint(seen.url, retries=3)).answer(sample_requests(3)))
 
 
 def test_a_question_is_made_when_there_is_a_place_for_it() -> None:
@@ -106,23 +100,23 @@ def test_a_question_is_made_when_there_is_a_place_for_it() -> None:
 
     def lazily() -> Iterator[TeacherRequest]:
         nonlocal taken
-        for request in passages(100):
+        for request in sample_requests(100):
             taken += 1
             yield request
 
     with chat_server.serving() as heard:
-        for number, _ in enumerate(ChatTeacher(fast(heard.url, concurrency=6)).answer(lazily()), 1):  # type: ignore[arg-type]
+        for number, _ in enumerate(ChatTeacher(fast_endpoint(heard.url, concurrency=6)).answer(lazily()), 1):  # type: ignore[arg-type]
             assert taken <= number + 6
     assert taken == 100
-    assert heard.most_under_way <= 6
+    assert heard.max_in_flight <= 6
 
 
 def test_who_stops_listening_stops_the_asking() -> None:
     with chat_server.serving(delay=0.05) as heard:
-        answers = ChatTeacher(fast(heard.url)).answer(passages(100))
+        answers = ChatTeacher(fast_endpoint(heard.url)).answer(sample_requests(100))
         next(answers)
         answers.close()  # type: ignore[attr-defined]
-        asked = sum(heard.asked.values()) + heard.under_way
+        asked = sum(heard.asked.values()) + heard.in_flight
     assert asked < 15
 
 
@@ -136,7 +130,7 @@ def test_what_came_together_with_the_end_is_kept(monkeypatch: pytest.MonkeyPatch
     kept: list[int] = []
     asking: ChatCall[int] = ChatCall(str, lambda _: None, lambda _: 0)
     with pytest.raises(UserError, match=r"The end\."):
-        for item, _, _ in Endpoint(fast("http://127.0.0.1:9/v1")).complete_all(range(100), asking):
+        for item, _, _ in fast_endpoint("http://127.0.0.1:9/v1").complete_all(range(100), asking):
             kept.append(item)
     assert kept[:3] == [0, 2, 3]
     assert len(kept) <= 5
@@ -144,29 +138,29 @@ def test_what_came_together_with_the_end_is_kept(monkeypatch: pytest.MonkeyPatch
 
 def test_several_servers_share_the_load() -> None:
     with chat_server.serving(delay=0.01) as first, chat_server.serving(delay=0.01) as second:
-        settings = fast(first.url, more_base_urls=(second.url,), concurrency=8)
-        answers = list(ChatTeacher(settings).answer(passages(60)))
+        settings = fast_endpoint(first.url, more_base_urls=(second.url,), concurrency=8)
+        answers = list(ChatTeacher(settings).answer(sample_requests(60)))
     assert {answer.status for answer in answers} == {"ok"}
     assert min(sum(first.answered.values()), sum(second.answered.values())) >= 15
 
 
 def test_a_server_that_is_away_is_done_without() -> None:
     with chat_server.serving() as heard:
-        settings = fast("http://127.0.0.1:9/v1", more_base_urls=(heard.url,), retries=4)
-        answers = list(ChatTeacher(settings).answer(passages(60)))
+        settings = fast_endpoint("http://127.0.0.1:9/v1", more_base_urls=(heard.url,), retries=4)
+        answers = list(ChatTeacher(settings).answer(sample_requests(60)))
     assert {answer.status for answer in answers} == {"ok"}
     assert sum(heard.answered.values()) == 60
 
 
 def test_a_wrong_address_is_told_soon_though_calls_are_tried_often() -> None:
     with pytest.raises(UserError, match="Nobody answers"):
-        list(ChatTeacher(fast("http://127.0.0.1:9/v1", retries=500)).answer(passages(20)))
+        list(ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", retries=500)).answer(sample_requests(20)))
 
 
 def test_a_passage_that_cannot_be_sent_fails_alone() -> None:
-    broken = TeacherRequest("broken", "half a letter: \ud800", "en", passages(1)[0].ontology)
+    broken = TeacherRequest("broken", "half a letter: \ud800", "en", sample_requests(1)[0].ontology)
     with chat_server.serving() as heard:
-        answers = {a.passage_id: a for a in ChatTeacher(fast(heard.url)).answer([broken, *passages(3)])}
+        answers = {a.passage_id: a for a in ChatTeacher(fast_endpoint(heard.url)).answer([broken, *sample_requests(3)])}
     assert (answers["broken"].status, answers["broken"].reason) == ("failed", "the passage is no Unicode text")
     assert [answers[f"p{i}"].status for i in range(3)] == ["ok"] * 3
 
@@ -176,7 +170,7 @@ def test_a_passage_that_cannot_be_sent_fails_alone() -> None:
 )
 def test_an_address_with_a_password_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(UserError) as told:
-        ChatTeacher(fast("http://127.0.0.1:9/v1", more_base_urls=(url,)))
+        ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", more_base_urls=(url,)))
     assert "secret" not in str(told.value)
     assert "token" not in str(told.value)
 
@@ -188,16 +182,16 @@ def test_the_canary_key_is_found_nowhere(monkeypatch: pytest.MonkeyPatch, caplog
     said = f'Bearer {CANARY} {{"entities":[],"relations":[]}}'
     replies = [message(said), message(None, refusal=said), 500, 400, message(said, finish="length"), {"choices": said}]
     turn = iter(range(10_000))
-    memory, lines = Memory(), list[str]()
+    memory, lines = MemoryLedger(), list[str]()
     with serving(lambda _: replies[next(turn) % len(replies)], error={"error": {"message": said}}) as seen:
-        teacher = ChatTeacher(fast(seen.url, retries=1))
-        asked = ask_teacher(teacher, passages(24), memory, lines.append)
+        teacher = ChatTeacher(fast_endpoint(seen.url, retries=1))
+        asked = ask_teacher(teacher, sample_requests(24), memory, lines.append)
     assert set(seen.keys) == {f"Bearer {CANARY}"}
     assert {answer.status for answer in asked.answers} >= {"ok", "failed"}
     for code in (401, 403, 404):
         with serving(lambda _, code=code: code, error={"error": {"message": said}}) as seen:  # type: ignore[misc]
             with pytest.raises(UserError) as told:
-                ask_teacher(ChatTeacher(fast(seen.url)), passages(1), Memory())
+                ask_teacher(ChatTeacher(fast_endpoint(seen.url)), sample_requests(1), MemoryLedger())
             lines.append(repr(told.value) + repr(told.value.__cause__))
     records = [f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records]
     kept = [json.dumps(list(memory.rows.values())), repr(asked), repr(teacher.parameters()), *lines, *records]
@@ -205,14 +199,14 @@ def test_the_canary_key_is_found_nowhere(monkeypatch: pytest.MonkeyPatch, caplog
 
 
 def test_what_is_under_way_when_the_budget_is_spent_is_paid_for_and_kept() -> None:
-    memory = Memory()
+    memory = MemoryLedger()
     with chat_server.serving(delay=0.02) as heard:
-        teacher = ChatTeacher(fast(heard.url, concurrency=8))
-        with pytest.raises(UserError, match="left to ask"):
-            ask_teacher(teacher, passages(60), memory, budget=Budget(max_tokens_total=8000))
+        teacher = ChatTeacher(fast_endpoint(heard.url, concurrency=8))
+        with pytest.raises(UserError, match="calls are left"):
+            ask_teacher(teacher, sample_requests(60), memory, budget=Budget(max_tokens_total=8000))
         spent = sum(row["prompt_tokens"] + row["completion_tokens"] for row in memory.rows.values())
         assert len(memory.rows) == sum(heard.asked.values()) < 60
         assert 4000 < spent <= 8000
-        made = ask_teacher(teacher, passages(60), memory).made
+        made = ask_teacher(teacher, sample_requests(60), memory).new_calls
     assert made == 60 - (sum(heard.asked.values()) - made)
     assert set(heard.asked.values()) == {1}
