@@ -1,12 +1,12 @@
-"""Make a corpus folder from an annotated set: `python -m examples.annotated.prepare --data DIR --out DIR`.
+"""Convert an annotated dataset to a corpus folder: `python -m examples.annotated.prepare --data DIR --out DIR`.
 
-`--data` holds train.jsonl and perhaps dev.jsonl and test.jsonl, in the form of `gold.jsonl` (docs/corpus.md). The train
-split gives the documents; its annotations, as facts about names, become the teacher's knowledge base. Dev and test are
-gold. `--only KEY=VALUE` takes the documents of one part (a domain, a fold), `--gold KEY=VALUE` makes
-gold of a part of train. Without `--ontology` the types are those that occur, with the signatures that train shows.
+`--data` contains train.jsonl and optionally dev.jsonl and test.jsonl, in the format of `gold.jsonl` (docs/corpus.md).
+The documents come from the train split; its annotations become the teacher's knowledge base, as facts about names. Dev
+and test are gold. `--only KEY=VALUE` selects the documents of one part (a domain, a fold); `--gold KEY=VALUE` turns a
+part of train into gold. Without `--ontology` the types are those in the data, with the signatures in train.
 
-Such labels are not noisy, and mending them does harm: dev gold shows that, and they are left as they are. Where there
-is no dev split, set `dataset.denoise.when: never`.
+Such labels are not noisy, and denoising them does harm: dev gold shows that, so they are left unchanged. Without a dev
+split, set `dataset.denoise.when: never`.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from typing import Any
 
 import yaml
 
-UNTYPED = "entity"  # the type of entities in sets that have none
-Part = tuple[str, str] | None  # a key and the value that it must have
+UNTYPED = "entity"  # the type of entities in datasets without entity types
+Part = tuple[str, str] | None  # a key and its required value
 
 
 def read(path: Path, only: Part = None) -> Iterator[dict[str, Any]]:
-    """Yield the documents of one split, of the part that is wanted; a split that is not there has none."""
+    """Yield the documents of one split that belong to the part `only`; a missing split has none."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as file:
@@ -34,7 +34,7 @@ def read(path: Path, only: Part = None) -> Iterator[dict[str, Any]]:
 
 
 def facts(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return every annotated relation once, as a fact about two names."""
+    """Return every annotated relation once, as a fact about two names, sorted."""
     found: dict[tuple[str, ...], None] = {}
     for document in documents:
         types = {entity["id"]: entity["type"] for entity in document["entities"]}
@@ -45,7 +45,7 @@ def facts(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def ontology_of(name: str, documents: Sequence[Mapping[str, Any]], gold: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return an ontology of the types that occur; a relation that train never shows may hold between any two."""
+    """Return an ontology of the types in the data; a relation that is not in train gets no signatures."""
     everything = [*documents, *gold]
     entity_types = sorted({entity["type"] for document in everything for entity in document["entities"]})
     signatures: dict[str, set[tuple[str, str]]] = {r["type"]: set() for d in everything for r in d["relations"]}
@@ -65,18 +65,20 @@ def ontology_of(name: str, documents: Sequence[Mapping[str, Any]], gold: Sequenc
 def prepare(
     data: Path, out: Path, ontology: Path | None = None, only: Part = None, gold_part: Part = None
 ) -> dict[str, int]:
-    """Write the corpus folder and return how many documents, facts and gold documents it holds."""
+    """Write the corpus folder and return its numbers of documents, facts and gold documents."""
     out.mkdir(parents=True, exist_ok=True)
     train = list(read(data / "train.jsonl", only))
-    held = [d for d in train if gold_part and str(d.get(gold_part[0])) == gold_part[1]]
-    taught = [d for d in train if not (gold_part and str(d.get(gold_part[0])) == gold_part[1])]
-    gold = [{**d, "split": split} for split in ("dev", "test") for d in read(data / f"{split}.jsonl", only)] + held
+    extra_gold = [d for d in train if gold_part and str(d.get(gold_part[0])) == gold_part[1]]
+    kept = [d for d in train if not (gold_part and str(d.get(gold_part[0])) == gold_part[1])]
+    gold = [
+        {**d, "split": split} for split in ("dev", "test") for d in read(data / f"{split}.jsonl", only)
+    ] + extra_gold
     if ontology:
         shutil.copyfile(ontology, out / "ontology.yaml")
     else:
-        types = yaml.safe_dump(ontology_of(out.name, taught, gold), allow_unicode=True, sort_keys=False)
+        types = yaml.safe_dump(ontology_of(out.name, kept, gold), allow_unicode=True, sort_keys=False)
         (out / "ontology.yaml").write_text(types, encoding="utf-8")
-    documents, known = [{"id": d["id"], "text": d["text"]} for d in taught], facts(taught)
+    documents, known = [{"id": d["id"], "text": d["text"]} for d in kept], facts(kept)
     for name, rows in (("documents", documents), ("knowledge_base", known), ("gold", gold)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
@@ -84,7 +86,7 @@ def prepare(
 
 
 def part(text: str) -> tuple[str, str]:
-    """Read KEY=VALUE."""
+    """Parse KEY=VALUE."""
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
@@ -92,13 +94,13 @@ def part(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Run from the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl, dev.jsonl, test.jsonl")
-    parser.add_argument("--out", type=Path, required=True, help="the corpus folder to be made")
+    parser.add_argument("--out", type=Path, required=True, help="corpus folder to create")
     parser.add_argument("--ontology", type=Path, help="e.g. examples/conll04/ontology.yaml")
-    parser.add_argument("--only", type=part, metavar="KEY=VALUE", help="take these documents only, e.g. domain=music")
-    parser.add_argument("--gold", type=part, metavar="KEY=VALUE", help="make gold of these, e.g. fold=3")
+    parser.add_argument("--only", type=part, metavar="KEY=VALUE", help="select these documents only, e.g. domain=music")
+    parser.add_argument("--gold", type=part, metavar="KEY=VALUE", help="use these train documents as gold, e.g. fold=3")
     arguments = parser.parse_args()
     print(prepare(arguments.data, arguments.out, arguments.ontology, arguments.only, arguments.gold))
 

@@ -1,4 +1,4 @@
-"""Documents that are hard or impossible to take in: broken files and lines, and articles that come twice."""
+"""Unusable and repeated documents: broken files and lines, and near-duplicates of articles."""
 
 import random
 import re
@@ -18,9 +18,9 @@ BROKEN_FILES = ("empty.txt", "nul.txt", "latin1.txt", "one_line.txt")
 
 
 def write_broken_files(out: Path, long_line_bytes: int) -> None:
-    """Write files that no reader can use, each in its own way: see BROKEN_FILES.
+    """Write files that cannot be used, each for another reason (BROKEN_FILES).
 
-    `one_line.txt` is a single line of at least `long_line_bytes` bytes in which no sentence ends.
+    `one_line.txt` is a single line of at least `long_line_bytes` bytes without a sentence end.
     """
     words = " ".join(f"entry{number}" for number in range(1000))
     contents = (
@@ -34,7 +34,7 @@ def write_broken_files(out: Path, long_line_bytes: int) -> None:
 
 
 def near_duplicate(text: str, rng: random.Random) -> str:
-    """The same article with another number in it, or another line under it."""
+    """Return the article with a changed number, or with a boilerplate line appended."""
     changed = re.sub(r"\d+", lambda match: str(rng.randint(2, 28)), text, count=1)
     if changed != text and rng.random() < 0.5:
         return changed
@@ -42,5 +42,5 @@ def near_duplicate(text: str, rng: random.Random) -> str:
 
 
 def boilerplate(rng: random.Random) -> str:
-    """A line such as stands under articles."""
+    """Return a typical line at the end of an article."""
     return rng.choice(fillers.BOILERPLATE).format(n=rng.randint(2, 60), year=rng.randint(2005, 2025))

@@ -1,4 +1,4 @@
-"""Choosing whom and what to write about: facts, pairs that only meet, and statements that are not true."""
+"""Choose what to write about: facts, unrelated pairs, and false statements."""
 
 import random
 from dataclasses import dataclass, field
@@ -22,19 +22,19 @@ _CENTRES = {
 
 @dataclass
 class Chooser:
-    """Draws material from `world` for one document; `used` are the facts it has spoken of."""
+    """Samples material from `world` for one document; `used` are the facts that it already mentions."""
 
     world: World
     rng: random.Random
     used: set[Fact] = field(default_factory=set)
 
     def centre(self) -> Entity:
-        """Somebody or something to write about."""
+        """Return a random entity to write about."""
         kind = self.rng.choices(list(_CENTRES), list(_CENTRES.values()))[0]
         return self.rng.choice(self.world.of_type[kind])
 
     def next_topic(self, focus: Entity) -> Entity:
-        """A neighbour of `focus`, or now and then somebody else."""
+        """Return a neighbour of `focus`, or sometimes a random entity."""
         facts = self.world.facts_about.get(focus.key, ())
         if not facts or self.rng.random() < 0.2:
             return self.centre()
@@ -42,7 +42,7 @@ class Chooser:
         return fact.tail if fact.head == focus else fact.head
 
     def fact(self, focus: Entity, but: Fact | None = None) -> Fact | None:
-        """A fact about `focus` that is not used; its relations are equally likely."""
+        """Return an unused fact about `focus`, or None; all its relations are equally likely."""
         by_relation: dict[str, list[Fact]] = {}
         for fact in self.world.facts_about.get(focus.key, ()):
             if fact not in self.used and fact != but:
@@ -50,7 +50,7 @@ class Chooser:
         return self.rng.choice(self.rng.choice(list(by_relation.values()))) if by_relation else None
 
     def groups(self, focus: Entity) -> list[tuple[str, str, list[Fact]]]:
-        """(relation, "{hs}" or "{ts}", facts): unused facts about `focus` that a list of their other ends can state."""
+        """Return (relation, "{hs}" or "{ts}", facts): unused facts about `focus` that one list can state."""
         found: dict[tuple[str, str], list[Fact]] = {}
         for fact in self.world.facts_about.get(focus.key, ()):
             if fact not in self.used:
@@ -58,14 +58,14 @@ class Chooser:
         return [(relation, slot, facts) for (relation, slot), facts in found.items() if len(facts) > 1]
 
     def related_pair(self, focus: Entity) -> tuple[Entity, Entity] | None:
-        """Two that a fact connects, `focus` among them."""
+        """Return `focus` and an entity that a fact connects to it, or None."""
         fact = self.fact(focus)
         if fact and (fact.head.type, fact.tail.type) in fillers.COOCCURRENCES:
             return fact.head, fact.tail
         return None
 
     def random_pair(self, focus: Entity) -> tuple[Entity, Entity] | None:
-        """`focus` and anybody, in the order of a key of COOCCURRENCES."""
+        """Return `focus` and a random entity, in the order of a key of COOCCURRENCES, or None."""
         keys = [key for key in fillers.COOCCURRENCES if focus.type in key]
         if not keys:
             return None
@@ -77,18 +77,18 @@ class Chooser:
         return pair if pair[0] != pair[1] else None
 
     def untrue(self, fact: Fact) -> Fact | None:
-        """`fact` with another tail, for which it does not hold; None when the draw is true after all."""
+        """Return `fact` with a random other tail, or None if that is true."""
         tail = self.rng.choice(self.world.of_type[fact.tail.type])
         return self._if_untrue(Fact(fact.head, fact.relation, tail))
 
     def other_relation(self, fact: Fact) -> Fact | None:
-        """A relation of the same signature that does not hold between the same two; None when the draw holds."""
+        """Return `fact` with a random relation of the same signature, or None if that is true."""
         head_type, tail_type, _ = RELATION_TYPES[fact.relation]
         others = [name for name, (head, tail, _) in RELATION_TYPES.items() if (head, tail) == (head_type, tail_type)]
         return self._if_untrue(Fact(fact.head, self.rng.choice(others), fact.tail))
 
     def city_near(self, focus: Entity) -> Entity:
-        """A city that a fact about `focus` speaks of, or any."""
+        """Return a city from a fact about `focus`, or any city."""
         facts = self.world.facts_about.get(focus.key, ())
         near = [end for fact in facts for end in (fact.head, fact.tail) if end.type == "city" and end != focus]
         return self.rng.choice(near if near and self.rng.random() < 0.6 else self.world.of_type["city"])

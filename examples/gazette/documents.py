@@ -1,4 +1,4 @@
-"""Composition: which sentences a document holds, and which of them state what."""
+"""Compose documents: choose their sentences and the facts that these state."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from examples.gazette.phrases import PHRASES
 from examples.gazette.settings import GazetteSettings
 from examples.gazette.world import Entity, Fact, World
 
-# How many sentences: the index is the number, the value its weight.
+# Weights of the number of sentences; the index is the number.
 _LENGTHS = (0, 2, 4, 8, 11, 15, 16, 14, 10, 7, 5)
 _PARAGRAPH_END = 0.1
-# Of denials, how many are about two that another relation connects.
+# Share of denials about entities that another relation connects.
 _DENIAL_OF_RELATED = 0.8
 
 
 @dataclass(frozen=True)
 class Clause:
-    """What one sentence says. `kind` is counted as a hardness; `about` is a subject that is not the first slot's."""
+    """The content of one sentence. `kind` is counted as a hardness; `about` is its subject if not in the first slot."""
 
     kind: str
     template: str
@@ -32,9 +32,9 @@ class Clause:
 
 @dataclass
 class Composer:
-    """Writes one document. Every fact is spoken of at most once: stated, or hedged.
+    """Writes one document. Every fact is used at most once, stated or hedged.
 
-    A "move" makes the next sentence about `focus`, and returns None when there is no material for it.
+    A "move" returns the next sentence about `focus`, or None if there is no material for it.
     """
 
     settings: GazetteSettings
@@ -44,7 +44,7 @@ class Composer:
     focus: Entity
 
     def write(self, sentences: int, factless: bool) -> None:
-        """Write a heading perhaps, `sentences` sentences, and a boilerplate line perhaps."""
+        """Write `sentences` sentences, with an optional heading and an optional boilerplate line."""
         self._heading()
         for index in range(sentences):
             if index and self.rng.random() < self.settings.new_topic:
@@ -114,7 +114,7 @@ class Composer:
         closing = closing.replace("{h}", "{h2}").replace("{t}", "{t2}")
         slot = "{h}" if first.head == self.focus else "{t}"
         template = f"{slot} {opening} and {closing}"
-        if self.draft.last_subject != self.focus and self.rng.random() < 0.5:  # "she, who ..." is no English
+        if self.draft.last_subject != self.focus and self.rng.random() < 0.5:  # "she, who ..." is not English
             template = f"{slot}, {'who' if self.focus.type == 'person' else 'which'} {opening}, {closing}"
         self.choose.used.update((first, second))
         bindings: dict[str, Binding] = {"h": first.head, "t": first.tail, "h2": second.head, "t2": second.tail}
@@ -136,7 +136,7 @@ class Composer:
         bindings |= {"hs": [fact.head for fact in chosen], "ts": [fact.tail for fact in chosen]}
         return Clause("list", self._dressed(template), bindings, chosen)
 
-    # Moves that state nothing.
+    # Moves that state no fact.
 
     def _cooccurrence(self) -> Clause | None:
         related = self.rng.random() < self.settings.related_cooccurrence
@@ -178,7 +178,7 @@ class Composer:
     # Choosing words.
 
     def _phrase(self, fact: Fact) -> tuple[str, str, Entity | None]:
-        """The kind of construction, the template, and its subject where that is not its first slot."""
+        """Return the kind of construction, the template, and the subject if it is not in the first slot."""
         s, phrasing = self.settings, PHRASES[fact.relation]
         if self.draft.last_subject == self.focus and self.rng.random() < s.continuity:
             slot = "{h}" if fact.head == self.focus else "{t}"
@@ -198,7 +198,7 @@ class Composer:
         return kind, f"{template}{comma} {self._does_something(entity)}", entity
 
     def _verb_phrase(self, fact: Fact) -> str | None:
-        """How `fact` goes on after its subject, the focus."""
+        """Return a verb phrase for `fact` with the focus as subject, or None."""
         slot = "{h} " if fact.head == self.focus else "{t} "
         phrasing = PHRASES[fact.relation]
         clauses = [c for c in phrasing.active + phrasing.passive if c.startswith(slot)]
@@ -210,7 +210,7 @@ class Composer:
         return self.rng.choice(fillers.PREDICATES[entity.type]) + tail
 
     def _dressed(self, template: str) -> str:
-        """`template`, now and then with words before or after it that change nothing."""
+        """Return `template`, sometimes with an opener or closer that does not change its meaning."""
         if self.rng.random() < self.settings.opener:
             return self.rng.choice(fillers.OPENERS) + template
         if template.endswith(fillers.TAILS) or self.rng.random() >= self.settings.closer:

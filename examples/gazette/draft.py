@@ -1,4 +1,4 @@
-"""A document being written: text, and the exact place of every mention, sentence and stated relation."""
+"""A document under construction: text, and the offsets of every mention, sentence and stated relation."""
 
 import random
 import re
@@ -17,7 +17,7 @@ Binding = Entity | Sequence[Entity]
 
 
 class Mention(NamedTuple):
-    """A name of `entity` at `text[start:end]`."""
+    """A mention of `entity` at `text[start:end]`."""
 
     start: int
     end: int
@@ -25,7 +25,7 @@ class Mention(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """A finished sentence: where it stands, whom it names, and who its subject is (None when a pronoun or nobody)."""
+    """A finished sentence: its offsets, the entities it names, and its subject (None for a pronoun or no entity)."""
 
     start: int
     end: int
@@ -34,7 +34,7 @@ class Sentence(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """`fact` is stated by the text from the start of sentence `first` to the end of sentence `last`."""
+    """A fact that the sentences `first` to `last` state."""
 
     fact: Fact
     first: int
@@ -43,7 +43,7 @@ class Statement(NamedTuple):
 
 @dataclass
 class Draft:
-    """Collects sentences; decides which name or pronoun an entity gets and keeps the offsets right."""
+    """Collects sentences, chooses the name or pronoun of every mention, and tracks offsets."""
 
     rng: random.Random
     settings: GazetteSettings
@@ -61,11 +61,11 @@ class Draft:
 
     @property
     def last_subject(self) -> Entity | None:
-        """Whom the sentence before is about, if it names its subject."""
+        """Return the subject of the last sentence, if that is named."""
         return self.sentences[-1].subject if self.sentences else None
 
     def line(self, template: str, bindings: Mapping[str, Binding] | None = None) -> None:
-        """A line of its own (heading, boilerplate): mentions count, no statement refers to it."""
+        """Write a separate line (heading, boilerplate), which may have mentions but states nothing."""
         if self.parts:
             self._append("\n")
         start = len(self.mentions)
@@ -74,7 +74,7 @@ class Draft:
         self._append("\n")
 
     def end_paragraph(self) -> None:
-        """The next sentence begins on a new line."""
+        """Begin the next sentence on a new line."""
         self._append("\n")
 
     def sentence(
@@ -85,9 +85,9 @@ class Draft:
         prefix: str = "",
         about: Entity | None = None,
     ) -> None:
-        """Write `prefix` (a dateline's template, or nothing) and `clause`, which states `facts`.
+        """Write `prefix` (the template of a dateline, or nothing) and `clause`, which states `facts`.
 
-        `about` is the sentence's subject where that is not the entity in the first slot.
+        `about` is the subject of the sentence if that is not the entity in the first slot.
         """
         if self.parts and not self.parts[-1].endswith("\n"):
             self._append(" ")
@@ -105,8 +105,8 @@ class Draft:
         self.counts["pronoun"] += len(facts) if pronoun else 0
 
     def _pronoun(self, subject: Entity | None, clause: str) -> str | None:
-        """A pronoun for `subject` when the sentence before is about it and leaves no doubt."""
-        apposition = _SLOT.sub("", clause, count=1).startswith(",")  # "she, a native of ..." is no English
+        """Return a pronoun for `subject` if the previous sentence makes it unambiguous, else None."""
+        apposition = _SLOT.sub("", clause, count=1).startswith(",")  # "she, a native of ..." is not English
         if subject is None or not self.sentences or apposition:
             return None
         before = self.sentences[-1]
@@ -120,7 +120,7 @@ class Draft:
         return self.rng.choice(subject.pronouns)
 
     def _fill(self, template: str, bindings: Mapping[str, Binding], pronoun: str | None) -> None:
-        """Append `template` with its first slot as `pronoun` (if any), and every other slot as names."""
+        """Append `template` with `pronoun` (if any) in a leading slot and names in the others."""
         done = 0
         capital = True
         present = [entity for bound in bindings.values() for entity in _as_list(bound)]
@@ -150,7 +150,7 @@ class Draft:
             self.seen[entity.key] = entity
 
     def _form(self, entity: Entity, present: Sequence[Entity]) -> Form:
-        """The full name, or a short form that can mean nobody else in this document so far."""
+        """Return the full name, or a short form that no other entity of the document has."""
         share = self.settings.short_form if entity.key in self.seen else self.settings.short_form_first
         others = [other for other in [*self.seen.values(), *present] if other != entity]
         taken = {form.text for other in others for form in other.forms}
@@ -179,10 +179,10 @@ def _capitalised(text: str) -> str:
 
 
 def gold_record(draft: Draft, document_id: str, split: str) -> dict[str, Any]:
-    """The annotation of a finished document, as a line of `gold.jsonl`.
+    """Return the annotation of a finished document as a line of `gold.jsonl`.
 
-    Entities in order of first mention. `text` of an entity is its longest surface in the document and `start`, `end`
-    are that surface's first place. The head of a symmetric relation is the entity mentioned first.
+    Entities are in order of first mention. The `text` of an entity is its longest surface form in the document, and
+    `start`, `end` are the first occurrence of it. The head of a symmetric relation is the entity mentioned first.
     """
     text = draft.text.rstrip("\n")
     by_entity: dict[str, list[Mention]] = {}

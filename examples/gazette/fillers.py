@@ -1,6 +1,6 @@
-"""What states no relation of the ontology: predicates, co-occurrences, hedges, denials, filler, boilerplate."""
+"""Text that states no relation of the ontology: predicates, co-occurrences, hedges, denials, filler, boilerplate."""
 
-# What a subject of each type does in a sentence that states nothing.
+# Predicates by type of the subject that state no relation.
 PREDICATES: dict[str, tuple[str, ...]] = {
     "person": (
         "spoke to reporters on Tuesday",
@@ -75,7 +75,7 @@ PREDICATES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# How such a predicate may go on.
+# Optional endings of such a predicate.
 TAILS = (
     " after weeks of silence",
     " for the first time in years",
@@ -184,7 +184,7 @@ COOCCURRENCES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
 }
 
-# What may be, is planned or rumoured: never stated as a fact.
+# Possibilities, plans and rumours, which are not statements of fact.
 HEDGES: dict[str, tuple[str, ...]] = {
     "works for": ("{h} may join {t}", "{h} is said to want a job at {t}", "{t} is thinking of hiring {h}"),
     "founded": ("some claim that {h} had a hand in founding {t}", "it is unclear whether {h} founded {t}"),
@@ -207,7 +207,7 @@ HEDGES: dict[str, tuple[str, ...]] = {
     "spoke at": ("{h} may speak at {t}", "{h} has been asked to address {t}"),
 }
 
-# What is denied. The composer uses pairs for which the denial is true in the world.
+# Denials. The composer uses pairs for which the denial is true in the world.
 DENIALS: dict[str, tuple[str, ...]] = {
     "works for": ("{h} has never worked for {t}", "{h} turned down a job at {t}", "{t} did not hire {h}"),
     "founded": ("{h} denied having founded {t}", "{t} was not founded by {h}"),

@@ -1,4 +1,4 @@
-"""Writes the gazette: a corpus folder with documents, ontology, knowledge base and gold annotations.
+"""Generate the gazette: a corpus folder with documents, ontology, knowledge base and gold annotations.
 
 python -m examples.gazette.generate --out corpora/gazette
 """
@@ -41,7 +41,7 @@ _COUNTS = (
     "facts",
     "facts in the knowledge base",
 )
-# Each hardness that is counted while writing, under what it is a share of.
+# The counted kinds of hardness, by the count of which they are a share.
 _HARDNESS = {
     "statements": ("active", "passive", "apposition", "prenominal", "nominal", "list", "double", "pronoun"),
     "sentences": ("co-occurrence", "co-occurrence of related", "hedged", "denied", "one name, no fact", "filler"),
@@ -56,22 +56,23 @@ _HARDNESS = {
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written: the folder, counts, and the share of each hardness over all documents."""
+    """The folder, the counts, and the share of every hardness over all documents."""
 
     folder: Path
     counts: dict[str, int]
     shares: dict[str, float]
 
     def lines(self) -> list[str]:
-        """The summary for a terminal."""
+        """Return the summary as lines for a terminal."""
         counts = [f"{value:>9,}  {name}" for name, value in self.counts.items()]
         return [f"wrote {self.folder}", *counts, *(f"{value:>9.1%}  {name}" for name, value in self.shares.items())]
 
 
 def generate(out: Path, settings: GazetteSettings | None = None) -> Summary:
-    """Write the corpus into folder `out` (made if need be). The same settings give the same bytes.
+    """Write the corpus into the folder `out`, which is created if missing. Equal settings give equal bytes.
 
-    Raises OSError when the folder cannot be written.
+    Raises:
+        OSError: the folder cannot be written.
     """
     settings = settings or GazetteSettings()
     maker = names.NameMaker(random.Random(f"{settings.seed}/names"), _reserved_words())
@@ -109,7 +110,7 @@ def generate(out: Path, settings: GazetteSettings | None = None) -> Summary:
 
 
 def _write_training(maker: names.NameMaker, settings: GazetteSettings, tally: Counter[str]) -> tuple[World, list[str]]:
-    """The lines of `documents.jsonl`, broken ones among them."""
+    """Return the training world and the lines of `documents.jsonl`, including the broken ones."""
     world = build_world("train", settings.train, maker, settings)
     rng = random.Random(f"{settings.seed}/train/documents")
     texts: list[str] = []
@@ -135,21 +136,21 @@ def _write_training(maker: names.NameMaker, settings: GazetteSettings, tally: Co
 def _write_gold(
     split: str, passages: int, maker: names.NameMaker, settings: GazetteSettings, tally: Counter[str]
 ) -> tuple[World, list[dict[str, Any]]]:
-    """Documents until they hold at least `passages` passages of three sentences each."""
+    """Return a world and gold documents with at least `passages` passages of three sentences each."""
     world = build_world(split, round(passages / _PASSAGES_PER_DOCUMENT), maker, settings)
     rng = random.Random(f"{settings.seed}/{split}/documents")
     records: list[dict[str, Any]] = []
-    held = 0
-    while held < passages:
+    written = 0
+    while written < passages:
         draft = compose(world, rng, settings)
         records.append(gold_record(draft, f"{split}-{len(records):05d}", split))
-        held += _count(tally, draft)
+        written += _count(tally, draft)
     tally[f"{split} documents"] = len(records)
     return world, records
 
 
 def _count(tally: Counter[str], draft: Draft) -> int:
-    """Add a document to the tally. Returns how many passages of three sentences it holds."""
+    """Add a document to the tally, and return its number of passages of three sentences."""
     passages = -(-len(draft.sentences) // SENTENCES_PER_PASSAGE)
     with_fact = {statement.last // SENTENCES_PER_PASSAGE for statement in draft.statements}
     tally.update(draft.counts)
@@ -167,20 +168,20 @@ def _count(tally: Counter[str], draft: Draft) -> int:
 
 
 def _ambiguous(world: World) -> int:
-    """How many entities have a name or alias that another entity of the world has too."""
-    bearers = Counter(form.text for entity in world.entities for form in entity.forms)
-    return sum(any(bearers[form.text] > 1 for form in entity.forms) for entity in world.entities)
+    """Return the number of entities that share a name or alias with another entity of the world."""
+    owners = Counter(form.text for entity in world.entities for form in entity.forms)
+    return sum(any(owners[form.text] > 1 for form in entity.forms) for entity in world.entities)
 
 
 def _reserved_words() -> list[str]:
-    """Every word that phrases use, and every first name: an invented name must not collide with one."""
+    """Return all words of the phrases and all first names, which invented names must not equal."""
     text = " ".join(_strings([vars(fillers), [vars(phrasing) for phrasing in phrases.PHRASES.values()]]))
     first_names = names.FEMALE_FIRST_NAMES + names.MALE_FIRST_NAMES
     return sorted({*re.findall(r"[a-z]+", text.lower()), *(name.lower() for name in first_names)})
 
 
 def _strings(value: object) -> Iterable[str]:
-    """The strings in nested dictionaries (but for dunder keys), lists and tuples."""
+    """Yield the strings in nested dictionaries (except under dunder keys), lists and tuples."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -201,15 +202,15 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The program. Returns the exit code."""
+    """Run the command line and return the exit code."""
     full, smoke = GazetteSettings(), GazetteSettings.smoke()
     parser = argparse.ArgumentParser(description="Write the gazette corpus into a folder.")
     parser.add_argument("--out", type=Path, required=True, help="the corpus folder")
-    parser.add_argument("--smoke", action="store_true", help="a few dozen documents (counts below as in brackets)")
+    parser.add_argument("--smoke", action="store_true", help="a few dozen documents (defaults in brackets)")
     parser.add_argument("--seed", type=int, help=f"default {full.seed}")
     for name in ("train", "dev_passages", "test_passages"):
         default = f"default {getattr(full, name)} [{getattr(smoke, name)}]"
-        what = "training documents" if name == "train" else f"least number of {name.replace('_', ' ')}"
+        what = "training documents" if name == "train" else f"minimum number of {name.replace('_', ' ')}"
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"{what}, {default}")
     options = vars(parser.parse_args(arguments))
     out, preset = options.pop("out"), smoke if options.pop("smoke") else full

@@ -1,4 +1,4 @@
-"""The knowledge base: an incomplete list of what holds in a world, with incomplete lists of names."""
+"""The knowledge base: an incomplete list of the facts of a world, with incomplete lists of aliases."""
 
 import random
 from typing import Any
@@ -8,10 +8,10 @@ from examples.gazette.world import World
 
 
 def knowledge_base(world: World, settings: GazetteSettings) -> list[dict[str, Any]]:
-    """Lines of `knowledge_base.jsonl`: a random share of the facts, whether or not a document states them.
+    """Return the lines of `knowledge_base.jsonl`: a random share of the facts, whether or not a document states them.
 
-    A symmetric fact stands there in one direction. Each alias of an entity is known with probability
-    `alias_coverage`, the same on every line.
+    A symmetric fact has one direction only. Each alias of an entity is known with probability `alias_coverage`; the
+    known aliases of an entity are the same on every line.
     """
     rng = random.Random(f"{settings.seed}/{world.name}/knowledge")
     aliases = {

@@ -1,4 +1,4 @@
-"""Invented names. One NameMaker serves all worlds of a corpus, so no name word is ever used in two of them."""
+"""Invented names. All worlds of a corpus share one NameMaker, so no invented word occurs in two of them."""
 
 import random
 import re
@@ -9,7 +9,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-# Sounds of invented words; what stands twice is twice as frequent.
+# Sounds of invented words; repeated ones are more frequent.
 _ONSETS = _words("b d f g h k l m n p r s t v z b d f g h k l m n p r s t v br dr st tr")
 _VOWELS = _words("a e i o u a e i o")
 _CODAS = ("", "", "", "", "", "n", "r", "l")
@@ -39,9 +39,9 @@ SURNAME_ENDINGS = ("", "", "", "son", "er", "ski", "ov", "ek")
 
 
 class NameMaker:
-    """Hands out name words and acronyms that were never handed out before and are no words of the phrases.
+    """Makes name words and acronyms, each only once.
 
-    `taken` are words that names must not collide with, in any case.
+    `taken` are words that names must not equal, ignoring case.
     """
 
     def __init__(self, rng: random.Random, taken: Iterable[str]) -> None:
@@ -49,7 +49,7 @@ class NameMaker:
         self._taken = {word.lower() for word in taken}
 
     def word(self, endings: tuple[str, ...] = ("",)) -> str:
-        """A fresh capitalised word of two or three syllables, plus one of `endings`."""
+        """Return a new capitalised word of two or three syllables, plus one of `endings`."""
         while True:
             syllables = self._rng.choice((2, 2, 2, 3))
             stem = "".join(self._syllable() for _ in range(syllables))
@@ -61,7 +61,7 @@ class NameMaker:
                 return candidate.capitalize()
 
     def acronym(self, name: str) -> str | None:
-        """The initials of `name`, or None when they are fewer than three or stood for something before."""
+        """Return the initials of `name`, or None if they are fewer than three or already used."""
         initials = "".join(part[0] for part in name if part[0].isupper())
         if len(initials) < 3 or initials.lower() in self._taken:
             return None

@@ -1,4 +1,4 @@
-"""What the gazette is about: 8 entity types and 20 relation types with their signatures."""
+"""The ontology of the gazette: 8 entity types and 20 relation types with their signatures."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ENTITY_TYPES: dict[str, str] = {
     "award": "a prize, medal or other named honour",
 }
 
-# name -> (head type, tail type, description); the first slot of a phrase is the head's.
+# name -> (head type, tail type, description); the slot {h} of a phrase is the head.
 RELATION_TYPES: dict[str, tuple[str, str, str]] = {
     "works for": ("person", "company", "the person has a job at the company"),
     "founded": ("person", "company", "the person started the company"),
@@ -41,7 +41,7 @@ SYMMETRIC = ("married to", "competes with")
 
 
 def ontology_document() -> dict[str, Any]:
-    """The content of `ontology.yaml`."""
+    """Return the content of `ontology.yaml`."""
     relations: dict[str, Any] = {}
     for name, (head, tail, description) in RELATION_TYPES.items():
         relations[name] = {"description": description, "signatures": [[head, tail]]}

@@ -1,8 +1,8 @@
-"""The ways of saying each relation.
+"""Phrases that state each relation.
 
-`{h}` is the relation's head, `{t}` its tail. A clause that begins with a slot has that entity as its subject, so that
-the composer can put a pronoun there, join two clauses of one subject, or turn a clause into "who ...".
-Names bring their own article ("the Lorin Prize"): no phrase writes one before a slot.
+`{h}` is the head of the relation, `{t}` its tail. A clause that begins with a slot has that entity as its subject, so
+the composer can replace it by a pronoun, join two clauses with the same subject, or turn a clause into "who ...". Names
+include their article ("the Lorin Prize"), so no phrase has one before a slot.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Phrasing:
-    """How one relation is said, by construction.
+    """Phrases of one relation by construction.
 
-    active, passive: clauses, subject first. apposition: noun phrases whose first slot is what they are about.
-    prenominal: noun phrases whose last slot is what they are about. nominal: whole clauses built on a noun.
-    many: clauses with a list, `{hs}` or `{ts}`, in the place of one end.
+    active, passive: clauses with the subject first. apposition: noun phrases whose first slot is their referent.
+    prenominal: noun phrases whose last slot is their referent. nominal: complete clauses built on a noun.
+    many: clauses with a list, `{hs}` or `{ts}`, in place of one end.
     """
 
     active: tuple[str, ...]

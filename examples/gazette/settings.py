@@ -1,13 +1,14 @@
-"""Every dial of the gazette: how much is written and how hard it is."""
+"""Settings of the gazette: how much is generated and how hard it is."""
 
 from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
 class GazetteSettings:
-    """Counts and shares. A share is a probability in [0, 1]; README.md says what each hardness means.
+    """Counts, and shares as probabilities in [0, 1]; README.md explains each hardness.
 
-    Raises ValueError for a count below 1 or a share outside [0, 1].
+    Raises:
+        ValueError: a count is below 1, or a share or the sum of shares is outside [0, 1].
     """
 
     seed: int = 7
@@ -21,7 +22,7 @@ class GazetteSettings:
     near_duplicates: float = 0.03
     exact_duplicates: float = 0.005
 
-    # What a sentence does; the rest states facts.
+    # Kinds of sentences; the rest states single facts.
     double: float = 0.07
     many: float = 0.05
     cooccurrence: float = 0.12
@@ -31,13 +32,13 @@ class GazetteSettings:
     filler: float = 0.07
     factless_documents: float = 0.08
 
-    # How a fact is said; the rest is nominal.
+    # Constructions that state a fact; the rest is nominal.
     active: float = 0.38
     passive: float = 0.17
     apposition: float = 0.17
     prenominal: float = 0.12
 
-    # How a text goes on: with its subject, and with a pronoun for it.
+    # Cohesion and layout: keeping the subject, pronouns, short forms, openers, headings.
     continuity: float = 0.60
     pronoun: float = 0.75
     short_form: float = 0.70
@@ -52,7 +53,7 @@ class GazetteSettings:
     boilerplate: float = 0.25
     new_topic: float = 0.22
 
-    # How ambiguous the names are.
+    # Ambiguity of names.
     shared_surname: float = 0.08
     company_named_after_city: float = 0.10
     acronym: float = 0.35
@@ -67,11 +68,11 @@ class GazetteSettings:
             if not isinstance(value, float) and value < 1:
                 raise ValueError(f"gazette: {field.name} must be at least 1, not {value}")
         if self.double + self.many + self.cooccurrence + self.hedge + self.denial + self.predicate + self.filler > 1:
-            raise ValueError("gazette: the shares of what sentences do sum to more than 1")
+            raise ValueError("gazette: the shares of the kinds of sentences sum to more than 1")
         if self.active + self.passive + self.apposition + self.prenominal > 1:
-            raise ValueError("gazette: the shares of how facts are said sum to more than 1")
+            raise ValueError("gazette: the shares of the constructions sum to more than 1")
 
     @classmethod
     def smoke(cls, seed: int = 7) -> "GazetteSettings":
-        """A few dozen documents: every kind of content, no more than a quick check needs."""
+        """Return settings for a few dozen documents with every kind of content, for a quick check."""
         return cls(seed=seed, train=60, dev_passages=40, test_passages=60, broken_long_line_bytes=200_000)

@@ -1,4 +1,4 @@
-"""A small invented world: named entities with their aliases, and the facts that hold among them."""
+"""A small invented world: entities with their aliases, and the facts about them."""
 
 import random
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Form(NamedTuple):
-    """One way of writing a name, and the article that goes before it (not part of the name)."""
+    """One form of a name, and the article before it, which is not part of the name."""
 
     text: str
     article: str = ""
@@ -21,7 +21,7 @@ class Form(NamedTuple):
 
 @dataclass(frozen=True)
 class Entity:
-    """Someone or something with a full name (`forms[0]`) and perhaps aliases and short forms (the rest)."""
+    """A named entity: `forms[0]` is its full name, the rest are aliases and short forms."""
 
     key: str
     type: str
@@ -59,7 +59,7 @@ _PRONOUNS: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class World:
-    """Entities and facts, with the look-ups that writing about them needs."""
+    """Entities and facts, with the look-ups that the composer needs."""
 
     name: str
     entities: list[Entity] = field(default_factory=list)
@@ -69,7 +69,7 @@ class World:
     relations_between: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def add_entity(self, type_: str, forms: Sequence[Form], pronoun: str | None = None) -> Entity:
-        """Enter a new entity; `pronoun` ("he", "she") is needed for a person only."""
+        """Add a new entity; `pronoun` ("he", "she") is required for a person only."""
         pronouns = (pronoun,) if pronoun else _PRONOUNS[type_]
         possessive = {"he": "his", "she": "her"}.get(pronoun or "", "its")
         entity = Entity(f"{self.name}-{len(self.entities)}", type_, tuple(forms), pronouns, possessive)
@@ -78,7 +78,7 @@ class World:
         return entity
 
     def add_fact(self, head: Entity, relation: str, tail: Entity) -> None:
-        """Enter a fact once."""
+        """Add a fact unless it is already there or relates an entity to itself."""
         known = self.relations_between.setdefault((head.key, tail.key), [])
         if head.key == tail.key or relation in known:
             return
@@ -92,12 +92,12 @@ class World:
         return relation in self.relations_between.get((head.key, tail.key), ())
 
     def related(self, one: Entity, other: Entity) -> bool:
-        """Whether any fact connects the two, in either direction."""
+        """Tell whether any fact connects the two, in either direction."""
         return any(self.relations_between.get(pair) for pair in ((one.key, other.key), (other.key, one.key)))
 
 
 def build_world(name: str, documents: int, maker: NameMaker, settings: GazetteSettings) -> World:
-    """A world large enough for `documents` documents. Deterministic in the seed and the world's name."""
+    """Return a world large enough for `documents` documents, determined by the seed and the name."""
     rng = random.Random(f"{settings.seed}/{name}/world")
     world = World(name)
     _name_places(world, documents, maker, rng)
@@ -109,8 +109,8 @@ def build_world(name: str, documents: int, maker: NameMaker, settings: GazetteSe
     return world
 
 
-def _count(documents: int, share: float, least: int) -> int:
-    return max(least, round(documents * share))
+def _count(documents: int, share: float, minimum: int) -> int:
+    return max(minimum, round(documents * share))
 
 
 def _name_places(w: World, documents: int, maker: NameMaker, rng: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""A text in the making: what stands in it so far, and where its things are named."""
+"""A text under construction, with the offsets of all mentions."""
 
 from dataclasses import dataclass, field
 
@@ -9,30 +9,30 @@ from text2graph_dagster.graph.model import Span
 
 @dataclass
 class Thing:
-    """Something a passage names, and where it does."""
+    """An entity of a passage, with its mentions."""
 
     kind: EntityKind
     name: Name
-    cue: str  # the word by which the text tells its kind, "" where the name alone does
+    cue: str  # the word that tells its kind, "" if the name alone does
     mentions: list[Span] = field(default_factory=list)
 
 
 class Draft:
-    """A text that grows, and keeps account of the places of names."""
+    """Collects text, and records where entities are mentioned."""
 
     def __init__(self) -> None:
         self.text = ""
         self.begin = True  # the next letter begins a sentence
 
     def mention(self, thing: Thing, surface: str, article: str) -> None:
-        """Add a name of the thing, with what stands before it."""
+        """Append an article and a surface form of the thing, and record the mention."""
         self.put(article)
         start = len(self.text)
         self.put(surface)
         thing.mentions.append(Span(start, start + len(surface)))
 
     def put(self, piece: str) -> None:
-        """Add text; a sentence begins with a capital, and no comma stands before another mark."""
+        """Append text; capitalise sentence starts and drop a comma before another punctuation mark."""
         if not piece:
             return
         if self.text.endswith(",") and piece[0] in ",.;!?":

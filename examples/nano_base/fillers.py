@@ -1,6 +1,6 @@
-"""What states nothing: circumstances, what single things do, what two things do without being related, whole sentences.
+"""Text that states no relation: circumstances, predicates, co-occurrences, whole sentences.
 
-Most are put together from lists, so that there are far more of them than a student could learn by heart.
+Most of it is combined from lists, so that there is far more than a student can memorise.
 """
 
 import random
@@ -48,7 +48,7 @@ _OPENERS = phrases(
 
 
 def happened(rng: random.Random) -> str:
-    """What a single thing does, as a predicate."""
+    """Return a predicate for a single thing."""
     if rng.random() < 0.5:
         return rng.choice(_INTRANSITIVE)
     article = rng.choice(("the", "a", "no", "its", "some"))
@@ -56,22 +56,22 @@ def happened(rng: random.Random) -> str:
 
 
 def circumstance(rng: random.Random, share: float = 0.3) -> str:
-    """When, how or why, with the blank before it; "" mostly."""
+    """Return an adverbial (when, how, why) with a leading space, or mostly ""."""
     return f" {rng.choice(_WHEN)}" if rng.random() < share else ""
 
 
 def opener(rng: random.Random, share: float = 0.1) -> str:
-    """What a sentence may begin with, with the comma and blank after it; "" mostly."""
+    """Return a sentence opener with a comma and a space, or mostly ""."""
     return f"{rng.choice(_OPENERS)}, " if rng.random() < share else ""
 
 
 def between(rng: random.Random) -> str:
-    """A clause with the slots {x} and {y} that relates nothing."""
+    """Return a clause with the slots {x} and {y} that states no relation."""
     return rng.choice(_BETWEEN)
 
 
 def sentence(rng: random.Random) -> str:
-    """A sentence without any name, its full stop left out."""
+    """Return a sentence without names and without its full stop."""
     noun, quality = rng.choice(NOUNS), rng.choice(ADJECTIVES)
     return rng.choice(_FRAMES).format(
         n=noun,

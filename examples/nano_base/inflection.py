@@ -1,4 +1,4 @@
-"""How English verbs are inflected, as far as the generated texts need it."""
+"""Inflection of English verbs, as far as the generated texts need it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ _VOWELS = "aeiou"
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb's forms: "mends", "mended", "mended", "mending"; `after` is the preposition it takes, if any."""
+    """A verb with its forms ("mend", "mended", "mended"); `after` is the preposition it takes, if any."""
 
     base: str
     past: str
@@ -18,7 +18,7 @@ class Verb:
 
     @property
     def third(self) -> str:
-        """The third person singular."""
+        """Return the third person singular."""
         if self.base.endswith(("s", "x", "z", "ch", "sh", "o")):
             return self.base + "es"
         if self.base.endswith("y") and self.base[-2] not in _VOWELS:
@@ -27,7 +27,7 @@ class Verb:
 
     @property
     def gerund(self) -> str:
-        """The form in -ing."""
+        """Return the form in -ing."""
         if self.base.endswith("e") and not self.base.endswith(("ee", "ye")):
             return self.base[:-1] + "ing"
         return (self.base + self.base[-1] if _doubles(self.base) else self.base) + "ing"
@@ -74,5 +74,3 @@ _IRREGULAR = {
     "sweep": "swept swept",
     "write": "wrote written",
 }
-
-# One line, one meaning: any of its verbs says what a type named by another of them means.

@@ -1,10 +1,10 @@
-"""Kinds of things, which name the entity types, and how things of a kind are called."""
+"""Kinds of things, which are the entity types, and the classes that determine their names."""
 
 from dataclasses import dataclass
 
 from examples.nano_base.listed import words
 
-# Kinds of one class bear the same sort of names: only a word in the text can tell a poet from a judge.
+# Kinds of one class have the same sort of names: only a word in the text distinguishes a poet from a judge.
 CLASSES: dict[str, tuple[str, ...]] = {
     "human": words(
         "sailor poet doctor painter farmer judge monk soldier singer actor baker driver nurse lawyer priest clerk "
@@ -31,7 +31,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
 }
 CLASS_OF = {kind: name for name, kinds in CLASSES.items() for kind in kinds}
 
-# Kinds without a sort of name of their own: the word stands in the name or beside it.
+# Kinds without names of their own sort: the word for the kind is in the name or beside it.
 OTHERS = words(
     "lantern violin carpet orchard vineyard quarry mill tower gate garden kitchen recipe dish cheese wine spice fabric "
     "colour dance ritual legend rumour prophecy language dialect alphabet number formula theorem crystal metal gas "
@@ -57,10 +57,10 @@ class EntityKind:
 
     @property
     def pronouns(self) -> tuple[str, ...]:
-        """What stands for a thing of this kind."""
+        """Return the pronouns for a thing of this kind."""
         return PRONOUNS.get(self.klass, ("it",))
 
 
 def kind(name: str) -> EntityKind:
-    """Return the kind of that name."""
+    """Return the kind with this name."""
     return EntityKind(name, CLASS_OF.get(name, ""))

@@ -1,8 +1,9 @@
-"""The words that can name a type: everyday English, and none of the words by which the gazette names its types."""
+"""Words for type names: everyday English, without the words that the gazette uses in its type names."""
 
 from examples.nano_base.inflection import Verb, verb
 from examples.nano_base.listed import phrases, words
 
+# The verbs of one line are synonyms: a text may use any of them to state a relation named after another.
 _TRANSITIVE = """
 repair mend fix restore
 rescue save free
@@ -201,7 +202,7 @@ STATES = phrases(
 
 
 def all_words() -> tuple[str, ...]:
-    """Every form of every verb, and every role, sorted."""
+    """Return every form of every verb, and every role, sorted."""
     verbs = [v for group in (*VERBS, *PREPOSITIONAL) for v in group]
     forms = {f for v in verbs for f in (v.base, v.third, v.past, v.participle, v.gerund)}
     return tuple(sorted(forms | set(ROLES)))

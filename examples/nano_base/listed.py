@@ -1,11 +1,11 @@
-"""Lists written as text, so that they can be read."""
+"""Word lists written as readable text."""
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text."""
+    """Return the words of a text."""
     return tuple(text.split())
 
 
 def phrases(text: str) -> tuple[str, ...]:
-    """The parts of a text between its bars."""
+    """Return the parts of a text that are separated by bars."""
     return tuple(text.split("|"))

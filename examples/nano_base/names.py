@@ -1,4 +1,4 @@
-"""Invented names. Every passage has a sound of its own, drawn anew, so that no name can be known by heart."""
+"""Invented names. Every passage has its own random set of sounds, so that names cannot be memorised."""
 
 import random
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _NOUNS = words(
 
 @dataclass(frozen=True)
 class Sound:
-    """Which sounds the names of a passage are made of."""
+    """The sounds from which the names of a passage are made."""
 
     onsets: tuple[str, ...]
     vowels: tuple[str, ...]
@@ -40,7 +40,7 @@ class Sound:
 
     @classmethod
     def draw(cls, rng: random.Random) -> "Sound":
-        """A sound that no other passage has."""
+        """Sample the sounds of one passage."""
         plain = rng.random() < 0.6
         return cls(
             tuple(rng.sample(_ONSETS, rng.randint(6, 16)) + rng.sample(_CLUSTERS, rng.randint(0, 2 if plain else 6))),
@@ -50,7 +50,7 @@ class Sound:
         )
 
     def word(self, rng: random.Random, endings: tuple[str, ...] = ()) -> str:
-        """A capitalised word of one to four syllables, with one of `endings` at times."""
+        """Return a capitalised word of one to four syllables, sometimes with one of `endings`."""
         ending = rng.choice(endings) if endings and rng.random() < 0.4 else ""
         syllables = rng.choice((1, 2, 2) if ending else (2, 2, 2, 3, 3, 4))
         stem = "".join(self._syllable(rng) for _ in range(syllables)) + ending
@@ -63,7 +63,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Name:
-    """A name and the shorter forms of it that a text may go on with; `article` stands before it in a sentence."""
+    """A name, its short forms for later mentions, and the article before it in a sentence."""
 
     full: str
     short: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Name:
 
 
 def invent(rng: random.Random, sound: Sound, klass: str, noun: str, with_noun: bool) -> Name:
-    """Invent a name of a class; `with_noun` puts the kind's own word into it, where such names have one."""
+    """Invent a name of a class; with `with_noun` it contains the word for the kind, if such names may."""
     maker = _MAKERS.get(klass, _plain)
     return maker(rng, sound, noun.capitalize() if with_noun else "")
 

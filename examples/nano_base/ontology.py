@@ -1,4 +1,4 @@
-"""Made-up ontologies: a few kinds of things, and relations named after verbs, roles and states."""
+"""Random ontologies: a few kinds of things, and relations named after verbs, roles and states."""
 
 import random
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ _PEOPLE = tuple(kind(name) for name in CLASSES["human"])
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation type of a made-up ontology, and how texts say it.
+    """A relation type of a random ontology, and the words that state it.
 
-    A text says something of an agent and a patient ("{a} mends {p}"); the relation's head is the patient where its name
-    is passive ("mended by"). `verbs` are the verbs that say it; else `words` does ("keeper", "moored at").
+    A text states it of an agent and a patient ("{a} mends {p}"); the head is the patient if the name is passive
+    ("mended by"). It is stated by one of `verbs`, by `role` ("keeper") or by `state` ("moored at").
     """
 
     name: str
@@ -31,18 +31,18 @@ class Relation:
 
 @dataclass(frozen=True)
 class World:
-    """The types that a passage is about."""
+    """The entity types and relation types of a passage."""
 
     kinds: tuple[EntityKind, ...]
     relations: tuple[Relation, ...]
 
-    def must_be_told(self, this: EntityKind) -> bool:
-        """Whether only a word in the text can tell a thing of this kind from one of another."""
+    def needs_cue(self, this: EntityKind) -> bool:
+        """Tell whether the text needs a word to distinguish this kind from the others."""
         return not this.klass or sum(other.klass == this.klass for other in self.kinds) > 1
 
 
 def draw_world(rng: random.Random) -> World:
-    """Return an ontology of two to eleven kinds and up to two dozen relations, no two of one meaning."""
+    """Return an ontology of two to eleven kinds and up to two dozen relations, no two with the same meaning."""
     people = rng.sample(_PEOPLE, 1 if rng.random() < 0.8 else 2) if rng.random() < 0.8 else []
     others = [k for k in rng.sample(_KINDS, rng.randint(1, 9)) if k not in people]
     kinds = [*people, *others]
@@ -81,29 +81,29 @@ def _relation(rng: random.Random, meaning: tuple[Verb, ...] | str, agent: Entity
 
 
 def active_names(verb: Verb) -> tuple[str, ...]:
-    """The names of relations from who does it."""
+    """Return the names of the relation whose head is the agent."""
     after = f" {verb.after}" if verb.after else ""
     return f"{verb.third}{after}", f"{verb.past}{after}", f"{verb.third}{after}"
 
 
 def passive_names(verb: Verb) -> tuple[str, ...]:
-    """The names of relations from whom it is done to."""
+    """Return the names of the relation whose head is the patient."""
     return (f"{verb.participle} by",)
 
 
 def role_names(role: str) -> tuple[str, ...]:
-    """The names of relations from who has the role."""
+    """Return the names of the relation whose head has the role."""
     return (f"{role} of",)
 
 
 def inverse_role_names(role: str) -> tuple[str, ...]:
-    """The names of relations to who has the role."""
+    """Return the names of the relation whose tail has the role."""
     return f"has {role}", role
 
 
 @cache
 def all_type_names() -> tuple[str, ...]:
-    """Every name that a type may have, sorted."""
+    """Return all possible type names, sorted."""
     verbs = [verb for group in (*VERBS, *PREPOSITIONAL) for verb in group]
     names = {k.name for k in _KINDS}
     names |= {name for verb in verbs for name in active_names(verb)}

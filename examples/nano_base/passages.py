@@ -1,4 +1,4 @@
-"""Passages with the graph they state: sentences about invented things, in the words of a made-up ontology."""
+"""Passages with the facts they state: sentences about invented things in terms of a random ontology."""
 
 import random
 import re
@@ -12,7 +12,7 @@ from examples.nano_base.ontology import Relation, World
 from examples.nano_base.sentences import doubt, say, say_many
 
 _SLOT = re.compile(r"\{(as|ps|a|p|x|y)\}")
-_SENTENCES = {1: 0.30, 2: 0.36, 3: 0.20, 4: 0.08, 6: 0.06}  # how many a passage has
+_SENTENCES = {1: 0.30, 2: 0.36, 3: 0.20, 4: 0.08, 6: 0.06}  # shares of passages by number of sentences
 _KINDS_OF_SENTENCE = {
     "fact": 0.60,
     "two facts": 0.08,
@@ -29,7 +29,7 @@ Fact = tuple[int, str, int]  # head, relation, tail: indices into the passage's 
 
 @dataclass
 class Passage:
-    """A text, its things in the order in which they were thought of, and the facts it states."""
+    """A text, its things in order of creation, and the facts it states."""
 
     text: str
     things: list[Thing]
@@ -47,17 +47,17 @@ def write_passage(rng: random.Random, world: World) -> Passage:
 
 
 class _Writer:
-    """Writes one sentence after the other, and keeps account of what it says."""
+    """Writes a passage sentence by sentence, and records the facts."""
 
     def __init__(self, rng: random.Random, world: World) -> None:
         self.rng, self.world, self.sound = rng, world, Sound.draw(rng)
         self.draft = Draft()
         self.things: list[Thing] = []
         self.facts: list[Fact] = []
-        self.subject: int | None = None  # what the last sentence was about
+        self.subject: int | None = None  # subject of the last sentence
 
     def heading(self) -> None:
-        """Begin with a line that is no sentence."""
+        """Write a heading."""
         rng = self.rng
         if rng.random() < 0.5:
             thing = self._pick(rng.choice(self.world.kinds))
@@ -72,7 +72,7 @@ class _Writer:
         self.draft.begin = True
 
     def sentence(self, kind: str) -> None:
-        """Add a sentence of that kind."""
+        """Write a sentence of this kind."""
         rng = self.rng
         if self.draft.text and not self.draft.text.endswith("\n"):
             self.draft.put("\n" if rng.random() < 0.1 else " ")
@@ -81,8 +81,8 @@ class _Writer:
             self.draft.put(fillers.sentence(rng))
         else:
             self.draft.put(fillers.opener(rng))
-            told = {"fact": self._fact, "two facts": self._two_facts, "many": self._many, "doubt": self._doubt}
-            told.get(kind, self._nothing)()
+            writers = {"fact": self._fact, "two facts": self._two_facts, "many": self._many, "doubt": self._doubt}
+            writers.get(kind, self._nothing)()
             self.draft.put(fillers.circumstance(rng))
         self.draft.put("." if rng.random() < 0.97 else "!")
 
@@ -132,7 +132,7 @@ class _Writer:
             self._fill(doubt(self.rng, relation).pattern, {"a": [a], "p": [p]})
 
     def _nothing(self) -> None:
-        """Name one thing or two, and relate nothing."""
+        """Mention one or two things without stating a relation."""
         rng = self.rng
         if rng.random() < 0.5:
             x = self._again() if rng.random() < 0.5 else self._pick(rng.choice(self.world.kinds))
@@ -143,7 +143,7 @@ class _Writer:
             self._fill(fillers.between(rng), {"x": [x], "y": [y]})
 
     def _draw_fact(self) -> tuple[Relation, int, int]:
-        """Return a relation, its agent and its patient; half the time the last sentence's subject is one of them."""
+        """Return a relation, its agent and its patient; half the time the last subject is one of them."""
         rng, relations = self.rng, self.world.relations
         if self.subject is not None and rng.random() < 0.5:
             kind = self.things[self.subject].kind
@@ -160,18 +160,18 @@ class _Writer:
         return self.rng.randrange(len(self.things)) if self.things else self._pick(self.rng.choice(self.world.kinds))
 
     def _pick(self, kind: EntityKind, but: tuple[int, ...] = ()) -> int:
-        """Return a thing of the kind, a known one at times, else a new one."""
+        """Return the index of a thing of this kind: sometimes a known one, else a new one."""
         known = [i for i, thing in enumerate(self.things) if thing.kind == kind and i not in but]
         if known and self.rng.random() < 0.45:
             return self.rng.choice(known)
-        told = self.world.must_be_told(kind)
-        by_name = kind.klass != "human" and self.rng.random() < (0.5 if told else 0.3)
+        needs_cue = self.world.needs_cue(kind)
+        by_name = kind.klass != "human" and self.rng.random() < (0.5 if needs_cue else 0.3)
         taken = {word for thing in self.things for word in _words(thing.name.full)}
-        for patience in range(20):  # words that many names share cannot always be avoided
+        for patience in range(20):  # words that many names share are not always avoidable
             name = invent(self.rng, self.sound, kind.klass, kind.name, by_name)
             if not _words(name.full) & (taken - ({kind.name.capitalize()} if by_name and patience > 2 else set())):
                 break
-        by_word = not by_name and (told or self.rng.random() < 0.2)
+        by_word = not by_name and (needs_cue or self.rng.random() < 0.2)
         self.things.append(Thing(kind, name, kind.name if by_word else ""))
         return len(self.things) - 1
 
@@ -179,7 +179,7 @@ class _Writer:
         self.facts.append(_fact(relation, a, p))
 
     def _fill(self, pattern: str, slots: dict[str, list[int]]) -> None:
-        """Add a clause, its slots filled with names, or with a pronoun for its subject."""
+        """Write a clause; its slots become names, or a pronoun for its subject."""
         for i, piece in enumerate(_SLOT.split(pattern)):
             if i % 2 == 0:
                 self.draft.put(piece)
@@ -205,7 +205,7 @@ class _Writer:
             self.draft.put(word)
 
     def _name(self, thing: int, bare: bool = False) -> None:
-        """Add a thing's name: in full at first, with the word for its kind where it needs one; shorter later."""
+        """Write the name of a thing: first in full, with the word for its kind if needed; later maybe in short."""
         this, rng = self.things[thing], self.rng
         if this.mentions:
             if this.name.short and rng.random() < 0.6:
@@ -214,7 +214,7 @@ class _Writer:
                 self.draft.mention(this, this.name.full, this.name.article)
             return
         before, after = this.name.article, ""
-        if this.cue and (not bare or self.world.must_be_told(this.kind)):
+        if this.cue and (not bare or self.world.needs_cue(this.kind)):
             article = "an" if this.cue[0] in "aeiou" else "a"
             forms = ((f"the {this.cue} ", ""), (f"{this.cue} ", ""), ("", f", {article} {this.cue}"))
             before, after = rng.choice((*forms, (f"{article} {this.cue} called ", "")))

@@ -1,4 +1,4 @@
-"""From passages to training examples, in the pipeline's own prompt and columns."""
+"""Turn passages into training examples with the prompt and columns of the pipeline."""
 
 import random
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.prompts import templates
 
 CORPUS = "nano_base"
-_EVERYTHING = 0.6  # share of the examples that ask for every type of their ontology
+_EVERYTHING = 0.6  # share of the examples whose prompt has every type of their ontology
 
 
 def make_rows(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -42,11 +42,13 @@ def _row(name: str, rng: random.Random, world: World, passage: Passage) -> dict[
 def ask(text: str, kinds: list[str], relations: list[str]) -> str:
     """Return the pipeline's compact prompt; a test holds it to `dataset.instructions.render`."""
     named = [{"name": name} for name in relations]
-    return templates.fill("en", "compact", text=text, entity_types=[{"name": k} for k in kinds], relation_types=named)
+    return templates.fill_template(
+        "en", "compact", text=text, entity_types=[{"name": k} for k in kinds], relation_types=named
+    )
 
 
 def _choose(rng: random.Random, world: World) -> tuple[list[str], list[str]]:
-    """Return the entity types and relation types that are asked for: all, or some of them."""
+    """Return the entity types and relation types of the prompt: all of them, or a random selection."""
     kinds, relations = [k.name for k in world.kinds], [r.name for r in world.relations]
     if rng.random() < _EVERYTHING:
         return kinds, relations
@@ -57,7 +59,7 @@ def _choose(rng: random.Random, world: World) -> tuple[list[str], list[str]]:
 
 
 def graph_of(passage: Passage, kinds: list[str], relations: list[str]) -> Graph:
-    """Return what the passage states of these types; a relation needs both its ends."""
+    """Return the graph of the passage for these types; a relation needs both ends."""
     named = [(i, thing) for i, thing in enumerate(passage.things) if thing.mentions and thing.kind.name in kinds]
     entities = tuple(
         Entity(i, t.name.full, t.kind.name, tuple(sorted(t.mentions, key=lambda s: s.start))) for i, t in named

@@ -1,7 +1,7 @@
-"""How a fact is said: patterns with the slots {a}, who does or is it, and {p}, whom or what it concerns.
+"""Patterns that state a fact, with the slots {a} (agent) and {p} (patient).
 
-A clause that begins with a slot has that thing as its subject. A phrase is a subject with an apposition; a predicate
-follows it.
+A clause that begins with a slot has that thing as its subject. A phrase is a subject with an apposition, and a
+predicate has to follow.
 """
 
 import random
@@ -54,14 +54,14 @@ _MANY_IN_STATE = phrases("{as} are <w> {p}|{a} is <w> {ps}|{as} were <w> {p}")
 
 @dataclass(frozen=True)
 class Saying:
-    """A pattern with the slots {a} and {p}; `open` ones want a predicate after them."""
+    """A pattern with the slots {a} and {p}; `open` patterns need a predicate after them."""
 
     pattern: str
     open: bool = False
 
 
 def say(rng: random.Random, relation: Relation) -> Saying:
-    """Return a way of stating the relation."""
+    """Return a random pattern that states the relation."""
     if relation.verbs:
         verb = rng.choice(relation.verbs)
         passive = not verb.after and rng.random() < 0.35
@@ -76,7 +76,7 @@ def say(rng: random.Random, relation: Relation) -> Saying:
 
 
 def doubt(rng: random.Random, relation: Relation) -> Saying:
-    """Return a way of denying the relation, or of leaving it open."""
+    """Return a random pattern that denies the relation or leaves it open."""
     if relation.verbs and rng.random() < 0.5:
         patterns = "{a} did not <b> {p}|{a} never <d> {p}|{a} refused to <b> {p}|{a} may <b> {p} one day"
         pattern = _inflect(rng.choice(patterns.split("|")), relation.verbs[0])
@@ -90,7 +90,7 @@ def doubt(rng: random.Random, relation: Relation) -> Saying:
 
 
 def say_many(rng: random.Random, relation: Relation) -> str:
-    """Return a way of stating the relation of several at once: the slot {as} or {ps} takes a list."""
+    """Return a random pattern that states the relation of several things; the slot {as} or {ps} takes a list."""
     if relation.verbs:
         verb = rng.choice(relation.verbs)
         return _inflect(rng.choice(_MANY_DO if verb.after else (*_MANY_DO, *_MANY_ARE_DONE)), verb)

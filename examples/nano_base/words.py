@@ -1,4 +1,4 @@
-"""Common English words that fill sentences; none of them names a type."""
+"""Common English words for filler; none of them is a type name."""
 
 from examples.nano_base.listed import words
 

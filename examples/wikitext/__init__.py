@@ -1,1 +1,1 @@
-"""Wikipedia articles and a Wikidata knowledge base as a corpus, from copies that you have."""
+"""A corpus from local copies of Wikipedia articles and a Wikidata knowledge base."""

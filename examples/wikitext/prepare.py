@@ -2,8 +2,8 @@
 
 `python -m examples.wikitext.prepare --articles DIR --kb FILE --out DIR [--ontology FILE]`
 
-Articles are text or Markdown files; the knowledge base is JSON Lines (docs/corpus.md). There is no gold: the lineage is
-run up to filtered_dataset.
+Articles are text or Markdown files; the knowledge base is JSON Lines (docs/corpus.md). There is no gold, so run the
+lineage up to filtered_dataset.
 """
 
 import argparse
@@ -25,12 +25,14 @@ def prepare(articles: Path, knowledge_base: Path, out: Path, ontology: Path = ON
 
 
 def main() -> None:
-    """Run from the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=Path, required=True, help="folder with .txt or .md files")
     parser.add_argument("--kb", type=Path, required=True, help="knowledge base, JSON Lines")
-    parser.add_argument("--out", type=Path, required=True, help="the corpus folder to be made")
-    parser.add_argument("--ontology", type=Path, default=ONTOLOGY, help="types; examples/zh_wikipedia has Chinese ones")
+    parser.add_argument("--out", type=Path, required=True, help="corpus folder to create")
+    parser.add_argument(
+        "--ontology", type=Path, default=ONTOLOGY, help="ontology file; examples/zh_wikipedia has a Chinese one"
+    )
     arguments = parser.parse_args()
     print(f"{prepare(arguments.articles, arguments.kb, arguments.out, arguments.ontology)} documents")
 
