@@ -1,81 +1,48 @@
-"""A teacher and a reasoner whose model server is the pipeline's own: it starts at their first question, if any."""
+"""A chat endpoint whose model server the pipeline runs itself: it starts with the first call, if there is one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from resources.vllm import LazyServer
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
-from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
-from text2graph_dagster.teachers.chat.teacher import ChatTeacher
-from text2graph_dagster.teachers.protocol import (
-    Reasoner,
-    ReasoningAnswer,
-    ReasoningRequest,
-    Teacher,
-    TeacherAnswer,
-    TeacherRequest,
-)
+from text2graph_dagster.teachers.chat.endpoint import ChatCall, Endpoint, EndpointSettings, Item, Result
+from text2graph_dagster.teachers.protocol import Reasoner, Teacher
 
 
-class ManagedTeacher(ChatTeacher):
-    """A chat teacher at a server of its own, whose address takes the place of `settings.base_url`."""
+class ManagedEndpoint(Endpoint):
+    """An endpoint at a model server of its own, whose address replaces `settings.base_url`."""
 
     def __init__(self, settings: EndpointSettings, server: LazyServer) -> None:
         super().__init__(settings)
         self.server = server
+        self._running: Endpoint | None = None
 
-    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
-        """Ask the server, started if need be.
-
-        Raises:
-            UserError: the server cannot be started, or ended while it was asked.
-        """
-        with _at(self.server, self._endpoint) as self._endpoint:
-            yield from super().answer(requests)
-
-
-class ManagedReasoner(ChatReasoner):
-    """A chat reasoner at a server of its own, whose address takes the place of `settings.base_url`."""
-
-    def __init__(self, settings: EndpointSettings, server: LazyServer) -> None:
-        super().__init__(settings)
-        self.server = server
-
-    def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
-        """Ask the server, started if need be.
+    def complete_all(self, items: Iterable[Item], call: ChatCall[Item]) -> Iterator[Result[Item]]:
+        """Start the server if necessary, and yield the results as an `Endpoint` does.
 
         Raises:
-            UserError: the server cannot be started, or ended while it was asked.
+            UserError: the server cannot be started, or ended during the calls: then that is reported, not the errors
+                that follow from it.
         """
-        with _at(self.server, self._endpoint) as self._endpoint:
-            yield from super().answer(requests)
+        running = self.server.start()
+        if self._running is None or self._running.settings.base_url != running.base_url:
+            settings = replace(self.settings, base_url=running.base_url)
+            self._running = Endpoint(settings, running.raise_if_ended)  # no retries against a dead server
+        try:
+            yield from self._running.complete_all(items, call)
+        except UserError:
+            running.check()
+            raise
+        running.check()
 
 
 @contextmanager
-def closing_model_server(who: Teacher | Reasoner) -> Iterator[None]:
-    """End the model server that `who` may have started with the block: the accelerator is free for the next step."""
+def closing_model_server(author: Teacher | Reasoner) -> Iterator[None]:
+    """Stop the model server that `author` may have started when the block ends, to free the GPU."""
     try:
         yield
     finally:
-        if isinstance(who, ManagedTeacher | ManagedReasoner):
-            who.server.close()
-
-
-@contextmanager
-def _at(server: LazyServer, endpoint: Endpoint) -> Iterator[Endpoint]:
-    """Yield the endpoint at the server's address; if the server ends meanwhile, that is told, not what follows of it.
-
-    Raises:
-        UserError: the server cannot be started, or has ended.
-    """
-    running = server.running()
-    moved = endpoint.settings.base_url != running.base_url
-    try:
-        there = replace(endpoint.settings, base_url=running.base_url)
-        yield Endpoint(there, running.refuse_the_dead) if moved else endpoint  # nobody waits for a dead server
-    except UserError:
-        running.check()
-        raise
-    running.check()
+        endpoint = getattr(author, "endpoint", None)
+        if isinstance(endpoint, ManagedEndpoint):
+            endpoint.server.close()

@@ -1,4 +1,4 @@
-"""Teachers and reasoners as resources, and the ledger that makes every call once."""
+"""Teachers and reasoners as resources, and the ledger in the warehouse, so that every call is made once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from resources.managed_teachers import ManagedReasoner, ManagedTeacher
+from resources.managed_teachers import ManagedEndpoint
 from resources.vllm import LazyServer
 from resources.warehouse import Warehouse
 from text2graph_dagster.corpus.folder import CorpusFolder
@@ -19,7 +19,7 @@ from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
 from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
 from text2graph_dagster.settings import ReasonerSettings, TeacherSettings
 from text2graph_dagster.teachers.budget import Budget
-from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.journal import Journal
 from text2graph_dagster.teachers.knowledge_base.knowledge import BrokenLine
@@ -27,22 +27,25 @@ from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeac
 from text2graph_dagster.teachers.protocol import Reasoner, Teacher
 
 
-def _endpoint(settings: TeacherSettings | ReasonerSettings) -> EndpointSettings:
+def make_endpoint(settings: TeacherSettings | ReasonerSettings, log_file: Path) -> Endpoint:
+    """Return the chat endpoint of a teacher or reasoner, with a model server of its own if the settings have one.
+
+    Raises:
+        UserError: the settings have no model or no valid address.
+    """
     names = {field.name for field in fields(EndpointSettings)}
-    return EndpointSettings(**settings.model_dump(include=names))
+    endpoint = EndpointSettings(**settings.model_dump(include=names))
+    if settings.server is None:
+        return Endpoint(endpoint)
+    return ManagedEndpoint(
+        endpoint, LazyServer(settings.model, settings.server, log_file, dg.get_dagster_logger().info)
+    )
 
 
-def budget(settings: TeacherSettings | ReasonerSettings) -> Budget:
-    """Return what a run may spend on calls."""
+def make_budget(settings: TeacherSettings | ReasonerSettings) -> Budget:
+    """Return the limits on what a run may spend on calls."""
     names = {field.name for field in fields(Budget)}
     return Budget(**settings.model_dump(include=names))
-
-
-def _server(settings: TeacherSettings | ReasonerSettings, log_file: Path) -> LazyServer | None:
-    """Return the server that the settings ask for; None where one answers already."""
-    if settings.server is None:
-        return None
-    return LazyServer(settings.model, settings.server, log_file, dg.get_dagster_logger().info)
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,14 @@ class WarehouseLedger:
         return Journal(Path(self.warehouse.path).parent / "calls")
 
     def known(self, keys: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-        """Return the recorded calls among `keys`, by key, those too that a killed run had only jotted down."""
-        for rows in self._journal.left():
+        """Return the recorded calls among `keys`, by key, including those that a killed run left in the journal."""
+        for rows in self._journal.recover():
             self._write(rows)
         sql = "SELECT * EXCLUDE (request) FROM teacher_calls WHERE call_key IN (SELECT unnest(?))"
         return {row["call_key"]: row for row in self.warehouse.read(sql, [list(keys)]).iter_rows(named=True)}
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Keep this call from being lost if the process is killed before it is recorded.
+        """Append a call to the journal, so that it survives if the process is killed before it is recorded.
 
         Raises:
             UserError: there is no space left, or the folder cannot be written.
@@ -77,7 +80,7 @@ class WarehouseLedger:
             ) from None
 
     def record(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep these calls; when it returns they are on disk."""
+        """Store these calls; they are on disk when this returns."""
         self._write(rows)
         self._journal.clear()
 
@@ -86,18 +89,18 @@ class WarehouseLedger:
             self.warehouse.record("teacher_calls", pl.DataFrame([dict(row) for row in rows], infer_schema_length=None))
 
 
-def broken_facts(teacher: Teacher) -> list[BrokenLine]:
-    """Return the lines of the teacher's knowledge base that could not be read, if it has one."""
+def list_broken_facts(teacher: Teacher) -> list[BrokenLine]:
+    """Return the lines of the teacher's knowledge base that could not be parsed; empty if it has none."""
     return teacher.broken if isinstance(teacher, KnowledgeBaseTeacher) else []
 
 
-def dropped_items(teacher: Teacher) -> dict[str, int]:
-    """Return how many items of a model's answers are in no graph, by reason; nothing for other teachers."""
+def count_dropped_items(teacher: Teacher) -> dict[str, int]:
+    """Return how many items of a model's answers were dropped, by reason; empty for other teachers."""
     return dict(getattr(teacher, "dropped", {}))
 
 
 class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Makes the teacher that the settings ask for."""
+    """Builds the teacher that the settings describe."""
 
     logs: str = Field(description="folder for the log of a model server")
 
@@ -105,11 +108,10 @@ class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Return the teacher of one corpus.
 
         Raises:
-            UserError: what that teacher needs is missing.
+            UserError: the corpus has no knowledge base, and no chat endpoint is set.
         """
         if settings.kind == "chat":
-            server = _server(settings, Path(self.logs) / "teacher.log")
-            return ManagedTeacher(_endpoint(settings), server) if server else ChatTeacher(_endpoint(settings))
+            return ChatTeacher(make_endpoint(settings, Path(self.logs) / "teacher.log"))
         if folder.knowledge_base is None:
             raise UserError(
                 f"corpus {folder.name!r} has no knowledge_base.jsonl: add one, or set teacher.kind to chat and "
@@ -119,7 +121,7 @@ class TeacherResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class ReasonerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Makes the reasoner that the settings ask for."""
+    """Builds the reasoner that the settings describe."""
 
     logs: str = Field(description="folder for the log of a model server")
 
@@ -127,5 +129,4 @@ class ReasonerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Return the reasoner."""
         if settings.kind != "chat":
             return ComposedReasoner()
-        server = _server(settings, Path(self.logs) / "reasoner.log")
-        return ManagedReasoner(_endpoint(settings), server) if server else ChatReasoner(_endpoint(settings))
+        return ChatReasoner(make_endpoint(settings, Path(self.logs) / "reasoner.log"))

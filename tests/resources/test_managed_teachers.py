@@ -8,7 +8,7 @@ from resources.managed_teachers import closing_model_server
 from resources.teachers import ReasonerResource, TeacherResource
 from tests.assets.conftest import write_corpus
 from tests.resources.model_server import fake_vllm, left_of
-from tests.text2graph_dagster.teachers.knowledge_base.sample_book import Book
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.corpus.folder import open_corpus
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import ReasonerSettings, ServerSettings, TeacherSettings
@@ -24,7 +24,7 @@ def teacher_and_requests(folder: Path, server: ServerSettings, count: int = 3) -
 
 
 def test_the_server_starts_at_the_first_question_and_ends_with_the_block(tmp_path: Path) -> None:
-    ledger = Book()
+    ledger = MemoryLedger()
     guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path, "family"))
     with closing_model_server(guide):
         assert not (tmp_path / "pids").exists()
@@ -36,20 +36,20 @@ def test_the_server_starts_at_the_first_question_and_ends_with_the_block(tmp_pat
 
 
 def test_no_server_starts_when_every_answer_is_known(tmp_path: Path) -> None:
-    ledger = Book()
+    ledger = MemoryLedger()
     for _ in range(2):
         (tmp_path / "pids").unlink(missing_ok=True)
         guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path))
         with closing_model_server(guide):
             asked = ask_teacher(guide, requests, ledger)
-    assert asked.made == 0
+    assert asked.new_calls == 0
     assert not (tmp_path / "pids").exists()
 
 
 def test_a_server_that_dies_while_it_is_asked_is_what_is_told(tmp_path: Path) -> None:
     guide, requests = teacher_and_requests(tmp_path, fake_vllm(tmp_path, "mortal family"))
     with pytest.raises(UserError, match="ended with exit code 9"), closing_model_server(guide):
-        ask_teacher(guide, requests, Book())
+        ask_teacher(guide, requests, MemoryLedger())
     assert left_of(tmp_path) == []
 
 

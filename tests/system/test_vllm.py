@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks import kills
-from resources.vllm import RunningServer, serving
+from resources.vllm import RunningServer, run_server
 from tests.assets.conftest import write_corpus
 from tests.system.conftest import ROOT, TOOLS, Site, make_site, wait_until
 from text2graph_dagster import Extractor
@@ -22,7 +22,7 @@ from text2graph_dagster.extraction.results import Extraction
 from text2graph_dagster.graph.parsing import parse
 from text2graph_dagster.ontology import load_ontology
 from text2graph_dagster.settings import DecodingSettings, ServerSettings
-from text2graph_dagster.teachers.chat.endpoint import EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt
 from text2graph_dagster.teachers.protocol import TeacherRequest
 
@@ -78,7 +78,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="class")
 def server(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("server")
-    with serving(MODEL, server_settings(student, str(folder)), folder / "server.log", print) as running:
+    with run_server(MODEL, server_settings(student, str(folder)), folder / "server.log", print) as running:
         yield running
     assert marked(str(folder)) == []
 
@@ -196,7 +196,7 @@ class TestOneServer:
     def test_every_answer_under_the_schema_is_a_graph(
         self, server: RunningServer, requests: list[TeacherRequest]
     ) -> None:
-        teacher = ChatTeacher(EndpointSettings(server.base_url, MODEL, max_tokens=256))
+        teacher = ChatTeacher(Endpoint(EndpointSettings(server.base_url, MODEL, max_tokens=256)))
         answers = list(teacher.answer(requests))
         assert len(answers) == PASSAGES
         assert [(a.passage_id, a.status, a.reason) for a in answers if a.status != "ok"] == []

@@ -100,7 +100,7 @@ def legal_graph(
     except GraphParseError:
         return None
     if label_similarity is not None and ontology is not None:
-        parsed = make_label_mapper(ontology, label_similarity).read(parsed).parsed
+        parsed = make_label_mapper(ontology, label_similarity).map_answer(parsed).parsed
     return legalise(parsed, text, entity_types, relation_types, ontology).graph
 
 

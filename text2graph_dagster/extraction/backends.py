@@ -84,8 +84,8 @@ class _StudentEndpoint(Endpoint):
         super().__init__(settings)
         self._options = dict(template_options)
 
-    def _body(self, prompt: str, schema: Mapping[str, Any] | None, seed: int, max_tokens: int) -> dict[str, Any]:
-        body = super()._body(prompt, None, seed, max_tokens)
+    def build_body(self, prompt: str, schema: Mapping[str, Any] | None, seed: int, max_tokens: int) -> dict[str, Any]:
+        body = super().build_body(prompt, None, seed, max_tokens)
         if self._options:
             body["chat_template_kwargs"] = self._options
         if schema:

@@ -26,7 +26,7 @@ class ComposedReasoner:
     @property
     def prompt_version(self) -> str:
         """Version of the template."""
-        return templates.version("rationale")
+        return templates.prompt_version("rationale")
 
     def parameters(self) -> Parameters:
         """Return what decides a rationale beside the template."""
@@ -42,7 +42,7 @@ class ComposedReasoner:
 def compose_rationale(text: str, language: str, ontology: Ontology, graph: Graph) -> str:
     """Return the rationale that leads from the passage to its graph."""
     places = SentenceIndex.of(text, language)
-    return templates.fill(
+    return templates.fill_template(
         language,
         "rationale",
         sentences=_sentences(places, graph.entities),

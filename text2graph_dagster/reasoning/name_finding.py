@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from text2graph_dagster.graph.legality import fold
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import Graph, Span
 from text2graph_dagster.ontology import Ontology, RelationType
 from text2graph_dagster.unicode import EAST_ASIAN
@@ -85,7 +85,7 @@ def names(
     spans = {
         (span.start, span.end): frozenset(ids)
         for surface, ids in surfaces.items()
-        for span in occurrences(surface, rationale)
+        for span in find_occurrences(surface, rationale)
     }
     taken = _without_overlaps(Span(*place) for place in spans)
     others = [span for span in _others(rationale, passage, found, ontology) if not any(_touch(span, t) for t in taken)]
@@ -99,12 +99,12 @@ def _others(rationale: str, passage: str, found: Sequence[Quotation], ontology: 
     for quote in found:
         words = quote.text.split()
         is_name = quote.text[:1].isupper() and len(words) <= _NAME_WORDS and quote.text[-1:] not in ".!?"
-        if is_name and quote.text.casefold() not in known and occurrences(quote.text, passage):
+        if is_name and quote.text.casefold() not in known and find_occurrences(quote.text, passage):
             yield quote.span
     for match in _CAPITALS.finditer(rationale):
         text = match.group()
         is_name = len(text) > 1 and text.casefold() not in known
-        if is_name and any(_within(span, passage) for span in occurrences(text, passage)):
+        if is_name and any(_within(span, passage) for span in find_occurrences(text, passage)):
             yield Span(match.start(), match.end())
 
 

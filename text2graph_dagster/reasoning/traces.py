@@ -46,7 +46,7 @@ class TraceResults:
 
     traces: list[Trace]
     refused: list[ReasoningAnswer]
-    made: int
+    new_calls: int
     figures: Mapping[str, float]
 
     def objections(self) -> Mapping[str, int]:
@@ -73,7 +73,7 @@ def collect_traces(
         UserError: the reasoner or the blind reader cannot go on.
     """
     asked = ask(author, requests)
-    by_rule, made = isinstance(author, ComposedReasoner), asked.made
+    by_rule, made = isinstance(author, ComposedReasoner), asked.new_calls
     rows = list(zip(requests, asked.answers, asked.keys, strict=True))
     given = [(request, key, answer.rationale) for request, answer, key in rows if answer.status == "ok"]
     refused = [answer for answer in asked.answers if answer.status != "ok"]
@@ -106,7 +106,7 @@ def _read_blindly(traces: list[Trace], ask: AskBlind, least_f1: float) -> int:
         request = traces[i].request
         if reasons := compare_blind(answer.graph, request.graph, request.ontology, least_f1):
             traces[i] = replace(traces[i], verified=False, reasons=tuple(reasons))
-    return asked.made
+    return asked.new_calls
 
 
 def _compose_instead(traces: list[Trace], ask: AskReasoner) -> int:
@@ -121,4 +121,4 @@ def _compose_instead(traces: list[Trace], ask: AskReasoner) -> int:
         traces[i] = Trace(
             old.request, answer.rationale, verdict.verified, reasons, key, author.name, rejected=old.rationale
         )
-    return asked.made
+    return asked.new_calls

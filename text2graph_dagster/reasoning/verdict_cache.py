@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from text2graph_dagster import identity
-from text2graph_dagster.files import write_whole
+from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.reasoning.verifier import RationaleVerdict, verify_rationale
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
@@ -41,7 +41,7 @@ def verify_rationales(
 def _save(judged: dict[str, RationaleVerdict], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [(key, verdict.verified, list(verdict.reasons)) for key, verdict in judged.items()]
-    write_whole(pl.DataFrame(rows, schema=_KEPT, orient="row"), path)
+    write_parquet_atomically(pl.DataFrame(rows, schema=_KEPT, orient="row"), path)
     for other in path.parent.glob("*.parquet"):
         if other != path:
             other.unlink()
@@ -49,4 +49,4 @@ def _save(judged: dict[str, RationaleVerdict], path: Path) -> None:
 
 def _version() -> str:
     """Return a digest of this package's programs: another verifier judges anew."""
-    return identity.programs_digest(Path(identity.__file__).parent.rglob("*.py"))
+    return identity.digest_programs(Path(identity.__file__).parent.rglob("*.py"))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.reasoning.sentence_numbers import SentenceIndex
@@ -128,7 +128,7 @@ def _stands(surface: str, number: int, places: SentenceIndex) -> bool:
     if not 1 <= number <= len(places.spans):
         return False
     span = places.spans[number - 1]
-    return bool(occurrences(surface, places.text[span.start : span.end]))
+    return bool(find_occurrences(surface, places.text[span.start : span.end]))
 
 
 def _read_statement(found: re.Match[str], places: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:

@@ -1,1 +1,1 @@
-"""Who says which graph a passage states: a knowledge base, or any model behind an OpenAI-compatible endpoint."""
+"""Teachers extract graphs from passages: a knowledge base, or a model behind an OpenAI-compatible endpoint."""

@@ -1,4 +1,4 @@
-"""What calls cost, how much of it a run may spend, what it will probably spend, and how far it has come."""
+"""Cost of calls: prices, a run's budget, its forecast and its progress."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Prices per million tokens, in any one currency, and what one run may spend; none: as much as it takes."""
+    """Prices per million tokens in any one currency, and the most that one run may spend (None: no limit)."""
 
     prompt_price: float = 0.0
     completion_price: float = 0.0
@@ -15,42 +15,42 @@ class Budget:
     max_cost: float | None = None
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Return the price of so many tokens."""
+        """Return the price of these tokens."""
         return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / MILLION
 
 
 @dataclass
 class CallTally:
-    """What a run has asked and spent so far. Moments are seconds of a clock that runs evenly."""
+    """Calls made and budget spent in a run so far. Times are in seconds of a monotonic clock."""
 
     total: int  # calls to make
-    begun: float
+    started_at: float
     cached: int = 0
     budget: Budget = field(default_factory=Budget)
-    handed: int = 0  # calls begun
+    started: int = 0
     done: int = 0
     failed: int = 0
     tokens: int = 0
     cost: float = 0.0
 
     def add(self, *, failed: bool, tokens: int, cost: float) -> None:
-        """Take note of a call that came back."""
+        """Count a finished call."""
         self.done += 1
         self.failed += failed
         self.tokens += tokens
         self.cost += cost
 
     def affords_another(self) -> bool:
-        """Tell whether one more call fits into the budget beside those under way, as calls have cost so far."""
-        ahead = max(0, self.handed - self.done) + 1
+        """Tell whether the budget covers one more call besides those in flight, at the mean cost so far."""
+        ahead = max(0, self.started - self.done) + 1
         share = 1 + ahead / self.done if self.done else 1
         tokens, cost = self.budget.max_tokens_total, self.budget.max_cost
         spent = (tokens is not None and self.tokens * share > tokens) or (cost is not None and self.cost * share > cost)
         return not spent
 
     def line(self, now: float) -> str:
-        """Return how far the run has come."""
-        seconds = max(now - self.begun, 1e-9)
+        """Return the run's progress in words."""
+        seconds = max(now - self.started_at, 1e-9)
         left = (self.total - self.done) * seconds / self.done if self.done else None
         parts = [f"{self.done:,} of {self.total:,} calls done"]
         parts += [f"{self.cached:,} from the ledger"] if self.cached else []
@@ -60,41 +60,41 @@ class CallTally:
         parts += [f"about {left:,.0f} s left"] if left is not None else []
         return ", ".join(parts)
 
-    def spent(self, who: str) -> str:
-        """Return the sentence that ends a run whose budget is spent."""
+    def describe_spent(self, kind: str) -> str:
+        """Return the error message of a run whose budget is spent; `kind` is "teacher" or "reasoner"."""
         left = self.total - self.done
         each = 1 / max(self.done, 1)
         more = f"about {left * self.tokens * each:,.0f} tokens"
         more += f" for {left * self.cost * each:,.2f}" if self.cost else ""
         return (
-            f"The {who}'s budget is spent: {self.done:,} calls took {self.tokens:,} tokens and cost {self.cost:,.2f}; "
-            f"{left:,} calls are left to ask, {more}: raise {who}.max_tokens_total or {who}.max_cost and run again, "
-            "or just run again to spend as much once more; what was answered is kept."
+            f"The {kind}'s budget is spent: {self.done:,} calls took {self.tokens:,} tokens and cost {self.cost:,.2f}; "
+            f"{left:,} calls are left, {more}. Raise {kind}.max_tokens_total or {kind}.max_cost and run again, or run "
+            "again to spend the same budget once more; answers received so far are kept."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What all new calls of a run will probably take, judged by the first few."""
+    """Tokens, cost and time of all new calls of a run, extrapolated from the first few."""
 
     calls: int
     tokens: float
     cost: float
-    seconds: float  # at the pace of those few: less if more calls at once are faster
+    seconds: float  # at the rate of the first calls: less if more concurrent calls are faster
 
     @classmethod
     def of(cls, tally: CallTally, preview: int, tokens: int, cost: float, now: float) -> "Forecast":
-        """Return the forecast for a run of which `preview` calls took so many tokens, at the pace of all so far."""
+        """Return the forecast from the tokens and cost of `preview` calls, at the rate of all calls so far."""
         scale = tally.total / preview
-        seconds = (now - tally.begun) * tally.total / max(tally.done, 1)
+        seconds = (now - tally.started_at) * tally.total / max(tally.done, 1)
         return cls(tally.total, tokens * scale, cost * scale, seconds)
 
     def line(self, budget: Budget) -> str:
-        """Return the forecast in words, with a warning where the budget will not do."""
+        """Return the forecast in words, with a warning if the budget does not cover it."""
         text = f"{self.calls:,} calls will take about {self.tokens:,.0f} tokens"
         text += f", cost {self.cost:,.2f}" if self.cost else ""
-        text += f" and at most {self.seconds:,.0f} s at the present pace"
-        short = [
+        text += f" and at most {self.seconds:,.0f} s at the current rate"
+        exceeded = [
             name
             for name, need, limit in (
                 ("max_tokens_total", self.tokens, budget.max_tokens_total),
@@ -102,13 +102,13 @@ class Forecast:
             )
             if limit is not None and need > limit
         ]
-        return f"{text}; that is more than {' and '.join(short)} allows" if short else text
+        return f"{text}; this exceeds {' and '.join(exceeded)}" if exceeded else text
 
     def errors(self, tally: CallTally, now: float) -> dict[str, float]:
-        """Return by how much what was spent differs from the forecast: 0.1 is a tenth more."""
+        """Return the relative error of the forecast by quantity: 0.1 means a tenth more was spent."""
         pairs = (
             ("tokens", tally.tokens, self.tokens),
             ("cost", tally.cost, self.cost),
-            ("seconds", now - tally.begun, self.seconds),
+            ("seconds", now - tally.started_at, self.seconds),
         )
         return {name: real / expected - 1 for name, real, expected in pairs if expected > 0}

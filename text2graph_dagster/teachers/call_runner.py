@@ -1,7 +1,7 @@
-"""How questions are asked and paid for, whoever is asked: looked up, asked in batches, jotted down, recorded.
+"""Make calls for a teacher or a reasoner: look them up in the ledger, ask the rest in batches, record the answers.
 
-An answer is jotted down as it comes and goes into the table with its batch. A process that is killed loses the answers
-that had not reached it or were not jotted down at that moment: at most one for each call under way.
+Each answer is appended to the journal as it arrives and written to the ledger's table with its batch. A killed process
+loses only answers that had not arrived or were not yet appended: at most one for each call in flight.
 """
 
 import time
@@ -21,55 +21,55 @@ Q = TypeVar("Q", TeacherRequest, ReasoningRequest)
 Item = TypeVar("Item")
 
 BATCH = 4096  # requests handed to a teacher at once, and recorded at once
-LOOK_UP = 32_768  # calls that the ledger is asked for at once
-PREVIEW = 16  # the first calls, by which a run's tokens, cost and time are judged while it goes on
-PREVIEW_SHARE = 0.25  # no preview where it would be more than this share of the calls
+LOOK_UP = 32_768  # keys looked up in the ledger at once
+PREVIEW = 16  # first calls, from which a run's tokens, cost and time are forecast
+PREVIEW_SHARE = 0.25  # no preview if it would be more than this share of the calls
 LOG_SECONDS = 5.0
 
 
 class Ledger(Protocol):
-    """Where calls are kept: rows of the table teacher_calls."""
+    """Storage of calls: rows of the table teacher_calls."""
 
     def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
-        """Return the recorded rows of those keys that are there, by key; they need not have `request`."""
+        """Return the recorded rows among these keys, by key; `request` may be missing."""
         ...
 
     def append(self, row: Row) -> None:
-        """Keep this row from being lost if the process is killed before it is recorded."""
+        """Save one row so that it survives if the process is killed before `record`."""
         ...
 
     def record(self, rows: Sequence[Row]) -> None:
-        """Keep these rows; when it returns they are safe, and so is what was jotted down."""
+        """Store rows; when it returns, they and all appended rows are durable."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CallResults(Generic[A]):
-    """One answer per request, in their order, the call key of each, and how many calls were made for them.
+    """One answer per request in their order, the key of each call, and the number of new calls.
 
-    What only the ledger needs of an answer (its prompt, a teacher's raw text) is left there. `figures` are what was
-    spent and by how much the forecast was wrong, by name.
+    Texts that only the ledger needs (prompts, a teacher's raw answer) are removed. `figures` are the tokens and cost
+    spent and the forecast's errors, by name.
     """
 
     answers: list[A]
     keys: list[str]
-    made: int
+    new_calls: int
     figures: dict[str, float]
 
 
-class _Offer(Sequence[Item]):
-    """Requests that are handed over one by one, for as long as the budget affords another call."""
+class _BudgetedRequests(Sequence[Item]):
+    """Requests that are handed out one by one, until the budget affords no further call."""
 
     def __init__(self, requests: Sequence[Item], tally: CallTally) -> None:
         self._requests, self._tally = requests, tally
-        self.broken_off = False
+        self.stopped = False
 
     def __iter__(self) -> Iterator[Item]:
         for request in self._requests:
             if not self._tally.affords_another():
-                self.broken_off = True
+                self.stopped = True
                 return
-            self._tally.handed += 1
+            self._tally.started += 1
             yield request
 
     def __len__(self) -> int:
@@ -85,51 +85,55 @@ class _Offer(Sequence[Item]):
 
 @dataclass(frozen=True)
 class CallRunner(Generic[Q, A]):
-    """The one way in which questions are asked, whoever is asked."""
+    """Runs the calls of one teacher or reasoner.
+
+    Args:
+        author: the teacher or reasoner.
+        keys: the call key of each request.
+        restore: makes an answer from a recorded row.
+        fail: makes the answer of a request that got none, with the reason.
+    """
 
     kind: Literal["teacher", "reasoner"]
-    who: Any  # Teacher or Reasoner
+    author: Any
     requests: Sequence[Q]
     keys: Sequence[str]
-    request_slot: Callable[[Q], tuple[str, int]]
-    answer_slot: Callable[[A], tuple[str, int]]
-    response: Callable[[A], str]
-    recall: Callable[[Row, Q], A]
+    restore: Callable[[Row, Q], A]
     fail: Callable[[Q, str], A]
-    lighten: Callable[[A], A]
 
-    def ask(self, ledger: Ledger, log: Log | None, budget: Budget) -> CallResults[A]:
+    def run(self, ledger: Ledger, log: Log | None, budget: Budget) -> CallResults[A]:
         """Return an answer for every request.
 
         Raises:
-            UserError: the budget is spent, or whoever is asked cannot go on; what was answered is kept.
+            UserError: the budget is spent, or the author cannot go on; answers received so far are recorded.
+            ValueError: two different requests have the same passage id and sample number.
         """
-        found, open_ = self.look_up(ledger)
-        if len({self.request_slot(request) for request in open_.values()}) < len(open_):
-            raise ValueError("two requests ask the same about one passage: give them different sample numbers")
+        found, open_ = self._look_up(ledger)
+        if len({_slot(request) for request in open_.values()}) < len(open_):
+            raise ValueError("two requests ask about the same passage: give them different sample numbers")
         tally = CallTally(len(open_), time.monotonic(), len(self.requests) - len(open_), budget)
-        early = _preview(open_)
-        report = _Report(f"{self.kind} {self.who.name}", tally, log, set(early))
-        order = {**dict.fromkeys(early), **open_}
+        preview = _choose_preview(open_)
+        progress = _Progress(f"{self.kind} {self.author.name}", tally, log, set(preview))
+        order = {**dict.fromkeys(preview), **open_}
         for part in _slices(list(order), BATCH):
             batch = {key: open_[key] for key in part}
             rows: list[Row] = []
             try:
-                with closing(self.answers(batch, tally)) as answers:  # what is under way is called off before the rest
+                with closing(self._ask(batch, tally)) as answers:  # cancels calls in flight before rows are recorded
                     for key, answer in answers:
-                        found[key] = self.lighten(answer)
+                        found[key] = answer.without_texts()
                         if answer.status != "failed":
-                            rows.append(self.row(key, answer))
-                            if answer.request:  # what is asked of nobody outside is answered again for nothing
+                            rows.append(self._row(key, answer))
+                            if answer.request:  # a call without a prompt is free to repeat
                                 ledger.append(rows[-1])
-                        report.take(key, answer.prompt_tokens + answer.completion_tokens, answer.cost)
-            finally:  # whatever interrupts the run, what was answered is kept
+                        progress.update(key, answer.prompt_tokens + answer.completion_tokens, answer.cost)
+            finally:  # whatever interrupts the run, received answers are kept
                 if rows:
                     ledger.record(rows)
-        return CallResults([found[key] for key in self.keys], list(self.keys), len(open_), report.figures())
+        return CallResults([found[key] for key in self.keys], list(self.keys), len(open_), progress.figures())
 
-    def look_up(self, ledger: Ledger) -> tuple[dict[str, A], dict[str, Q]]:
-        """Return the answers that the ledger knows, and the requests that are left, by key."""
+    def _look_up(self, ledger: Ledger) -> tuple[dict[str, A], dict[str, Q]]:
+        """Return the answers in the ledger, and the requests that are not in it, by key."""
         found: dict[str, A] = {}
         open_: dict[str, Q] = {}
         unique = dict(zip(self.keys, self.requests, strict=True))
@@ -137,47 +141,47 @@ class CallRunner(Generic[Q, A]):
             known = ledger.known(part)
             for key in part:
                 if key in known:
-                    found[key] = self.lighten(self.recall(known[key], unique[key]))
+                    found[key] = self.restore(known[key], unique[key]).without_texts()
                 else:
                     open_[key] = unique[key]
         return found, open_
 
-    def answers(self, batch: Mapping[str, Q], tally: CallTally) -> Generator[tuple[str, A]]:
-        """Yield exactly one answer per request, whatever the teacher does: trouble becomes a failed answer."""
-        waiting = {self.request_slot(request): key for key, request in batch.items()}
-        offer = _Offer(list(batch.values()), tally)
+    def _ask(self, batch: Mapping[str, Q], tally: CallTally) -> Generator[tuple[str, A]]:
+        """Yield exactly one answer per request; an exception of the author becomes failed answers."""
+        waiting = {_slot(request): key for key, request in batch.items()}
+        requests = _BudgetedRequests(list(batch.values()), tally)
         reason = f"the {self.kind} gave no answer"
         try:
-            for answer in self.who.answer(offer):
-                key = waiting.pop(self.answer_slot(answer), None)
+            for answer in self.author.answer(requests):
+                key = waiting.pop(_slot(answer), None)
                 if key is not None:
-                    yield key, self.priced(answer, tally)
+                    yield key, self._add_cost(answer, tally)
         except UserError:
             raise
         except Exception as error:  # a teacher is foreign code; the run goes on and the passage is quarantined
             reason = f"{type(error).__name__}: {error}"
-        if offer.broken_off:
-            raise UserError(tally.spent(self.kind))
+        if requests.stopped:
+            raise UserError(tally.describe_spent(self.kind))
         for key in waiting.values():
-            yield key, self.priced(self.fail(batch[key], reason), tally)
+            yield key, self._add_cost(self.fail(batch[key], reason), tally)
 
-    def priced(self, answer: A, tally: CallTally) -> A:
-        """Return the answer with its cost, and take note of it."""
+    def _add_cost(self, answer: A, tally: CallTally) -> A:
+        """Return the answer with its cost, and add it to the tally."""
         cost = answer.cost or tally.budget.cost(answer.prompt_tokens, answer.completion_tokens)
         tokens = answer.prompt_tokens + answer.completion_tokens
         tally.add(failed=answer.status == "failed", tokens=tokens, cost=cost)
         return replace(answer, cost=cost)
 
-    def row(self, key: str, answer: A) -> Row:
+    def _row(self, key: str, answer: A) -> Row:
         """Return the ledger's row for an answer."""
         return {
             "call_key": key,
             "kind": self.kind,
-            "teacher": self.who.name,
-            "prompt_version": self.who.prompt_version,
+            "teacher": self.author.name,
+            "prompt_version": self.author.prompt_version,
             "passage_id": answer.passage_id,
             "request": answer.request,
-            "response": self.response(answer),
+            "response": answer.response,
             "status": answer.status,
             "reason": answer.reason,
             "prompt_tokens": answer.prompt_tokens,
@@ -188,49 +192,54 @@ class CallRunner(Generic[Q, A]):
 
 
 @dataclass
-class _Report:
-    """Says how a run goes, and what it came to."""
+class _Progress:
+    """Logs a run's progress, and makes its forecast once the preview's calls are answered."""
 
-    what: str
+    label: str
     tally: CallTally
     log: Log | None
-    awaited: set[str]  # the keys of the preview that are not answered yet
+    awaited: set[str]  # keys of the preview that are not answered yet
     tokens: int = 0  # of the preview's calls
     cost: float = 0.0
-    expected: Forecast | None = None
-    said: float = field(default_factory=time.monotonic)
+    forecast: Forecast | None = None
+    logged_at: float = field(default_factory=time.monotonic)
 
-    def take(self, key: str, tokens: int, cost: float) -> None:
-        """Take note of an answer; after the preview's last one judge by these what all will take."""
+    def update(self, key: str, tokens: int, cost: float) -> None:
+        """Count an answer; make the forecast after the preview's last one."""
         now = time.monotonic()
         if key in self.awaited:
             self.awaited.remove(key)
             self.tokens += tokens
             self.cost += cost
-            if not self.awaited and self.tokens:  # calls without tokens have nothing to judge by
-                self.expected = Forecast.of(self.tally, PREVIEW, self.tokens, self.cost, now)
-                self.say(self.expected.line(self.tally.budget))
-        if now - self.said >= LOG_SECONDS:
-            self.said = now
-            self.say(self.tally.line(now))
+            if not self.awaited and self.tokens:  # without tokens there is nothing to forecast
+                self.forecast = Forecast.of(self.tally, PREVIEW, self.tokens, self.cost, now)
+                self._write(self.forecast.line(self.tally.budget))
+        if now - self.logged_at >= LOG_SECONDS:
+            self.logged_at = now
+            self._write(self.tally.line(now))
 
     def figures(self) -> dict[str, float]:
-        """Return what was spent and the forecast's errors."""
+        """Return what was spent and the forecast's relative errors."""
         now, tally = time.monotonic(), self.tally
         figures: dict[str, float] = {"calls_failed": tally.failed, "tokens": tally.tokens, "cost": tally.cost}
-        if self.expected:
-            self.say(tally.line(now))
-            errors = self.expected.errors(tally, now)
+        if self.forecast:
+            self._write(tally.line(now))
+            errors = self.forecast.errors(tally, now)
             figures |= {f"{name}_beyond_forecast": round(error, 4) for name, error in errors.items()}
         return figures
 
-    def say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         if self.log:
-            self.log(f"{self.what}: {text}")
+            self.log(f"{self.label}: {text}")
 
 
-def _preview(open_: Mapping[str, Q]) -> list[str]:
-    """Return the keys of a few questions of every length, by which the others can be judged; none of too few."""
+def _slot(item: TeacherRequest | TeacherAnswer | ReasoningRequest | ReasoningAnswer) -> tuple[str, int]:
+    """Return what matches an answer to its request."""
+    return item.passage_id, item.sample
+
+
+def _choose_preview(open_: Mapping[str, Q]) -> list[str]:
+    """Return the keys of PREVIEW requests spread over all lengths; none if there are too few requests."""
     keys = list(open_)
     if PREVIEW_SHARE * len(keys) < PREVIEW:
         return []

@@ -1,7 +1,7 @@
-"""Asking everybody: several samples of one teacher, several teachers, or both, about each passage.
+"""Ask several samples of one teacher, several teachers, or both, about each passage.
 
-One teacher's only sample is the passage's graph. Where there are more, their vote is, under the number 0, and theirs
-stand beside it as 1, 2, …: a teacher's samples together, the teachers in the order of the settings.
+A single teacher's only sample is the passage's graph. With several answers, their vote gets sample number 0 and the
+answers follow as 1, 2, …: a teacher's samples together, the teachers in the order of the settings.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ from text2graph_dagster.teachers.ledger import CallResults
 from text2graph_dagster.teachers.protocol import Teacher, TeacherAnswer, TeacherRequest
 from text2graph_dagster.teachers.voting import Vote, vote
 
-TRAINING_SAMPLE = 0  # the number of the graph that is taught
+TRAINING_SAMPLE = 0  # sample number of the graph that is used for training
 VOTE = "vote"
 
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """A teacher, how often it is asked about a passage, what each of its graphs weighs, and what it may spend."""
+    """A teacher, its samples per passage, the weight of each of its graphs, and its budget."""
 
     teacher: Teacher
     samples: int = 1
@@ -34,7 +34,7 @@ Ask = Callable[[Voter, Sequence[TeacherRequest]], CallResults[TeacherAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class PanelReading:
-    """Somebody's graph of a passage, or why there is none. `call_key` is empty for a vote: nobody was called."""
+    """One graph of a passage, or why there is none. `call_key` is empty for a vote, which makes no call."""
 
     passage_id: str
     sample: int
@@ -47,57 +47,57 @@ class PanelReading:
 
 @dataclass(frozen=True, slots=True)
 class PanelReadings:
-    """The readings in the passages' order, how many answers were asked for, how many calls made, and what they took."""
+    """The readings in the passages' order, the numbers of requested answers and new calls, and the calls' figures."""
 
     rows: list[PanelReading]
-    asked: int
-    made: int
+    requested: int
+    new_calls: int
     figures: Mapping[str, float]
 
     @property
     def failed(self) -> int:
-        """Number of answers that held no graph."""
+        """Number of answers that contained no graph."""
         return sum(row.graph is None and row.teacher != VOTE for row in self.rows)
 
 
 def ask_panel(
     voters: Sequence[Voter], passages: Sequence[TeacherRequest], rules: VoteSettings, ask: Ask
 ) -> PanelReadings:
-    """Return everybody's reading of every passage, with the vote first where there are several.
+    """Return every voter's readings of every passage, preceded by their vote if there are several.
 
-    `ask` asks one teacher; they are asked one after the other, so that what one needs is free for the next.
+    `ask` asks one teacher. Teachers are asked one after the other, so that each can use the whole machine.
 
     Raises:
         UserError: a teacher cannot go on.
     """
-    heard = [
+    results = [
         (voter, ask(voter, [replace(passage, sample=n) for passage in passages for n in range(voter.samples)]))
         for voter in voters
     ]
     rows: list[PanelReading] = []
     for number, passage in enumerate(passages):
-        said = list(_said(heard, number))
-        if len(said) > 1:
-            rows.append(_vote(passage, said, rules))
-        rows += [replace(reading, sample=n) for n, (reading, _) in enumerate(said, len(said) > 1)]
-    answers = [asked for _, asked in heard]
-    return PanelReadings(rows, sum(len(a.keys) for a in answers), sum(a.made for a in answers), _figures(heard))
+        readings = list(_readings(results, number))
+        if len(readings) > 1:
+            rows.append(_vote(passage, readings, rules))
+        rows += [replace(reading, sample=n) for n, (reading, _) in enumerate(readings, len(readings) > 1)]
+    calls = [result for _, result in results]
+    return PanelReadings(rows, sum(len(c.keys) for c in calls), sum(c.new_calls for c in calls), _figures(results))
 
 
-def _figures(heard: Sequence[tuple[Voter, CallResults[TeacherAnswer]]]) -> Mapping[str, float]:
-    """Return what asking took, by name; where there are several teachers, of each."""
-    if len(heard) == 1:
-        return heard[0][1].figures
-    return {f"{name} ({voter.teacher.name})": n for voter, asked in heard for name, n in asked.figures.items()}
+def _figures(results: Sequence[tuple[Voter, CallResults[TeacherAnswer]]]) -> Mapping[str, float]:
+    """Return the calls' figures by name; with several teachers, the name includes the teacher's."""
+    if len(results) == 1:
+        return results[0][1].figures
+    return {f"{name} ({voter.teacher.name})": n for voter, calls in results for name, n in calls.figures.items()}
 
 
-def _said(
-    heard: Sequence[tuple[Voter, CallResults[TeacherAnswer]]], number: int
+def _readings(
+    results: Sequence[tuple[Voter, CallResults[TeacherAnswer]]], number: int
 ) -> Iterator[tuple[PanelReading, float]]:
-    """Yield everybody's reading of one passage, with its weight."""
-    for voter, asked in heard:
-        for place in range(number * voter.samples, (number + 1) * voter.samples):
-            answer, key = asked.answers[place], asked.keys[place]
+    """Yield every reading of passage `number`, with its weight."""
+    for voter, calls in results:
+        for at in range(number * voter.samples, (number + 1) * voter.samples):
+            answer, key = calls.answers[at], calls.keys[at]
             name = voter.teacher.name
             yield (
                 PanelReading(answer.passage_id, TRAINING_SAMPLE, name, answer.graph, key, answer.status, answer.reason),
@@ -105,10 +105,12 @@ def _said(
             )
 
 
-def _vote(passage: TeacherRequest, said: Sequence[tuple[PanelReading, float]], rules: VoteSettings) -> PanelReading:
-    votes = [Vote(reading.graph, weight) for reading, weight in said if reading.graph is not None]
-    heard = fsum(v.weight for v in votes) / fsum(weight for _, weight in said)
-    if not votes or heard < rules.quorum:
-        reason = f"{len(votes)} of {len(said)} graphs came back"
+def _vote(passage: TeacherRequest, readings: Sequence[tuple[PanelReading, float]], rules: VoteSettings) -> PanelReading:
+    """Return the vote of a passage's readings, without a graph if too little of their weight has one."""
+    votes = [Vote(reading.graph, weight) for reading, weight in readings if reading.graph is not None]
+    turnout = fsum(v.weight for v in votes) / fsum(weight for _, weight in readings)
+    if not votes or turnout < rules.quorum:
+        reason = f"{len(votes)} of {len(readings)} graphs came back"
         return PanelReading(passage.passage_id, TRAINING_SAMPLE, VOTE, None, "", "no_quorum", reason)
-    return PanelReading(passage.passage_id, TRAINING_SAMPLE, VOTE, vote(votes, passage.ontology, rules.keep_above), "")
+    graph = vote(votes, passage.ontology, rules.keep_above)
+    return PanelReading(passage.passage_id, TRAINING_SAMPLE, VOTE, graph, "")

@@ -1,14 +1,16 @@
-"""What a teacher and a reasoner are: batches of requests in, answers as they come.
+"""Interfaces of a teacher and a reasoner: batches of requests in, answers out in any order.
 
-A teacher says which graph a passage states, a reasoner says why. Both name themselves, their parameters and the
-version of their prompt, because the ledger pays for each call once and a call's key is made of exactly these.
+A teacher extracts the graph of a passage. A reasoner writes a rationale for a passage and its graph. Both expose their
+name, their parameters and the version of their prompt, because these are part of a call's key in the ledger.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Protocol
 
 from text2graph_dagster.graph.model import Graph
+from text2graph_dagster.graph.wire import serialise
+from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import Ontology
 
 Status = Literal["ok", "refused", "unparsable", "failed"]
@@ -17,7 +19,7 @@ Parameters = Mapping[str, str | int | float | bool | None]
 
 @dataclass(frozen=True, slots=True)
 class TeacherRequest:
-    """Which graph does this passage state, in the words of this ontology? `sample` numbers repeated questions."""
+    """A passage whose graph is wanted, in the types of an ontology. `sample` numbers repeated requests."""
 
     passage_id: str
     text: str
@@ -25,12 +27,17 @@ class TeacherRequest:
     ontology: Ontology
     sample: int = 0
 
+    @property
+    def content_digest(self) -> str:
+        """Digest of what the request is about; part of its call key."""
+        return digest(self.passage_id, self.text, self.language)
+
 
 @dataclass(frozen=True, slots=True)
 class TeacherAnswer:
-    """What came back for one request. `graph` is there exactly when `status` is "ok"; `raw` is what the ledger keeps.
+    """The answer to one request. `graph` is present exactly when `status` is "ok"; `raw` is stored in the ledger.
 
-    `request` is the prompt as it was sent ("" where there is none); `cost` is in the currency of the configured
+    `request` is the prompt as it was sent ("" if there is none); `cost` is in the currency of the configured
     prices; `seconds` is wall-clock time.
     """
 
@@ -46,46 +53,64 @@ class TeacherAnswer:
     seconds: float = 0.0
     request: str = ""
 
+    @property
+    def response(self) -> str:
+        """Text that the ledger stores."""
+        return self.raw
+
+    def without_texts(self) -> "TeacherAnswer":
+        """Return the answer without the texts that only the ledger needs."""
+        return replace(self, raw="", request="")
+
 
 class Teacher(Protocol):
-    """Says which graph a passage states."""
+    """Extracts the graph that a passage states."""
 
     @property
     def name(self) -> str:
-        """Return the name under which its calls are recorded."""
+        """Name under which its calls are recorded."""
         ...
 
     @property
     def prompt_version(self) -> str:
-        """Return the version of its prompt."""
+        """Version of its prompt."""
         ...
 
     def parameters(self) -> Parameters:
-        """Return everything beside name and prompt that decides an answer (model, temperature, digest of a file…)."""
+        """Return everything besides name and prompt that determines an answer (model, temperature, file digest…)."""
         ...
 
     def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
-        """Answer each request exactly once, in any order. Trouble with one request is a status, not an exception."""
+        """Answer each request exactly once, in any order. A problem with one request is a status, not an exception."""
         ...
 
     def read(self, raw: str, request: TeacherRequest) -> Graph:
-        """Read a recorded `TeacherAnswer.raw` again.
+        """Parse a recorded `TeacherAnswer.raw` again.
 
         Raises:
-            GraphParseError: the recorded answer holds no readable graph.
+            GraphParseError: the recorded answer contains no readable graph.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningRequest:
-    """Why does this passage state this graph?"""
+    """A passage and its graph, for which a rationale is wanted."""
 
     passage_id: str
     text: str
     language: str
     ontology: Ontology
     graph: Graph
+
+    sample: ClassVar[int] = 0  # there is one rationale per passage
+
+    @property
+    def content_digest(self) -> str:
+        """Digest of what the request is about; the same triples with other evidence need another rationale."""
+        entities, relations = self.graph.entities, self.graph.relations
+        evidence = repr([(e.text, e.mentions) for e in entities] + [r.evidence for r in relations])
+        return digest(self.passage_id, self.text, self.language, serialise(self.graph), evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +127,35 @@ class ReasoningAnswer:
     seconds: float = 0.0
     request: str = ""
 
+    sample: ClassVar[int] = 0
+
+    @property
+    def response(self) -> str:
+        """Text that the ledger stores."""
+        return self.rationale
+
+    def without_texts(self) -> "ReasoningAnswer":
+        """Return the answer without the texts that only the ledger needs."""
+        return replace(self, request="")
+
 
 class Reasoner(Protocol):
-    """Says why a passage states a graph. The rationale itself is what the ledger keeps, so nothing is read again."""
+    """Explains why a passage states a graph. The ledger stores the rationale itself, so there is no `read`."""
 
     @property
     def name(self) -> str:
-        """Return the name under which its calls are recorded."""
+        """Name under which its calls are recorded."""
         ...
 
     @property
     def prompt_version(self) -> str:
-        """Return the version of its prompt."""
+        """Version of its prompt."""
         ...
 
     def parameters(self) -> Parameters:
-        """Return everything beside name and prompt that decides an answer."""
+        """Return everything besides name and prompt that determines an answer."""
         ...
 
     def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
-        """Answer each request exactly once, in any order. Trouble with one request is a status, not an exception."""
+        """Answer each request exactly once, in any order. A problem with one request is a status, not an exception."""
         ...

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.text2graph_dagster.reasoning.test_composed_reasoner import GRAPH, ONTOLOGY, TEXT
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.reasoning.composed_reasoner import compose_rationale
@@ -37,7 +37,7 @@ ZH_TEXT = "王明1960年生于北京，后来在清华大学任教。李华是�
 
 
 def zh_entity(number: int, text: str, kind: str) -> Entity:
-    return Entity(number, text, kind, occurrences(text, ZH_TEXT))
+    return Entity(number, text, kind, find_occurrences(text, ZH_TEXT))
 
 
 ZH_GRAPH = Graph(
@@ -180,7 +180,7 @@ def test_what_is_no_chinese_rationale_is_noticed(rationale: str, reason: str) ->
 
 def test_words_of_the_passage_give_nothing_away() -> None:
     text = "The graph shows that JSON was a ground truth {for} Oslo."
-    graph = Graph((Entity(0, "Oslo", "city", occurrences("Oslo", text)),))
+    graph = Graph((Entity(0, "Oslo", "city", find_occurrences("Oslo", text)),))
     request = ReasoningRequest("p", text, "en", ONTOLOGY, graph)
     assert check(
         'The sentence is about JSON. It names "Oslo" (city), and {for} is its fifth word or so.', request
@@ -200,8 +200,8 @@ def test_a_passage_without_facts_needs_no_more_than_that() -> None:
 def test_a_name_that_the_graph_lacks_is_seen_where_it_is_capitalised() -> None:
     text = "In spring Pia Holm and Ana Berg joined Velsoft."
     entities = (
-        Entity(0, "Ana Berg", "person", occurrences("Ana Berg", text)),
-        Entity(1, "Velsoft", "company", occurrences("Velsoft", text)),
+        Entity(0, "Ana Berg", "person", find_occurrences("Ana Berg", text)),
+        Entity(1, "Velsoft", "company", find_occurrences("Velsoft", text)),
     )
     request = ReasoningRequest("p", text, "en", ONTOLOGY, Graph(entities, (Relation(0, 1, "works for"),)))
     said = "Ana Berg (person) works for Velsoft (company). "
@@ -216,7 +216,7 @@ def test_where_types_do_not_tell_the_ends_apart_the_head_comes_first() -> None:
     ontology = Ontology(
         "o", "en", (EntityType("place"),), (RelationType("located in", signatures=(("place", "place"),)),)
     )
-    entities = tuple(Entity(i, n, "place", occurrences(n, text)) for i, n in enumerate(("Oslo", "Norway")))
+    entities = tuple(Entity(i, n, "place", find_occurrences(n, text)) for i, n in enumerate(("Oslo", "Norway")))
     request = ReasoningRequest("p", text, "en", ontology, Graph(entities, (Relation(0, 1, "located in"),)))
     said = "Oslo (place) and Norway (place) are named. "
     assert check(said + "Between Oslo and Norway, located in holds.", request).verified

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.text2graph_dagster.reasoning.test_composed_reasoner import GRAPH, ONTOLOGY, TEXT
 from tests.text2graph_dagster.reasoning.test_prose_verifier import GOOD
-from tests.text2graph_dagster.teachers.knowledge_base.sample_book import Book
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.graph.model import Graph, Relation
 from text2graph_dagster.reasoning.blind_reading import compare_blind
 from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner, compose_rationale
@@ -63,18 +63,18 @@ class Blind:
 
 
 def trace(
-    written: Mapping[str, str], blind: Blind | None = None, book: Book | None = None, **changed: Any
+    written: Mapping[str, str], blind: Blind | None = None, book: MemoryLedger | None = None, **changed: Any
 ) -> TraceResults:
     requests = [ReasoningRequest(f"p{i}", TEXT, "en", ONTOLOGY, GRAPH) for i in range(3)]
     settings = ReasonerSettings(kind="chat", **changed)
-    return run(Writer(written), requests, settings, book or Book(), blind)
+    return run(Writer(written), requests, settings, book or MemoryLedger(), blind)
 
 
 def run(
     author: Reasoner,
     requests: Sequence[ReasoningRequest],
     settings: ReasonerSettings,
-    book: Book,
+    book: MemoryLedger,
     blind: Blind | None = None,
 ) -> TraceResults:
     return collect_traces(
@@ -95,11 +95,11 @@ def test_a_rejected_rationale_is_kept_with_its_reason() -> None:
     assert [t.rationale for t in traced.traces] == [GOOD, BAD]
     assert [(r.passage_id, r.status) for r in traced.refused] == [("p2", "refused")]
     assert traced.objections() == {"refers_to_the_answer": 1}
-    assert traced.made == 3
+    assert traced.new_calls == 3
 
 
 def test_a_composed_one_takes_its_place_visibly_if_the_settings_say_so() -> None:
-    book = Book()
+    book = MemoryLedger()
     good, replaced = trace({"p0": GOOD, "p1": BAD}, book=book, fallback="composed").traces
     assert (good.author, good.rationale, good.rejected) == ("chat:r", GOOD, None)
     assert (replaced.author, replaced.verified, replaced.rejected) == ("composed", True, BAD)
@@ -113,7 +113,7 @@ def test_a_blind_reader_is_shown_what_passed_and_nothing_else() -> None:
     traced = trace({"p0": GOOD, "p1": BAD}, blind, blind_min_f1=1.0)
     assert blind.shown == [GOOD]
     assert [t.verified for t in traced.traces] == [True, False]
-    assert traced.made == 4
+    assert traced.new_calls == 4
 
 
 def test_what_a_blind_reader_cannot_retrace_is_rejected() -> None:
@@ -135,12 +135,12 @@ def test_blind_readings_are_compared_as_graphs_are() -> None:
 def test_composed_rationales_are_never_replaced_nor_read_blindly() -> None:
     blind, requests = Blind(Graph()), [ReasoningRequest("p0", TEXT, "en", ONTOLOGY, GRAPH)]
     settings = ReasonerSettings(fallback="composed")
-    (composed,) = run(ComposedReasoner(), requests, settings, Book(), blind).traces
+    (composed,) = run(ComposedReasoner(), requests, settings, MemoryLedger(), blind).traces
     assert (composed.author, composed.verified, composed.rejected) == ("composed", True, None)
     assert blind.shown == []
 
 
 def test_a_second_run_asks_nobody() -> None:
-    book = Book()
-    made = [trace({"p0": GOOD, "p1": BAD}, Blind(GRAPH), book, fallback="composed").made for _ in range(2)]
+    book = MemoryLedger()
+    made = [trace({"p0": GOOD, "p1": BAD}, Blind(GRAPH), book, fallback="composed").new_calls for _ in range(2)]
     assert made == [5, 0]  # three rationales, one blind reading, one composed in another's place

@@ -8,14 +8,14 @@ import pytest
 
 from benchmarks import chat_server
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
-from tests.text2graph_dagster.teachers.chat.test_retry import passages
-from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT, fast
+from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint, sample_requests
+from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
-from tests.text2graph_dagster.teachers.test_ledger import Memory, Scripted, requests
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
+from tests.text2graph_dagster.teachers.scripted_teacher import ScriptedTeacher, make_requests
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
 from text2graph_dagster.teachers import call_runner
-from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
 from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
 from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherAnswer, TeacherRequest
@@ -28,20 +28,17 @@ ZH = Ontology(
 )
 
 
-@pytest.fixture(autouse=True)
-def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-
-
 def test_the_reasoner_was_never_shown_the_document() -> None:
     with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
-        ask_reasoner(ChatReasoner(fast(seen.url)), [ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)], Memory())
+        ask_reasoner(
+            ChatReasoner(fast_endpoint(seen.url)), [ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)], MemoryLedger()
+        )
     assert TEXT in seen.bodies[0]["messages"][0]["content"]
 
 
 def test_no_prompt_carried_the_allowed_types() -> None:
     with chat_server.serving() as heard:
-        ask_teacher(ChatTeacher(fast(heard.url)), passages(50), Memory())
+        ask_teacher(ChatTeacher(fast_endpoint(heard.url)), sample_requests(50), MemoryLedger())
     assert len(heard.asked) == 50
     for prompt in heard.asked:
         assert all(f"- {name}" in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
@@ -57,15 +54,15 @@ def test_535_relations_had_301_labels() -> None:
         ],
     }
     with serving(lambda _: message(json.dumps(free))) as seen:
-        teacher = ChatTeacher(fast(seen.url))
+        teacher = ChatTeacher(fast_endpoint(seen.url))
         (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph is not None
     assert [relation.type for relation in answer.graph.relations] == ["works for"]
     assert teacher.labels.mapped.total() == 2  # Works For, works_for
-    assert teacher.labels.refused.total() == 2
+    assert teacher.labels.rejected.total() == 2
 
 
-class FailsOnce(Scripted):
+class FailsOnce(ScriptedTeacher):
     """Its second batch fails as a whole."""
 
     batches = 0
@@ -79,38 +76,38 @@ class FailsOnce(Scripted):
 
 def test_a_failed_batch_was_never_cleared_and_everything_after_it_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_runner, "BATCH", 3)
-    memory = Memory()
-    asked = ask_teacher(FailsOnce(), requests(10), memory)
+    memory = MemoryLedger()
+    asked = ask_teacher(FailsOnce(), make_requests(10), memory)
     assert [a.passage_id for a in asked.answers if a.status == "failed"] == ["p3", "p4", "p5"]
     assert len(memory.rows) == 7
-    assert ask_teacher(Scripted(), requests(10), memory).made == 3
+    assert ask_teacher(ScriptedTeacher(), make_requests(10), memory).new_calls == 3
 
 
 def test_the_last_partial_batch_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_runner, "BATCH", 4)
-    memory = Memory()
-    asked = ask_teacher(Scripted(), requests(10), memory)
+    memory = MemoryLedger()
+    asked = ask_teacher(ScriptedTeacher(), make_requests(10), memory)
     assert {answer.status for answer in asked.answers} == {"ok"}
     assert len(memory.rows) == 10
 
 
 def test_results_were_written_once_at_the_end() -> None:
-    memory, written = Memory(), list[int]()
+    memory, written = MemoryLedger(), list[int]()
 
-    class Watched(Scripted):
+    class Watched(ScriptedTeacher):
         def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
             for answer in super().answer(requests):
                 written.append(len(memory.rows))
                 yield answer
 
-    ask_teacher(Watched(), requests(6), memory)
+    ask_teacher(Watched(), make_requests(6), memory)
     assert written == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_brace_in_a_string_or_in_the_thinking_zeroed_everything() -> None:
     said = {"entities": [{"text": "Velsoft", "type": "company"}, {"text": "{", "type": "city"}], "relations": []}
     with serving(lambda _: message(f"<think>a {{ and a }} }}</think>{json.dumps(said)}")) as seen:
-        (answer,) = ChatTeacher(fast(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
+        (answer,) = ChatTeacher(fast_endpoint(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph is not None
     assert [entity.text for entity in answer.graph.entities] == ["Velsoft"]
 
@@ -119,7 +116,7 @@ def test_an_item_repeated_twenty_times_cost_nothing() -> None:
     """In a teacher's graph it stands once, and the others are counted."""
     item = {"text": "Velsoft", "type": "company"}
     with serving(lambda _: message(json.dumps({"entities": [item] * 20, "relations": []}))) as seen:
-        teacher = ChatTeacher(fast(seen.url))
+        teacher = ChatTeacher(fast_endpoint(seen.url))
         (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph is not None
     assert (len(answer.graph.entities), teacher.dropped["duplicate_entity"]) == (1, 19)
@@ -132,9 +129,9 @@ def test_chinese_became_mojibake(escaped: bool) -> None:
         "entities": [{"text": "王芳", "type": "人物"}, {"text": "字节跳动", "type": "公司"}],
         "relations": [{"head": "王芳", "tail": "字节跳动", "type": "任职于"}],
     }
-    memory = Memory()
+    memory = MemoryLedger()
     with serving(lambda _: message(json.dumps(said, ensure_ascii=escaped))) as seen:
-        asked = ask_teacher(ChatTeacher(fast(seen.url)), [TeacherRequest("p", text, "zh", ZH)], memory)
+        asked = ask_teacher(ChatTeacher(fast_endpoint(seen.url)), [TeacherRequest("p", text, "zh", ZH)], memory)
     graph = asked.answers[0].graph
     assert graph is not None
     assert [(h.text, kind, t.text) for h, kind, t in graph.triples()] == [("王芳", "任职于", "字节跳动")]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.text2graph_dagster.teachers.test_ledger import Memory, Scripted, requests
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
+from tests.text2graph_dagster.teachers.scripted_teacher import ScriptedTeacher, make_requests
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers import call_runner
 from text2graph_dagster.teachers.budget import Budget, CallTally, Forecast
@@ -14,7 +15,7 @@ from text2graph_dagster.teachers.ledger import ask_teacher
 PRICES: dict[str, Any] = {"prompt_price": 2.0, "completion_price": 10.0}
 
 
-class Metered(Scripted):
+class Metered(ScriptedTeacher):
     """A scripted teacher that asks one question at a time and takes a hundred tokens for each."""
 
     def answer(self, requests: Any) -> Any:
@@ -25,8 +26,8 @@ class Metered(Scripted):
 
 def test_a_call_costs_what_its_tokens_do() -> None:
     assert Budget(**PRICES).cost(1_000_000, 100_000) == 3.0
-    memory = Memory()
-    asked = ask_teacher(Metered(), requests(3), memory, budget=Budget(**PRICES))
+    memory = MemoryLedger()
+    asked = ask_teacher(Metered(), make_requests(3), memory, budget=Budget(**PRICES))
     assert {row["cost"] for row in memory.rows.values()} == {0.00036}
     assert asked.answers[0].cost == 0.00036
     assert asked.figures == {"calls_failed": 0, "tokens": 300, "cost": pytest.approx(0.00108)}
@@ -34,49 +35,51 @@ def test_a_call_costs_what_its_tokens_do() -> None:
 
 @pytest.mark.parametrize("limit", [{"max_tokens_total": 450}, {"max_cost": 0.0017}])
 def test_a_spent_budget_stops_before_it_is_overrun_and_the_next_run_goes_on(limit: dict[str, Any]) -> None:
-    memory, guide = Memory(), Metered()
+    memory, guide = MemoryLedger(), Metered()
     with pytest.raises(UserError) as told:
-        ask_teacher(guide, requests(10), memory, budget=Budget(**PRICES, **limit))
+        ask_teacher(guide, make_requests(10), memory, budget=Budget(**PRICES, **limit))
     assert len(memory.rows) == len(guide.asked) == 4
     for words in ("4 calls", "400 tokens", "6 calls are left", "600 tokens", "teacher.max_cost", "kept"):
         assert words in str(told.value)
     with pytest.raises(UserError):
-        ask_teacher(guide, requests(10), memory, budget=Budget(**PRICES, **limit))
-    asked = ask_teacher(guide, requests(10), memory, budget=Budget(**PRICES, **limit))
-    assert (asked.made, len(guide.asked)) == (2, 10)
+        ask_teacher(guide, make_requests(10), memory, budget=Budget(**PRICES, **limit))
+    asked = ask_teacher(guide, make_requests(10), memory, budget=Budget(**PRICES, **limit))
+    assert (asked.new_calls, len(guide.asked)) == (2, 10)
 
 
 def test_calls_under_way_count_before_their_price_is_known() -> None:
-    tally = CallTally(100, 0.0, budget=Budget(max_tokens_total=1000), handed=5, done=5, tokens=500)
+    tally = CallTally(100, 0.0, budget=Budget(max_tokens_total=1000), started=5, done=5, tokens=500)
     assert tally.affords_another()
-    tally.handed = 9  # four more are under way: with another one there would be ten
+    tally.started = 9  # four more are under way: with another one there would be ten
     assert tally.affords_another()
-    tally.handed = 10
+    tally.started = 10
     assert not tally.affords_another()
 
 
 def test_a_forecast_comes_before_most_is_spent_and_its_error_after() -> None:
     lines: list[str] = []
-    asked = ask_teacher(Metered(), requests(100), Memory(), lines.append, Budget(**PRICES))
+    asked = ask_teacher(Metered(), make_requests(100), MemoryLedger(), lines.append, Budget(**PRICES))
     assert "100 calls will take about 10,000 tokens, cost 0.04" in lines[0]
     assert "100 of 100 calls done" in lines[-1]
     assert asked.figures["tokens_beyond_forecast"] == asked.figures["cost_beyond_forecast"] == 0
     assert "seconds_beyond_forecast" in asked.figures
-    few = ask_teacher(Metered(), requests(20), Memory(), lines.append, Budget(**PRICES))  # too few to look ahead
+    few = ask_teacher(
+        Metered(), make_requests(20), MemoryLedger(), lines.append, Budget(**PRICES)
+    )  # too few to look ahead
     assert "tokens_beyond_forecast" not in few.figures
 
 
 def test_a_forecast_is_judged_by_passages_of_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_runner, "PREVIEW", 4)
-    open_ = {f"k{i}": replace(request, text="x" * (i % 10)) for i, request in enumerate(requests(100))}
-    lengths = sorted(len(open_[key].text) for key in call_runner._preview(open_))
+    open_ = {f"k{i}": replace(request, text="x" * (i % 10)) for i, request in enumerate(make_requests(100))}
+    lengths = sorted(len(open_[key].text) for key in call_runner._choose_preview(open_))
     assert lengths == [1, 3, 6, 8]
 
 
 def test_the_forecast_warns_where_the_budget_will_not_do() -> None:
     forecast = Forecast.of(CallTally(100, 0.0, done=10), 5, 250, 0.5, 20.0)
     assert forecast == Forecast(100, 5000.0, 10.0, 200.0)
-    assert "more than max_cost allows" in forecast.line(Budget(max_cost=9.0))
+    assert "exceeds max_cost" in forecast.line(Budget(max_cost=9.0))
     assert "more than" not in forecast.line(Budget(max_cost=11.0, max_tokens_total=5000))
     assert forecast.errors(CallTally(100, 0.0, done=100, tokens=5500, cost=10.0), 100.0) == {
         "tokens": pytest.approx(0.1),

@@ -1,4 +1,4 @@
-"""What was jotted down outlives its writer, once."""
+"""What was appended down outlives its writer, once."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from text2graph_dagster.teachers.journal import Journal
 def test_a_living_writers_rows_are_its_own(tmp_path: Path) -> None:
     writer = Journal(tmp_path)
     writer.append({"call_key": "a"})
-    assert list(Journal(tmp_path).left()) == []
+    assert list(Journal(tmp_path).recover()) == []
     writer.clear()
     assert list(tmp_path.iterdir()) == []
     writer.append({"call_key": "b"})  # it goes on in a new file
@@ -30,8 +30,8 @@ def abandon(folder: Path, data: bytes, name: str = "dead") -> Path:
 
 def test_what_a_dead_writer_left_is_read_once(tmp_path: Path) -> None:
     abandon(tmp_path, '{"a": "é\\u2028"}\n{"a": 2}\n'.encode())
-    assert list(Journal(tmp_path).left()) == [[{"a": "é\u2028"}, {"a": 2}]]
-    assert list(Journal(tmp_path).left()) == []
+    assert list(Journal(tmp_path).recover()) == [[{"a": "é\u2028"}, {"a": 2}]]
+    assert list(Journal(tmp_path).recover()) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -40,23 +40,23 @@ def test_a_lock_that_a_kill_left_alone_goes_after_a_while(tmp_path: Path) -> Non
     for lock in (old, new):
         lock.touch()
     os.utime(old, (0, 0))
-    assert list(Journal(tmp_path).left()) == []
+    assert list(Journal(tmp_path).recover()) == []
     assert list(tmp_path.iterdir()) == [new]
 
 
 def test_a_line_that_was_cut_off_is_no_row(tmp_path: Path) -> None:
     abandon(tmp_path, b'{"a": 1}\n{"a": 2}\n{"a": "cut o')
-    assert list(Journal(tmp_path).left()) == [[{"a": 1}, {"a": 2}]]
+    assert list(Journal(tmp_path).recover()) == [[{"a": 1}, {"a": 2}]]
     abandon(tmp_path, b"")
-    assert list(Journal(tmp_path).left()) == [[]]
+    assert list(Journal(tmp_path).recover()) == [[]]
 
 
 def test_rows_that_could_not_be_recorded_stay(tmp_path: Path) -> None:
     abandon(tmp_path, b'{"a": 1}\n')
-    reading = Journal(tmp_path).left()
+    reading = Journal(tmp_path).recover()
     next(reading)
     reading.close()  # as an error of whoever records them would
-    assert list(Journal(tmp_path).left()) == [[{"a": 1}]]
+    assert list(Journal(tmp_path).recover()) == [[{"a": 1}]]
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ def test_any_text_can_be_kept(tmp_path: Path) -> None:
     data = path.read_bytes()
     writer.clear()
     abandon(tmp_path, data)
-    assert list(Journal(tmp_path).left()) == [[row]]
+    assert list(Journal(tmp_path).recover()) == [[row]]

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import chat_server
-from tests.text2graph_dagster.teachers.chat.test_retry import passages
-from tests.text2graph_dagster.teachers.chat.test_teacher import fast
+from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint, sample_requests
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt
 from text2graph_dagster.teachers.ledger import ask_teacher
@@ -25,7 +24,9 @@ def run(warehouse: str, url: str, batch: int) -> None:
 
     call_runner.BATCH = batch  # so that some kills meet the table being written
     ask_teacher(
-        ChatTeacher(fast(url, concurrency=AT_ONCE)), passages(PASSAGES), WarehouseLedger(Warehouse(path=warehouse))
+        ChatTeacher(fast_endpoint(url, concurrency=AT_ONCE)),
+        sample_requests(PASSAGES),
+        WarehouseLedger(Warehouse(path=warehouse)),
     )
 
 
@@ -41,10 +42,10 @@ def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_
     context = multiprocessing.get_context("forkserver")  # the packages are imported once
     context.set_forkserver_preload(["resources.teachers", "openai", __name__])
     warehouse = str(tmp_path / "warehouse.duckdb")
-    prompts = {request.passage_id: build_prompt(request) for request in passages(PASSAGES)}
+    prompts = {request.passage_id: build_prompt(request) for request in sample_requests(PASSAGES)}
 
     def recorded() -> set[str]:
-        for rows in (ledger := WarehouseLedger(Warehouse(path=warehouse)))._journal.left():
+        for rows in (ledger := WarehouseLedger(Warehouse(path=warehouse)))._journal.recover():
             ledger._write(rows)
         return set(ledger.warehouse.read("SELECT passage_id FROM teacher_calls")["passage_id"])
 

@@ -1,119 +1,48 @@
 """Every call once: nothing repeated, nothing lost, whatever happens to the teacher or to us."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS, line, teacher
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
+from tests.text2graph_dagster.teachers.scripted_teacher import ScriptedTeacher, make_requests
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.graph.model import Entity, Graph, Span
+from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import EntityType, Ontology
 from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
 from text2graph_dagster.teachers import call_runner
-from text2graph_dagster.teachers.knowledge_base.teacher import dump_graph, load_graph
-from text2graph_dagster.teachers.ledger import Row, ask_reasoner, ask_teacher
-from text2graph_dagster.teachers.protocol import Parameters, ReasoningRequest, TeacherAnswer, TeacherRequest
-
-
-@dataclass
-class Memory:
-    """A ledger in memory that can die while it is written to."""
-
-    rows: dict[str, Row] = field(default_factory=dict)
-    dies_after: int | None = None
-
-    def known(self, keys: Sequence[str]) -> dict[str, Row]:
-        return {key: self.rows[key] for key in keys if key in self.rows}
-
-    jotted: set[str] = field(default_factory=set)
-
-    def append(self, row: Row) -> None:
-        if self.dies_after is not None and len(self.rows) >= self.dies_after:
-            raise KeyboardInterrupt
-        assert row["call_key"] not in self.rows, "a call was paid twice"
-        self.rows[row["call_key"]] = row
-        self.jotted.add(row["call_key"])
-
-    def record(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            assert row["call_key"] not in self.rows or row["call_key"] in self.jotted, "a call was paid twice"
-            self.rows[row["call_key"]] = row
-        self.jotted.clear()
-
-
-@dataclass
-class Scripted:
-    """A teacher whose answers, refusals and failures are given by passage id."""
-
-    trouble: dict[str, str] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    name: str = "scripted"
-    prompt_version: str = "1"
-    temperature: float = 0.0
-
-    def parameters(self) -> Parameters:
-        return {"temperature": self.temperature}
-
-    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
-        for request in reversed(requests):  # answers come in any order
-            self.asked.append(request.passage_id)
-            match self.trouble.get(request.passage_id):
-                case None:
-                    graph = Graph((Entity(0, request.text, "person", (Span(0, len(request.text)),)),))
-                    yield TeacherAnswer(
-                        request.passage_id, request.sample, graph, dump_graph(graph), seconds=0.5, request="?"
-                    )
-                case "explode":
-                    raise OSError("connection reset")
-                case "stop":
-                    raise UserError("The budget is spent.")
-                case "silence":
-                    pass
-                case "twice":
-                    for _ in range(2):
-                        yield TeacherAnswer(request.passage_id, request.sample, Graph(), dump_graph(Graph()))
-                case "foreign":
-                    yield TeacherAnswer("nobody", 0, Graph(), dump_graph(Graph()))
-                case status:
-                    yield TeacherAnswer(request.passage_id, request.sample, None, "?", status, "because")  # type: ignore[arg-type]
-
-    def read(self, raw: str, request: TeacherRequest) -> Graph:
-        return load_graph(raw)
-
-
-def requests(count: int, samples: int = 1) -> list[TeacherRequest]:
-    return [TeacherRequest(f"p{i}", f"text {i}", "en", NEWS, s) for i in range(count) for s in range(samples)]
+from text2graph_dagster.teachers.ledger import ask_reasoner, ask_teacher
+from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherRequest
 
 
 def test_answers_come_in_the_order_of_the_requests() -> None:
-    asked = ask_teacher(Scripted(), requests(5, samples=2), Memory())
+    asked = ask_teacher(ScriptedTeacher(), make_requests(5, samples=2), MemoryLedger())
     assert [(a.passage_id, a.sample) for a in asked.answers] == [(f"p{i}", s) for i in range(5) for s in range(2)]
     assert len(set(asked.keys)) == 10
-    assert asked.made == 10
+    assert asked.new_calls == 10
 
 
 def test_a_second_run_makes_no_call_and_gives_the_same_answers() -> None:
-    memory, guide = Memory(), Scripted({"p3": "refused", "p4": "unparsable"})
-    first = ask_teacher(guide, requests(6), memory)
+    memory, guide = MemoryLedger(), ScriptedTeacher({"p3": "refused", "p4": "unparsable"})
+    first = ask_teacher(guide, make_requests(6), memory)
     guide.asked.clear()
-    second = ask_teacher(guide, requests(6), memory)
+    second = ask_teacher(guide, make_requests(6), memory)
     assert guide.asked == []
-    assert second.made == 0
+    assert second.new_calls == 0
     assert second.keys == first.keys
     assert second.answers == first.answers
 
 
-@pytest.mark.parametrize("trouble", ["explode", "silence", "refused", "unparsable", "failed", "twice", "foreign"])
+@pytest.mark.parametrize("trouble", ["explode", "omit", "refused", "unparsable", "failed", "twice", "foreign"])
 @pytest.mark.parametrize("where", ["p0", "p3", "p6"])
 def test_everything_that_goes_in_comes_out_whatever_fails(
     trouble: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ancestor lost every batch after a failed one, and the last partial batch."""
     monkeypatch.setattr(call_runner, "BATCH", 3)
-    asked = ask_teacher(Scripted({where: trouble}), requests(7), Memory())
+    asked = ask_teacher(ScriptedTeacher({where: trouble}), make_requests(7), MemoryLedger())
     assert [a.passage_id for a in asked.answers] == [f"p{i}" for i in range(7)]
     assert all((a.graph is not None) == (a.status == "ok") for a in asked.answers)
     others_hurt = [a.passage_id for a in asked.answers if a.status != "ok" and a.passage_id != where]
@@ -121,72 +50,76 @@ def test_everything_that_goes_in_comes_out_whatever_fails(
 
 
 def test_a_failed_call_is_asked_again_and_an_answered_one_is_not() -> None:
-    memory, guide = Memory(), Scripted({"p1": "failed", "p2": "refused"})
-    assert [a.status for a in ask_teacher(guide, requests(3), memory).answers] == ["ok", "failed", "refused"]
+    memory, guide = MemoryLedger(), ScriptedTeacher({"p1": "failed", "p2": "refused"})
+    assert [a.status for a in ask_teacher(guide, make_requests(3), memory).answers] == ["ok", "failed", "refused"]
     guide.trouble.clear()
     guide.asked.clear()
-    assert [a.status for a in ask_teacher(guide, requests(3), memory).answers] == ["ok", "ok", "refused"]
+    assert [a.status for a in ask_teacher(guide, make_requests(3), memory).answers] == ["ok", "ok", "refused"]
     assert guide.asked == ["p1"]
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 4, 7, 9])
 def test_killed_at_any_point_and_resumed_no_call_is_repeated(dies_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_runner, "BATCH", 4)
-    memory, guide = Memory(dies_after=dies_after), Scripted()
+    memory, guide = MemoryLedger(dies_after=dies_after), ScriptedTeacher()
     with pytest.raises(KeyboardInterrupt):
-        ask_teacher(guide, requests(10), memory)
+        ask_teacher(guide, make_requests(10), memory)
     memory.dies_after = None
     safe = set(memory.rows)
     guide.asked.clear()
-    resumed = ask_teacher(guide, requests(10), memory)
-    assert len(guide.asked) == 10 - len(safe) == resumed.made
-    assert resumed.answers == ask_teacher(Scripted(), requests(10), Memory()).answers
+    resumed = ask_teacher(guide, make_requests(10), memory)
+    assert len(guide.asked) == 10 - len(safe) == resumed.new_calls
+    assert resumed.answers == ask_teacher(ScriptedTeacher(), make_requests(10), MemoryLedger()).answers
 
 
 def test_a_teacher_that_stops_keeps_what_was_answered() -> None:
-    memory, guide = Memory(), Scripted({"p2": "stop"})
+    memory, guide = MemoryLedger(), ScriptedTeacher({"p2": "stop"})
     with pytest.raises(UserError, match="budget"):
-        ask_teacher(guide, requests(6), memory)
+        ask_teacher(guide, make_requests(6), memory)
     assert {row["passage_id"] for row in memory.rows.values()} == {"p5", "p4", "p3"}
 
 
 def test_the_same_request_twice_is_one_call() -> None:
-    guide = Scripted()
-    asked = ask_teacher(guide, requests(2) * 2, Memory())
-    assert len(guide.asked) == asked.made == 2
+    guide = ScriptedTeacher()
+    asked = ask_teacher(guide, make_requests(2) * 2, MemoryLedger())
+    assert len(guide.asked) == asked.new_calls == 2
     assert [a.passage_id for a in asked.answers] == ["p0", "p1", "p0", "p1"]
 
 
 def test_two_questions_about_one_passage_need_sample_numbers() -> None:
     other = Ontology("other", "en", (EntityType("place"),), ())
     with pytest.raises(ValueError, match="sample"):
-        ask_teacher(Scripted(), [TeacherRequest("p", "t", "en", NEWS), TeacherRequest("p", "t", "en", other)], Memory())
+        ask_teacher(
+            ScriptedTeacher(),
+            [TeacherRequest("p", "t", "en", NEWS), TeacherRequest("p", "t", "en", other)],
+            MemoryLedger(),
+        )
 
 
-def change_nothing(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+def change_nothing(guide: ScriptedTeacher, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     return batch
 
 
-def change_prompt(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+def change_prompt(guide: ScriptedTeacher, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     guide.prompt_version = "2"
     return batch
 
 
-def change_parameter(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+def change_parameter(guide: ScriptedTeacher, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     guide.temperature = 0.7
     return batch
 
 
-def change_name(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+def change_name(guide: ScriptedTeacher, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     guide.name = "other"
     return batch
 
 
-def change_ontology(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+def change_ontology(guide: ScriptedTeacher, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     return [TeacherRequest(r.passage_id, r.text, r.language, Ontology("n", "en", NEWS.entity_types, ())) for r in batch]
 
 
-def add_a_passage(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherRequest]:
+def add_a_passage(guide: ScriptedTeacher, batch: list[TeacherRequest]) -> list[TeacherRequest]:
     return [*batch, TeacherRequest("new", "new", "en", NEWS)]
 
 
@@ -202,31 +135,31 @@ def add_a_passage(guide: Scripted, batch: list[TeacherRequest]) -> list[TeacherR
     ],
 )
 def test_a_change_re_does_exactly_what_it_touches(change: Any, calls: int) -> None:
-    memory, guide = Memory(), Scripted()
-    ask_teacher(guide, requests(4), memory)
-    assert ask_teacher(guide, change(guide, requests(4)), memory).made == calls
+    memory, guide = MemoryLedger(), ScriptedTeacher()
+    ask_teacher(guide, make_requests(4), memory)
+    assert ask_teacher(guide, change(guide, make_requests(4)), memory).new_calls == calls
 
 
 def test_a_record_that_cannot_be_read_any_more_is_unparsable_not_lost() -> None:
-    memory = Memory()
-    key = ask_teacher(Scripted(), requests(1), memory).keys[0]
+    memory = MemoryLedger()
+    key = ask_teacher(ScriptedTeacher(), make_requests(1), memory).keys[0]
     memory.rows[key]["response"] = "{"
-    (answer,) = ask_teacher(Scripted(), requests(1), memory).answers
+    (answer,) = ask_teacher(ScriptedTeacher(), make_requests(1), memory).answers
     assert (answer.status, answer.graph) == ("unparsable", None)
 
 
 def test_rows_are_what_the_table_holds() -> None:
     from text2graph_dagster.contracts import TEACHER_CALLS
 
-    memory = Memory()
-    ask_teacher(Scripted(), requests(2), memory)
+    memory = MemoryLedger()
+    ask_teacher(ScriptedTeacher(), make_requests(2), memory)
     assert all(set(row) == set(TEACHER_CALLS.schema.columns) for row in memory.rows.values())
 
 
 def test_progress_counts_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr(call_runner, "LOG_SECONDS", 0.0)
-    ask_teacher(Scripted({"p1": "failed"}), requests(3), Memory(), seen.append)
+    ask_teacher(ScriptedTeacher({"p1": "failed"}), make_requests(3), MemoryLedger(), seen.append)
     assert [line.partition(" calls")[0] for line in seen] == [f"teacher scripted: {i} of 3" for i in (1, 2, 3)]
     assert "1 failed" in seen[-1]
 
@@ -236,11 +169,11 @@ def test_a_rationale_is_paid_once_and_again_for_another_graph(tmp_path: Path) ->
     text = "Ana Berg joined Velsoft."
     graph = guide.annotate(text, "en")
     request = ReasoningRequest("p", text, "en", NEWS, graph)
-    memory = Memory()
+    memory = MemoryLedger()
     first = ask_reasoner(ComposedReasoner(), [request], memory)
     again = ask_reasoner(ComposedReasoner(), [request], memory)
-    assert (first.made, again.made) == (1, 0)
+    assert (first.new_calls, again.new_calls) == (1, 0)
     assert first.answers[0].rationale == again.answers[0].rationale
     other = ReasoningRequest("p", text, "en", NEWS, Graph(graph.entities))
-    assert ask_reasoner(ComposedReasoner(), [other], memory).made == 1
+    assert ask_reasoner(ComposedReasoner(), [other], memory).new_calls == 1
     assert {row["kind"] for row in memory.rows.values()} == {"reasoner"}

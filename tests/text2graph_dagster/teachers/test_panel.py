@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_book import Book
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.settings import TeacherSettings, VoteSettings
 from text2graph_dagster.teachers.knowledge_base.teacher import dump_graph, load_graph
@@ -42,8 +42,8 @@ class Fixed:
         return load_graph(raw)
 
 
-def ask(*voters: Voter, book: Book | None = None, **rules: Any) -> PanelReadings:
-    pages = book or Book()
+def ask(*voters: Voter, book: MemoryLedger | None = None, **rules: Any) -> PanelReadings:
+    pages = book or MemoryLedger()
     return ask_panel(voters, PASSAGES, VoteSettings(**rules), lambda who, what: ask_teacher(who.teacher, what, pages))
 
 
@@ -54,7 +54,7 @@ def test_one_answer_is_the_graph() -> None:
         ("p1", 0, "a", WORKS),
     ]
     assert all(r.call_key for r in read.rows)
-    assert (read.asked, read.made) == (2, 2)
+    assert (read.requested, read.new_calls) == (2, 2)
 
 
 def test_the_vote_comes_first_and_every_voice_is_seen() -> None:
@@ -64,7 +64,7 @@ def test_the_vote_comes_first_and_every_voice_is_seen() -> None:
     assert [r.call_key == "" for r in first] == [True, False, False, False]
     assert first[0].graph == WORKS
     assert first[0].graph.relations[0].confidence == pytest.approx(2 / 3)
-    assert (read.asked, read.made) == (6, 6)
+    assert (read.requested, read.new_calls) == (6, 6)
 
 
 def test_a_weight_decides_between_two() -> None:
@@ -73,10 +73,10 @@ def test_a_weight_decides_between_two() -> None:
 
 
 def test_a_teacher_more_costs_its_own_calls_only() -> None:
-    book, alone = Book(), Voter(Fixed("a", WORKS))
+    book, alone = MemoryLedger(), Voter(Fixed("a", WORKS))
     keys = {r.call_key for r in ask(alone, book=book).rows}
     read = ask(alone, Voter(Fixed("b", WORKS)), book=book)
-    assert (read.asked, read.made) == (4, 2)
+    assert (read.requested, read.new_calls) == (4, 2)
     assert keys < {r.call_key for r in read.rows}
 
 

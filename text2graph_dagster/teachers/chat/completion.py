@@ -1,4 +1,4 @@
-"""What a chat endpoint sent back for one prompt, read with distrust."""
+"""Read the response of a chat endpoint to one prompt; nothing in it is trusted to have the right shape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from text2graph_dagster.teachers.protocol import Status
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back for one prompt; `text` is as it came, also when `status` is not "ok"."""
+    """The result of one prompt; `text` is as received, also when `status` is not "ok"."""
 
     text: str
     status: Status = "ok"
@@ -17,23 +17,18 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
-    reached: bool = True  # false where nobody answered at all
-
-    @property
-    def tokens(self) -> int:
-        """Return the tokens sent and received."""
-        return self.prompt_tokens + self.completion_tokens
+    reached: bool = True  # False if no server could be connected to
 
 
 class BrokenResponseError(ValueError):
-    """A response that is no chat completion; asking again may help."""
+    """A response that is not a chat completion; a retry may help."""
 
 
-def read(body: object, seconds: float) -> Completion:
-    """Return the first choice of a response; an answer that was cut off or refused is none.
+def read_completion(body: object, seconds: float) -> Completion:
+    """Return the first choice of a response; a truncated or refused answer gets another status than "ok".
 
     Raises:
-        BrokenResponseError: the body is no chat completion.
+        BrokenResponseError: the body is not a chat completion.
     """
     if not isinstance(body, Mapping):
         raise BrokenResponseError("the response is no JSON object")
@@ -43,7 +38,7 @@ def read(body: object, seconds: float) -> Completion:
     if not isinstance(message, Mapping):
         raise BrokenResponseError("no choice in the response")
     usage = body.get("usage")
-    tokens = (_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+    tokens = (_token_count(usage, "prompt_tokens"), _token_count(usage, "completion_tokens"))
     content, refusal = message.get("content"), message.get("refusal")
     text = content if isinstance(content, str) else ""
     finish = choice.get("finish_reason") if isinstance(choice, Mapping) else None
@@ -54,7 +49,7 @@ def read(body: object, seconds: float) -> Completion:
     return Completion(text, "ok", "", *tokens, seconds)
 
 
-def _count(usage: Any, key: str) -> int:
-    """Return a count of tokens, 0 where the server gives none that can be."""
+def _token_count(usage: Any, key: str) -> int:
+    """Return a token count of `usage`, 0 if it is missing or invalid."""
     value = usage.get(key) if isinstance(usage, Mapping) else None
     return value if isinstance(value, int) and value >= 0 else 0

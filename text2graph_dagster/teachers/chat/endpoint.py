@@ -1,8 +1,8 @@
-"""Asking a model behind OpenAI-compatible endpoints (vLLM, Ollama, hosted ones), many questions at a time.
+"""Client of OpenAI-compatible chat endpoints with many concurrent calls.
 
-One event loop asks; whoever iterates over the answers drives it. Questions are made when there is a place for them, so
-memory does not grow with their number. Everything about trying again stands here: the client's own retries are off.
-The key comes from the environment only, and is never part of an answer, a message or a parameter.
+All calls run in one event loop, which is driven by whoever iterates over the answers. Prompts are rendered when there
+is capacity for them, so memory does not grow with their number. All retries are made here; those of the openai client
+are off. The API key comes from the environment only, and is never part of an answer, a message or a parameter.
 """
 
 import asyncio
@@ -17,51 +17,52 @@ from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.teachers.chat.completion import Completion, read
+from text2graph_dagster.teachers.chat.completion import Completion, read_completion
 from text2graph_dagster.teachers.chat.load_balancer import LoadBalancer, Server
-from text2graph_dagster.teachers.chat.rate_limit import AdaptiveConcurrency, draw_backoff
-from text2graph_dagster.teachers.chat.retry import FailureMonitor, FaultError, classify_error
+from text2graph_dagster.teachers.chat.rate_limit import AdaptiveConcurrency
+from text2graph_dagster.teachers.chat.retry import FailureMonitor, FaultError, classify_error, draw_backoff
 from text2graph_dagster.teachers.protocol import Parameters
 
 KEY_VARIABLE = "TEXT2GRAPH_API_KEY"
-NO_KEY = "none"  # servers of one's own ask for no key, the client insists on one
-TRIES_IN_VAIN = 3  # to reach servers of which none has ever answered: a wrong address is told soon
+NO_KEY = "none"  # local servers need no key, but the client insists on one
+MAX_UNREACHED_TRIES = 3  # per call while no server has ever answered: a wrong address fails early
+SECOND_SEED_OFFSET = 1_000_003
 
 Item = TypeVar("Item")
 _T = TypeVar("_T")
-Result = tuple[Item, str, Completion]  # an item, its prompt, what came back
+Result = tuple[Item, str, Completion]  # an item, its prompt, its completion
 
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """Which model, where, and how it is asked."""
+    """The model, its addresses, and how it is called."""
 
     base_url: str
     model: str
     temperature: float = 0.0
     max_tokens: int = 1024
     timeout_seconds: float = 120.0
-    concurrency: int = 64  # at most; see pace.py
-    retries: int = 8  # of a call that meets an overload or a fault: a minute's quota is over by then
+    concurrency: int = 64  # upper limit; see rate_limit.py
+    retries: int = 8  # of a call after an overload or a fault: enough to outlast a quota per minute
     backoff_seconds: float = 0.5
-    retry_max_tokens: int = 4096  # an answer that was cut off is asked once more with twice the budget, up to this
+    retry_max_tokens: int = 4096  # a truncated answer is asked once more with twice the budget, up to this
     more_base_urls: tuple[str, ...] = ()  # serve the same model and share the load
-    label_similarity: float = 0.85  # how an answer's labels are read (teachers/chat/label_mapping.py); changes no call
+    label_similarity: float = 0.85  # how labels are mapped (label_mapping.py); changes no call
 
     def parameters(self) -> Parameters:
-        """Return what decides an answer: the model and how it decodes; not where it is served, nor how fast."""
+        """Return what determines an answer: the model and how it decodes; not where it is served, nor how fast."""
         budgets = {"max_tokens": self.max_tokens, "retry_max_tokens": self.larger_budget}
         return {"model": self.model, "temperature": self.temperature, **budgets}
 
     @property
     def larger_budget(self) -> int:
-        """Return the tokens that a second try may take; never fewer than the first."""
+        """Tokens of a second try; never fewer than of the first."""
         return max(self.max_tokens, min(2 * self.max_tokens, self.retry_max_tokens))
 
 
 @dataclass(frozen=True)
 class ChatCall(Generic[Item]):
-    """How an item becomes a question."""
+    """How to make a call from an item: its prompt, the JSON schema of its answer (None: free text), its seed."""
 
     prompt: Callable[[Item], str]
     schema: Callable[[Item], Mapping[str, Any] | None]
@@ -71,61 +72,63 @@ class ChatCall(Generic[Item]):
 class Endpoint:
     """The chat completions of one model, served at one address or several.
 
-    `look` is called after every fault that is tried again; what it raises ends the asking.
+    Args:
+        on_fault: called after every fault that is retried; an exception it raises ends the run.
 
     Raises:
-        UserError: the settings name no model or no http(s) address, or an address holds a password.
+        UserError: the settings have no model or no http(s) address, or an address contains a password.
     """
 
-    def __init__(self, settings: EndpointSettings, look: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: EndpointSettings, on_fault: Callable[[], None] = lambda: None) -> None:
         if not settings.model:
             raise UserError("No model is named for the chat endpoint: set `model` to the name the endpoint serves.")
         urls = dict.fromkeys((settings.base_url, *settings.more_base_urls))
         for url in urls:
             check_address(url)
-        self.settings, self._look = settings, look
+        self.settings, self._on_fault = settings, on_fault
         self._key = os.environ.get(KEY_VARIABLE) or NO_KEY
-        self._chance = random.Random(0)  # spreads calls; nothing that is kept depends on it
+        self._rng = random.Random(0)  # spreads retries in time; no result depends on it
         self._answered = False  # whether any server ever did
         servers = [Server(url, AdaptiveConcurrency(settings.concurrency)) for url in urls]
-        self._servers = LoadBalancer(servers, settings.concurrency, time.monotonic)
+        self._balancer = LoadBalancer(servers, settings.concurrency, time.monotonic)
 
-    def complete_all(self, items: Iterable[Item], asking: ChatCall[Item]) -> Iterator[Result[Item]]:
-        """Yield (item, its prompt, its completion) as they come; an item is taken when there is a place for it.
+    def complete_all(self, items: Iterable[Item], call: ChatCall[Item]) -> Iterator[Result[Item]]:
+        """Yield (item, its prompt, its completion) in order of arrival; items are consumed as capacity allows.
 
-        Where an event loop runs already, as in a notebook, asking happens in a thread beside it.
+        If an event loop is already running, as in a notebook, the calls run in a separate thread.
 
         Raises:
-            UserError: a server refuses the key or does not know the model, nobody can be reached, or call after call
-                fails; nothing else would fare better.
+            UserError: a server rejects the key or does not know the model, no server can be reached, or call after
+                call fails.
         """
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return self._complete_all(items, asking)
-        return iterate_in_thread(self._complete_all(items, asking))
+            return self._iterate(items, call)
+        return iterate_in_thread(self._iterate(items, call))
 
-    def _complete_all(self, items: Iterable[Item], asking: ChatCall[Item]) -> Generator[Result[Item], None, None]:
-        results = self._results(items, asking)
+    def _iterate(self, items: Iterable[Item], call: ChatCall[Item]) -> Generator[Result[Item], None, None]:
+        results = self._results(items, call)
 
-        async def following() -> Result[Item] | None:
+        async def next_result() -> Result[Item] | None:
             return await anext(results, None)
 
-        with asyncio.Runner() as runner:  # at its end, whatever the reason, what is under way is called off
+        with asyncio.Runner() as runner:  # cancels the calls in flight when it ends, for whatever reason
             loop = runner.get_loop()  # `runner.run` would change the process's signal handlers for every answer
-            while (result := loop.run_until_complete(following())) is not None:
+            while (result := loop.run_until_complete(next_result())) is not None:
                 yield result
 
-    async def _results(self, items: Iterable[Item], asking: ChatCall[Item]) -> AsyncIterator[Result[Item]]:
-        source, watch = iter(items), FailureMonitor(", ".join(server.url for server in self._servers.servers))
+    async def _results(self, items: Iterable[Item], call: ChatCall[Item]) -> AsyncIterator[Result[Item]]:
+        source, monitor = iter(items), FailureMonitor(", ".join(server.url for server in self._balancer.servers))
         done: asyncio.Queue[asyncio.Task[Result[Item]]] = asyncio.Queue()
         tasks: set[asyncio.Task[Result[Item]]] = set()
         last: Completion | None = None
-        self._open()
+        for server in self._balancer.servers:
+            server.open(self._key)
         try:
             while True:
-                for item in islice(source, max(0, self._servers.places() - len(tasks))):
-                    task = asyncio.create_task(self._ask(item, asking))
+                for item in islice(source, max(0, self._balancer.capacity() - len(tasks))):
+                    task = asyncio.create_task(self._complete(item, call))
                     task.add_done_callback(done.put_nowait)
                     tasks.add(task)
                 if not tasks:
@@ -133,11 +136,11 @@ class Endpoint:
                 task = await done.get()
                 tasks.discard(task)
                 item, prompt, last = task.result()
-                watch.see(last)
+                monitor.record(last)
                 yield item, prompt, last
-            watch.end(last)
+            monitor.finish(last)
         except UserError:
-            while not done.empty():  # what came at the same moment was paid for
+            while not done.empty():  # answers that arrived at the same moment were paid for
                 task = done.get_nowait()
                 if task.exception() is None:
                     yield task.result()
@@ -146,21 +149,18 @@ class Endpoint:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for server in self._servers.servers:
+            for server in self._balancer.servers:
                 await server.client.close()
 
-    def _open(self) -> None:
-        for server in self._servers.servers:
-            server.open(self._key)
-
-    async def _ask(self, item: Item, asking: ChatCall[Item]) -> Result[Item]:
-        """Return the answer to one item; one that was cut off or refused is asked for once more, with more room."""
-        prompt, schema, seed = asking.prompt(item), asking.schema(item), asking.seed(item)
-        first = await self._try(self._body(prompt, schema, seed, self.settings.max_tokens))
-        if first.status not in ("unparsable", "refused") or (first.status == "unparsable" and self._no_more_room):
+    async def _complete(self, item: Item, call: ChatCall[Item]) -> Result[Item]:
+        """Return one item's result; a truncated or refused answer is asked once more, with a larger token budget."""
+        prompt, schema, seed = call.prompt(item), call.schema(item), call.seed(item)
+        first = await self._try(self.build_body(prompt, schema, seed, self.settings.max_tokens))
+        if first.status not in ("unparsable", "refused") or (first.status == "unparsable" and self._would_repeat):
             return item, prompt, first
-        # Another seed: with the same one a refusal would be repeated word for word.
-        second = await self._try(self._body(prompt, schema, seed + 1_000_003, self.settings.larger_budget))
+        # With the same seed a refusal would be repeated word for word.
+        second_seed = seed + SECOND_SEED_OFFSET
+        second = await self._try(self.build_body(prompt, schema, second_seed, self.settings.larger_budget))
         best = first if second.status == "failed" else second
         sent, received = (
             first.prompt_tokens + second.prompt_tokens,
@@ -170,11 +170,12 @@ class Endpoint:
         return item, prompt, replace(total, reason=f"{total.reason}, also when asked again" if total.reason else "")
 
     @property
-    def _no_more_room(self) -> bool:
-        """Whether an answer that was cut off would come again as it was: the same budget, nothing left to chance."""
+    def _would_repeat(self) -> bool:
+        """Whether a truncated answer would come back unchanged: the same token budget and greedy decoding."""
         return self.settings.larger_budget == self.settings.max_tokens and self.settings.temperature == 0
 
-    def _body(self, prompt: str, schema: Mapping[str, Any] | None, seed: int, max_tokens: int) -> dict[str, Any]:
+    def build_body(self, prompt: str, schema: Mapping[str, Any] | None, seed: int, max_tokens: int) -> dict[str, Any]:
+        """Return the JSON body of a request; subclasses add what their servers understand."""
         body = {
             "model": self.settings.model,
             "messages": [{"role": "user", "content": prompt}],
@@ -188,10 +189,10 @@ class Endpoint:
         return body
 
     async def _try(self, body: Mapping[str, Any]) -> Completion:
-        """Return the completion of one request, tried again after faults and overloads."""
+        """Return the completion of one request, with retries after faults and overloads."""
         begun, settings = time.monotonic(), self.settings
         for attempt in range(settings.retries + 1):
-            server = await self._servers.choose()
+            server = await self._balancer.choose()
             server.in_flight += 1
             try:
                 return await self._post(server, body)
@@ -199,41 +200,42 @@ class Endpoint:
                 final = fault
             finally:
                 server.in_flight -= 1
-            if not final.passes or (attempt >= TRIES_IN_VAIN - 1 and not final.reached and not self._answered):
+            unreachable = not final.reached and not self._answered
+            if not final.transient or (unreachable and attempt >= MAX_UNREACHED_TRIES - 1):
                 break
             if attempt < settings.retries:
-                self._look()
-                await asyncio.sleep(draw_backoff(attempt, settings.backoff_seconds, final.wait, self._chance))
+                self._on_fault()
+                await asyncio.sleep(draw_backoff(attempt, settings.backoff_seconds, final.wait, self._rng))
         return Completion("", "failed", final.reason, seconds=time.monotonic() - begun, reached=final.reached)
 
     async def _post(self, server: Server, body: Mapping[str, Any]) -> Completion:
-        """Return what one server answers, and let its pace know.
+        """Return one server's answer, and update its concurrency limit.
 
         Raises:
             UserError: the key or the model is wrong.
-            FaultError: anything else that is no answer.
+            FaultError: any other error.
         """
         asked_at = time.monotonic()
         try:
             async with asyncio.timeout(self.settings.timeout_seconds):
                 # `post` instead of `chat.completions.create`: the same request for half the CPU time
                 response = await server.client.post("/chat/completions", body=body, cast_to=object)
-            completion = read(response, time.monotonic() - asked_at)
+            completion = read_completion(response, time.monotonic() - asked_at)
         except Exception as error:
             fault = classify_error(error, server.url, self.settings.model, KEY_VARIABLE)
             now = time.monotonic()
             if fault.overload:
-                server.concurrency.overloaded(asked_at, now)
-            if fault.passes and fault.resting:
-                server.failed(now)
+                server.concurrency.record_overload(asked_at, now)
+            if fault.transient and fault.counts_against_server:
+                server.record_failure(now)
             raise fault from None
         self._answered = True
-        server.succeeded()
-        server.concurrency.answered(asked_at, time.monotonic(), completion.completion_tokens)
-        return self._masked(completion)
+        server.record_success()
+        server.concurrency.record_answer(asked_at, time.monotonic(), completion.completion_tokens)
+        return self._mask_key(completion)
 
-    def _masked(self, completion: Completion) -> Completion:
-        """Return the completion without the key, should a server repeat it."""
+    def _mask_key(self, completion: Completion) -> Completion:
+        """Return the completion without the API key, in case the server echoes it."""
         if self._key == NO_KEY or self._key not in f"{completion.text} {completion.reason}":
             return completion
         text, reason = completion.text.replace(self._key, "[key]"), completion.reason.replace(self._key, "[key]")
@@ -241,23 +243,23 @@ class Endpoint:
 
 
 def check_address(url: str) -> None:
-    """Refuse an address that cannot work, without repeating a password in it.
+    """Check an endpoint's address; an error message never repeats a password in it.
 
     Raises:
-        UserError: it is no http(s) address, or holds a password.
+        UserError: it is not an http(s) address, or contains a password.
     """
     try:
         parts = urlsplit(url)
     except ValueError:  # half an IPv6 address
-        raise UserError("A base_url is no http(s) address: set it as in http://127.0.0.1:8000/v1.") from None
+        raise UserError("A base_url is not an http(s) address: set it as in http://127.0.0.1:8000/v1.") from None
     if parts.username or parts.password or parts.query:
-        raise UserError(f"A base_url holds a password or a query: take it out, and set {KEY_VARIABLE} instead.")
+        raise UserError(f"A base_url contains a password or a query: remove it, and set {KEY_VARIABLE} instead.")
     if parts.scheme not in ("http", "https"):
-        raise UserError(f"{url!r} is no http(s) address: set `base_url`, as in http://127.0.0.1:8000/v1.")
+        raise UserError(f"{url!r} is not an http(s) address: set `base_url`, as in http://127.0.0.1:8000/v1.")
 
 
 def iterate_in_thread(generator: Generator[_T, None, None]) -> Iterator[_T]:
-    """Yield what a generator yields, which is driven, and ended, in a thread of its own."""
+    """Yield what a generator yields; it is run, and closed, in a thread of its own."""
     end = object()
     with ThreadPoolExecutor(1) as thread:
         try:

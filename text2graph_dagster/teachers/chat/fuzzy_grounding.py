@@ -1,9 +1,9 @@
-"""Where a large model's surface stands in the passage, though it did not copy it exactly.
+"""Find a teacher's surface in the passage although the model did not copy it exactly.
 
-For teachers only: a student is judged by what it writes (`decoding.ground`). A model that was asked to copy a name
-still straightens its quotes, drops an accent or mends a misprint. Such a surface is taken for the passage's own writing
-where they differ in at most one character in eight, digits not at all (1986 is not 1987), and where just one place of
-the passage is nearest to it.
+For teachers only: a student is scored on what it writes (`legality.ground`). A model that was asked to copy a name may
+still straighten quotes, drop an accent or correct a misprint. Such a surface is replaced by the passage's own spelling
+if they differ in at most one character in eight, have the same digits (1986 is not 1987), and exactly one spelling in
+the passage is nearest.
 """
 
 import re
@@ -11,18 +11,18 @@ from functools import lru_cache
 
 from rapidfuzz.distance import Levenshtein
 
-from text2graph_dagster.graph.legality import Grounded, fold, ground
-from text2graph_dagster.graph.mentions import is_boundary, occurrences
+from text2graph_dagster.graph.legality import GroundedSurface, fold, ground
+from text2graph_dagster.graph.mentions import find_occurrences, is_boundary
 
 CHARACTERS_PER_EDIT = 8
 _DIGITS = re.compile(r"\d+")
 
 
 @lru_cache(maxsize=1 << 12)
-def ground_fuzzily(written: str, text: str) -> Grounded | None:
-    """Find a surface as `decoding.ground` does, else the one nearest to it on word boundaries; None if there is none.
+def ground_fuzzily(written: str, text: str) -> GroundedSurface | None:
+    """Find a surface as `legality.ground` does, else the nearest one between word boundaries.
 
-    Two places that are equally near but written differently are no place.
+    None if there is none, or if two differently written surfaces are equally near.
     """
     written = " ".join(written.split())
     if found := ground(written, text):
@@ -30,36 +30,36 @@ def ground_fuzzily(written: str, text: str) -> Grounded | None:
     edits = len(written) // CHARACTERS_PER_EDIT
     if not edits:
         return None
-    best: dict[str, str] = {}  # how the nearest places are written, by their folded form
+    best: dict[str, str] = {}  # folded form → spelling of the nearest surfaces
     for start, end in _windows(text, len(written) - edits, len(written) + edits):
         surface = text[start:end]
         distance = Levenshtein.distance(fold(surface), fold(written), score_cutoff=edits)
-        if distance > edits or not _alike(surface, written):
+        if distance > edits or not _compatible(surface, written):
             continue
-        if distance < edits:  # whatever is no nearer is out of the running from here on
+        if distance < edits:  # from here on only surfaces at least as near count
             edits, best = distance, {}
         best.setdefault(fold(surface), surface)
     if len(best) != 1:
         return None
     (surface,) = best.values()
-    return Grounded(surface, occurrences(surface, text))
+    return GroundedSurface(surface, find_occurrences(surface, text))
 
 
-def _windows(text: str, shortest: int, longest: int) -> list[tuple[int, int]]:
-    """Return the places of `text` between two word boundaries that are neither too short nor too long."""
+def _windows(text: str, min_length: int, max_length: int) -> list[tuple[int, int]]:
+    """Return the spans of `text` between two word boundaries whose length is within bounds."""
     edges = [at for at in range(len(text) + 1) if is_boundary(text, at)]
-    places = []
+    spans = []
     for first, start in enumerate(edges):
         for end in edges[first + 1 :]:
-            if end - start > longest:
+            if end - start > max_length:
                 break
-            if end - start >= shortest and not text[start].isspace() and not text[end - 1].isspace():
-                places.append((start, end))
-    return places
+            if end - start >= min_length and not text[start].isspace() and not text[end - 1].isspace():
+                spans.append((start, end))
+    return spans
 
 
-def _alike(surface: str, written: str) -> bool:
-    """Tell whether both say the same numbers and begin and end alike, in a word or in a mark."""
+def _compatible(surface: str, written: str) -> bool:
+    """Tell whether both have the same numbers, and each begins and ends like the other: alphanumeric or not."""
     return (
         _DIGITS.findall(surface) == _DIGITS.findall(written)
         and surface[0].isalnum() == written[0].isalnum()

@@ -1,4 +1,4 @@
-"""The servers that share the load of one model: the least loaded is asked first, one that fails is rested."""
+"""Share the load of one model between its servers: the least loaded is asked first, a failing one rests."""
 
 import asyncio
 import ipaddress
@@ -10,23 +10,23 @@ from urllib.parse import urlsplit
 from text2graph_dagster.teachers.chat.rate_limit import AdaptiveConcurrency
 
 FAILURES_BEFORE_REST = 3  # in a row
-FIRST_REST, LONGEST_REST = 1.0, 60.0  # seconds
+FIRST_REST, MAX_REST = 1.0, 60.0  # seconds
 CONNECT_SECONDS = 10.0
 
 
 @dataclass
 class Server:
-    """One address and how it has been doing."""
+    """One address and its state."""
 
     url: str
     concurrency: AdaptiveConcurrency
-    client: Any = None  # an openai.AsyncOpenAI, made anew for every event loop
+    client: Any = None  # an openai.AsyncOpenAI, created anew for every event loop
     in_flight: int = 0
     failures: int = 0  # in a row
     rests_until: float = float("-inf")
 
     def open(self, key: str) -> None:
-        """Make a client for the present event loop; a proxy that the environment names is for other machines."""
+        """Create a client for the current event loop; proxies of the environment are not used for local addresses."""
         import openai  # here, because it takes most of a second and the local profile never needs it
 
         self.in_flight = 0
@@ -38,39 +38,39 @@ class Server:
             http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if is_local(self.url) else None,
         )
 
-    def succeeded(self) -> None:
-        """Take note that it answered."""
+    def record_success(self) -> None:
+        """Reset the failure count."""
         self.failures = 0
 
-    def failed(self, now: float) -> None:
-        """Take note of a fault; several in a row, and it is left alone for a while, longer each time."""
+    def record_failure(self, now: float) -> None:
+        """Count a failure; after several in a row the server rests, longer each time."""
         self.failures += 1
         if self.failures >= FAILURES_BEFORE_REST and self.rests_until <= now:
-            rest = min(LONGEST_REST, FIRST_REST * 2.0 ** (self.failures - FAILURES_BEFORE_REST))
+            rest = min(MAX_REST, FIRST_REST * 2.0 ** (self.failures - FAILURES_BEFORE_REST))
             self.rests_until = now + rest
-            self.concurrency.begin_again(now)
+            self.concurrency.restart(now)
 
     @property
     def load(self) -> float:
-        """Return the share of its places that are taken."""
+        """Calls in flight as a share of the limit."""
         return self.in_flight / self.concurrency.limit
 
 
 @dataclass(frozen=True)
 class LoadBalancer:
-    """All servers of one model; at most `most` calls are under way at once."""
+    """All servers of one model, with at most `max_calls` calls in flight in total."""
 
     servers: Sequence[Server]
-    most: int
+    max_calls: int
     clock: Callable[[], float]
 
-    def places(self) -> int:
-        """Return how many calls may be under way at once."""
+    def capacity(self) -> int:
+        """Return how many calls may be in flight now."""
         now = self.clock()
-        return max(1, min(self.most, sum(s.concurrency.limit for s in self.servers if s.rests_until <= now)))
+        return max(1, min(self.max_calls, sum(s.concurrency.limit for s in self.servers if s.rests_until <= now)))
 
     async def choose(self) -> Server:
-        """Return the least loaded server that is not resting, as soon as there is one."""
+        """Return the least loaded server that is not resting; wait if all are."""
         while True:
             now = self.clock()
             awake = [server for server in self.servers if server.rests_until <= now]
@@ -80,7 +80,7 @@ class LoadBalancer:
 
 
 def is_local(url: str) -> bool:
-    """Tell whether an address is this machine's own, by its name or number; nothing is looked up."""
+    """Tell whether an address names this machine, by name or number; no DNS lookup is made."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

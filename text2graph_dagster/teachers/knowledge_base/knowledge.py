@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.identity import normalise, sha256_of
+from text2graph_dagster.identity import normalise, sha256_file
 from text2graph_dagster.ontology import Ontology
 
 MAX_BROKEN_SHARE = 0.05
@@ -107,7 +107,7 @@ def digest_file(path: Path) -> str:
         UserError: the file is missing.
     """
     _demand(path)
-    return sha256_of(path)
+    return sha256_file(path)
 
 
 def _demand(path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_call_that_takes_too_long_is_given_up() -> None:
 
 
 def test_call_after_call_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FAILED_IN_A_ROW", 5)
+    monkeypatch.setattr(retry, "MAX_FAILED_IN_A_ROW", 5)
     with serving(lambda _: 500) as seen, pytest.raises(UserError, match="5 calls in a row failed"):
         list(ChatTeacher(fast_endpoint(seen.url)).answer(sample_requests(30)))
     assert len(seen.bodies) < 15
@@ -126,7 +126,7 @@ def test_what_came_together_with_the_end_is_kept(monkeypatch: pytest.MonkeyPatch
             raise UserError("The end.")
         return item, "?", Completion("!")
 
-    monkeypatch.setattr(Endpoint, "_ask", ask)
+    monkeypatch.setattr(Endpoint, "_complete", ask)
     kept: list[int] = []
     asking: ChatCall[int] = ChatCall(str, lambda _: None, lambda _: 0)
     with pytest.raises(UserError, match=r"The end\."):
@@ -153,7 +153,7 @@ def test_a_server_that_is_away_is_done_without() -> None:
 
 
 def test_a_wrong_address_is_told_soon_though_calls_are_tried_often() -> None:
-    with pytest.raises(UserError, match="Nobody answers"):
+    with pytest.raises(UserError, match="No server answers"):
         list(ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", retries=500)).answer(sample_requests(20)))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from text2graph_dagster.graph.legality import fold, ground, legalise
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import ParsedGraph, Span
 from text2graph_dagster.teachers.chat.fuzzy_grounding import CHARACTERS_PER_EDIT, ground_fuzzily
 
@@ -98,7 +98,7 @@ def test_what_is_found_stands_there_and_is_near(words: list[str], data: st.DataO
     written = surface[:at] + char + surface[at + data.draw(st.integers(0, 1)) :]
     found = ground_fuzzily(written, text)
     if found is not None:
-        assert found.mentions == occurrences(found.surface, text) != ()
+        assert found.mentions == find_occurrences(found.surface, text) != ()
         near, allowed = Levenshtein.distance(fold(found.surface), fold(written)), len(written) // CHARACTERS_PER_EDIT
         assert near <= allowed
     if exact := ground(written, text):

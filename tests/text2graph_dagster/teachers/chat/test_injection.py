@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
-from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT, fast
+from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint
+from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
-from tests.text2graph_dagster.teachers.test_ledger import Memory
-from text2graph_dagster.graph.mentions import occurrences
-from text2graph_dagster.prompts.escaping import as_data
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
+from text2graph_dagster.graph.mentions import find_occurrences
+from text2graph_dagster.prompts.escaping import escape_document
 from text2graph_dagster.reasoning.chat_reasoner import build_reasoning_prompt
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_prompt
@@ -101,7 +102,7 @@ def graphs(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     requests = [TeacherRequest(f"p{i}", text, "en", NEWS) for i, text in enumerate(texts)]
     with serving(gullible) as seen:
-        return [a.graph for a in ask_teacher(ChatTeacher(fast(seen.url)), requests, Memory()).answers]
+        return [a.graph for a in ask_teacher(ChatTeacher(fast_endpoint(seen.url)), requests, MemoryLedger()).answers]
 
 
 def test_nothing_ungrounded_or_outside_the_ontology_comes_of_thirty_six_hostile_documents(
@@ -114,7 +115,7 @@ def test_nothing_ungrounded_or_outside_the_ontology_comes_of_thirty_six_hostile_
         assert len({(e.text, e.type) for e in graph.entities}) == len(graph.entities) <= 2
         for entity in graph.entities:
             assert entity.type in NEWS.entity_names
-            assert entity.mentions == occurrences(entity.text, text) != ()
+            assert entity.mentions == find_occurrences(entity.text, text) != ()
         for head, kind, tail in graph.triples():
             assert NEWS.allows(head.type, kind, tail.type)
             assert (head.text, kind, tail.text) == ("Ana Berg", "works for", "Velsoft")
@@ -135,4 +136,4 @@ def test_a_document_cannot_end_its_own_quotation(number: int) -> None:
     "text", [TEXT, "a < b << c > d >> e", "f(x) | g", "[1] <b>bold</b> |", "1 <= 2 || 3 >= 2", "汉字"]
 )
 def test_harmless_text_is_shown_as_it_is(text: str) -> None:
-    assert as_data(text) == text
+    assert escape_document(text) == text

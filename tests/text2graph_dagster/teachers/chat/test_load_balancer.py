@@ -1,13 +1,54 @@
-"""Which addresses are this machine's own, and that no proxy stands before them."""
+"""Choosing a server, and which addresses are local."""
+
+import asyncio
 
 import pytest
 
 from benchmarks import chat_server
-from tests.text2graph_dagster.teachers.chat.test_retry import passages
-from tests.text2graph_dagster.teachers.chat.test_teacher import fast
+from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint, sample_requests
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
-from text2graph_dagster.teachers.chat.load_balancer import is_local
+from text2graph_dagster.teachers.chat.load_balancer import FAILURES_BEFORE_REST, LoadBalancer, Server, is_local
+from text2graph_dagster.teachers.chat.rate_limit import START, AdaptiveConcurrency
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher
+
+
+def balancer(*names: str) -> tuple[LoadBalancer, list[float]]:
+    """Return a balancer of servers with these names, and its clock."""
+    now = [0.0]
+    return LoadBalancer([Server(name, AdaptiveConcurrency(8)) for name in names], 8, lambda: now[0]), now
+
+
+def choose(servers: LoadBalancer) -> str:
+    async def chosen() -> str:
+        return (await servers.choose()).url
+
+    return asyncio.run(chosen())
+
+
+def test_the_least_loaded_server_is_chosen() -> None:
+    group, _ = balancer("a", "b")
+    group.servers[0].in_flight = 2
+    assert choose(group) == "b"
+    group.servers[1].in_flight, group.servers[1].concurrency.limit = 3, 8  # a faster server takes more calls
+    assert choose(group) == "b"
+
+
+def test_a_failing_server_rests_and_is_tried_again() -> None:
+    group, now = balancer("a", "b")
+    for _ in range(FAILURES_BEFORE_REST):
+        group.servers[0].record_failure(now[0])
+    group.servers[1].in_flight = 3
+    assert choose(group) == "b"
+    assert group.capacity() == START
+    now[0] = 1.1
+    assert choose(group) == "a"
+    group.servers[0].record_failure(now[0])  # still failing: a longer rest
+    now[0] = 2.5
+    assert choose(group) == "b"
+    group.servers[0].record_success()
+    now[0] = 9.0
+    assert choose(group) == "a"
+
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
@@ -20,10 +61,10 @@ def test_a_proxy_in_the_environment_is_for_other_machines_only(monkeypatch: pyte
             monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
         by_name = endpoint.url.replace("127.0.0.1", "localhost")
         for asked, url in enumerate((endpoint.url, by_name), 1):
-            (answer,) = ChatTeacher(fast(url)).answer(passages(1))
+            (answer,) = ChatTeacher(fast_endpoint(url)).answer(sample_requests(1))
             assert answer.status == "ok"
             assert (endpoint.asked.total(), proxy.asked.total()) == (asked, 0)
-        (answer,) = ChatTeacher(fast("http://models.example/v1")).answer(passages(1))
+        (answer,) = ChatTeacher(fast_endpoint("http://models.example/v1")).answer(sample_requests(1))
         assert answer.status == "ok"
         assert (endpoint.asked.total(), proxy.asked.total()) == (2, 1)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.text2graph_dagster.teachers.chat.chat_server import Reply, message, serving
+from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
@@ -13,7 +14,7 @@ from text2graph_dagster.ontology import EntityType, Ontology
 from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
 from text2graph_dagster.reasoning.composed_reasoner import compose_rationale
 from text2graph_dagster.reasoning.verifier import verify_rationale
-from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE, EndpointSettings
+from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_graph_schema
 from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherAnswer, TeacherRequest
 
@@ -37,21 +38,10 @@ GRAPH = Graph(
 )
 
 
-@pytest.fixture(autouse=True)
-def _without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-
-
-def fast(url: str, **more: Any) -> EndpointSettings:
-    return EndpointSettings(
-        **{"base_url": url, "model": "m", "concurrency": 4, "retries": 0, "backoff_seconds": 0.01, **more}
-    )
-
-
 def ask(reply: Reply, count: int = 1) -> tuple[list[TeacherAnswer], list[dict[str, Any]]]:
     requests = [TeacherRequest(f"p{i}", TEXT, "en", NEWS) for i in range(count)]
     with serving(reply) as seen:
-        return list(ChatTeacher(fast(seen.url)).answer(requests)), seen.bodies
+        return list(ChatTeacher(fast_endpoint(seen.url)).answer(requests)), seen.bodies
 
 
 def test_an_answer_is_parsed_grounded_and_filtered() -> None:
@@ -63,18 +53,18 @@ def test_an_answer_is_parsed_grounded_and_filtered() -> None:
 
 def test_the_recorded_answer_gives_the_same_graph() -> None:
     (answer,), _ = ask(lambda _: message(f"<think>hm {{</think>```json\n{json.dumps(ANSWER)}\n```"))
-    teacher = ChatTeacher(fast("http://127.0.0.1:9/v1"))
+    teacher = ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1"))
     assert teacher.read(answer.raw, TeacherRequest("p0", TEXT, "en", NEWS)) == answer.graph == GRAPH
 
 
 def test_labels_in_other_words_are_read_and_counted() -> None:
     written = json.dumps(ANSWER).replace("works for", "EMPLOYER").replace('"company"', '"Business"')
     with serving(lambda _: message(written)) as seen:
-        teacher = ChatTeacher(fast(seen.url))
+        teacher = ChatTeacher(fast_endpoint(seen.url))
         (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph == GRAPH
     assert teacher.labels.mapped == {("entity", "Business", "company"): 1, ("relation", "EMPLOYER", "works for"): 2}
-    assert teacher.labels.refused == {("entity", "spaceship"): 1}
+    assert teacher.labels.rejected == {("entity", "spaceship"): 1}
 
 
 def test_every_prompt_carries_the_types_and_the_passage() -> None:
@@ -123,8 +113,8 @@ def test_what_is_no_answer_is_a_status_with_a_reason(reply: Any, status: str, re
 
 @pytest.mark.parametrize("count", [1, 100])
 def test_nobody_there_stops_at_once_and_names_the_address(count: int) -> None:
-    teacher, answers = ChatTeacher(fast("http://127.0.0.1:9/v1", concurrency=4)), []
-    with pytest.raises(UserError, match="Nobody answers at http://127"):
+    teacher, answers = ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", concurrency=4)), []
+    with pytest.raises(UserError, match="No server answers at http://127"):
         for answer in teacher.answer([TeacherRequest(f"p{i}", TEXT, "en", NEWS) for i in range(count)]):
             answers.append(answer)  # noqa: PERF402
     assert len(answers) < 4
@@ -137,7 +127,7 @@ def test_an_endpoint_that_answers_with_errors_is_not_taken_for_absent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(401, "refuses the key"), (403, "refuses the key"), (404, "does not serve 'm'")]
+    ("code", "words"), [(401, "rejects the API key"), (403, "rejects the API key"), (404, "does not serve 'm'")]
 )
 def test_what_no_retry_can_mend_stops_with_a_clear_sentence(code: int, words: str) -> None:
     with pytest.raises(UserError, match=words):
@@ -147,7 +137,7 @@ def test_what_no_retry_can_mend_stops_with_a_clear_sentence(code: int, words: st
 def test_an_overloaded_endpoint_is_asked_again() -> None:
     codes = iter([429, 503])
     with serving(lambda _: next(codes, 0) or message(json.dumps(ANSWER))) as seen:
-        (answer,) = ChatTeacher(fast(seen.url, retries=2)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
+        (answer,) = ChatTeacher(fast_endpoint(seen.url, retries=2)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph == GRAPH
     assert len(seen.bodies) == 3
 
@@ -166,19 +156,23 @@ def test_one_bad_answer_among_many_hurts_nobody_else() -> None:
 
 def test_samples_are_asked_with_different_seeds() -> None:
     with serving(lambda _: message("{}")) as seen:
-        list(ChatTeacher(fast(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS, sample) for sample in range(3)]))
+        list(
+            ChatTeacher(fast_endpoint(seen.url)).answer(
+                [TeacherRequest("p", TEXT, "en", NEWS, sample) for sample in range(3)]
+            )
+        )
     assert sorted(body["seed"] for body in seen.bodies) == [0, 1, 2]
 
 
 def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "canary-7")
     with serving(lambda _: 500) as seen:
-        teacher = ChatTeacher(fast(seen.url))
+        teacher = ChatTeacher(fast_endpoint(seen.url))
         (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert seen.keys == ["Bearer canary-7"]
     assert "canary" not in f"{answer} {teacher.parameters()} {teacher.name}"
     with serving(lambda _: 401) as seen, pytest.raises(UserError) as told:
-        list(ChatTeacher(fast(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)]))
+        list(ChatTeacher(fast_endpoint(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)]))
     assert "canary" not in str(told.value)
 
 
@@ -187,23 +181,23 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch: p
 )
 def test_settings_that_cannot_work_are_refused(url: str, model: str) -> None:
     with pytest.raises(UserError, match="set `"):
-        ChatTeacher(fast(url, model=model))
+        ChatTeacher(fast_endpoint(url, model=model))
 
 
 def test_where_a_model_is_served_is_no_part_of_its_identity() -> None:
     first, second = (
-        ChatTeacher(fast("http://127.0.0.1:9/v1")),
-        ChatTeacher(fast("http://127.0.0.1:10/v1", concurrency=1)),
+        ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1")),
+        ChatTeacher(fast_endpoint("http://127.0.0.1:10/v1", concurrency=1)),
     )
     assert (first.name, first.parameters()) == (second.name, second.parameters())
-    assert ChatTeacher(fast("http://127.0.0.1:9/v1", temperature=0.5)).parameters() != first.parameters()
+    assert ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", temperature=0.5)).parameters() != first.parameters()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_reasoning_prompt_contains_the_passage_and_the_types(language: str) -> None:
     """The ancestor never showed its reasoner the document."""
     with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
-        reasoner = ChatReasoner(fast(seen.url))
+        reasoner = ChatReasoner(fast_endpoint(seen.url))
         (answer,) = reasoner.answer([ReasoningRequest("p", TEXT, language, NEWS, GRAPH)])
     prompt = seen.bodies[0]["messages"][0]["content"]
     assert prompt == answer.request
@@ -215,6 +209,6 @@ def test_every_reasoning_prompt_contains_the_passage_and_the_types(language: str
 def test_a_models_rationale_is_verified_like_a_composed_one() -> None:
     rationale = compose_rationale(TEXT, "en", NEWS, GRAPH)
     with serving(lambda _: message(f"<think>let me see</think>\n{rationale}\n")) as seen:
-        (answer,) = ChatReasoner(fast(seen.url)).answer([ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)])
+        (answer,) = ChatReasoner(fast_endpoint(seen.url)).answer([ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)])
     assert answer.rationale == rationale
     assert verify_rationale(answer.rationale, TEXT, NEWS, GRAPH).verified

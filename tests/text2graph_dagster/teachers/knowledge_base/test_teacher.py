@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS, line, teacher, write
-from tests.text2graph_dagster.teachers.test_ledger import Memory
+from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.corpus.text.packing import pack_passages
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Graph
@@ -408,7 +408,7 @@ def test_knowledge_is_read_when_the_ledger_does_not_have_the_answer(
 ) -> None:
     path = write(tmp_path / "kb.jsonl", [*WORLD * 5, "{"])
     requests = [TeacherRequest("p", "Ana Berg works for Velsoft.", "en", NEWS)]
-    ledger = Memory()
+    ledger = MemoryLedger()
     first = KnowledgeBaseTeacher(path, NEWS)
     answered = ask_teacher(first, requests, ledger)
     loaded: list[Path] = []
@@ -416,7 +416,7 @@ def test_knowledge_is_read_when_the_ledger_does_not_have_the_answer(
     second = KnowledgeBaseTeacher(path, NEWS)
     again = ask_teacher(second, requests, ledger)
     assert [answer.graph for answer in again.answers] == [answer.graph for answer in answered.answers]
-    assert (again.made, second.broken, second.parameters()) == (0, first.broken, first.parameters())
+    assert (again.new_calls, second.broken, second.parameters()) == (0, first.broken, first.parameters())
     assert loaded == []
 
 
