@@ -1,4 +1,4 @@
-"""From a folder of documents and an ontology to a small model that extracts that graph from that text."""
+"""Train a small model that extracts knowledge graphs, from a folder of documents and an ontology."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Extractor` when it is asked for: the code location never needs it."""
+    """Import `Extractor` on first access: the code location never needs it."""
     if name != "Extractor":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from text2graph_dagster.extraction.extractor import Extractor

@@ -1,6 +1,6 @@
-"""Paired bootstrap (Efron and Tibshirani 1993): intervals of figures that are computed from sums over passages.
+"""Paired bootstrap (Efron and Tibshirani 1993): confidence intervals of statistics that are computed from sums.
 
-All systems are resampled together, so that a difference of two systems is taken on the same passages every time.
+All systems are resampled together, so that a difference of two systems is always taken on the same passages.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ FloatArray = npt.NDArray[np.float64]
 _CHUNK_ELEMENTS = 4_000_000  # 32 MB of weights at a time
 
 
-def resampled_sums(
+def resample_sums(
     vectors: FloatArray, samples: int, seed: int, units: npt.NDArray[np.int64] | None = None
 ) -> FloatArray:
     """Return the sum over passages of every column, for every resample: (passages, columns) to (samples, columns).
 
-    `units` numbers the documents that the passages come from: passages of one document depend on each other, so whole
-    documents are drawn. Without it every passage is drawn by itself.
+    `units` is the index of the document of every passage: passages of one document depend on each other, so whole
+    documents are drawn. Without it passages are drawn independently.
     """
     if units is not None:
         _, index = np.unique(units, return_inverse=True)
@@ -30,7 +30,7 @@ def resampled_sums(
 
 
 def _weights(size: int, samples: int, seed: int) -> Iterator[FloatArray]:
-    """Yield how often every unit is drawn, some resamples at a time: (resamples, size)."""
+    """Yield how often every unit is drawn, in chunks of resamples: (resamples, size)."""
     rng = np.random.default_rng(seed)
     chunk = max(1, _CHUNK_ELEMENTS // max(1, size))
     for start in range(0, samples, chunk):
@@ -40,8 +40,8 @@ def _weights(size: int, samples: int, seed: int) -> Iterator[FloatArray]:
         yield np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
 
 
-def interval(resampled: FloatArray, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Return the percentile interval; resamples without a value (NaN) are left out, None when none is left."""
+def percentile_interval(resampled: FloatArray, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Return the percentile interval; resamples without a value (NaN) are ignored, None if no other is left."""
     values = resampled[~np.isnan(resampled)]
     if not values.size:
         return None

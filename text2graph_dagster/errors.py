@@ -1,9 +1,9 @@
-"""The one exception a user is meant to read."""
+"""The exception whose message is for users."""
 
 
 class UserError(Exception):
     """Something in the user's input or configuration is wrong.
 
-    The message is one clear sentence that names the thing at fault and says what to do about it; command line and
-    assets print it as it stands, without a traceback.
+    The message names what is wrong and says what to do about it, in one or two sentences; the command line and the
+    assets print it without a traceback.
     """

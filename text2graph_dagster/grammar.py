@@ -1,13 +1,13 @@
-"""What an answer may look like, written as a grammar for llguidance: one text for a whole batch of requests.
+"""Write the grammar of an answer for constrained decoding with llguidance: one grammar for a batch of requests.
 
-The grammar is Lark in llguidance's dialect (a context-free grammar whose rules may carry a number and compare it). It
-fixes the JSON of the student's wire form, counts the entities, and keeps the ends of relations that are numbers below
-that count. If `copied`, every name is a span of the passage between word boundaries, so the legality filter finds it
-there. What a context-free grammar cannot say is left to that filter: that a relation's end written as text is the text
-of an entity, that nothing is said twice, that a signature is kept.
+The grammar is in llguidance's dialect of Lark (a context-free grammar whose rules may have a numeric parameter and
+compare it). It fixes the JSON of the student's wire form, counts the entities, and keeps relation ends that are
+numbers below that count. If `copied`, every name is a span of the passage between word boundaries, so the legality
+filter finds it there. That filter checks what a context-free grammar cannot: that a relation's end written as text is
+the text of an entity, that no item is repeated, that signatures hold.
 
-Reading a grammar costs more than checking an answer against it. So the requests of a batch share one: an answer of
-request 3 is preceded, for the engine only, by ``3:``.
+Compiling a grammar costs more than checking an answer against it, so the requests of a batch share one: for the engine
+only, the answer to request 3 is preceded by ``3:``.
 """
 
 import json
@@ -20,26 +20,26 @@ from text2graph_dagster.graph.wire import WireForm
 from text2graph_dagster.settings import DecodingSettings
 from text2graph_dagster.unicode import IDEOGRAPHS
 
-MOST_ENTITIES = 64  # in one answer
-# Without `no_forcing` the engine allows only one way of cutting what must come next into tokens, its own.
+MAX_ENTITIES = 64  # in one answer
+# Without `no_forcing` the engine allows only its own tokenisation of text that must come next.
 _COMMON = r"""%llguidance {"no_forcing": true}
 STRING: "\"" CHARACTER* "\""
 ANY: CHARACTER*
 CHARACTER: /[^"\\\x00-\x1F]|\\(["\\bfnrt]|u00[01][0-9a-f])/
 space: /\s{0,4}/
 """
-# A span neither is empty nor begins with white space, escaped or not; a nano student writes a blank before it.
+# A span is not empty and does not begin with white space, escaped or not; a nano student writes a blank before it.
 _SPAN = r'" "? (WORDS & ~/((\s|\\[bfnrtu])(?s:.)*)?/)'
-# A character that JSON escapes, or what `graph.is_boundary` leaves whole; a test compares the two.
+# An escaped character, or a run of characters without a boundary (`graph.mentions.is_boundary`); a test compares both.
 _WORD = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|[^\W_{IDEOGRAPHS}]+|.", re.DOTALL)
 _OPEN, _MIDDLE, _CLOSE, _COMMA = (json.dumps(piece) for piece in ('{"entities":[', '],"relations":[', "]}", ","))
-# A rationale between tags that are text to the engine, or tokens of their own.
+# A rationale between tags that are text to the engine, or special tokens.
 _THOUGHT = ('thought[suffix="</think>"]: /<think>(?s:.)*/', "thought: <think> /(?s:.)*/ </think>")
-_ALWAYS = f"%if le(_, {MOST_ENTITIES})"
+_ALWAYS = f"%if le(_, {MAX_ENTITIES})"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class AnswerForm:
     """What the answer to one request may look like."""
 
     entity_types: tuple[str, ...]
@@ -47,21 +47,21 @@ class Form:
     text: str
     wire: WireForm
     copied: bool  # names are spans of `text`
-    requested: bool  # types are the request's; else any string
-    thinking: bool  # a rationale may stand before the JSON
+    requested: bool  # types are those of the request; else any string
+    thinking: bool  # a rationale may precede the JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request: these types, in this passage."""
+class TypeRequest:
+    """A request for items of these types in a passage."""
 
     text: str
     entity_types: tuple[str, ...]
     relation_types: tuple[str, ...]
 
 
-class Request(Protocol):
-    """Whatever has these: an `Asked`, an example, a prompt."""
+class AnswerRequest(Protocol):
+    """Anything with these attributes: a `TypeRequest`, an example, a prompt."""
 
     @property
     def text(self) -> str: ...
@@ -71,39 +71,39 @@ class Request(Protocol):
     def relation_types(self) -> tuple[str, ...]: ...
 
 
-def forms_of(
-    requests: Iterable[Request], decoding: DecodingSettings, wire: WireForm, thinking: bool
-) -> list[Form] | None:
-    """Return the form of the answer to every request; None where answers are not held to any."""
+def make_forms(
+    requests: Iterable[AnswerRequest], decoding: DecodingSettings, wire: WireForm, thinking: bool
+) -> list[AnswerForm] | None:
+    """Return the form of the answer to every request; None if decoding is not constrained."""
     if decoding.grammar == "none":
         return None
-    held = (wire, decoding.grammar == "copy", decoding.types == "requested", thinking)
-    return [Form(r.entity_types, r.relation_types, r.text, *held) for r in requests]
+    constraints = (wire, decoding.grammar == "copy", decoding.types == "requested", thinking)
+    return [AnswerForm(r.entity_types, r.relation_types, r.text, *constraints) for r in requests]
 
 
-def distinct(forms: Sequence[Form]) -> tuple[list[Form], list[int]]:
-    """Return the forms that differ in what they allow, and for every form its place among them."""
-    told = [form if form.copied else replace(form, text="") for form in forms]
-    places = {form: place for place, form in enumerate(dict.fromkeys(told))}
-    return list(places), [places[form] for form in told]
+def deduplicate_forms(forms: Sequence[AnswerForm]) -> tuple[list[AnswerForm], list[int]]:
+    """Return the forms that differ in what they allow, and for every form its index among them."""
+    compared = [form if form.copied else replace(form, text="") for form in forms]
+    places = {form: place for place, form in enumerate(dict.fromkeys(compared))}
+    return list(places), [places[form] for form in compared]
 
 
-def write_grammar(forms: Sequence[Form], tags_are_tokens: bool = False) -> str:
-    """Return the grammar of ``<place>:<answer>`` for every form.
+def write_grammar(forms: Sequence[AnswerForm], tags_are_tokens: bool = False) -> str:
+    """Return the grammar of ``<index>:<answer>`` for every form.
 
     Args:
         tags_are_tokens: whether the tags around a rationale are special tokens to the engine.
     """
-    start = " | ".join(f"{_quote(prefix(place))} answer{place}" for place in range(len(forms)))
+    start = " | ".join(f"{_quote(form_prefix(place))} answer{place}" for place in range(len(forms)))
     return _write(start, forms, tags_are_tokens)
 
 
-def write_for_one(form: Form) -> str:
-    """Return the grammar of an answer of one form, for a server that is told of each request's by itself."""
+def write_single_grammar(form: AnswerForm) -> str:
+    """Return the grammar of an answer of one form, for a server that takes one grammar per request."""
     return _write("answer0", [form])
 
 
-def _write(start: str, forms: Sequence[Form], tags_are_tokens: bool = False) -> str:
+def _write(start: str, forms: Sequence[AnswerForm], tags_are_tokens: bool = False) -> str:
     lines = [_COMMON, _THOUGHT[tags_are_tokens], f"start: {start}", *_numbers()]
     types: dict[tuple[str, ...] | None, str] = {}
     for place, form in enumerate(forms):
@@ -112,27 +112,27 @@ def _write(start: str, forms: Sequence[Form], tags_are_tokens: bool = False) -> 
     return "\n".join(lines) + "\n"
 
 
-def prefix(place: int) -> str:
-    """Return what the engine reads before an answer of the form at `place`."""
+def form_prefix(place: int) -> str:
+    """Return the prefix, for the engine only, of an answer of the form at `place`."""
     return f"{place}:"
 
 
 def _numbers() -> Iterator[str]:
-    """Yield the rules of the number of the next entity, and of an end among the entities so far."""
+    """Yield the rules for the id of the next entity, and for a relation end among the entities so far."""
     for rule, compared in (("own", "eq"), ("earlier", "gt")):
-        yield f"{rule}::_: " + " | ".join(f'"{i}" %if {compared}(_, {i})' for i in range(MOST_ENTITIES))
+        yield f"{rule}::_: " + " | ".join(f'"{i}" %if {compared}(_, {i})' for i in range(MAX_ENTITIES))
 
 
-def _rules(form: Form, n: str, types: dict[tuple[str, ...] | None, str]) -> Iterator[str]:
-    """Yield the rules of one form, their names ending in `n`; the number that they carry is that of the entities."""
+def _rules(form: AnswerForm, n: str, types: dict[tuple[str, ...] | None, str]) -> Iterator[str]:
+    """Yield the rules of one form, with names that end in `n`; their parameter is the number of entities so far."""
     name = f"SPAN{n}" if form.copied else "ANY"
     listed = (form.entity_types, form.relation_types)
     kinds = [types.setdefault(names if form.requested else None, f"type{len(types)}") for names in listed]
     entities, relations = (bool(names) or not form.requested for names in listed)
     thinking = "(thought space)?" if form.thinking else ""
-    # A rule that carries a number must make use of it, so every alternative compares it.
+    # llguidance requires that every alternative of a rule with a parameter uses it.
     end, another = f"{_CLOSE} {_ALWAYS}", f"relation{n}::_ rest{n}::_"
-    room = f"%if lt(_, {MOST_ENTITIES})"
+    room = f"%if lt(_, {MAX_ENTITIES})"
     yield f"answer{n}: {thinking} {_OPEN} entities{n}::0"
     yield f"entities{n}::_: {_MIDDLE} relations{n}::_" + (f" | entity{n}::_ more{n}::incr(_)" if entities else "")
     yield f"relations{n}::_: {end}" + (f" | {another} %if gt(_, 0)" if relations else "")
@@ -161,17 +161,17 @@ def _relation(wire: WireForm, name: str, kind: str) -> str:
 
 
 def _alternatives(names: tuple[str, ...] | None) -> str:
-    """Return any string, or one of the names as JSON."""
+    """Return the rule for any string (None), or for one of the names, as JSON."""
     if names is None:
         return "STRING"
     return " | ".join(_quote(json.dumps(name, ensure_ascii=False)) for name in names)
 
 
 def _words(text: str) -> list[str]:
-    """Return a passage as JSON writes it, cut at every word boundary."""
+    """Return a passage as JSON escapes it, split at every word boundary."""
     return _WORD.findall(json.dumps(text, ensure_ascii=False)[1:-1])
 
 
 def _quote(literal: str) -> str:
-    """Return a literal as the grammar writes it."""
+    """Return a literal in the syntax of the grammar."""
     return json.dumps(literal)

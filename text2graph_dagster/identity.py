@@ -1,4 +1,4 @@
-"""Identity is content: every key in the warehouse is a digest of what it stands for."""
+"""Content identity: every key in the warehouse is a digest of what it identifies."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def normalise(text: str) -> str:
-    """Return `text` in NFC, stripped, with every run of white space as one blank."""
+    """Return `text` in NFC, stripped, with every run of white space replaced by one blank."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -31,12 +31,12 @@ def digest_json(value: Mapping[str, Any]) -> str:
     return digest(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str))
 
 
-def sha256_of(path: Path) -> str:
+def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def programs_digest(paths: Iterable[Path]) -> str:
-    """Return the digest of programs: what they made is made anew when they change."""
+def digest_programs(paths: Iterable[Path]) -> str:
+    """Return the digest of source files; cached results that depend on them are computed again when it changes."""
     return digest(*(path.read_text(encoding="utf-8") for path in sorted(paths)))

@@ -1,19 +1,19 @@
-"""The published protocols, as pure functions over (gold, predicted) items of passages.
+"""Metrics of the published protocols, as pure functions over the (gold, predicted) items of passages.
 
-Everything is counted per passage first, as (right, predicted, gold), because whatever is computed from sums of such
-counts can be resampled by the bootstrap. Protocols (named in Taille et al. 2020, "Let's stop incorrect comparisons in
+Everything is counted per passage first, as (right, predicted, gold), because the bootstrap can resample whatever is
+computed from sums of such counts. Protocols (named in Taille et al. 2020, "Let's stop incorrect comparisons in
 end-to-end relation extraction!"):
 
 - entity strict: text and type; entity boundary: text alone (Segura-Bedmar et al. 2013, SemEval task 9).
 - relation strict, "RE+": both texts, both entity types, the relation; boundary, "Rel": both texts, the relation.
 
 Rules that published scores often break: a missing prediction (None) counts all of its gold and no prediction, and is
-0 in means over passages; nothing against nothing adds nothing to micro counts and is 1 in means over passages; a
+0 in means over passages; an empty answer to empty gold adds nothing to micro counts and is 1 in means over passages; a
 repetition in a raw answer is one more prediction; a relation whose end was not emitted as an entity is predicted and
-wrong. Symmetric and inverse relations of the ontology are compared in one direction; a relation and its inverse, both
-said, are one.
+wrong. Symmetric and inverse relations of the ontology are compared in one direction; a relation and its inverse count
+once if both are emitted.
 
-This file shares no code with `rewards`: what trains a student must not also judge it.
+This module shares no code with `rewards`, so that a student is not evaluated by what trained it.
 """
 
 import re
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import Graph, ParsedGraph
 from text2graph_dagster.ontology import Ontology
 
@@ -41,10 +41,10 @@ _EDGE = re.compile(r"^[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """What is compared: entities (text, type) and relations (head, type, tail), texts in their matching form.
+    """The items to compare: entities (text, type) and relations (head, type, tail), texts in their matching form.
 
-    An end is None when the answer does not emit it as an entity. `distinct`: repetitions do not count (a graph); else
-    they do (a raw answer).
+    An end is None if the answer does not emit it as an entity. If `distinct` (a graph), repetitions do not count;
+    otherwise (a raw answer) they do.
     """
 
     entities: tuple[Item, ...]
@@ -54,14 +54,14 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Directions:
-    """How relations are turned before they are compared: `flips` maps a relation to the inverse it is read as."""
+    """How relations are oriented before they are compared: `flips` maps a relation to the inverse that replaces it."""
 
     symmetric: frozenset[str] = frozenset()
     flips: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, ontology: Ontology) -> "Directions":
-        """Read them from an ontology; of two inverse relations the alphabetically first stands for both."""
+        """Read them from an ontology; of two inverse relations the alphabetically first replaces the other."""
         flips = {}
         for relation in ontology.relation_types:
             if relation.inverse and relation.inverse != relation.name:
@@ -70,7 +70,7 @@ class Directions:
         own_inverse = {r.name for r in ontology.relation_types if r.symmetric or r.inverse == r.name}
         return cls(frozenset(own_inverse), flips)
 
-    def turn(self, head: Item | None, kind: str, tail: Item | None) -> Triple:
+    def orient(self, head: Item | None, kind: str, tail: Item | None) -> Triple:
         """Return the triple in the direction in which it is compared."""
         if self.flips and kind in self.flips:
             head, kind, tail = tail, self.flips[kind], head
@@ -87,28 +87,28 @@ def matching_form(text: str) -> str:
 
 def graph_items(graph: Graph, directions: Directions | None = None) -> Items:
     """Return the distinct items of a graph (gold, or a legal prediction)."""
-    turn = (directions or Directions()).turn
+    orient = (directions or Directions()).orient
     entities = {e.id: (matching_form(e.text), e.type) for e in graph.entities}
-    relations = (turn(entities[r.head], r.type, entities[r.tail]) for r in graph.relations)
+    relations = (orient(entities[r.head], r.type, entities[r.tail]) for r in graph.relations)
     return Items(tuple(dict.fromkeys(entities.values())), tuple(dict.fromkeys(relations)), distinct=True)
 
 
 def output_items(parsed: ParsedGraph, directions: Directions | None = None) -> Items:
     """Return the items of a raw answer, repetitions included; an end is the first entity emitted with its text."""
-    turn = (directions or Directions()).turn
+    orient = (directions or Directions()).orient
     entities = [(matching_form(text), kind) for text, kind in parsed.entities]
     emitted: dict[str, Item] = {}
     for entity in entities:
         emitted.setdefault(entity[0], entity)
-    said: dict[Triple, Counter[str]] = {}
+    names: dict[Triple, Counter[str]] = {}  # of a triple, the relation names under which it is emitted
     for head, kind, tail in parsed.relations:
-        turned = turn(emitted.get(matching_form(head)), kind, emitted.get(matching_form(tail)))
-        said.setdefault(turned, Counter())[kind] += 1
+        oriented = orient(emitted.get(matching_form(head)), kind, emitted.get(matching_form(tail)))
+        names.setdefault(oriented, Counter())[kind] += 1
     relations = [
         triple
-        for triple, names in said.items()
-        # What has no entity at an end cannot be told to be the same as another.
-        for _ in range(max(names.values()) if triple[0] and triple[2] else names.total())
+        for triple, counts in names.items()
+        # Without an entity at both ends, a relation and its inverse cannot be identified as the same.
+        for _ in range(max(counts.values()) if triple[0] and triple[2] else counts.total())
     ]
     return Items(tuple(entities), tuple(relations), distinct=False)
 
@@ -140,7 +140,7 @@ PROTOCOLS: Mapping[str, Callable[[Items], Keyed]] = {
 Pairs = Sequence[tuple[Items, Items | None]]
 
 
-def count(pairs: Pairs, protocol: Callable[[Items], Keyed], types: Sequence[str]) -> IntArray:
+def count_items(pairs: Pairs, protocol: Callable[[Items], Keyed], types: Sequence[str]) -> IntArray:
     """Return (right, predicted, gold) of every passage and type: shape (passages, types + 1, 3).
 
     The last type collects everything whose type is not in `types` (all of it, for `entity_boundary`).
@@ -194,22 +194,22 @@ def macro_f1(counts: npt.NDArray[np.generic]) -> FloatArray:
 
 
 def passage_f1(counts: IntArray, answered: npt.NDArray[np.bool_]) -> FloatArray:
-    """F1 of every passage, for means over passages: nothing against nothing is 1, a missing prediction 0."""
+    """F1 of every passage, for means over passages: an empty answer to empty gold is 1, a missing prediction 0."""
     values = f1(counts.sum(axis=1))
     return np.where(answered, np.where(np.isnan(values), 1.0, values), 0.0)
 
 
-def empty_answers(pairs: Pairs) -> IntArray:
-    """Return per passage whether (gold and answer, answer, gold) have no relation: precision and recall of silence.
+def count_empty_answers(pairs: Pairs) -> IntArray:
+    """Return per passage whether (gold and answer, answer, gold) have no relation: precision and recall of abstention.
 
-    A passage without facts is one whose gold has no relation. A missing prediction is no empty answer.
+    A missing prediction is not an empty answer.
     """
     rows = [(predicted is not None and not predicted.relations, not gold.relations) for gold, predicted in pairs]
     return np.array([(answer and gold, answer, gold) for answer, gold in rows], dtype=np.int64).reshape(-1, 3)
 
 
-def exact_graphs(pairs: Pairs) -> IntArray:
-    """Return per passage whether the answer is the gold graph: every entity and relation, strict, and nothing else."""
+def count_exact_graphs(pairs: Pairs) -> IntArray:
+    """Return per passage whether the answer equals the gold graph: every entity and relation, strict, and no other."""
     return np.array([p is not None and _sorted(p) == _sorted(g) for g, p in pairs], dtype=np.int64)
 
 
@@ -217,12 +217,12 @@ def _sorted(items: Items) -> tuple[list[str], list[str]]:
     return sorted(map(repr, items.entities)), sorted(map(repr, items.relations))
 
 
-def grounded_spans(parsed: ParsedGraph, text: str) -> tuple[int, int]:
-    """Return how many of a raw answer's spans (entities and ends of relations) are in the passage, and their number."""
+def count_grounded_spans(parsed: ParsedGraph, text: str) -> tuple[int, int]:
+    """Return how many of a raw answer's spans (entities, ends of relations) are in the passage, and their number."""
     spans = [surface for surface, _ in parsed.entities]
     spans += [end for head, _, tail in parsed.relations for end in (head, tail)]
     passage, forms = matching_form(text), map(matching_form, spans)
-    return sum(bool(occurrences(form, passage)) for form in forms), len(spans)
+    return sum(bool(find_occurrences(form, passage)) for form in forms), len(spans)
 
 
 def ratio(numerator: npt.NDArray[np.generic], denominator: npt.NDArray[np.generic]) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The types a corpus is about, read from its `ontology.yaml`."""
+"""The entity and relation types of a corpus, read from its `ontology.yaml`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,17 +15,17 @@ from text2graph_dagster.identity import digest_json
 _TOP_LEVEL = {"name", "language", "entity_types", "relation_types"}
 _ENTITY_KEYS = {"description", "kb_types", "parent"}
 _RELATION_KEYS = {"description", "signatures", "symmetric", "transitive", "inverse", "kb_relations", "aliases"}
-# A type's name is shown to models inside JSON and in lists separated by commas and line ends.
+# Type names are in JSON and in comma-separated lists of prompts.
 _BAD_IN_NAME = re.compile(r'[\x00-\x1f\x7f,"\\<>{}|]')
 MAX_NAME_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
 class EntityType:
-    """A kind of thing. `kb_types` are the knowledge base's own names for it.
+    """An entity type; `kb_types` are its names in the knowledge base.
 
-    `parent` names the wider type. A signature of the file that names a parent is read as one for each of its children
-    as well, so that nothing else needs to know of parents.
+    `parent` is the name of the wider type. On loading, a signature with a parent is expanded to all its children, so
+    that no other code needs to know about parents.
     """
 
     name: str
@@ -36,11 +36,11 @@ class EntityType:
 
 @dataclass(frozen=True)
 class RelationType:
-    """A kind of relation. `signatures` are its allowed (head type, tail type); none declared means any.
+    """A relation type; `signatures` are its allowed pairs (head type, tail type), and none means any pair.
 
-    `kb_relations` are the knowledge base's own names for it, `aliases` are phrases by which texts say it. A symmetric
-    relation holds in both directions and is stored once; `inverse` names the relation that holds from tail to head. Of
-    a transitive one, what follows from two others of the same passage is left out.
+    `kb_relations` are its names in the knowledge base, `aliases` are phrases that express it in texts. A symmetric
+    relation holds in both directions and is stored once; `inverse` is the name of the relation from tail to head. Of a
+    transitive relation, an instance that follows from two others of the same passage is left out.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Ontology:
 
     @cached_property
     def _pairs(self) -> frozenset[tuple[str, str]] | None:
-        """Every pair of types that a signature names, in both orders for a symmetric relation; None when any may be."""
+        """Every pair of types in a signature, in both orders for a symmetric relation; None if any pair is allowed."""
         if any(not r.signatures for r in self.relation_types):
             return None
         named = {pair for r in self.relation_types for pair in r.signatures}
@@ -102,7 +102,7 @@ class Ontology:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of everything that the ontology says."""
+        """Digest of the whole content."""
         return digest_json(asdict(self))
 
 
@@ -110,79 +110,74 @@ def load_ontology(path: Path) -> Ontology:
     """Read and check an `ontology.yaml`.
 
     Raises:
-        UserError: the file is missing, is not YAML, or says something that cannot hold.
+        UserError: the file is missing, is not YAML, or is inconsistent.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing: a corpus needs an ontology.yaml that lists its entity and relation types.")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): mend its permissions.") from None
+        raise UserError(f"{path} cannot be read ({error.strerror}): fix its permissions.") from None
     except RecursionError:
-        raise UserError(f"{path} is nested too deeply: mend the file.") from None
+        raise UserError(f"{path} is nested too deeply: fix the file.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         first_line = str(error).splitlines()[0]
-        raise UserError(f"{path} is not readable YAML ({first_line}): mend the file.") from None
+        raise UserError(f"{path} is not readable YAML ({first_line}): fix the file.") from None
     if not isinstance(raw, Mapping):
-        raise UserError(f"{path} must hold a mapping with entity_types and relation_types.")
-    return _Reader(path).ontology(raw)
+        raise UserError(f"{path} must contain a mapping with entity_types and relation_types.")
+    return _OntologyReader(path).read(raw)
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _OntologyReader:
     path: Path
 
-    def fail(self, what: str) -> UserError:
-        return UserError(f"{self.path}: {what}")
+    def error(self, message: str) -> UserError:
+        return UserError(f"{self.path}: {message}")
 
-    def ontology(self, raw: Mapping[str, Any]) -> Ontology:
+    def read(self, raw: Mapping[str, Any]) -> Ontology:
         if unknown := sorted(set(map(str, raw)) - _TOP_LEVEL):
-            raise self.fail(f"unknown key {unknown[0]!r}; known keys are {', '.join(sorted(_TOP_LEVEL))}.")
-        entities = tuple(self.entity(n, b) for n, b in self.types(raw, "entity_types").items())
-        below = self.descendants(entities)
-        relations = tuple(self.relation(n, b, below) for n, b in self.types(raw, "relation_types").items())
+            raise self.error(f"unknown key {unknown[0]!r}; known keys are {', '.join(sorted(_TOP_LEVEL))}.")
+        entities = tuple(self.read_entity_type(n, b) for n, b in self.read_types(raw, "entity_types").items())
+        below = self.find_descendants(entities)
+        relations = tuple(
+            self.read_relation_type(n, b, below) for n, b in self.read_types(raw, "relation_types").items()
+        )
         if not entities:
-            raise self.fail("entity_types is empty; list at least one entity type.")
+            raise self.error("entity_types is empty; list at least one entity type.")
         ontology = Ontology(
             str(raw.get("name") or self.path.parent.name), str(raw.get("language") or "en"), entities, relations
         )
-        self.check(ontology)
+        self.check_references(ontology)
         return ontology
 
-    def types(self, raw: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
-        """Accept a mapping name → properties, or a plain list of names."""
+    def read_types(self, raw: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+        """Return name → properties, from a mapping or a plain list of names."""
         value = raw.get(key) or {}
-        pairs = (
-            [(n, {}) for n in value]
-            if isinstance(value, list)
-            else list(value.items())
-            if isinstance(value, Mapping)
-            else None
-        )
-        if pairs is None:
-            raise self.fail(f"{key} must be a mapping of names to properties, or a list of names.")
+        if not isinstance(value, list | Mapping):
+            raise self.error(f"{key} must be a mapping of names to properties, or a list of names.")
         types: dict[str, Mapping[str, Any]] = {}
-        for name, body in pairs:
+        for name, body in value.items() if isinstance(value, Mapping) else ((name, None) for name in value):
             if not isinstance(name, str) or not name.strip():
-                raise self.fail(f"{key} has an empty name or one that is not text ({name!r}); give every type a name.")
+                raise self.error(f"{key} has an empty name or one that is not text ({name!r}); give every type a name.")
             if name != name.strip() or _BAD_IN_NAME.search(name) or len(name) > MAX_NAME_CHARACTERS:
-                raise self.fail(
+                raise self.error(
                     f"{key}: the name {name!r} is not usable; use at most {MAX_NAME_CHARACTERS} characters "
                     "without commas, quotes, backslashes, brackets <>{} or |."
                 )
             if name.casefold() in {n.casefold() for n in types}:
-                raise self.fail(f"{key}: the name {name!r} occurs twice; names must differ by more than case.")
+                raise self.error(f"{key}: the name {name!r} occurs twice; names must differ by more than case.")
             if body is not None and not isinstance(body, Mapping):
-                raise self.fail(f"{key}: the properties of {name!r} must be a mapping.")
+                raise self.error(f"{key}: the properties of {name!r} must be a mapping.")
             types[name] = body or {}
         return types
 
-    def entity(self, name: str, body: Mapping[str, Any]) -> EntityType:
-        self.known_keys(name, body, _ENTITY_KEYS)
+    def read_entity_type(self, name: str, body: Mapping[str, Any]) -> EntityType:
+        self.check_keys(name, body, _ENTITY_KEYS)
         parent = str(body["parent"]) if body.get("parent") else None
-        return EntityType(name, str(body.get("description") or ""), self.strings(name, body, "kb_types"), parent)
+        return EntityType(name, str(body.get("description") or ""), self.read_strings(name, body, "kb_types"), parent)
 
-    def descendants(self, types: tuple[EntityType, ...]) -> dict[str, list[str]]:
+    def find_descendants(self, types: tuple[EntityType, ...]) -> dict[str, list[str]]:
         """Return type → itself and every type below it, in the order of the file."""
         parents = {t.name: t.parent for t in types}
         below: dict[str, list[str]] = {t.name: [] for t in types}
@@ -190,57 +185,63 @@ class _Reader:
             line, at = [name], parents[name]
             while at:
                 if at not in parents:
-                    raise self.fail(f"type {line[-1]!r}: its parent {at!r} is not an entity type.")
+                    raise self.error(f"type {line[-1]!r}: its parent {at!r} is not an entity type.")
                 if at in line:
-                    raise self.fail(f"type {name!r}: its parents lead in a circle; one of them must have none.")
+                    raise self.error(f"type {name!r}: its parents lead in a circle; one of them must have none.")
                 line.append(at)
                 at = parents[at]
             for ancestor in line:
                 below[ancestor].append(name)
         return below
 
-    def relation(self, name: str, body: Mapping[str, Any], below: Mapping[str, list[str]]) -> RelationType:
-        self.known_keys(name, body, _RELATION_KEYS)
+    def read_relation_type(self, name: str, body: Mapping[str, Any], below: Mapping[str, list[str]]) -> RelationType:
+        self.check_keys(name, body, _RELATION_KEYS)
         signatures = body.get("signatures") or []
         if not isinstance(signatures, list) or not all(isinstance(s, list) and len(s) == 2 for s in signatures):
-            raise self.fail(f"relation {name!r}: signatures must be a list of [head type, tail type].")
+            raise self.error(f"relation {name!r}: signatures must be a list of [head type, tail type].")
         inverse = body.get("inverse")
         return RelationType(
             name,
             str(body.get("description") or ""),
-            tuple(dict.fromkeys(pair for head, tail in signatures for pair in _expanded(str(head), str(tail), below))),
+            tuple(
+                dict.fromkeys(
+                    pair for head, tail in signatures for pair in _expand_signature(str(head), str(tail), below)
+                )
+            ),
             bool(body.get("symmetric", False)),
             str(inverse) if inverse else None,
-            self.strings(name, body, "kb_relations"),
-            self.strings(name, body, "aliases"),
+            self.read_strings(name, body, "kb_relations"),
+            self.read_strings(name, body, "aliases"),
             bool(body.get("transitive", False)),
         )
 
-    def known_keys(self, name: str, body: Mapping[str, Any], known: set[str]) -> None:
+    def check_keys(self, name: str, body: Mapping[str, Any], known: set[str]) -> None:
         if unknown := sorted(set(map(str, body)) - known):
-            raise self.fail(f"type {name!r}: unknown property {unknown[0]!r}; known are {', '.join(sorted(known))}.")
+            raise self.error(f"type {name!r}: unknown property {unknown[0]!r}; known are {', '.join(sorted(known))}.")
 
-    def strings(self, name: str, body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    def read_strings(self, name: str, body: Mapping[str, Any], key: str) -> tuple[str, ...]:
         value = body.get(key) or []
         if not isinstance(value, list):
-            raise self.fail(f"type {name!r}: {key} must be a list.")
+            raise self.error(f"type {name!r}: {key} must be a list.")
         return tuple(str(item) for item in value)
 
-    def check(self, ontology: Ontology) -> None:
+    def check_references(self, ontology: Ontology) -> None:
         entities, relations = set(ontology.entity_names), set(ontology.relation_names)
         for relation in ontology.relation_types:
             for end in (t for signature in relation.signatures for t in signature):
                 if end not in entities:
-                    raise self.fail(
+                    raise self.error(
                         f"relation {relation.name!r}: its signature names the entity type {end!r}, "
-                        "which entity_types does not list; add it there or mend the signature."
+                        "which entity_types does not list; add it there or fix the signature."
                     )
             if relation.inverse and relation.inverse not in relations:
-                raise self.fail(f"relation {relation.name!r}: its inverse {relation.inverse!r} is not a relation type.")
+                raise self.error(
+                    f"relation {relation.name!r}: its inverse {relation.inverse!r} is not a relation type."
+                )
 
 
-def _expanded(head: str, tail: str, below: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the signature itself, then those of the types below its ends."""
+def _expand_signature(head: str, tail: str, below: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the signature itself, then those of the descendants of its types."""
     yield head, tail
     for first in below.get(head, [head]):
         for second in below.get(tail, [tail]):

@@ -1,4 +1,4 @@
-"""Progress with an estimate, for anything that takes longer than a few seconds."""
+"""Log progress, with the estimated time left, of work that takes longer than a few seconds."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,9 @@ Progress = Callable[[int, int | None, str], None]
 
 
 def log_progress(log: Callable[[str], object], every_seconds: float = 5.0) -> Progress:
-    """Return a callback (done, total, what) that logs at most every few seconds, with the time left where it is known.
+    """Return a callback (done, total, what) that logs at most every `every_seconds`, with the time left if it is known.
 
-    The first and the last line of each `what` are logged only if the work takes longer than `every_seconds`.
+    Work that takes less than `every_seconds` logs nothing.
     """
     started: dict[str, float] = {}
     last: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""What the daemon does by itself, tick by tick."""
+"""The sensor, the schedule and the automation conditions, tick by tick."""
 
 import shutil
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from text2graph_dagster.automation import corpora_folder
 from text2graph_dagster.errors import UserError
 
 
-class Watch:
+class SensorRunner:
     """The sensor with its cursor, on a home folder."""
 
     def __init__(self, root: Path) -> None:
@@ -23,7 +23,7 @@ class Watch:
         self.cursor: str | None = None
 
     def tick(self) -> list[tuple[str | None, str | None]]:
-        """Return partition and run key of what the sensor asks for."""
+        """Return partition and run key of every requested run."""
         made = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"home": self.home})
         with made as context:
             result = corpora_folder(context)
@@ -33,11 +33,11 @@ class Watch:
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> Watch:
-    return Watch(tmp_path)
+def watch(tmp_path: Path) -> SensorRunner:
+    return SensorRunner(tmp_path)
 
 
-def test_a_corpus_runs_once_per_change_also_when_it_is_put_back(watch: Watch) -> None:
+def test_a_corpus_runs_once_per_change_also_when_the_change_is_reverted(watch: SensorRunner) -> None:
     corpus = write_corpus(watch.home.corpora / "c", documents=2)
     file = corpus / "documents.jsonl"
     shutil.copy2(file, watch.home.root_path / "before")
@@ -49,7 +49,7 @@ def test_a_corpus_runs_once_per_change_also_when_it_is_put_back(watch: Watch) ->
     assert watch.tick() == [("c", None)]
 
 
-def test_a_corpus_that_is_removed_and_added_again_runs_again(watch: Watch) -> None:
+def test_a_corpus_that_is_removed_and_added_again_runs_again(watch: SensorRunner) -> None:
     source = write_corpus(watch.home.root_path / "source", documents=2)
     target = watch.home.corpora / "c"
     shutil.copytree(source, target)
@@ -60,8 +60,8 @@ def test_a_corpus_that_is_removed_and_added_again_runs_again(watch: Watch) -> No
     assert watch.tick() == [("c", None)]
 
 
-def test_a_folder_that_cannot_be_listed_does_not_hold_up_the_others(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+def test_a_folder_that_cannot_be_listed_does_not_block_the_others(
+    watch: SensorRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "bad", "c"):
         write_corpus(watch.home.corpora / name, documents=2)
@@ -86,8 +86,8 @@ def materialised(instance: dg.DagsterInstance, names: tuple[str, ...], partition
         instance.report_runless_asset_event(event)
 
 
-def test_a_night_carries_unchanged_data_on_to_the_model_once() -> None:
-    """Training that failed yesterday is tried again although no data has changed."""
+def test_the_nightly_run_of_unchanged_data_requests_the_model_half_once() -> None:
+    """Training that failed on the day before is tried again although no data has changed."""
     from text2graph_dagster.definitions import defs
 
     instance = dg.DagsterInstance.ephemeral()
@@ -96,17 +96,17 @@ def test_a_night_carries_unchanged_data_on_to_the_model_once() -> None:
     materialised(instance, MODEL)
     cursor = None
 
-    def asked_for(hour: int, minute: int = 0) -> set[str]:
+    def requested(hour: int, minute: int = 0) -> set[str]:
         nonlocal cursor
         at = datetime(2026, 1, 2, hour, minute, tzinfo=UTC)
         result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor, evaluation_time=at)
         cursor = result.cursor
         return {name for name in MODEL if result.get_num_requested(dg.AssetKey(name))}
 
-    asked_for(1)
-    assert asked_for(2) == set()
-    assert asked_for(3, 1) == set()  # the cron has ticked; the data half is still to run
+    requested(1)
+    assert requested(2) == set()
+    assert requested(3, 1) == set()  # the cron has ticked; the data half is still to run
     materialised(instance, DATA, "c")
-    assert asked_for(3, 2) == set(MODEL)
+    assert requested(3, 2) == set(MODEL)
     materialised(instance, MODEL)
-    assert asked_for(3, 3) == set()
+    assert requested(3, 3) == set()

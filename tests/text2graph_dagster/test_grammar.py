@@ -1,4 +1,4 @@
-"""The grammar allows names that the legality filter will find, and says the same of equal requests."""
+"""The grammar allows names that the legality filter finds, and requests with equal forms share rules."""
 
 import json
 from itertools import pairwise
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from text2graph_dagster import grammar
-from text2graph_dagster.grammar import Form, distinct, forms_of, write_grammar
+from text2graph_dagster.grammar import AnswerForm, deduplicate_forms, make_forms, write_grammar
 from text2graph_dagster.graph.legality import ground
 from text2graph_dagster.graph.mentions import is_boundary
 from text2graph_dagster.settings import DecodingSettings
@@ -15,13 +15,13 @@ from text2graph_dagster.settings import DecodingSettings
 TEXTS = st.text(st.sampled_from("ab é1_ .,'\"\\\n\t東京カ\u00a0́"), min_size=1, max_size=20)
 
 
-def form(text: str = "Ana Torvik", copied: bool = True) -> Form:
-    return Form(("person",), ("knows",), text, "public", copied, False, False)
+def form(text: str = "Ana Torvik", copied: bool = True) -> AnswerForm:
+    return AnswerForm(("person",), ("knows",), text, "public", copied, False, False)
 
 
 @settings(deadline=None)
 @given(TEXTS)
-def test_a_passage_is_cut_where_a_word_may_begin_or_end(text: str) -> None:
+def test_a_passage_is_split_at_word_boundaries(text: str) -> None:
     cuts = [at for at in range(len(text) + 1) if is_boundary(text, at)]
     expected = [text[a:b] for a, b in pairwise(cuts)]
     words = grammar._words(text)
@@ -38,14 +38,14 @@ def test_every_run_of_words_that_does_not_begin_with_white_space_is_grounded(tex
     assert span[0].isspace() or ground(span, text) is not None
 
 
-def test_no_grammar_asks_for_no_form() -> None:
-    assert forms_of([form()], DecodingSettings(grammar="none"), "public", False) is None
-    told = forms_of([form()], DecodingSettings(grammar="copy", types="requested"), "indexed", True)
-    assert told == [Form(("person",), ("knows",), "Ana Torvik", "indexed", True, True, True)]
+def test_without_a_grammar_there_are_no_forms() -> None:
+    assert make_forms([form()], DecodingSettings(grammar="none"), "public", False) is None
+    forms = make_forms([form()], DecodingSettings(grammar="copy", types="requested"), "indexed", True)
+    assert forms == [AnswerForm(("person",), ("knows",), "Ana Torvik", "indexed", True, True, True)]
 
 
-def test_requests_that_allow_the_same_share_their_rules() -> None:
-    assert distinct([form("a"), form("b"), form("a")])[1] == [0, 1, 0]
-    forms, places = distinct([form("a", copied=False), form("b", copied=False)])
+def test_requests_with_equal_forms_share_their_rules() -> None:
+    assert deduplicate_forms([form("a"), form("b"), form("a")])[1] == [0, 1, 0]
+    forms, places = deduplicate_forms([form("a", copied=False), form("b", copied=False)])
     assert places == [0, 0] and len(forms) == 1
-    assert write_grammar(forms).count("answer") == 2  # where it begins, and its rule
+    assert write_grammar(forms).count("answer") == 2  # the start rule, and its own rule

@@ -1,4 +1,4 @@
-"""Keys: equal content, equal key; nothing else."""
+"""Digests depend on the content and on nothing else."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from text2graph_dagster.identity import digest, digest_json, normalise
 
 
-def test_parts_are_kept_apart() -> None:
+def test_a_digest_depends_on_the_boundaries_of_its_parts() -> None:
     assert digest("ab", "c") != digest("a", "bc")
     assert len(digest("x")) == 32
 
@@ -20,5 +20,5 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 
 
-def test_composed_and_decomposed_twins_are_one() -> None:
+def test_composed_and_decomposed_characters_are_equal() -> None:
     assert normalise("Caf\u0065\u0301  au\nlait ") == normalise("Café au lait")

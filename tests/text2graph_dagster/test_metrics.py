@@ -1,4 +1,4 @@
-"""The metrics against hand-counted cases and against a slow, independent matcher."""
+"""The metrics against hand-counted cases and against a slow, independent implementation."""
 
 import json
 import unicodedata
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from text2graph_dagster import metrics
 from text2graph_dagster.graph.model import Entity, Graph, ParsedGraph, Relation
 from text2graph_dagster.graph.parsing import parse
-from text2graph_dagster.metrics import Directions, Items, count, graph_items, output_items
+from text2graph_dagster.metrics import Directions, Items, count_items, graph_items, output_items
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 
 ENTITY_TYPES = ("person", "company", "city")
@@ -27,7 +27,7 @@ ONTOLOGY = Ontology(
         RelationType("married to", symmetric=True),
     ),
 )
-TURN = Directions.of(ONTOLOGY)
+DIRECTIONS = Directions.of(ONTOLOGY)
 
 
 def graph(entities: list[tuple[str, str]], relations: list[tuple[int, str, int]] = ()) -> Graph:
@@ -45,11 +45,11 @@ GOLD = graph(
 def counted(protocol: str, gold: Graph, predicted: Graph | ParsedGraph | None) -> list[int]:
     """Count one passage over all types: [right, predicted, gold]."""
     if isinstance(predicted, Graph):
-        answer: Items | None = graph_items(predicted, TURN)
+        answer: Items | None = graph_items(predicted, DIRECTIONS)
     else:
-        answer = output_items(predicted, TURN) if predicted else None
-    pairs = [(graph_items(gold, TURN), answer)]
-    return count(pairs, metrics.PROTOCOLS[protocol], ENTITY_TYPES).sum(axis=1)[0].tolist()
+        answer = output_items(predicted, DIRECTIONS) if predicted else None
+    pairs = [(graph_items(gold, DIRECTIONS), answer)]
+    return count_items(pairs, metrics.PROTOCOLS[protocol], ENTITY_TYPES).sum(axis=1)[0].tolist()
 
 
 def test_gold_against_itself_is_perfect_under_every_protocol() -> None:
@@ -58,7 +58,7 @@ def test_gold_against_itself_is_perfect_under_every_protocol() -> None:
         assert counted(protocol, GOLD, GOLD) == [size] * 3
 
 
-def test_strict_wants_the_types_and_boundary_does_not() -> None:
+def test_strict_requires_the_entity_types_and_boundary_does_not() -> None:
     mistyped = graph(
         [("Ana Ruiz", "person"), ("Velsoft", "city"), ("Oslo", "city")], [(0, "founded", 1), (0, "lives in", 2)]
     )
@@ -68,15 +68,15 @@ def test_strict_wants_the_types_and_boundary_does_not() -> None:
     assert counted("relation_boundary", GOLD, mistyped) == [2, 2, 3]
 
 
-def test_a_missing_prediction_counts_its_gold_and_nothing_else() -> None:
+def test_a_missing_prediction_counts_only_its_gold() -> None:
     assert counted("relation_strict", GOLD, None) == [0, 0, 3]
     assert counted("entity_strict", GOLD, None) == [0, 0, 4]
 
 
-def test_direction_matters_but_for_symmetric_and_inverse_relations() -> None:
+def test_direction_matters_except_for_symmetric_and_inverse_relations() -> None:
     people = [("Ana Ruiz", "person"), ("Velsoft", "company"), ("Oslo", "city"), ("Ben Ode", "person")]
-    turned = graph(people, [(1, "founded", 0), (2, "lives in", 0), (3, "married to", 0)])
-    assert counted("relation_strict", GOLD, turned) == [1, 3, 3]
+    inverted = graph(people, [(1, "founded", 0), (2, "lives in", 0), (3, "married to", 0)])
+    assert counted("relation_strict", GOLD, inverted) == [1, 3, 3]
     inverse = graph(people, [(1, "founded by", 0)])
     assert counted("relation_strict", GOLD, inverse) == [1, 1, 3]
     both = graph(people, [(1, "founded by", 0), (0, "founded", 1)])
@@ -93,7 +93,7 @@ def test_repetitions_count_in_a_raw_answer_and_not_in_a_graph() -> None:
     assert counted("entity_strict", GOLD, twice) == [1, 1, 4]
 
 
-def test_a_relation_and_its_inverse_in_a_raw_answer_are_one() -> None:
+def test_a_relation_and_its_inverse_in_a_raw_answer_count_once() -> None:
     entities = (("Ana Ruiz", "person"), ("Velsoft", "company"))
     both = (("Ana Ruiz", "founded", "Velsoft"), ("Velsoft", "founded by", "Ana Ruiz"))
     assert counted("relation_strict", GOLD, ParsedGraph(entities, both)) == [1, 1, 3]
@@ -103,7 +103,7 @@ def test_a_relation_and_its_inverse_in_a_raw_answer_are_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("span", "text", "stands"),
+    ("span", "text", "grounded"),
     [
         ("Adam", "Adam Smith", 1),
         ("da", "Adam Smith", 0),
@@ -114,8 +114,8 @@ def test_a_relation_and_its_inverse_in_a_raw_answer_are_one() -> None:
         ("C++", "in C++, mostly", 1),
     ],
 )
-def test_a_grounded_span_stands_in_the_passage_as_whole_words(span: str, text: str, stands: int) -> None:
-    assert metrics.grounded_spans(ParsedGraph(((span, "thing"),), ()), text) == (stands, 1)
+def test_a_grounded_span_consists_of_whole_words(span: str, text: str, grounded: int) -> None:
+    assert metrics.count_grounded_spans(ParsedGraph(((span, "thing"),), ()), text) == (grounded, 1)
 
 
 def test_a_raw_relation_without_its_entities_is_predicted_and_wrong() -> None:
@@ -124,13 +124,13 @@ def test_a_raw_relation_without_its_entities_is_predicted_and_wrong() -> None:
     assert counted("relation_boundary", GOLD, raw) == [0, 1, 3]
 
 
-def test_types_that_nobody_asked_for_count_as_predicted() -> None:
+def test_unrequested_types_count_as_predicted() -> None:
     raw = output_items(ParsedGraph((("Ana Ruiz", "planet"), ("Oslo", "city")), ()))
-    counts = count([(graph_items(GOLD), raw)], metrics.entity_strict, ENTITY_TYPES)
+    counts = count_items([(graph_items(GOLD), raw)], metrics.entity_strict, ENTITY_TYPES)
     assert counts[0].tolist() == [[0, 0, 2], [0, 0, 1], [1, 1, 1], [0, 1, 0]]
 
 
-def test_names_with_delimiters_stay_apart() -> None:
+def test_names_with_delimiters_are_not_confused() -> None:
     assert (
         counted("entity_boundary", graph([("a_b", "city"), ("c", "city")]), graph([("a", "city"), ("b_c", "city")]))[0]
         == 0
@@ -147,15 +147,15 @@ def test_scores_from_counts() -> None:
     assert np.isnan(metrics.macro_f1(np.zeros((2, 3))))
 
 
-def test_nothing_against_nothing_is_one_in_means_and_nothing_in_micro_counts() -> None:
+def test_empty_against_empty_is_one_in_means_and_adds_nothing_to_micro_counts() -> None:
     nothing = graph_items(Graph())
     pairs = [(nothing, nothing), (nothing, None), (graph_items(GOLD), nothing), (nothing, graph_items(GOLD))]
-    counts = count(pairs, metrics.relation_strict, RELATION_TYPES)
+    counts = count_items(pairs, metrics.relation_strict, RELATION_TYPES)
     assert counts.sum(axis=1).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 3], [0, 3, 0]]
     assert metrics.passage_f1(counts, np.array([True, False, True, True])).tolist() == [1, 0, 0, 0]
 
 
-def test_empty_answers_are_judged_on_passages_without_facts() -> None:
+def test_empty_answers_are_compared_with_empty_gold() -> None:
     nothing, only_entities = graph_items(Graph()), graph_items(graph([("Oslo", "city")]))
     full = graph_items(GOLD)
     pairs = [
@@ -166,22 +166,22 @@ def test_empty_answers_are_judged_on_passages_without_facts() -> None:
         (nothing, None),
         (full, full),
     ]
-    rows = metrics.empty_answers(pairs)
+    rows = metrics.count_empty_answers(pairs)
     assert rows.sum(axis=0).tolist() == [2, 3, 4]
     assert metrics.precision(rows.sum(axis=0)) == pytest.approx(2 / 3)
     assert metrics.recall(rows.sum(axis=0)) == pytest.approx(2 / 4)
 
 
-def test_exact_graphs_are_exact() -> None:
+def test_exact_graphs_have_all_items_and_no_others() -> None:
     full, some = graph_items(GOLD), graph_items(graph([("Oslo", "city")]))
     repeated = output_items(ParsedGraph((("Oslo", "city"), ("Oslo", "city")), ()))
     pairs = [(full, full), (full, some), (some, full), (some, repeated), (full, None)]
-    assert metrics.exact_graphs(pairs).tolist() == [1, 0, 0, 0, 0]
+    assert metrics.count_exact_graphs(pairs).tolist() == [1, 0, 0, 0, 0]
 
 
 def test_grounded_spans_counts_entities_and_ends() -> None:
     parsed = ParsedGraph((("Oslo", "city"), ("Madrid", "city"), ("", "city")), (("ana  RUIZ", "lives in", "Rome"),))
-    assert metrics.grounded_spans(parsed, "Ana Ruiz lives in Oslo.") == (2, 5)
+    assert metrics.count_grounded_spans(parsed, "Ana Ruiz lives in Oslo.") == (2, 5)
 
 
 @pytest.mark.parametrize(
@@ -194,16 +194,16 @@ def test_grounded_spans_counts_entities_and_ends() -> None:
         ("Straße", "STRASSE"),
     ],
 )
-def test_matching_form_forgives_what_it_says(one: str, other: str) -> None:
+def test_matching_form_ignores_case_width_white_space_and_edge_punctuation(one: str, other: str) -> None:
     assert metrics.matching_form(one) == metrics.matching_form(other)
 
 
-def test_matching_form_keeps_different_things_apart() -> None:
+def test_matching_form_keeps_inner_punctuation() -> None:
     assert metrics.matching_form(".") != metrics.matching_form(";")
     assert metrics.matching_form("a.b") != metrics.matching_form("ab")
 
 
-# An independent judge: its own reader, its own normalisation, one-to-one matching by crossing off a list.
+# An independent implementation: its own parser and normalisation, one-to-one matching by removing from a list.
 
 
 def slow_form(text: str) -> str:
@@ -220,35 +220,35 @@ def slow_counts(gold: Graph, output: str) -> dict[str, list[int]]:
     gold_relations = set()
     for relation in gold.relations:
         ends = [gold.entities[relation.head], gold.entities[relation.tail]]
-        gold_relations.add(slow_turn(*[(slow_form(e.text), e.type) for e in ends], relation.type))
+        gold_relations.add(slow_orient(*[(slow_form(e.text), e.type) for e in ends], relation.type))
     entities = [(slow_form(e["text"]), e["type"]) for e in answer["entities"]]
     relations: list = []
-    said: list = []
+    emitted: list = []
     for relation in answer["relations"]:
         ends = [next((e for e in entities if e[0] == slow_form(relation[end])), None) for end in ("head", "tail")]
-        item = slow_turn(ends[0], ends[1], relation["type"]) if all(ends) else None
-        said.append((item, relation["type"]))
-        # Said by a name and by its inverse it is one item; said twice by the same name it is two.
-        if item is None or relations.count(item) < said.count(said[-1]):
+        item = slow_orient(ends[0], ends[1], relation["type"]) if all(ends) else None
+        emitted.append((item, relation["type"]))
+        # Emitted under a name and its inverse it is one item; emitted twice under the same name it is two.
+        if item is None or relations.count(item) < emitted.count(emitted[-1]):
             relations.append(item)
     return {
-        "entity_strict": cross_off(gold_entities, entities),
-        "entity_boundary": cross_off({e[0] for e in gold_entities}, [e[0] for e in entities]),
-        "relation_strict": cross_off(gold_relations, relations),
-        "relation_boundary": cross_off(
+        "entity_strict": count_by_removal(gold_entities, entities),
+        "entity_boundary": count_by_removal({e[0] for e in gold_entities}, [e[0] for e in entities]),
+        "relation_strict": count_by_removal(gold_relations, relations),
+        "relation_boundary": count_by_removal(
             {(h[0], t[0], kind) for h, t, kind in gold_relations},
             [(r[0][0], r[1][0], r[2]) if r else None for r in relations],
         ),
     }
 
 
-def slow_turn(head, tail, kind):
+def slow_orient(head, tail, kind):
     if kind == "founded by":
         return tail, head, "founded"
     return (*sorted((head, tail)), kind) if kind == "married to" else (head, tail, kind)
 
 
-def cross_off(gold: set, predicted: list) -> list[int]:
+def count_by_removal(gold: set, predicted: list) -> list[int]:
     left, right = list(gold), 0
     for item in predicted:
         if item in left:
@@ -283,7 +283,7 @@ def golds(draw: st.DrawFn) -> Graph:
         "relations": [{"head": "Ana Ruiz", "type": t, "tail": "Ana Ruiz"} for t in (*["founded"] * 2, "founded by")],
     },
 )
-def test_raw_counts_equal_those_of_an_independent_judge(gold: Graph, output: dict) -> None:
+def test_raw_counts_equal_those_of_an_independent_implementation(gold: Graph, output: dict) -> None:
     raw = json.dumps(output)
     expected = slow_counts(gold, raw)
     assert {name: counted(name, gold, parse(raw)) for name in metrics.PROTOCOLS} == expected

@@ -1,4 +1,4 @@
-"""A broken ontology is one clear sentence."""
+"""Loading an ontology, and the errors of a wrong one."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_a_good_one_is_read(tmp_path: Path) -> None:
+def test_a_valid_ontology_is_loaded(tmp_path: Path) -> None:
     ontology = load_ontology(write(tmp_path, GOOD))
     assert ontology.entity_names == ("person", "company")
     assert ontology.relation_names == ("founded", "married to", "knows")
@@ -47,7 +47,7 @@ relation_types:
 """
 
 
-def test_a_signature_of_a_parent_admits_its_children(tmp_path: Path) -> None:
+def test_a_signature_of_a_parent_allows_its_children(tmp_path: Path) -> None:
     ontology = load_ontology(write(tmp_path, FAMILY))
     assert ontology.allows("port", "located in", "place")
     assert ontology.allows("place", "located in", "city")
@@ -59,14 +59,14 @@ def test_a_signature_of_a_parent_admits_its_children(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "says"),
+    ("old", "new", "message"),
     [
         ("city: {parent: place}", "city: {parent: lake}", "its parent 'lake' is not an entity type"),
         ("  place:\n", "  place: {parent: port}\n", "lead in a circle"),
     ],
 )
-def test_parents_that_cannot_be_are_one_clear_sentence(tmp_path: Path, old: str, new: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+def test_an_unknown_or_circular_parent_is_an_error(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         load_ontology(write(tmp_path, FAMILY.replace(old, new)))
 
 
@@ -76,17 +76,17 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
     assert load_ontology(write(tmp_path, GOOD.replace("a named", "any"))).digest != one
 
 
-def test_plain_lists_of_names_do(tmp_path: Path) -> None:
+def test_types_may_be_plain_lists_of_names(tmp_path: Path) -> None:
     ontology = load_ontology(write(tmp_path, "entity_types: [a, b]\nrelation_types: [r]"))
     assert ontology.name == tmp_path.name
     assert ontology.allows("a", "r", "b")
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("entity_types: [", "not readable YAML"),
-        ("- a", "must hold a mapping"),
+        ("- a", "must contain a mapping"),
         ("relation_types: [r]", "at least one entity type"),
         (GOOD.replace("[person, company]", "[person, robot]"), "'robot'"),
         (GOOD.replace("company:\n", "Person:\n"), "occurs twice"),
@@ -100,13 +100,13 @@ def test_plain_lists_of_names_do(tmp_path: Path) -> None:
         ("!!python/object/apply:os.system ['true']", "not readable YAML"),
     ],
 )
-def test_a_broken_one_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_ontology_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         load_ontology(write(tmp_path, text))
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_one_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_ontology_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"needs an ontology\.yaml"):
         load_ontology(tmp_path / "ontology.yaml")

@@ -1,4 +1,4 @@
-"""GraphML (Brandes et al. 2002) for Gephi, yEd, Cytoscape and NetworkX; evidence is JSON in an attribute."""
+"""GraphML (Brandes et al. 2002) for Gephi, yEd, Cytoscape and NetworkX; the evidence is a JSON attribute."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,29 +6,29 @@ from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from text2graph_dagster.exports.merge import Evidence, PassageGraph, merge
+from text2graph_dagster.exports.merge import Evidence, PassageGraph, merge_passages
 
 NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
 
 
 def write(passages: Iterable[PassageGraph], out: Path) -> list[Path]:
     """Write one directed graph to the file `out`."""
-    merged = merge(passages)
+    merged = merge_passages(passages)
     root = Xml.Element("graphml", xmlns=NAMESPACE)
     for name, kind in (("label", "all"), ("type", "all"), ("evidence", "all")):
         Xml.SubElement(root, "key", {"id": name, "for": kind, "attr.name": name, "attr.type": "string"})
     graph = Xml.SubElement(root, "graph", id="graph", edgedefault="directed")
     for entity in merged.entities.values():
         node = Xml.SubElement(graph, "node", id=entity.id)
-        _data(node, {"label": entity.text, "type": entity.type, "evidence": _json(entity.evidence)})
+        _add_data(node, {"label": entity.text, "type": entity.type, "evidence": _json(entity.evidence)})
     for relation in merged.relations.values():
         edge = Xml.SubElement(graph, "edge", id=relation.id, source=relation.head, target=relation.tail)
-        _data(edge, {"label": relation.type, "type": relation.type, "evidence": _json(relation.evidence)})
+        _add_data(edge, {"label": relation.type, "type": relation.type, "evidence": _json(relation.evidence)})
     Xml.ElementTree(root).write(out, encoding="utf-8", xml_declaration=True)
     return [out]
 
 
-def _data(element: Xml.Element, values: Mapping[str, str]) -> None:
+def _add_data(element: Xml.Element, values: Mapping[str, str]) -> None:
     for key, value in values.items():
         Xml.SubElement(element, "data", key=key).text = value
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from text2graph_dagster.exports.merge import Evidence, PassageGraph, merge
+from text2graph_dagster.exports.merge import Evidence, PassageGraph, merge_passages
 
 BASE = "urn:text2graph:"
 CONTEXT = {
@@ -28,7 +28,7 @@ CONTEXT = {
 
 def write(passages: Iterable[PassageGraph], out: Path) -> list[Path]:
     """Write one document to the file `out`."""
-    merged = merge(passages)
+    merged = merge_passages(passages)
     nodes: dict[str, dict[str, Any]] = {
         entity.id: {
             "@id": _iri("entity", entity.id),

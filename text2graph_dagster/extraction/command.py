@@ -10,17 +10,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from text2graph_dagster.corpus.readers.documents import Rejection
 from text2graph_dagster.corpus.readers.plain_text import decode_text
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.exports import FORMATS, PassageGraph
+from text2graph_dagster.exports import FORMATS, ExportFormat, PassageGraph
 from text2graph_dagster.extraction.extractor import Extractor
 from text2graph_dagster.extraction.results import Extraction
 from text2graph_dagster.progress import log_progress
@@ -28,18 +27,9 @@ from text2graph_dagster.progress import log_progress
 STDIO = "-"
 INCOMPLETE = 1
 _UNANSWERED = ("failed", "refused", "too_long")  # problems of passages that the student did not answer at all
-
 _OUTDATED = "the prompt has changed since this student was trained: it may do worse than its measured scores"
 
-
-class OutputFormat(StrEnum):
-    """The output formats."""
-
-    JSONL = "jsonl"
-    CYPHER = "cypher"
-    CSV = "csv"
-    GRAPHML = "graphml"
-    JSONLD = "jsonld"
+OutputFormat = Literal["jsonl", ExportFormat]
 
 
 def extract_command(
@@ -50,7 +40,7 @@ def extract_command(
     server: Annotated[str | None, typer.Option(help="URL of a server that serves it; else it runs here")] = None,
     model: Annotated[str, typer.Option(help="its name on the server, if that serves several models")] = "",
     out: Annotated[str, typer.Option(help="output file (csv: folder); -: standard output")] = STDIO,
-    format_: Annotated[OutputFormat, typer.Option("--format", help="the output format")] = OutputFormat.JSONL,
+    format_: Annotated[OutputFormat, typer.Option("--format", help="the output format")] = "jsonl",
     text: Annotated[bool, typer.Option(help="include each document's text (jsonl)")] = True,
     text_field: Annotated[str, typer.Option(help="the field or column with a row's text")] = "text",
     batch_size: Annotated[int, typer.Option(min=1, help="passages answered together")] = 64,
@@ -89,19 +79,17 @@ def check_out(out: str, format_: OutputFormat, paths: Iterable[str]) -> None:
         UserError: the path cannot be written, or it is inside a folder that is read, so it would be read as a document.
     """
     if out == STDIO:
-        if format_ is not OutputFormat.JSONL:
-            raise UserError(f"{format_.value} is written to a file: pass its path with --out.")
+        if format_ != "jsonl":
+            raise UserError(f"{format_} is written to a file: pass its path with --out.")
         return
-    path, is_folder = Path(out), format_ is OutputFormat.CSV
+    path, is_folder = Path(out), format_ == "csv"
     if not path.parent.is_dir():
         raise UserError(
             f"{out} cannot be written: create the folder {path.parent} first, or pass another path with --out."
         )
     if path.is_file() if is_folder else path.is_dir():
         kinds = ("a file", "a folder") if is_folder else ("a folder", "a file")
-        raise UserError(
-            f"{out} is {kinds[0]}, but {format_.value} is written to {kinds[1]}: pass another path with --out."
-        )
+        raise UserError(f"{out} is {kinds[0]}, but {format_} is written to {kinds[1]}: pass another path with --out.")
     for read in (Path(read).resolve() for read in paths if read != STDIO):
         if path.resolve().is_relative_to(read):
             raise UserError(f"{out} is among the documents and would be read as one: pass another path with --out.")
@@ -141,10 +129,10 @@ def _graphs(extractions: Iterable[Extraction], corpus: str) -> Iterator[PassageG
 
 def _write(extractions: Iterable[Extraction], out: str, format_: OutputFormat, corpus: str, *, with_text: bool) -> None:
     """Write all extractions; print the files written, except for JSON lines."""
-    if format_ is OutputFormat.JSONL:
+    if format_ == "jsonl":
         write_lines(extractions, out, with_text=with_text)
         return
-    for path in FORMATS[format_.value](_graphs(extractions, corpus), Path(out)):
+    for path in FORMATS[format_](_graphs(extractions, corpus), Path(out)):
         typer.echo(path)
 
 

@@ -1,1 +1,1 @@
-"""What a graph is, how models write it as JSON, and how an answer becomes a legal graph."""
+"""The graph: its model, its JSON forms, parsing an answer, and the legality filter."""

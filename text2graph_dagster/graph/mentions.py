@@ -1,4 +1,4 @@
-"""Find where a passage names something, on word boundaries."""
+"""Find the mentions of a name in a passage, on word boundaries."""
 
 import re
 
@@ -8,8 +8,8 @@ from text2graph_dagster.unicode import IDEOGRAPHS
 _IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
 
 
-def occurrences(surface: str, text: str) -> tuple[Span, ...]:
-    """Return every place where `surface` stands in `text` on word boundaries, none overlapping another."""
+def find_occurrences(surface: str, text: str) -> tuple[Span, ...]:
+    """Return every span of `text` that equals `surface` and begins and ends on a word boundary; none overlap."""
     if not surface:
         return ()
     spans: list[Span] = []
@@ -25,10 +25,10 @@ def occurrences(surface: str, text: str) -> tuple[Span, ...]:
 
 
 def is_boundary(text: str, at: int) -> bool:
-    """Tell whether a word could begin or end at offset `at`; scripts without spaces have a boundary everywhere."""
+    """Tell whether a word could begin or end at offset `at`; ideographs and kana have a boundary on both sides."""
     if at <= 0 or at >= len(text):
         return True
     before, after = text[at - 1], text[at]
     if not (before.isalnum() and after.isalnum()):
         return True
-    return _IDEOGRAPH.match(before) is not None or _IDEOGRAPH.match(after) is not None
+    return bool(_IDEOGRAPH.match(before) or _IDEOGRAPH.match(after))

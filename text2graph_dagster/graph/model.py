@@ -1,12 +1,4 @@
-"""What a graph is, how it is written on the wire, and how an answer is read back.
-
-The wire format is the one of open-r1-text2graph, so that its models and ours can be compared::
-
-    {"entities":[{"id":0,"text":"Ana","type":"person"}],"relations":[{"head":"Ana","tail":"Velsoft","type":"founded"}]}
-
-The compact form leaves out the ids and has the order head, type, tail; what nano and scratch write is in
-`graph/wire.py`. `parse` reads both, because the order of keys and an absent id mean nothing in JSON.
-"""
+"""The graph of a passage: entities with their mentions and the relations between them."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +13,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something a passage names: `text` is its longest surface there, `mentions` are all its places."""
+    """Something that a passage names: `text` is its longest surface there, `mentions` are all its spans."""
 
     id: int
     text: str
@@ -33,7 +25,7 @@ class Entity:
 class Relation:
     """A typed, directed edge; `head` and `tail` are ids of entities of the same graph.
 
-    `confidence` is a probability, None where nobody has estimated it; it does not make two relations differ.
+    `confidence` is a probability, None where it has not been estimated; it is ignored when relations are compared.
     """
 
     head: int
@@ -63,10 +55,10 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class ParsedGraph:
-    """An answer as it was written: nothing dropped, nothing merged, nothing grounded.
+    """An answer as emitted: nothing dropped, merged or grounded.
 
     `entities` holds (text, type), `relations` holds (head text, relation type, tail text). `strict` tells whether the
-    answer, after its thinking, is exactly one JSON object of the right shape without anything around or beside it.
+    answer, after its rationale, is exactly one JSON object of the right shape, without other keys or text around it.
     """
 
     entities: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Parse the answer of a model: an optional rationale, then a graph as JSON."""
 
 import json
 import re
@@ -10,28 +10,25 @@ from text2graph_dagster.graph.model import ParsedGraph
 
 ParseFailure = Literal["no_json", "truncated", "not_an_object", "bad_shape", "several_objects", "unclosed_think"]
 
-
 _OPEN_THINK, _CLOSE_THINK = "<think>", "</think>"
-
-
 _FENCE = re.compile(r"^```[\w-]*\s*\n(?P<body>.*?)\n?\s*```$", re.DOTALL)
 
 
-class _Twice(dict[str, Any]):
-    """A JSON object that has a key twice: the first value is read by nobody, so anything could stand there."""
+class _DuplicateKeys(dict[str, Any]):
+    """A JSON object with a duplicate key: no parser reads the first value, so it could be anything."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
-    return value if len(value) == len(pairs) else _Twice(value)
+    return value if len(value) == len(pairs) else _DuplicateKeys(value)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(object_pairs_hook=_make_object)
 
 
 @dataclass
 class GraphParseError(ValueError):
-    """An answer that holds no readable graph; `reason` says why."""
+    """The answer has no readable graph; `reason` is the kind of failure."""
 
     reason: ParseFailure
     detail: str = field(default="")
@@ -41,28 +38,28 @@ class GraphParseError(ValueError):
 
 
 def parse(raw: str) -> ParsedGraph:
-    """Read an answer: an optional `<think>…</think>`, then one JSON object, a code fence or prose around it forgiven.
+    """Parse an optional `<think>…</think>`, then one JSON object; a code fence or prose around it is tolerated.
 
-    Strings are read by a JSON decoder, so a brace inside a string or inside the thinking is harmless. Defined
-    outcomes: text around the object is forgiven and makes the answer not strict; an object that is cut off is
-    `truncated`; a second object is `several_objects`; thinking that is never closed is `unclosed_think`.
+    A JSON decoder reads the strings, so a brace inside a string or inside the rationale does no harm. Text around the
+    object makes the answer not strict; an object that is cut off is `truncated`; a second object is `several_objects`;
+    a rationale that is never closed is `unclosed_think`.
 
     Raises:
-        GraphParseError: there is no readable graph; `reason` says why.
+        GraphParseError: there is no readable graph; `reason` is the kind of failure.
     """
     rationale, answer, bare = _split_thinking(raw)
     fenced = _FENCE.match(answer)
     body = fenced["body"].strip() if fenced else answer
-    value, before, after = _only_object(body)
+    value, before, after = _split_object(body)
     entities = tuple([_entity(item) for item in _items(value, "entities")])
     names = _names_by_id(value)
     relations = tuple([_relation(item, names) for item in _items(value, "relations")])
-    strict = bare and not fenced and not before and not after and _nothing_beside(value)
+    strict = bare and not fenced and not before and not after and _has_only_known_keys(value)
     return ParsedGraph(entities, relations, rationale, strict)
 
 
-def _nothing_beside(value: dict[str, Any]) -> bool:
-    """Tell whether an object of a readable shape has the wire format's keys only, and none of them twice."""
+def _has_only_known_keys(value: dict[str, Any]) -> bool:
+    """Tell whether an object of a readable shape has only the keys of the wire form, and no duplicates."""
     entities, relations = value["entities"], value["relations"]
     if any(type(item) is not dict for item in (value, *entities, *relations)):
         return False
@@ -74,22 +71,22 @@ def _nothing_beside(value: dict[str, Any]) -> bool:
 
 
 def _split_thinking(raw: str) -> tuple[str, str, bool]:
-    """Return (rationale, answer, whether nothing stands before the thinking)."""
+    """Return (rationale, answer, whether there is no text before the rationale)."""
     text = raw.strip()
-    if text.startswith("{"):  # no thinking; a tag further on stands inside a string
+    if text.startswith("{"):  # no rationale; a tag further on is inside a string
         return "", text, True
     opened, closed = text.find(_OPEN_THINK), text.find(_CLOSE_THINK)
     if opened == -1 and closed == -1:
         return "", text, True
     if closed == -1:
         raise GraphParseError("unclosed_think", "the thinking is never closed")
-    if opened > closed:  # "</think>…<think>": the tags are reversed, whatever follows is thinking that never ends
+    if opened > closed:  # "</think>…<think>": the tags are reversed, and the rationale that follows never ends
         raise GraphParseError("unclosed_think", "the closing tag stands before the opening one")
     start = opened + len(_OPEN_THINK) if opened != -1 else 0
     return text[start:closed].strip(), text[closed + len(_CLOSE_THINK) :].strip(), opened == 0
 
 
-def _only_object(body: str) -> tuple[dict[str, Any], str, str]:
+def _split_object(body: str) -> tuple[dict[str, Any], str, str]:
     """Return the single JSON object in `body` with the text before and after it."""
     start = body.find("{")
     if start == -1:
@@ -99,7 +96,7 @@ def _only_object(body: str) -> tuple[dict[str, Any], str, str]:
     try:
         value, end = _DECODER.raw_decode(body, start)
     except json.JSONDecodeError as error:
-        # A decoder that stops at the very end of the text met an answer that was cut off; anywhere else it is not JSON.
+        # An error at the very end of the text means that the answer was cut off; anywhere else it is not JSON.
         cut = error.pos >= len(body.rstrip()) or error.msg.startswith("Unterminated string")
         raise GraphParseError("truncated" if cut else "no_json", error.msg) from None
     except RecursionError:
@@ -107,13 +104,13 @@ def _only_object(body: str) -> tuple[dict[str, Any], str, str]:
     except ValueError as error:  # an integer of more digits than Python converts
         raise GraphParseError("no_json", str(error)) from None
     after = body[end:].strip()
-    if _holds_object(after):
+    if _contains_object(after):
         raise GraphParseError("several_objects")
     return value, body[:start].strip(), after
 
 
-def _holds_object(text: str) -> bool:
-    """Tell whether a JSON object stands anywhere in `text`."""
+def _contains_object(text: str) -> bool:
+    """Tell whether there is a JSON object anywhere in `text`."""
     start = text.find("{")
     while start != -1:
         try:
@@ -144,7 +141,7 @@ def _entity(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _names_by_id(value: Mapping[str, Any]) -> dict[int, str]:
-    """Return entity texts by their declared id: some teachers name the ends of a relation by id."""
+    """Return entity texts by their declared id: some teachers refer to the ends of a relation by id."""
     return {item["id"]: item["text"] for item in value["entities"] if type(item.get("id")) is int}
 
 

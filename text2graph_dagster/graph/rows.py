@@ -1,4 +1,4 @@
-"""TODO."""
+"""Convert a graph to the columns of a warehouse table, and back."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

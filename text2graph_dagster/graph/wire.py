@@ -1,11 +1,11 @@
-"""How a graph is written as JSON: one line, in one of three equivalent forms, all of which `graph.parsing` reads.
+"""Serialise a graph as one line of JSON, in one of three equivalent forms, all of which `graph.parsing` reads.
 
-- ``public``: the form of open-r1-text2graph, so that its models and ours can be compared; what teachers write::
+- ``public``: the form of open-r1-text2graph, so that its models and ours can be compared; teachers write it::
 
     {"entities":[{"id":0,"text":"Ana","type":"person"}],"relations":[{"head":"Ana","tail":"Velsoft","type":"founded"}]}
 
 - ``compact``: entities without ids; the keys of a relation in the order head, type, tail.
-- ``indexed``: ``{"head":0,"type":"founded","tail":1}``: relations refer to entities by number, so no name is repeated.
+- ``indexed``: ``{"head":0,"type":"founded","tail":1}``: relations refer to entities by id, so no name is repeated.
 """
 
 import json
@@ -22,8 +22,7 @@ _BLANK = re.compile(rf'("(?:{"|".join(NAME_KEYS)})":") ')
 def serialise(graph: Graph, form: WireForm = "public") -> str:
     """Return the graph as one line of JSON.
 
-    Entities are in the order of their first mention, relations in the order of their head, tail and type, so that
-    equal graphs give equal strings.
+    Entities are in the order of their first mention, relations by head, tail and type: equal graphs give equal strings.
     """
     entities = sorted(graph.entities, key=lambda e: (e.mentions[0].start if e.mentions else 0, e.id))
     number = {entity.id: i for i, entity in enumerate(entities)}
@@ -45,6 +44,6 @@ def serialise(graph: Graph, form: WireForm = "public") -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def without_blanks(answer: str) -> str:
-    """Return an answer without the blank that a nano student writes before a name."""
+def strip_leading_blanks(answer: str) -> str:
+    """Return an answer without the blank that a nano student writes before every name."""
     return _BLANK.sub(r"\1", answer)

@@ -1,1 +1,1 @@
-"""Prompt templates (Jinja, by language), rendering them, and escaping the documents that they quote."""
+"""Prompt templates (Jinja, by language), their rendering, and the escaping of the documents that they quote."""

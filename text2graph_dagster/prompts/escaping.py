@@ -1,8 +1,8 @@
-"""A document in a prompt is data: what could end it, or speak to the model's own chat template, is spaced out.
+"""Escape documents in prompts: neutralise quotation marks of the template and control tokens of chat templates.
 
-Templates put the passage between a line of `<<<` and a line of `>>>`. A document that holds such marks could close its
-own quotation; one that holds a chat template's control words could pose as the user, because servers read them as
-control tokens wherever they stand. A blank inside takes the power from both, and a reader hardly notices it.
+Templates put the passage between a line of `<<<` and a line of `>>>`. A document with such marks could close its own
+quotation; one with control words of a chat template could pose as the user, because servers read them as control
+tokens wherever they are. A blank inside makes both harmless and hardly disturbs a reader.
 """
 
 import re
@@ -18,7 +18,7 @@ _CONTROL = re.compile(
 )
 
 
-def as_data(text: str) -> str:
-    """Return the text as a prompt may quote it; most texts are returned as they are."""
+def escape_document(text: str) -> str:
+    """Return the text as a prompt may quote it; most texts are returned unchanged."""
     text = _MARKS.sub(lambda match: " ".join(match[0]), text)
     return _CONTROL.sub(lambda match: f"{match[0]} ", text)

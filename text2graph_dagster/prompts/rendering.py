@@ -1,7 +1,7 @@
-"""The words in which a student is asked: one place for training, evaluation and teachers.
+"""Render the extraction prompt, for training, evaluation, extraction and teachers alike.
 
-Every prompt lists the types it asks for. Several phrasings of an instruction are files beside each other
-(`extract.jinja`, `extract.2.jinja`, …); the first is the one that gold passages and teachers are asked in.
+Every prompt lists the requested types. The phrasings of an instruction are files beside each other (`extract.jinja`,
+`extract.2.jinja`, …); gold passages and teachers get the first.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,21 @@ from text2graph_dagster.graph.model import Entity
 from text2graph_dagster.identity import digest
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts import templates
-from text2graph_dagster.prompts.escaping import as_data
+from text2graph_dagster.prompts.escaping import escape_document
 
 Template = Literal["compact", "extract"]
 Task = Literal["both", "entities", "relations"]
 
-_TEXT, _GIVEN = "\0text\0", "\0given\0"  # stand for what only one example says; no type or description can hold a NUL
-# The templates that ask for relations between given entities, and those that write the entities down for them.
+_TEXT, _GIVEN = (
+    "\0text\0",
+    "\0given\0",
+)  # placeholders of an example's own text; no type or description can contain a NUL
+# The templates that request relations between given entities, and those that list these entities.
 _RELATE = {"compact": "compact_relate", "extract": "relate"}
 _LISTED = {"compact": "compact_given", "extract": "given"}
 
 
-def render(
+def render_prompt(
     text: str,
     entity_types: Sequence[str],
     relation_types: Sequence[str],
@@ -34,32 +37,32 @@ def render(
     given: Sequence[Entity] | None = None,
     phrasing: int = 0,
 ) -> str:
-    """Return the user message that asks for these types in this text.
+    """Return the user message that requests these types in this text.
 
     Args:
         entity_types, relation_types: names of types of `ontology`, in the order in which the prompt lists them.
-        template: "compact" for nano and scratch, "extract" for one that follows instructions.
-        language: of the prompt; English where there is no such prompt.
-        given: the text's entities, where only relations between them are asked for.
-        phrasing: which of the instruction's phrasings; 0 is the one of evaluation.
+        template: "compact" for nano and scratch, "extract" for a model that follows instructions.
+        language: of the prompt; English if there is no prompt in it.
+        given: the text's entities, if only relations between them are requested.
+        phrasing: index of the instruction's phrasing; evaluation uses 0.
     """
-    text = as_data(text)
+    text = escape_document(text)
     name = template if given is None else _RELATE[template]
-    pieces = _around(tuple(entity_types), tuple(relation_types), _ByDigest(ontology), name, language, phrasing)
+    pieces = _split_prompt(tuple(entity_types), tuple(relation_types), _ByDigest(ontology), name, language, phrasing)
     if given is None:
         return text.join(pieces)
     before, between, after = pieces
-    return f"{before}{given_block(given, template)}{between}{text}{after}"
+    return f"{before}{list_given_entities(given, template)}{between}{text}{after}"
 
 
-def given_block(given: Sequence[Entity], template: Template) -> str:
+def list_given_entities(given: Sequence[Entity], template: Template) -> str:
     """Return given entities as a prompt lists them, the same in every language."""
-    return templates.fill(templates.DEFAULT_LANGUAGE, _LISTED[template], entities=given)
+    return templates.fill_template(templates.DEFAULT_LANGUAGE, _LISTED[template], entities=given)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ByDigest:
-    """An ontology that is compared by its digest: comparing all it says for every example would take longer."""
+    """An ontology that is compared by its digest, which is faster than comparing all its fields."""
 
     ontology: Ontology
 
@@ -71,7 +74,7 @@ class _ByDigest:
 
 
 @lru_cache(maxsize=4096)
-def _around(
+def _split_prompt(
     entity_types: tuple[str, ...],
     relation_types: tuple[str, ...],
     by_digest: _ByDigest,
@@ -79,7 +82,7 @@ def _around(
     language: str,
     phrasing: int,
 ) -> tuple[str, ...]:
-    """Return the prompt's pieces around what is the example's own: filled in once for the same types."""
+    """Return the parts of the prompt around the example's own text; cached, as they are the same for the same types."""
     ontology = by_digest.ontology
     entities = {t.name: t for t in ontology.entity_types}
     wanted = set(entity_types)
@@ -88,20 +91,20 @@ def _around(
         relation = ontology.relation(relation_type)
         signatures = [s for s in relation.signatures if wanted.issuperset(s)]
         relations.append({"name": relation_type, "description": relation.description, "signatures": signatures})
-    prompt = templates.fill(
+    prompt = templates.fill_template(
         language,
-        templates.phrasings(name, language)[phrasing],
+        templates.list_phrasings(name, language)[phrasing],
         text=_TEXT,
         given=_GIVEN,
         entity_types=[entities[name] for name in entity_types],
         relation_types=relations,
     )
-    before, after = prompt.split(_TEXT)  # a template that shows the text twice, or not at all, is a mistake
+    before, after = prompt.split(_TEXT)  # fails for a template that has the text twice or not at all
     return (*before.split(_GIVEN), after)
 
 
 def choose_phrasing(passage_id: str, template: Template, task: Task, language: str, seed: int) -> int:
-    """Return the phrasing of a passage's instruction, drawn by its id."""
+    """Return the phrasing of a passage's instruction, drawn by the digest of its id."""
     name = _RELATE[template] if task == "relations" else template
-    count = len(templates.phrasings(name, language))
+    count = len(templates.list_phrasings(name, language))
     return int(digest(str(seed), "phrasing", passage_id)[:8], 16) % count if count > 1 else 0

@@ -1,4 +1,4 @@
-"""Prompts are Jinja files beside this one, by language; none stands in code."""
+"""Load prompt templates: Jinja files beside this one, in one folder per language."""
 
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ DEFAULT_LANGUAGE = "en"
 
 @cache
 def _environment() -> Environment:
-    # Prompts are plain text for a model, never HTML: escaping would change the document that is shown.
+    # Prompts are plain text for a model, never HTML: escaping would change the document.
     return Environment(
         loader=PackageLoader("text2graph_dagster", "prompts"),
         undefined=StrictUndefined,
@@ -31,17 +31,17 @@ def _template(language: str, name: str) -> Template:
         return _environment().get_template(f"{DEFAULT_LANGUAGE}/{name}.jinja")
 
 
-def fill(language: str, name: str, **values: Any) -> str:
-    """Return the prompt `name` in `language` (English where there is none) with its blanks filled.
+def fill_template(language: str, name: str, **values: Any) -> str:
+    """Return the prompt `name` in `language` (English if there is none in it) with its variables filled in.
 
     Raises:
-        jinja2.UndefinedError: the template asks for a value that was not given.
+        jinja2.UndefinedError: a variable of the template has no value.
     """
     return _template(language, name).render(**values)
 
 
 @cache
-def phrasings(name: str, language: str) -> tuple[str, ...]:
+def list_phrasings(name: str, language: str) -> tuple[str, ...]:
     """Return the names of a prompt's phrasings in a language, the plain name first, then `name.2`, `name.3`, …"""
     listed = set(_environment().list_templates())
     folder = language if f"{language}/{name}.jinja" in listed else DEFAULT_LANGUAGE
@@ -54,8 +54,8 @@ def phrasings(name: str, language: str) -> tuple[str, ...]:
 
 
 @cache
-def version(name: str) -> str:
-    """Return the version of a prompt: a digest of its text in every language, so that no change goes unnoticed."""
+def prompt_version(name: str) -> str:
+    """Return the version of a prompt: a digest of its text in every language."""
     environment = _environment()
     assert environment.loader is not None
     sources = [

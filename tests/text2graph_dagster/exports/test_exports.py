@@ -1,20 +1,21 @@
-"""The exports with friendly and with hostile names, read back by readers that are not ours."""
+"""Exports of graphs with ordinary and with hostile names, read back with independent readers."""
 
 import csv
 import json
 import re
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text2graph_dagster.exports import FORMATS, PassageGraph
-from text2graph_dagster.exports.csv_files import guard
-from text2graph_dagster.exports.cypher import label, literal
+from text2graph_dagster.exports import FORMATS, ExportFormat, PassageGraph
+from text2graph_dagster.exports.csv_files import escape_formula
+from text2graph_dagster.exports.cypher import cypher_label, cypher_literal
 from text2graph_dagster.exports.graphml import NAMESPACE
-from text2graph_dagster.exports.merge import merge
+from text2graph_dagster.exports.merge import merge_passages
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 
 ONE = PassageGraph(
@@ -60,8 +61,8 @@ def hostile() -> PassageGraph:
     return PassageGraph("=p`'", text, Graph(entities, relations))
 
 
-def test_equal_facts_of_two_passages_become_one_with_both_evidences() -> None:
-    merged = merge([ONE, TWO])
+def test_equal_items_of_two_passages_are_merged_with_all_evidence() -> None:
+    merged = merge_passages([ONE, TWO])
     assert [(e.text, e.type, len(e.evidence)) for e in merged.entities.values()] == [
         ("Ana Ruiz", "person", 3),
         ("Velsoft", "company", 2),
@@ -71,28 +72,32 @@ def test_equal_facts_of_two_passages_become_one_with_both_evidences() -> None:
     assert [e.passage_id for e in relation.evidence] == ["p1", "p2"]
 
 
-def test_entities_of_one_name_and_two_types_stay_two() -> None:
+def test_entities_of_one_name_and_two_types_are_not_merged() -> None:
     graph = Graph((Entity(0, "Washington", "person"), Entity(1, "Washington", "city")), (Relation(0, 1, "born in"),))
-    merged = merge([PassageGraph("p", "Washington", graph)])
+    merged = merge_passages([PassageGraph("p", "Washington", graph)])
     assert len(merged.entities) == 2
     assert next(iter(merged.relations.values())).evidence == []
 
 
 def test_ids_do_not_depend_on_what_else_is_exported() -> None:
-    assert set(merge([ONE]).entities) == set(merge([TWO, ONE]).entities)
-    assert set(merge([ONE]).relations) == set(merge([TWO, ONE]).relations)
+    assert set(merge_passages([ONE]).entities) == set(merge_passages([TWO, ONE]).entities)
+    assert set(merge_passages([ONE]).relations) == set(merge_passages([TWO, ONE]).relations)
+
+
+def test_every_format_is_an_option_of_the_command_line() -> None:
+    assert get_args(ExportFormat) == tuple(FORMATS)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("passages", [[], [ONE, TWO], [hostile()]], ids=["nothing", "friendly", "hostile"])
-def test_every_format_writes_valid_utf8_and_the_same_twice(tmp_path: Path, name: str, passages) -> None:
+@pytest.mark.parametrize("passages", [[], [ONE, TWO], [hostile()]], ids=["empty", "ordinary", "hostile"])
+def test_every_format_writes_valid_utf8_deterministically(tmp_path: Path, name: str, passages) -> None:
     once = [path.read_bytes() for path in FORMATS[name](passages, tmp_path / "once")]
     again = [path.read_bytes() for path in FORMATS[name](passages, tmp_path / "again")]
     assert once == again
     assert all(b"\x00" not in content and content.decode("utf-8") for content in once)
 
 
-# A reader of Cypher's lexical rules, enough to tell text from code.
+# A minimal Cypher tokeniser, enough to tell text from code.
 TOKEN = re.compile(r"'(?:\\.|[^'\\])*'|`(?:``|[^`])*`|[^'`]", re.DOTALL)
 STATEMENT = re.compile(
     r"CREATE CONSTRAINT entity_id .*;"
@@ -104,13 +109,13 @@ STATEMENT = re.compile(
 
 def skeleton(line: str) -> str:
     """Replace every string by S and every name in backticks by B; sums of strings are one string."""
-    assert not re.search(r"\\[uU]", line), "a server may read \\uXXXX before it reads strings"
+    assert not re.search(r"\\[uU]", line), "a server may replace \\uXXXX before it parses strings"
     bare = "".join({"'": "S", "`": "B"}.get(token[0], token) for token in TOKEN.findall(line))
     return re.sub(r"S( \+ S)+", "S", bare)
 
 
-@pytest.mark.parametrize("passages", [[ONE, TWO], [hostile()]], ids=["friendly", "hostile"])
-def test_cypher_is_merging_statements_and_nothing_else(tmp_path: Path, passages) -> None:
+@pytest.mark.parametrize("passages", [[ONE, TWO], [hostile()]], ids=["ordinary", "hostile"])
+def test_cypher_contains_only_merging_statements(tmp_path: Path, passages) -> None:
     lines = FORMATS["cypher"](passages, tmp_path / "graph.cypher")[0].read_text("utf-8").splitlines()
     assert all(STATEMENT.fullmatch(skeleton(line)) for line in lines)
     assert len(lines) == 1 + (3 if len(passages) == 2 else 2 * len(HOSTILE))
@@ -118,20 +123,20 @@ def test_cypher_is_merging_statements_and_nothing_else(tmp_path: Path, passages)
 
 @given(st.text())
 def test_a_cypher_literal_reads_back_as_its_text(text: str) -> None:
-    parts = re.findall(r"'((?:\\.|[^'\\])*)'", literal(text), re.DOTALL)
+    parts = re.findall(r"'((?:\\.|[^'\\])*)'", cypher_literal(text), re.DOTALL)
     back = re.sub(
         r"\\(.)", lambda m: {"n": "\n", "r": "\r", "t": "\t"}.get(m[1], m[1]), "".join(parts), flags=re.DOTALL
     )
     assert back == text
-    assert skeleton(literal(text)) == "S"
+    assert skeleton(cypher_literal(text)) == "S"
 
 
 @given(st.text())
 def test_a_cypher_label_cannot_leave_its_backticks(name: str) -> None:
-    assert re.fullmatch(r"`[^`\\\n]*`", label(name))
+    assert re.fullmatch(r"`[^`\\\n]*`", cypher_label(name))
 
 
-def test_csv_cells_are_no_formulas_and_read_back(tmp_path: Path) -> None:
+def test_csv_cells_are_no_formulas_and_can_be_read_back(tmp_path: Path) -> None:
     paths = FORMATS["csv"]([hostile()], tmp_path / "csv")
     assert [p.name for p in paths] == ["entities.csv", "relations.csv", "evidence.csv"]
     for path in paths:
@@ -146,11 +151,11 @@ def test_csv_cells_are_no_formulas_and_read_back(tmp_path: Path) -> None:
 
 
 @given(st.text())
-def test_the_guard_only_ever_adds_an_apostrophe(cell: str) -> None:
-    assert guard(cell) in (cell, "'" + cell)
+def test_escaping_a_formula_only_adds_an_apostrophe(cell: str) -> None:
+    assert escape_formula(cell) in (cell, "'" + cell)
 
 
-def test_graphml_reads_back(tmp_path: Path) -> None:
+def test_graphml_can_be_read_back(tmp_path: Path) -> None:
     (path,) = FORMATS["graphml"]([hostile()], tmp_path / "graph.graphml")
     root = ElementTree.parse(path).getroot()
     tag = f"{{{NAMESPACE}}}"
@@ -162,7 +167,7 @@ def test_graphml_reads_back(tmp_path: Path) -> None:
     assert json.loads(values[3]["evidence"])[0]["text"] == HOSTILE[3]
 
 
-def test_jsonld_holds_triples_and_statements_with_evidence(tmp_path: Path) -> None:
+def test_jsonld_has_triples_and_statements_with_evidence(tmp_path: Path) -> None:
     (path,) = FORMATS["jsonld"]([ONE, TWO, hostile()], tmp_path / "graph.jsonld")
     document = json.loads(path.read_text("utf-8"))
     nodes = {node["@id"]: node for node in document["@graph"]}

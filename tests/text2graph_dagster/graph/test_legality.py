@@ -1,3 +1,5 @@
+"""The legality filter."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +37,7 @@ def only(**counts: int) -> dict[str, int]:
     return dict.fromkeys(DROP_REASONS, 0) | counts
 
 
-def test_a_legal_answer_is_kept_whole_and_grounded_at_every_mention() -> None:
+def test_a_legal_answer_is_kept_and_grounded_at_every_mention() -> None:
     got = legal([ANA, VELSOFT, OSLO], [("Ana Ruiz", "founded", "Velsoft"), ("Ana Ruiz", "lives in", "Oslo")])
     assert got.dropped == only()
     assert got.graph.relations == (Relation(0, 1, "founded"), Relation(0, 2, "lives in"))
@@ -89,13 +91,13 @@ def test_an_entity_is_related_to_its_namesake_rather_than_to_itself() -> None:
     assert got.graph.relations == (Relation(0, 1, "r"),)
 
 
-def test_case_and_white_space_are_forgiven_and_the_passage_is_quoted() -> None:
+def test_case_and_white_space_are_ignored_and_the_surface_is_the_passages() -> None:
     got = legal([("ana  ruiz", "person"), VELSOFT], [("Ana ruiz", "founded", "velsoft")], text="Ana\nRuiz: Velsoft!")
     assert got.graph.entities[0] == Entity(0, "Ana\nRuiz", "person", (Span(0, 8),))
     assert got.graph.relations == (Relation(0, 1, "founded"),)
 
 
-def test_texts_that_differ_by_case_stay_apart() -> None:
+def test_texts_that_differ_in_case_are_different_entities() -> None:
     got = legal(
         [("US", "city"), ("us", "person"), ("Oslo", "city")],
         [("us", "lives in", "Oslo")],
@@ -121,7 +123,7 @@ RELATIONS = st.sampled_from(["founded", "lives in", "married to", "owns"])
     st.lists(st.tuples(NAMES, TYPES), max_size=12),
     st.lists(st.tuples(NAMES, RELATIONS, NAMES), max_size=12),
 )
-def test_whatever_the_answer_the_result_is_legal_and_nothing_vanishes(entities, relations) -> None:
+def test_the_result_is_legal_and_every_item_is_kept_or_counted(entities, relations) -> None:
     got = legal(entities, relations)
     kept = got.graph
     assert len(kept.entities) + len(kept.relations) + sum(got.dropped.values()) == len(entities) + len(relations)

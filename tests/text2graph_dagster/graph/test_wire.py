@@ -1,4 +1,6 @@
-"""The three wire forms say the same."""
+"""The three wire forms are equivalent."""
+
+import json
 
 import pytest
 from hypothesis import given
@@ -36,3 +38,10 @@ def test_indexed_numbers_follow_the_order_in_the_passage() -> None:
         '{"entities":[{"id":0,"text":"A","type":"x"},{"id":1,"text":"B","type":"x"}],'
         '"relations":[{"head":1,"type":"r","tail":0}]}'
     )
+
+
+def test_serialised_order_is_the_order_of_mention() -> None:
+    graph = Graph((Entity(0, "B", "x", (Span(5, 6),)), Entity(1, "A", "x", (Span(0, 1),))), (Relation(0, 1, "r"),))
+    value = json.loads(serialise(graph))
+    assert [e["text"] for e in value["entities"]] == ["A", "B"]
+    assert value["relations"] == [{"head": "B", "tail": "A", "type": "r"}]

@@ -1,4 +1,4 @@
-"""Prompts: complete in every language, strict about their blanks, versioned by their text."""
+"""Templates: complete in every language, strict about variables, versioned by their text."""
 
 from importlib import resources
 
@@ -20,33 +20,33 @@ def test_every_prompt_exists_in_english_and_chinese() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "no"])
-def test_phrasings_are_listed_with_the_plain_one_first(language: str) -> None:
-    assert templates.phrasings("extract", language) == ("extract", "extract.2", "extract.3")
-    assert templates.phrasings("relate", language) == ("relate", "relate.2")
-    assert templates.phrasings("compact", language) == ("compact",)
+def test_the_plain_phrasing_is_listed_first(language: str) -> None:
+    assert templates.list_phrasings("extract", language) == ("extract", "extract.2", "extract.3")
+    assert templates.list_phrasings("relate", language) == ("relate", "relate.2")
+    assert templates.list_phrasings("compact", language) == ("compact",)
 
 
-def test_another_phrasing_does_not_change_the_version_that_teachers_are_asked_with() -> None:
-    assert templates.version("extract") != templates.version("extract.2")
+def test_each_phrasing_has_a_version_of_its_own() -> None:
+    assert templates.prompt_version("extract") != templates.prompt_version("extract.2")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_blank_that_is_not_filled_is_an_error(name: str) -> None:
+def test_a_missing_variable_is_an_error(name: str) -> None:
     with pytest.raises(UndefinedError):
-        templates.fill("en", name)
+        templates.fill_template("en", name)
 
 
-def test_an_unknown_language_is_asked_in_english() -> None:
+def test_an_unknown_language_gets_the_english_prompt() -> None:
     values = {"text": "Hei", "entity_types": [], "relation_types": []}
-    assert templates.fill("no", "extract", **values) == templates.fill("en", "extract", **values)
+    assert templates.fill_template("no", "extract", **values) == templates.fill_template("en", "extract", **values)
 
 
-def test_a_document_is_shown_as_it_is() -> None:
+def test_a_document_is_inserted_unchanged() -> None:
     text = "a < b & 'c' {{ 7 * 7 }} {% raw %} <script>"
-    assert text in templates.fill("en", "extract", text=text, entity_types=[], relation_types=[])
+    assert text in templates.fill_template("en", "extract", text=text, entity_types=[], relation_types=[])
 
 
 def test_versions_differ_between_prompts_and_are_stable() -> None:
-    versions = [templates.version(name) for name in NAMES]
+    versions = [templates.prompt_version(name) for name in NAMES]
     assert len(set(versions)) == len(NAMES)
-    assert versions == [templates.version(name) for name in NAMES]
+    assert versions == [templates.prompt_version(name) for name in NAMES]
