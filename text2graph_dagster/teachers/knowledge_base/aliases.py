@@ -1,8 +1,8 @@
-"""Finding the names of known entities in a text: one trie over tokens, longest match first.
+"""Find the names of known entities in a text, with a trie over tokens and the longest match first.
 
 A token is a run of letters and digits, one ideograph or kana (Chinese and Japanese are written without spaces), or one
-punctuation mark; blanks only separate, and a line end is a token that no name contains. So a name matches on token
-boundaries, whatever the spacing, and a text costs one step per token however many names are known.
+punctuation mark. Blanks only separate tokens; a line end is a token that no name contains. So a name matches on token
+boundaries whatever the spacing, and a text costs one step per token however many names are known.
 """
 
 import re
@@ -21,10 +21,10 @@ _NUMBER_BEFORE = re.compile(r"\d[.,]\d$")
 _NUMBER_AFTER = re.compile(r"\d[.,]\d")
 _SENTENCE_START = re.compile(r"(?:^|[.!?。！？\n]['\"”’)\]]*)\s*$")
 
-# Two capitals are a code (country, state, element) unless running text is known to write them.
-_WRITTEN_CODES = frozenset({"EU", "UK", "UN", "US"})
-_SHORTEST_LOWERCASE = 4
-_SHORTEST_SHOUTED = 4
+# Two capitals are a code (country, state, element), except those common in running text.
+_COMMON_CODES = frozenset({"EU", "UK", "UN", "US"})
+_MIN_LOWERCASE_LETTERS = 4
+_MIN_UPPERCASE_CHARACTERS = 4
 _STOP_WORD_LIST = """
     a about above after again against all also am an and any are as at be because been before being below between
     both but by can could did do does doing down during each few first for from further had has have having he her here
@@ -39,7 +39,7 @@ _STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A name found at [start, end); `candidates` are the entities that bear it, in the order they were added."""
+    """A name found at [start, end); `candidates` are the entities with this name, in the order they were added."""
 
     start: int
     end: int
@@ -48,7 +48,7 @@ class Match:
 
 @dataclass(slots=True)
 class _Node:
-    """A place in the trie. `exact` bear the name as written, `initial` only at the beginning of a sentence."""
+    """A node of the trie: entities with this name as written, and those named so only at the start of a sentence."""
 
     next: dict[str, "_Node"] = field(default_factory=dict)
     exact: tuple[int, ...] = ()
@@ -57,61 +57,61 @@ class _Node:
 
 
 def is_distinctive(alias: str) -> bool:
-    """Tell whether a name is distinctive enough to be looked for in running text.
+    """Tell whether a name is distinctive enough to be searched for in running text.
 
-    Refused: names without a letter, single letters and ideographs, stop words, short lower-case names, two-letter
-    codes nobody writes out.
+    Rejected: names without a letter, single letters and ideographs, stop words, short lower-case names, two-letter
+    codes that are not common in running text.
     """
     letters = sum(map(str.isalpha, alias))
-    if letters < 2 or (alias.casefold() in _STOP_WORDS and alias not in _WRITTEN_CODES):
+    if letters < 2 or (alias.casefold() in _STOP_WORDS and alias not in _COMMON_CODES):
         return False
     if _HAS_IDEOGRAPH.search(alias):
         return True
     if alias == alias.lower():
-        return letters >= _SHORTEST_LOWERCASE and any(len(word) > 2 for word in _WORD.findall(alias))
-    return len(alias) > 2 or alias in _WRITTEN_CODES
+        return letters >= _MIN_LOWERCASE_LETTERS and any(len(word) > 2 for word in _WORD.findall(alias))
+    return len(alias) > 2 or alias in _COMMON_CODES
 
 
-def _with(entities: tuple[int, ...], entity: int) -> tuple[int, ...]:
+def _append_once(entities: tuple[int, ...], entity: int) -> tuple[int, ...]:
     return entities if entity in entities else (*entities, entity)
 
 
 class AliasIndex:
-    """Names → entities. Ambiguity is kept: a name carries every entity that bears it."""
+    """Names → entities. An ambiguous name keeps all its entities."""
 
     def __init__(self) -> None:
         self._root = _Node()
 
     def add(self, alias: str, entity: int) -> None:
-        """Let `alias` name `entity`; unusable aliases are ignored.
+        """Add a name of `entity`; names that are not distinctive are ignored.
 
-        The case of the alias counts. Beside it, a lower-case name is found at the beginning of a sentence with a
-        capital, an English one of several words in title case and in the plural, and a longer name in capitals
-        throughout, as headings write it. (A possessive needs nothing: it ends a token.)
+        Matching is case-sensitive. In addition a lower-case name is found capitalised at the start of a sentence, an
+        English one of several words in title case and in the plural, and a longer name in upper case, as in headings.
+        (A possessive needs no form of its own: the apostrophe ends a token.)
         """
         alias = unicodedata.normalize("NFC", alias)
         if not is_distinctive(alias):
             return
         node = self._node(alias)
-        node.exact = _with(node.exact, entity)
+        node.exact = _append_once(node.exact, entity)
         capitalised = alias[0].upper() + alias[1:]
         if capitalised != alias:
             node = self._node(capitalised)
-            node.initial = _with(node.initial, entity)
+            node.initial = _append_once(node.initial, entity)
         for form in _inflected(alias):
             node = self._node(form)
-            node.exact = _with(node.exact, entity)
-        if len(alias) >= _SHORTEST_SHOUTED and alias.upper() != alias and alias != alias.lower():
+            node.exact = _append_once(node.exact, entity)
+        if len(alias) >= _MIN_UPPERCASE_CHARACTERS and alias.upper() != alias and alias != alias.lower():
             node = self._node(alias.upper())
-            node.exact = _with(node.exact, entity)
+            node.exact = _append_once(node.exact, entity)
 
-    def add_literal(self, written: str, entity: int) -> None:
-        """Let a date or a number, just as it is written, name `entity`."""
-        node = self._node(written)
-        node.exact = _with(node.exact, entity)
+    def add_literal(self, literal: str, entity: int) -> None:
+        """Add a date or a number as a name of `entity`, in exactly this form."""
+        node = self._node(literal)
+        node.exact = _append_once(node.exact, entity)
 
     def block(self, alias: str) -> None:
-        """Let `alias` name something that is of no interest: shorter names inside it are then not found."""
+        """Add a name without an entity, so that shorter names inside it are not found."""
         if is_distinctive(alias):
             self._node(unicodedata.normalize("NFC", alias)).blocks = True
 
@@ -125,7 +125,7 @@ class AliasIndex:
         return node
 
     def find(self, text: str) -> list[Match]:
-        """Return the names in `text` from left to right, the longest at each place, none overlapping another."""
+        """Return the names in `text` from left to right, the longest at each position, without overlaps."""
         tokens = [(token.group(), token.start(), token.end()) for token in _TOKEN.finditer(text)]
         matches, position, root = [], 0, self._root.next
         while position < len(tokens):
@@ -143,7 +143,7 @@ class AliasIndex:
     def _longest(
         text: str, tokens: list[tuple[str, int, int]], position: int, node: _Node | None
     ) -> tuple[int, Match | None]:
-        """Return the longest name that begins at `position` as (number of tokens, match), else (0, None)."""
+        """Return the longest name that starts at `position` as (number of tokens, match), else (0, None)."""
         best: tuple[int, Match | None] = (0, None)
         start, last = tokens[position][1], position
         while node is not None:
@@ -176,7 +176,7 @@ def _begins_sentence(text: str, start: int) -> bool:
 
 
 def _is_joined(text: str, start: int, end: int) -> bool:
-    """Tell whether a hyphen makes the span a part of a longer word, or a comma or point one of a longer number."""
+    """Tell whether a hyphen makes the span part of a longer word, or a comma or point part of a longer number."""
     if _NUMBER_BEFORE.search(text, max(0, start - 2), start + 1) or _NUMBER_AFTER.match(text, end - 1):
         return True
     return bool(

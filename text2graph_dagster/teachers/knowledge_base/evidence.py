@@ -1,4 +1,4 @@
-"""Which sentences of a passage could state a relation between two of its entities, if any could."""
+"""Find the sentences of a passage that could state a relation between two of its entities."""
 
 import re
 from bisect import bisect_right
@@ -11,11 +11,11 @@ from text2graph_dagster.graph.model import Entity, Span
 _SEPARATOR = r"\s*(?:[,;，]?\s*(?:and|or)\b|[,;、，&和与及或])\s*(?:the\s+)?"
 _UNKNOWN_ITEM = r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*){0,3}"
 _LIST_SEPARATOR = re.compile(rf"{_SEPARATOR}(?:{_UNKNOWN_ITEM}{_SEPARATOR}){{0,3}}")
-_SHORTEST_LIST = 3  # items of one type: "Oslo, Rome and Lima"
-_SHORTEST_MIXED_LIST = 6  # fewer items of several types may be "Oslo, Norway, and Lima, Peru"
+_MIN_LIST = 3  # items of one type: "Oslo, Rome and Lima"
+_MIN_MIXED_LIST = 6  # fewer items of several types may be "Oslo, Norway, and Lima, Peru"
 
-# Words by which a sentence speaks of what the one before it named.
-_REFERS_BACK = {
+# Anaphors: words by which a sentence refers to an entity of the sentence before it.
+_ANAPHORS = {
     "en": re.compile(
         r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|theirs|himself|herself|itself|themselves"
         r"|the (?:company|firm|city|town|country|university|event|award|product|prize))\b",
@@ -29,24 +29,24 @@ class EvidenceFinder:
     """The sentences and enumerations of one passage.
 
     Args:
-        window: most sentences that a relation may be spread over.
+        window: maximum number of consecutive sentences that a relation's evidence may span.
     """
 
     def __init__(self, text: str, language: str, entities: Sequence[Entity], window: int) -> None:
         self._spans = split_sentences(text, language)
         self._starts = [span.start for span in self._spans]
-        self._listed = find_enumerations(text, entities)
+        self._enumerations = find_enumerations(text, entities)
         self._window = window
-        anaphor = _REFERS_BACK.get(language)
-        self._goes_on = [anaphor is None or bool(anaphor.search(text, s.start, s.end)) for s in self._spans]
+        anaphor = _ANAPHORS.get(language)
+        self._refers_back = [anaphor is None or bool(anaphor.search(text, s.start, s.end)) for s in self._spans]
 
-    def between(self, head: Entity, tail: Entity) -> Span | None:
-        """Return the sentences from one entity's mention to the other's, for the closest mentions that allow it.
+    def find(self, head: Entity, tail: Entity) -> Span | None:
+        """Return the sentences from a mention of one entity to one of the other, for the closest eligible mentions.
 
-        They do not when both are items of one enumeration, when more than `window` sentences lie between them, or when
-        a later sentence does not refer back to the one before it.
+        Mentions are not eligible if both are items of one enumeration, if they are `window` or more sentences apart,
+        or if a later sentence does not refer back to the one before it. None if no mentions are eligible.
         """
-        placed = sorted(
+        pairs = sorted(
             (
                 abs(self._sentence(h) - self._sentence(t)),
                 abs(h.start - t.start),
@@ -56,13 +56,13 @@ class EvidenceFinder:
             )
             for h in head.mentions
             for t in tail.mentions
-            if h.start not in self._listed or self._listed[h.start] != self._listed.get(t.start)
+            if h.start not in self._enumerations or self._enumerations[h.start] != self._enumerations.get(t.start)
         )
-        for distance, _, _, *numbers in placed:
+        for distance, _, _, *numbers in pairs:
             if distance >= self._window or not self._spans:
                 return None
             first, last = min(numbers), max(numbers)
-            if all(self._goes_on[first + 1 : last + 1]):
+            if all(self._refers_back[first + 1 : last + 1]):
                 return Span(self._spans[first].start, self._spans[last].end)
         return None
 
@@ -71,9 +71,9 @@ class EvidenceFinder:
 
 
 def find_enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
-    """Return mention start → number of the enumeration it stands in.
+    """Return mention start → number of the enumeration that contains it.
 
-    The items of an enumeration share what the sentence says of them; it says nothing of one to another.
+    A sentence states the same of all items of an enumeration, and nothing about one item and another.
     """
     mentions = sorted((m.start, m.end, e.type) for e in entities for m in e.mentions)
     runs: list[list[tuple[int, int, str]]] = []
@@ -84,9 +84,9 @@ def find_enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
             runs.append([mention])
     lists: list[list[tuple[int, int, str]]] = []
     for run in runs:
-        if len(run) >= _SHORTEST_MIXED_LIST:
+        if len(run) >= _MIN_MIXED_LIST:
             lists.append(run)
         else:
             same_type = (list(items) for _, items in groupby(run, key=lambda m: m[2]))
-            lists += [items for items in same_type if len(items) >= _SHORTEST_LIST]
+            lists += [items for items in same_type if len(items) >= _MIN_LIST]
     return {start: number for number, items in enumerate(lists) for start, _, _ in items}

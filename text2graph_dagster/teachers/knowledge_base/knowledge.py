@@ -1,4 +1,4 @@
-"""A knowledge base in memory: entities with the ontology's types and the facts between them, read line by line."""
+"""Load a knowledge base: entities with the ontology's types, and the facts between them."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from text2graph_dagster.ontology import Ontology
 
 MAX_BROKEN_SHARE = 0.05
 _clean = lru_cache(maxsize=1 << 16)(normalise)  # the same names come back line after line
-_INVERSE = "^"  # as in a SPARQL path: `kb_relations: ["^capital of"]` reads the knowledge base's facts backwards
+_INVERSE = "^"  # as in a SPARQL path: `kb_relations: ["^capital of"]` inverts the knowledge base's facts
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenLine:
-    """A line of the knowledge base that was refused: a row for quarantine."""
+    """A rejected line of the knowledge base: a row for quarantine."""
 
     line: int
     reason: str
@@ -29,7 +29,7 @@ class BrokenLine:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A relation type of the ontology that holds from one entity to another, and the line that says so."""
+    """A relation type of the ontology that holds between two entities, and the line that states it."""
 
     relation: str
     line: int
@@ -37,9 +37,10 @@ class Fact:
 
 @dataclass(slots=True)
 class KnownEntity:
-    """An entity of the knowledge base. `types` are the ontology's, most frequent first; none: it only blocks matches.
+    """An entity of the knowledge base.
 
-    `prior` is the number of lines that name it.
+    `types` are the ontology's, most frequent first; without any, the entity only blocks matches of shorter names.
+    `prior` is the number of lines about it.
     """
 
     name: str
@@ -50,7 +51,7 @@ class KnownEntity:
 
 @dataclass(slots=True)
 class Knowledge:
-    """Entities by index (in order of first appearance), facts by head and tail index, refused lines, file digest."""
+    """Entities in order of first appearance, facts by head and tail index, rejected lines, file digest."""
 
     entities: list[KnownEntity]
     facts: dict[int, dict[int, tuple[Fact, ...]]]
@@ -70,9 +71,9 @@ class _Draft:
 
 
 def load_knowledge(path: Path, ontology: Ontology) -> Knowledge:
-    """Read a knowledge base (JSON Lines: head, relation, tail, aliases, types, optional ids).
+    """Load a knowledge base (JSON Lines: head, relation, tail, aliases, types, optional ids).
 
-    Without ids an entity is its name and type. Lines that cannot be read are listed in `broken`.
+    Without ids an entity is identified by name and type. Lines that cannot be parsed are listed in `broken`.
 
     Raises:
         UserError: the file is missing, or more than 5 % of its lines are broken.
@@ -82,14 +83,15 @@ def load_knowledge(path: Path, ontology: Ontology) -> Knowledge:
     triples: list[tuple[int, str, int, int]] = []
     order: dict[tuple[str, str], int] = {}
     for number, row in _rows(path, broken, sha.update):
-        head, tail = _note(row, "head", drafts, order), _note(row, "tail", drafts, order)
+        head, tail = _add_entity(row, "head", drafts, order), _add_entity(row, "tail", drafts, order)
         triples.append((head, row["relation"], tail, number))
-    entities = _typed(drafts.values(), ontology)
-    return Knowledge(entities, _facts(triples, entities, ontology), broken, len(triples) + len(broken), sha.hexdigest())
+    entities = _map_types(drafts.values(), ontology)
+    facts = _map_facts(triples, entities, ontology)
+    return Knowledge(entities, facts, broken, len(triples) + len(broken), sha.hexdigest())
 
 
 def find_broken_lines(path: Path) -> list[BrokenLine]:
-    """Return the lines of a knowledge base that cannot be read, without reading it into memory.
+    """Return the lines of a knowledge base that cannot be parsed, without loading it into memory.
 
     Raises:
         UserError: as `load_knowledge`.
@@ -101,32 +103,32 @@ def find_broken_lines(path: Path) -> list[BrokenLine]:
 
 
 def digest_file(path: Path) -> str:
-    """Return what `Knowledge.sha256` would be.
+    """Return the same digest as `Knowledge.sha256`.
 
     Raises:
         UserError: the file is missing.
     """
-    _demand(path)
+    _require_file(path)
     return sha256_file(path)
 
 
-def _demand(path: Path) -> None:
+def _require_file(path: Path) -> None:
     if not path.is_file():
-        raise UserError(f"The knowledge base {path} is missing: put it there or choose another teacher.")
+        raise UserError(f"The knowledge base {path} is missing: add the file or choose another teacher.")
 
 
 def _rows(
-    path: Path, broken: list[BrokenLine], look: Callable[[bytes], None] = lambda _: None
+    path: Path, broken: list[BrokenLine], on_line: Callable[[bytes], None] = lambda _: None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield number and content of the lines that can be read; the others are added to `broken`.
+    """Yield number and content of the valid lines; the others are added to `broken`.
 
-    `look` sees the bytes of every line.
+    `on_line` receives the bytes of every line.
     """
-    _demand(path)
+    _require_file(path)
     good = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            look(line)
+            on_line(line)
             if not line.strip():
                 continue
             try:
@@ -140,12 +142,16 @@ def _rows(
     if len(broken) > MAX_BROKEN_SHARE * count:
         raise UserError(
             f"{path}, line {broken[0].line}: {broken[0].reason} ({len(broken)} of {count} lines are broken, "
-            "more than 5 %); mend the file so that every line is one JSON object with head, relation and tail."
+            "more than 5 %). Correct the file: every line must be one JSON object with head, relation and tail."
         )
 
 
 def _row(line: bytes) -> dict[str, Any]:
-    """Return a checked line; ValueError says in words what is wrong with it."""
+    """Return a line as a validated row.
+
+    Raises:
+        ValueError: the line is invalid; the message is its `reason` in quarantine.
+    """
     try:
         row = json.loads(line)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
@@ -165,10 +171,10 @@ def _row(line: bytes) -> dict[str, Any]:
     return row
 
 
-def _note(
+def _add_entity(
     row: Mapping[str, Any], end: str, drafts: dict[tuple[str, str], _Draft], order: dict[tuple[str, str], int]
 ) -> int:
-    """Add what the line says about its head or tail; return the entity's index."""
+    """Add a line's information about its head or tail; return the entity's index."""
     name, kb_type, identifier = _clean(row[end]), row.get(f"{end}_type") or "", row.get(f"{end}_id")
     key = ("id", identifier) if identifier else (f"type:{kb_type}", name)
     if key not in drafts:
@@ -182,12 +188,12 @@ def _note(
     return order[key]
 
 
-def _typed(drafts: Iterable[_Draft], ontology: Ontology) -> list[KnownEntity]:
-    """Replace the knowledge base's type names by the ontology's (`kb_types`, in which "*" stands for anything)."""
+def _map_types(drafts: Iterable[_Draft], ontology: Ontology) -> list[KnownEntity]:
+    """Replace the knowledge base's type names by the ontology's (`kb_types`, in which "*" matches anything)."""
 
     @cache
-    def meanings(kb_type: str) -> tuple[str, ...]:
-        """An exact name wins over every pattern; a type may mean several of the ontology's."""
+    def map_type(kb_type: str) -> tuple[str, ...]:
+        """Return the ontology's types for a type, possibly several; exact names take precedence over patterns."""
         exact = tuple(t.name for t in ontology.entity_types if kb_type == t.name or kb_type in t.kb_types)
         return exact or tuple(
             t.name for t in ontology.entity_types if any("*" in p and fnmatchcase(kb_type, p) for p in t.kb_types)
@@ -197,37 +203,37 @@ def _typed(drafts: Iterable[_Draft], ontology: Ontology) -> list[KnownEntity]:
     for draft in drafts:
         votes: Counter[str] = Counter()
         for kb_type, count in draft.kb_types.items():
-            for name in meanings(kb_type):
+            for name in map_type(kb_type):
                 votes[name] += count
         types = sorted(votes, key=lambda name: (-votes[name], ontology.entity_names.index(name)))
         entities.append(KnownEntity(draft.name, tuple(draft.aliases), tuple(types), draft.prior))
     return entities
 
 
-def _facts(
+def _map_facts(
     triples: Iterable[tuple[int, str, int, int]], entities: list[KnownEntity], ontology: Ontology
 ) -> dict[int, dict[int, tuple[Fact, ...]]]:
-    """Return the facts the ontology can say, inverse relations added; a symmetric fact stands as the line says it."""
-    readings = _readings(ontology)
+    """Return the facts in the ontology's relations, with inverses added; symmetric facts keep the line's direction."""
+    mapped_relations = _map_relations(ontology)
     facts: dict[int, dict[int, tuple[Fact, ...]]] = {}
     for head, kb_relation, tail, line in triples:
         if head == tail or not entities[head].types or not entities[tail].types:
             continue
-        for relation, backwards in readings.get(kb_relation, ()):
-            start, end = (tail, head) if backwards else (head, tail)
+        for relation, inverted in mapped_relations.get(kb_relation, ()):
+            start, end = (tail, head) if inverted else (head, tail)
             present = facts.setdefault(start, {}).get(end, ())
             if relation not in {fact.relation for fact in present}:
                 facts[start][end] = (*present, Fact(relation, line))
     return facts
 
 
-def _readings(ontology: Ontology) -> dict[str, list[tuple[str, bool]]]:
-    """Return, for each relation name of the knowledge base, the ontology's relations it states and their direction."""
+def _map_relations(ontology: Ontology) -> dict[str, list[tuple[str, bool]]]:
+    """Return, for each relation name of the knowledge base, the ontology's relations and whether they are inverted."""
     named: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for relation in ontology.relation_types:
         for kb_name in dict.fromkeys((relation.name, *relation.kb_relations)):
-            backwards = kb_name.startswith(_INVERSE) and kb_name != relation.name
-            named[kb_name.removeprefix(_INVERSE) if backwards else kb_name].append((relation.name, backwards))
+            inverted = kb_name.startswith(_INVERSE) and kb_name != relation.name
+            named[kb_name.removeprefix(_INVERSE) if inverted else kb_name].append((relation.name, inverted))
     opposites: dict[str, dict[str, None]] = defaultdict(dict)
     for relation in ontology.relation_types:
         if relation.inverse:

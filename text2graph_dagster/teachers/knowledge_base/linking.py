@@ -1,4 +1,4 @@
-"""Which names are looked for, which of its possible entities a name means in this passage, and as which type."""
+"""Choose the names to search for, the entity that a name means in a passage, and that entity's type."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,35 +8,35 @@ from text2graph_dagster.teachers.knowledge_base.aliases import AliasIndex, Match
 from text2graph_dagster.teachers.knowledge_base.knowledge import Knowledge, KnownEntity
 from text2graph_dagster.teachers.knowledge_base.literals import render_literal
 
-_RARE = 5
+_MAX_SHARED_WORD = 5  # entities whose longer names may contain a single-word name
 
 
 def index_names(entities: Sequence[KnownEntity]) -> AliasIndex:
-    """Return the index of every distinctive name; entities without a type of the ontology only block shorter names.
+    """Return the index of all distinctive names; entities without a type of the ontology only block shorter names.
 
-    A single word is not distinctive when it is a part of the names of more other entities than there are lines about
-    its bearer ("John", "City", "Battle"), nor a lower-case one that is only an alias ("house" for house music). Dates
-    and numbers are looked for in all their usual renderings.
+    A single word is not distinctive if it is part of the names of more other entities than there are lines about its
+    own ("John", "City", "Battle"), or if it is in lower case and only an alias ("house" for house music). Dates and
+    numbers are searched for in all their usual forms.
     """
     parts = _name_parts(entities)
-    built = AliasIndex()
+    index = AliasIndex()
     for number, entity in enumerate(entities):
         for alias in entity.aliases:
             if not entity.types:
-                built.block(alias)
+                index.block(alias)
             elif " " in alias or (
-                parts[alias] <= max(_RARE, entity.prior) and (alias != alias.lower() or alias == entity.name)
+                parts[alias] <= max(_MAX_SHARED_WORD, entity.prior) and (alias != alias.lower() or alias == entity.name)
             ):
-                built.add(alias, number)
-            for written in render_literal(alias) if entity.types else ():
-                built.add_literal(written, number)
+                index.add(alias, number)
+            for form in render_literal(alias) if entity.types else ():
+                index.add_literal(form, number)
             if entity.types and render_literal(alias):
-                built.add_literal(alias, number)
-    return built
+                index.add_literal(alias, number)
+    return index
 
 
 def _name_parts(entities: Iterable[KnownEntity]) -> Counter[str]:
-    """Return word → number of entities whose longer names contain it and that are not called by it alone."""
+    """Return word → number of entities whose longer names contain it and that do not have it as a name itself."""
     parts: Counter[str] = Counter()
     for entity in entities:
         words = {word for alias in entity.aliases if " " in alias for word in alias.split()}
@@ -47,9 +47,9 @@ def _name_parts(entities: Iterable[KnownEntity]) -> Counter[str]:
 def resolve_entities(text: str, matches: Sequence[Match], knowledge: Knowledge) -> dict[int, list[Match]]:
     """Return entity → its matches; every surface means one entity throughout the passage.
 
-    A surface that only one entity bears is certain. Of several bearers, in this order, that one is meant which the
-    passage also calls by a longer name; which stands in a fact with a certain entity; which stands in a fact with a
-    possible one; whose proper name the surface is; which most lines of the knowledge base are about; which comes first.
+    A surface with a single candidate is certain. Otherwise the candidates are ranked, in this order, by: a longer name
+    of theirs in the passage; facts with certain entities; facts with possible entities; the surface being their proper
+    name; lines of the knowledge base about them; their order in the file.
     """
     surfaces: dict[str, list[Match]] = defaultdict(list)
     for match in matches:
@@ -74,13 +74,13 @@ def resolve_entities(text: str, matches: Sequence[Match], knowledge: Knowledge) 
     resolved: dict[int, list[Match]] = defaultdict(list)
     for surface, found in surfaces.items():
         candidates = found[0].candidates
-        meant = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda e: rank(surface, e))
-        resolved[meant].extend(found)
+        chosen = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda e: rank(surface, e))
+        resolved[chosen].extend(found)
     return {entity: sorted(found, key=lambda m: m.start) for entity, found in resolved.items()}
 
 
 def _partners(knowledge: Knowledge, entity: int, among: Mapping[int, object]) -> list[int]:
-    """Return the entities of `among` that stand in a fact with `entity`, in either direction."""
+    """Return the entities of `among` that have a fact with `entity`, in either direction."""
     tails = knowledge.facts.get(entity, {})
     return [e for e in among if e != entity and (e in tails or entity in knowledge.facts.get(e, {}))]
 
@@ -88,8 +88,8 @@ def _partners(knowledge: Knowledge, entity: int, among: Mapping[int, object]) ->
 def choose_types(entities: Iterable[int], knowledge: Knowledge, ontology: Ontology) -> dict[int, str]:
     """Return entity → type.
 
-    An entity of several types takes the one in which most facts about it and the others are legal, of equals the one
-    the knowledge base uses most.
+    An entity of several types gets the one under which most facts between it and the others are legal; in a tie, the
+    one that is most frequent in the knowledge base.
     """
     present = list(entities)
     types = {entity: knowledge.entities[entity].types for entity in present}
@@ -98,11 +98,13 @@ def choose_types(entities: Iterable[int], knowledge: Knowledge, ontology: Ontolo
         if len(types[entity]) == 1:
             chosen[entity] = types[entity][0]
             continue
-        chosen[entity] = max(types[entity], key=lambda t: _legal_facts(entity, t, present, types, knowledge, ontology))
+        chosen[entity] = max(
+            types[entity], key=lambda t: _count_legal_facts(entity, t, present, types, knowledge, ontology)
+        )
     return chosen
 
 
-def _legal_facts(
+def _count_legal_facts(
     entity: int,
     as_type: str,
     present: Sequence[int],
@@ -110,7 +112,7 @@ def _legal_facts(
     knowledge: Knowledge,
     ontology: Ontology,
 ) -> int:
-    """Return how many facts between `entity`, taken as `as_type`, and the others respect a signature."""
+    """Count the facts between `entity`, with type `as_type`, and the others that satisfy a signature."""
     outgoing = sum(
         any(ontology.allows(as_type, fact.relation, other_type) for other_type in types[other])
         for other in present

@@ -1,7 +1,7 @@
-"""Dates and numbers of a knowledge base as texts write them, in English and in Chinese.
+"""Forms of a knowledge base's dates and numbers in English and Chinese texts.
 
-A knowledge base writes a date or a number in one way ("1865-09-03", "+1865-09-03T00:00:00Z", "1200000"); a text writes
-it as it likes ("September 3, 1865", "3 Sept. 1865", "1865年9月3日", "1,200,000", "1.2 million", "120万").
+A knowledge base has one form of a date or number ("1865-09-03", "+1865-09-03T00:00:00Z", "1200000"); texts have many
+("September 3, 1865", "3 Sept. 1865", "1865年9月3日", "1,200,000", "1.2 million", "120万").
 """
 
 import re
@@ -18,7 +18,7 @@ _POWERS = ((10**9, " billion"), (10**6, " million"), (10**8, "亿"), (10**4, "�
 
 
 def render_literal(literal: str) -> tuple[str, ...]:
-    """Return how texts write the date or number, without the literal itself; nothing for what is neither."""
+    """Return the forms of a date or number in texts, without the literal itself; empty for anything else."""
     found = dict.fromkeys((*_dates(literal.strip()), *_numbers(literal.strip())))
     return tuple(text for text in found if text != literal)
 
@@ -29,11 +29,11 @@ def _dates(literal: str) -> Iterator[str]:
         return
     parts = match.groupdict()
     year = int(parts["year"])
-    named, number = parts.get("month") or parts.get("month2"), parts.get("day") or parts.get("day2")
-    month, day = _month(named), int(number) if number else 0
-    if named and month is None:
+    month_name, day_digits = parts.get("month") or parts.get("month2"), parts.get("day") or parts.get("day2")
+    month, day = _parse_month(month_name), int(day_digits) if day_digits else 0
+    if month_name and month is None:
         return
-    if not month or not 1 <= month <= 12:  # Wikidata writes 00 for what is not known
+    if not month or not 1 <= month <= 12:  # Wikidata writes 00 for an unknown month or day
         yield from (f"{year}", f"{year}年")
         return
     names = [_MONTHS[month - 1], *{_MONTHS[month - 1][:3], "Sept" if month == 9 else _MONTHS[month - 1][:3]}]
@@ -47,7 +47,7 @@ def _dates(literal: str) -> Iterator[str]:
     yield from (f"{year}年{month}月{day}日", f"{year}-{month:02d}-{day:02d}")
 
 
-def _month(name: str | None) -> int | None:
+def _parse_month(name: str | None) -> int | None:
     if name is None or name.isdigit():
         return int(name) if name else None
     starts = [number for number, month in enumerate(_MONTHS, 1) if month.startswith(name[:3])]

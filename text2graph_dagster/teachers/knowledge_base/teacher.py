@@ -1,7 +1,7 @@
-"""Distant supervision: a passage that names both ends of a known fact is taken to state it (Mintz et al. 2009).
+"""Distant supervision: a passage that names both ends of a known fact is assumed to state it (Mintz et al. 2009).
 
-That is wrong in its two natural ways: a passage may name both ends and say something else, and may state what the
-knowledge base does not hold. Every relation therefore carries its evidence and the line of the knowledge base.
+The assumption fails in two ways: a passage may name both ends and state something else, and may state facts that the
+knowledge base lacks. Every relation therefore has its evidence and the line of the knowledge base.
 """
 
 import json
@@ -27,19 +27,19 @@ from text2graph_dagster.teachers.knowledge_base.knowledge import (
 from text2graph_dagster.teachers.knowledge_base.linking import choose_types, index_names, resolve_entities
 from text2graph_dagster.teachers.protocol import Parameters, TeacherAnswer, TeacherRequest
 
-# Raise it when the same knowledge base would give another graph: recorded answers are then stale.
+# Increase this when the same knowledge base would give other graphs: it makes recorded answers stale.
 MATCHING_VERSION = "3"
 
 
 class KnowledgeBaseTeacher:
-    """A teacher that knows a list of facts and finds their ends in the text.
+    """A teacher that finds the ends of known facts in the text.
 
-    It reads its knowledge when it is asked for the first time: what the ledger answers costs nothing of it.
+    The knowledge base is loaded when the first request is answered, so answers from the ledger do not need it.
 
     Args:
         path: the knowledge base, JSON Lines.
-        ontology: the types to speak in; entities and facts it has no word for are left out.
-        window: most sentences a relation's evidence may span.
+        ontology: the types of the graphs; entities and facts that do not map to it are left out.
+        window: maximum number of sentences that a relation's evidence may span.
     """
 
     name = "knowledge_base"
@@ -51,7 +51,7 @@ class KnowledgeBaseTeacher:
 
     @cached_property
     def sha256(self) -> str:
-        """The digest of the knowledge base's file.
+        """Digest of the knowledge base's file.
 
         Raises:
             UserError: the file is missing.
@@ -60,24 +60,24 @@ class KnowledgeBaseTeacher:
 
     @cached_property
     def knowledge(self) -> Knowledge:
-        """What the file says.
+        """The file's content.
 
         Raises:
             UserError: as `load_knowledge`; or the file changed since its digest was taken.
         """
         knowledge = load_knowledge(self.path, self.ontology)
         if knowledge.sha256 != self.sha256:
-            raise UserError(f"the knowledge base {self.path} changed while it was read: run again.")
+            raise UserError(f"The knowledge base {self.path} changed while it was read: run again.")
         return knowledge
 
     @cached_property
     def index(self) -> AliasIndex:
-        """The names of all entities."""
+        """Index of the names of all entities."""
         return index_names(self.knowledge.entities)
 
     @cached_property
     def broken(self) -> list[BrokenLine]:
-        """Lines of the knowledge base that could not be read: rows for quarantine.
+        """Lines of the knowledge base that could not be parsed: rows for quarantine.
 
         Raises:
             UserError: as `load_knowledge`.
@@ -85,18 +85,18 @@ class KnowledgeBaseTeacher:
         return self.knowledge.broken if "knowledge" in vars(self) else find_broken_lines(self.path)
 
     def parameters(self) -> Parameters:
-        """Return what decides an answer: the knowledge base's content and the evidence window."""
+        """Return what determines an answer: the knowledge base's content and the evidence window."""
         return {"knowledge_base": self.sha256, "window": self.window}
 
     def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
         """Answer every request; this teacher never refuses.
 
         Raises:
-            ValueError: a request speaks of another ontology than the one the knowledge base was read with.
+            ValueError: a request has another ontology than the teacher.
         """
         for request in requests:
             if request.ontology.digest != self.ontology.digest:
-                raise ValueError("the request's ontology is not the one this knowledge base was read with")
+                raise ValueError("the request's ontology differs from the teacher's")
             graph = self.annotate(request.text, request.language)
             yield TeacherAnswer(request.passage_id, request.sample, graph, dump_graph(graph))
 
@@ -105,7 +105,7 @@ class KnowledgeBaseTeacher:
         return load_graph(raw)
 
     def annotate(self, text: str, language: str) -> Graph:
-        """Return the entities that the passage names and the known facts whose two ends it names close together."""
+        """Return the entities named in the passage, and the known facts whose two ends it names close together."""
         found = resolve_entities(text, self.index.find(text), self.knowledge)
         order = sorted(found, key=lambda entity: found[entity][0].start)
         types = choose_types(order, self.knowledge, self.ontology)
@@ -124,10 +124,10 @@ class KnowledgeBaseTeacher:
         ]
         if not pairs:
             return ()
-        places = EvidenceFinder(text, language, entities, self.window)
+        finder = EvidenceFinder(text, language, entities, self.window)
         relations: dict[tuple[int, int, str], Relation] = {}
         for head, tail, facts in pairs:
-            evidence = places.between(entities[head], entities[tail])
+            evidence = finder.find(entities[head], entities[tail])
             if evidence is None:
                 continue
             for fact in facts:
@@ -135,17 +135,17 @@ class KnowledgeBaseTeacher:
                 if self.ontology.allows(entities[first].type, fact.relation, entities[last].type):
                     key = (first, last, fact.relation)
                     relations.setdefault(key, Relation(*key, evidence, f"kb:{fact.line}"))
-        implied = {key for name in self.transitive for key in _implied(name, relations)}
+        implied = {key for name in self.transitive for key in _implied_edges(name, relations)}
         return tuple(relations[key] for key in sorted(relations) if key not in implied)
 
     def _is_symmetric(self, relation: str) -> bool:
         return self.ontology.relation(relation).symmetric
 
 
-def _implied(name: str, relations: Collection[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
-    """Yield the edges of a transitive relation that follow from two others of it (Oslo, Norway, Europe).
+def _implied_edges(name: str, relations: Collection[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """Yield the edges of a transitive relation that follow from two of its other edges (Oslo, Norway, Europe).
 
-    Among entities that lie in each other in a circle nothing is implied.
+    Edges of a cycle imply nothing.
     """
     tails: dict[int, set[int]] = defaultdict(set)
     for head, tail, kind in relations:
@@ -166,17 +166,17 @@ def _entity(number: int, text: str, entity_type: str, found: Sequence[Match]) ->
 
 
 def dump_graph(graph: Graph) -> str:
-    """Return a graph as the JSON a ledger keeps: with mentions, evidence and provenance."""
+    """Return a graph as the JSON that the ledger stores, with mentions, evidence and provenance."""
     entities, relations = to_rows(graph)
     value = {"entities": entities, "relations": relations}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def load_graph(raw: str) -> Graph:
-    """Return the graph that `dump_graph` wrote.
+    """Return the graph of a JSON text from `dump_graph`.
 
     Raises:
-        GraphParseError: the text is not such a record.
+        GraphParseError: the text is not such JSON.
     """
     try:
         value: Mapping[str, list[dict[str, object]]] = json.loads(raw)

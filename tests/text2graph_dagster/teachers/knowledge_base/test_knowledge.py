@@ -46,7 +46,7 @@ def test_a_broken_line_is_refused_with_its_number_and_reason(tmp_path: Path, bad
 
 
 def test_more_than_five_percent_broken_lines_are_one_clear_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"line 2: not JSON \(2 of 21 lines are broken, more than 5 %\); mend"):
+    with pytest.raises(UserError, match=r"line 2: not JSON \(2 of 21 lines are broken, more than 5 %\)\. Correct"):
         load(tmp_path, GOOD, "{", "oops", *[GOOD] * 18)
 
 
