@@ -1,4 +1,4 @@
-"""filtered_dataset: the training examples of all corpora whose gates are open. Bad data ends here."""
+"""filtered_dataset: the training examples of all corpora that passed their gates."""
 
 import tempfile
 from collections import Counter
@@ -48,15 +48,15 @@ from text2graph_dagster.settings import Settings
 def filtered_dataset(
     context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource, launcher: Launcher
 ) -> dg.MaterializeResult[None]:
-    """Training examples of every corpus whose gates passed on its present data: traces in = examples + left out."""
+    """Training examples of every corpus whose current data passed its gates: traces in = examples + left out."""
     with fail_on_user_error():
         config = settings.load()
         names, closed = open_corpora(warehouse, config)
         for objections in closed.values():
-            context.log.warning(f"not trained on: {'; '.join(objections)}")
+            context.log.warning(f"corpus left out: {'; '.join(objections)}")
         if not names:
             why = "; ".join(o for objections in closed.values() for o in objections) or "there is no corpus yet"
-            raise UserError(f"no corpus may be trained on: {why}.")
+            raise UserError(f"no corpus has passed its gates: {why}.")
         with tempfile.TemporaryDirectory(prefix=".dataset-", dir=home.root) as folder:
             scorer = make_entailment_scorer(context, home, launcher, config.dataset.denoise.nli_model)
             built = build_dataset(warehouse, home, names, config, Path(folder), scorer)
@@ -84,7 +84,7 @@ def filtered_dataset(
 
 
 def _funnel(warehouse: Warehouse, corpora: Sequence[str]) -> dict[str, Any]:
-    """Return what became of every document as a table and a picture per corpus, and some of what was lost."""
+    """Return the stages from documents to examples, a table and a picture per corpus, and a sample of lost rows."""
     rows = warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts()
     shown: dict[str, Any] = {}
     for corpus, stages in build_funnels(rows, corpora).items():
@@ -99,7 +99,7 @@ def _funnel(warehouse: Warehouse, corpora: Sequence[str]) -> dict[str, Any]:
         shown[f"stages of {corpus}"] = dg.MetadataValue.table(table)
     lost = [{k: str(v or "") for k, v in row.items()} for row in warehouse.read(LOST).to_dicts()]
     lost = [row for row in lost if row["corpus"] in corpora]
-    return shown | ({"lost, for example": dg.MetadataValue.table([dg.TableRecord(r) for r in lost])} if lost else {})
+    return shown | ({"sample of lost rows": dg.MetadataValue.table([dg.TableRecord(r) for r in lost])} if lost else {})
 
 
 def build_dataset(

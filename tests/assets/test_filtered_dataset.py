@@ -1,4 +1,4 @@
-"""filtered_dataset's work: every trace becomes an example or is left out with a reason, whatever the settings."""
+"""Every trace becomes an example or is left out with a reason, whatever the settings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from assets.filtered_dataset import build_dataset
 from resources.warehouse import Replace
-from tests.assets.conftest import DATA, House, gold_line
+from tests.assets.conftest import DATA, Sandbox, gold_line
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.dataset.corpus_examples import CorpusExamples
 from text2graph_dagster.dataset.denoising import decision
@@ -17,28 +17,28 @@ from text2graph_dagster.settings import Settings
 
 
 @pytest.fixture
-def two(house: House) -> House:
-    """Two corpora with their traces; what the small one says the large one says too."""
+def two(sandbox: Sandbox) -> Sandbox:
+    """Two corpora with their traces; the large one contains all passages of the small one."""
     for name, documents in (("large", 64), ("small", 24)):
-        house.add(name, documents=documents)
-        assert house.run(name, *DATA).success
-    return house
+        sandbox.add(name, documents=documents)
+        assert sandbox.run(name, *DATA).success
+    return sandbox
 
 
 @pytest.fixture
-def apart(two: House) -> House:
-    """The same, about ontologies of their own."""
+def apart(two: Sandbox) -> Sandbox:
+    """The same, each with an ontology of its own."""
     ontology = two.root / "corpora" / "small" / "ontology.yaml"
     ontology.write_text(ontology.read_text().replace("name: tiny", "name: other"))
     return two
 
 
-def parts(house: House, folder: Path, **dataset: Any) -> dict[str, CorpusExamples]:
+def build(sandbox: Sandbox, folder: Path, **dataset: Any) -> dict[str, CorpusExamples]:
     settings = Settings.load(None, {"dataset": dataset})
-    return {p.corpus: p for p in build_dataset(house.warehouse, house.home, ["large", "small"], settings, folder)}
+    return {p.corpus: p for p in build_dataset(sandbox.warehouse, sandbox.home, ["large", "small"], settings, folder)}
 
 
-def test_every_setting_accounts_for_every_trace(apart: House, tmp_path: Path) -> None:
+def test_every_trace_is_accounted_for_whatever_the_settings(apart: Sandbox, tmp_path: Path) -> None:
     for number, dataset in enumerate(
         (
             {},
@@ -51,79 +51,78 @@ def test_every_setting_accounts_for_every_trace(apart: House, tmp_path: Path) ->
         )
     ):
         (folder := tmp_path / str(number)).mkdir()
-        for part in parts(apart, folder, **dataset).values():
-            examples = pl.concat(pl.read_parquet(file) for file in part.write(folder))
+        for corpus in build(apart, folder, **dataset).values():
+            examples = pl.concat(pl.read_parquet(file) for file in corpus.write(folder))
             CONTRACTS["filtered_dataset"].schema.validate(examples)
-            assert examples.height == part.selected.height
-            assert part.traces == examples.height + part.left_out.height > 0
-            assert not set(examples["passage_id"]) & set(part.left_out["passage_id"])
-            assert part.quarantine()["reason"].to_list() == part.left_out.sort("passage_id")["reason"].to_list()
+            assert examples.height == corpus.selected.height
+            assert corpus.traces == examples.height + corpus.left_out.height > 0
+            assert not set(examples["passage_id"]) & set(corpus.left_out["passage_id"])
+            assert corpus.quarantine()["reason"].to_list() == corpus.left_out.sort("passage_id")["reason"].to_list()
 
 
-def test_corpora_are_mixed_by_weight(apart: House, tmp_path: Path) -> None:
-    as_they_are = parts(apart, tmp_path)
-    mixed = parts(apart, tmp_path, mix={"large": 0.5})
-    assert mixed["small"].selected.height == as_they_are["small"].selected.height
+def test_corpora_are_mixed_by_weight(apart: Sandbox, tmp_path: Path) -> None:
+    unmixed = build(apart, tmp_path)
+    mixed = build(apart, tmp_path, mix={"large": 0.5})
+    assert mixed["small"].selected.height == unmixed["small"].selected.height
     assert mixed["large"].selected.height == mixed["small"].selected.height // 2
     assert set(mixed["large"].left_out["reason"]) >= {"mixed_out"}
 
 
-def test_a_passage_that_names_a_gold_entity_can_be_left_out(apart: House, tmp_path: Path) -> None:
+def test_a_passage_that_names_a_gold_entity_can_be_left_out(apart: Sandbox, tmp_path: Path) -> None:
     named = {entity["text"] for i in range(6) for entity in gold_line(i)["entities"]}
-    kept = parts(apart, tmp_path, disjoint_entities=True)["large"]
+    kept = build(apart, tmp_path, disjoint_entities=True)["large"]
     examples = pl.concat(pl.read_parquet(file) for file in kept.write(tmp_path))
     assert examples.height and not {e["text"] for row in examples["entities"] for e in row} & named
     assert "names_gold_entity" in set(kept.left_out["reason"])
 
 
-def test_what_two_corpora_say_is_taught_once(two: House, tmp_path: Path) -> None:
-    found = parts(two, tmp_path)
-    taught = [set(part.selected["passage_id"]) for part in found.values()]
-    assert taught[0] | taught[1] and not taught[0] & taught[1]
-    repeated = pl.concat(part.left_out for part in found.values()).filter(reason="repeated_elsewhere")
+def test_a_passage_of_two_corpora_is_used_once(two: Sandbox, tmp_path: Path) -> None:
+    found = build(two, tmp_path)
+    used = [set(corpus.selected["passage_id"]) for corpus in found.values()]
+    assert used[0] | used[1] and not used[0] & used[1]
+    repeated = pl.concat(corpus.left_out for corpus in found.values()).filter(reason="repeated_elsewhere")
     assert repeated.height and all(" in " in detail for detail in repeated["detail"])
 
 
-def test_the_same_text_about_another_ontology_is_another_task(apart: House, tmp_path: Path) -> None:
-    found = parts(apart, tmp_path)
+def test_the_same_text_with_another_ontology_is_kept(apart: Sandbox, tmp_path: Path) -> None:
+    found = build(apart, tmp_path)
     assert set(found["large"].selected["passage_id"]) & set(found["small"].selected["passage_id"])
 
 
-def test_disagreeing_samples_make_a_worse_example(apart: House, tmp_path: Path) -> None:
-    before = parts(apart, tmp_path)["large"].selected
+def test_disagreeing_samples_lower_the_score(apart: Sandbox, tmp_path: Path) -> None:
+    before = build(apart, tmp_path)["large"].selected
     graphs = apart.warehouse.read("SELECT * FROM teacher_graphs WHERE corpus = 'large' ORDER BY passage_id")
-    doubted = graphs.filter(pl.col("relations").list.len() > 0).head(1)
-    other = doubted.with_columns(sample=pl.lit(1, pl.Int64), relations=pl.col("relations").list.head(0))
+    changed = graphs.filter(pl.col("relations").list.len() > 0).head(1)
+    other = changed.with_columns(sample=pl.lit(1, pl.Int64), relations=pl.col("relations").list.head(0))
     apart.warehouse.commit(Replace("teacher_graphs", pl.concat([graphs, other]), {"corpus": "large"}))
-    after = parts(apart, tmp_path)["large"].selected
+    after = build(apart, tmp_path)["large"].selected
     fell = before.join(after, on="passage_id").filter(pl.col("score_right") < pl.col("score"))
-    assert fell["passage_id"].to_list() == doubted["passage_id"].to_list()
+    assert fell["passage_id"].to_list() == changed["passage_id"].to_list()
 
 
-def test_dev_gold_decides_whether_labels_are_mended(
-    apart: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_dev_gold_decides_whether_labels_are_denoised(
+    apart: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unjudged = parts(apart, tmp_path)["large"].denoising.decision
-    assert unjudged.drops and unjudged.adds and "dev gold has only 3 relations" in unjudged.summary
+    undecided = build(apart, tmp_path)["large"].denoising.decision
+    assert undecided.drops and undecided.adds and "dev gold has only 3 relations" in undecided.summary
     monkeypatch.setattr(decision, "MIN_DEV_RELATIONS", 3)
-    judged = parts(apart, tmp_path)["large"]
-    assert (
-        judged.denoising.decision.relations == 3 and judged.denoising.decision.gain == 0
-    )  # the knowledge base knows nothing of dev
-    assert "left unchanged" in judged.denoising.decision.summary
-    assert judged.counts()["relations_dropped"] == judged.counts()["relations_added"] == 0
+    decided = build(apart, tmp_path)["large"]
+    assert decided.denoising.decision.relations == 3
+    assert decided.denoising.decision.gain == 0  # the knowledge base has no facts of dev
+    assert "left unchanged" in decided.denoising.decision.summary
+    assert decided.counts()["relations_dropped"] == decided.counts()["relations_added"] == 0
 
 
-def test_a_second_opinion_takes_what_it_does_not_share(apart: House, tmp_path: Path) -> None:
-    asked: list[tuple[str, str]] = []
+def test_relations_that_are_not_entailed_are_removed(apart: Sandbox, tmp_path: Path) -> None:
+    scored: list[tuple[str, str]] = []
 
     def deny(pairs: Sequence[tuple[str, str]]) -> list[float]:
-        asked.extend(pairs)
+        scored.extend(pairs)
         return [0.0] * len(pairs)
 
     settings = Settings.load(None, {"dataset": {"denoise": {"when": "always"}}})
-    (part,) = build_dataset(apart.warehouse, apart.home, ["large"], settings, tmp_path, deny)
-    assert part.denoising.dropped == len(asked) > 0
-    assert any(hypothesis.endswith(" founded Velsoft.") for _, hypothesis in asked)
-    examples = pl.concat(pl.read_parquet(file) for file in part.write(tmp_path))
+    (corpus,) = build_dataset(apart.warehouse, apart.home, ["large"], settings, tmp_path, deny)
+    assert corpus.denoising.dropped == len(scored) > 0
+    assert any(hypothesis.endswith(" founded Velsoft.") for _, hypothesis in scored)
+    examples = pl.concat(pl.read_parquet(file) for file in corpus.write(tmp_path))
     assert examples["relations"].list.len().sum() == 0

@@ -1,4 +1,4 @@
-"""A model judges statements in a process of its own, and the same statements once."""
+"""Statements are scored in a process of their own, and each set of them once."""
 
 import json
 from collections.abc import Mapping
@@ -15,23 +15,23 @@ from resources.launcher import Launcher
 PAIRS = [("Ana runs Velsoft.", "Ana leads Velsoft."), ("It rains.", "Ana leads Velsoft.")]
 
 
-class Judge(Launcher):
-    """Stands in for the program: a premise is as true as it is long; writes down how often it is asked."""
+class FakeLauncher(Launcher):
+    """Replaces the program: the score is the length of the premise / 100; logs every run."""
 
     log: str
 
     def run(self, context: dg.AssetExecutionContext, module: str, config: Path) -> Mapping[str, Any]:
         assert module == PROGRAM
-        told = json.loads(config.read_text())
+        program = json.loads(config.read_text())
         with Path(self.log).open("a") as file:
-            file.write(told["model"] + "\n")
-        scores = pl.read_parquet(told["pairs"]).select(entailment=pl.col("premise").str.len_chars() / 100)
-        scores.write_parquet(told["output"])
+            file.write(program["model"] + "\n")
+        scores = pl.read_parquet(program["pairs"]).select(entailment=pl.col("premise").str.len_chars() / 100)
+        scores.write_parquet(program["output"])
         return {}
 
 
-def test_statements_are_judged_in_their_order_and_once(tmp_path: Path) -> None:
-    home, launcher = Home(root=str(tmp_path)), Judge(log=str(tmp_path / "log"))
+def test_scores_are_in_order_and_cached_per_model(tmp_path: Path) -> None:
+    home, launcher = Home(root=str(tmp_path)), FakeLauncher(log=str(tmp_path / "log"))
     context = dg.build_asset_context()
     for model in ("one", "one", "other"):
         scorer = make_entailment_scorer(context, home, launcher, model)
@@ -41,5 +41,6 @@ def test_statements_are_judged_in_their_order_and_once(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().split() == ["one", "other"]
 
 
-def test_without_a_model_there_is_no_make_entailment_scorer(tmp_path: Path) -> None:
-    assert make_entailment_scorer(dg.build_asset_context(), Home(root=str(tmp_path)), Judge(log=""), None) is None
+def test_without_a_model_there_is_no_scorer(tmp_path: Path) -> None:
+    home, launcher = Home(root=str(tmp_path)), FakeLauncher(log="")
+    assert make_entailment_scorer(dg.build_asset_context(), home, launcher, None) is None

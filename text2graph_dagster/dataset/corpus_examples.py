@@ -143,7 +143,7 @@ class DatasetBuilder:
         return CorpusExamples(source.corpus, traces, tuple(example_files), selected, left_out, denoising)
 
     def _stage(self, source: CorpusSource, repeated: pl.DataFrame) -> tuple[list[Path], int, pl.DataFrame]:
-        """Write usable traces to a file per slice; return the files, the number of all traces, and the excluded ones."""
+        """Write usable traces to one file per slice; return the files, the number of all traces, and excluded ones."""
         repeated = repeated.filter(pl.col("corpus") == source.corpus).select("passage_id", "reason", "detail")
         files, traces, lost = [], 0, [frame_of([], LEFT_OUT_COLUMNS)]
         for number, rows in enumerate(source.traces):

@@ -1,4 +1,4 @@
-"""What a corpus confuses is mined from the corpus."""
+"""Confusions are mined from a corpus's graphs and their disagreements."""
 
 from text2graph_dagster.dataset.confusions import mine_confusions
 from text2graph_dagster.graph.model import Entity, Graph, Relation
@@ -24,9 +24,9 @@ def graph(*kinds: str) -> Graph:
     return Graph(ends, tuple(Relation(0, 1, kind) for kind in kinds))
 
 
-def test_relations_that_share_signatures_are_confusable_and_others_are_not() -> None:
+def test_relations_that_share_signatures_are_confusable() -> None:
     mined = mine_confusions(ONTOLOGY, []).relation_types
-    assert mined["works for"] == ("founded", "leads")  # of equal standing: by name
+    assert mined["works for"] == ("founded", "leads")  # equal scores: sorted by name
     assert mined["studied at"] == ()
 
 
@@ -36,14 +36,14 @@ def test_entity_types_that_fill_the_same_places_are_confusable() -> None:
     assert mined["city"] == ()
 
 
-def test_what_passages_name_together_is_more_confusable() -> None:
+def test_types_in_the_same_passages_are_more_confusable() -> None:
     mined = mine_confusions(ONTOLOGY, [graph("works for", "leads")] * 3 + [graph("founded")]).relation_types
     assert mined["works for"] == ("leads", "founded")
 
 
-def test_what_somebody_took_for_the_other_is_more_confusable() -> None:
-    mended = [(graph("founded", "works for"), graph("works for"))] * 3  # a label that mending dropped
-    assert mine_confusions(ONTOLOGY, [], mended).relation_types["works for"] == ("founded", "leads")
+def test_types_mistaken_for_each_other_are_more_confusable() -> None:
+    denoised = [(graph("founded", "works for"), graph("works for"))] * 3  # a label that denoising dropped
+    assert mine_confusions(ONTOLOGY, [], denoised).relation_types["works for"] == ("founded", "leads")
     samples = [(graph("leads"), graph("works for"))] * 3  # samples that disagree
     assert mine_confusions(ONTOLOGY, [], samples).relation_types["works for"] == ("leads", "founded")
     other = Graph((Entity(0, "Velsoft", "city"),))

@@ -1,4 +1,4 @@
-"""No training passage repeats a gold one."""
+"""Training passages that repeat a gold passage are found."""
 
 import json
 from pathlib import Path
@@ -18,15 +18,15 @@ def frame(*texts: str) -> pl.DataFrame:
     )
 
 
-def near_gold(train: pl.DataFrame, gold: pl.DataFrame, ngram: int = 13) -> dict[str, str]:
-    """Return passage_id → reason, the training passages looked at in slices as the asset does."""
+def find_reasons(train: pl.DataFrame, gold: pl.DataFrame, ngram: int = 13) -> dict[str, str]:
+    """Return passage_id → reason of the training passages that match gold, searched in slices."""
     index = GoldIndex.of(gold, ngram)
     found = (index.find(part).select("passage_id", "reason") for part in train.iter_slices(500))
     return {passage: why for part in found for passage, why in part.iter_rows()}
 
 
 def reason(train: str, gold: str = GOLD, ngram: int = 13) -> str | None:
-    return near_gold(frame("Quite another text.", train), frame(gold), ngram).get(digest(train))
+    return find_reasons(frame("Quite another text.", train), frame(gold), ngram).get(digest(train))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_short_gold_passages_count_when_they_are_equal() -> None:
     assert reason("NEW YORK is large", "New York") is None
 
 
-def test_the_length_of_the_run_is_the_callers() -> None:
+def test_ngram_sets_the_length_of_the_run() -> None:
     train = "On Sunday the council of the old harbour town slept."
     assert reason(train) is None
     assert reason(train, ngram=6) == "shared_ngram"
@@ -66,12 +66,12 @@ def test_chinese_is_compared_character_by_character() -> None:
     )
 
 
-def test_the_gold_passage_is_named_and_slices_do_not_matter() -> None:
+def test_the_gold_passage_is_named_whatever_the_slices() -> None:
     near = GOLD.replace("Monday", "Munday")
     train = frame("Quite another text.", near, GOLD.upper(), "New York (AP)", "new york / ap")
     index = GoldIndex.of(frame("Nothing of the kind.", GOLD, "NEW YORK AP"))
     found = index.find(train)
-    assert dict(found.select("passage_id", "reason").iter_rows()) == near_gold(train, index.gold)
+    assert dict(found.select("passage_id", "reason").iter_rows()) == find_reasons(train, index.gold)
     assert set(found.select("passage_id", "gold_passage_id").iter_rows()) == {
         (digest(near), digest(GOLD)),
         (digest(GOLD.upper()), digest(GOLD)),
@@ -82,62 +82,62 @@ def test_the_gold_passage_is_named_and_slices_do_not_matter() -> None:
     assert parts.sort("passage_id").equals(found)
 
 
-def test_a_passage_of_marks_only_is_compared_by_its_marks() -> None:
+def test_passages_of_punctuation_only_are_compared_by_their_punctuation() -> None:
     assert reason("* * *", "***") == "equal"
     assert reason("* * *", "---") is None
 
 
-def test_a_run_does_not_reach_from_one_passage_into_the_next() -> None:
+def test_an_ngram_does_not_cross_passages() -> None:
     words = GOLD.split()
     halves = frame(" ".join(words[:9]), " ".join(words[9:]))
-    assert near_gold(halves, frame(GOLD)) == {}
-    assert near_gold(frame(GOLD), halves) == {}
+    assert find_reasons(halves, frame(GOLD)) == {}
+    assert find_reasons(frame(GOLD), halves) == {}
 
 
-def test_a_passage_is_looked_at_once_beside_the_same_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[str] = []
+def test_a_passage_is_searched_once_per_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
     original = GoldIndex.find
 
-    def noting(index: GoldIndex, train: pl.DataFrame) -> pl.DataFrame:
-        looked.extend(train["text"])
+    def record_texts(index: GoldIndex, train: pl.DataFrame) -> pl.DataFrame:
+        searched.extend(train["text"])
         return original(index, train)
 
     def search(train: pl.DataFrame, gold: pl.DataFrame) -> pl.DataFrame:
-        looked.clear()
+        searched.clear()
         once = GoldSearch(gold, tmp_path / "gold")
         found = pl.concat([once.find(part) for part in train.iter_slices(2)]).sort("passage_id")
         once.save()
         assert found.equals(original(GoldIndex.of(gold), train))
         return found
 
-    monkeypatch.setattr(GoldIndex, "find", noting)
+    monkeypatch.setattr(GoldIndex, "find", record_texts)
     gold, texts = frame(GOLD), [GOLD.upper(), "Nothing of the kind.", GOLD.replace("Monday", "Munday")]
     assert search(frame(*texts), gold).height == 2
-    assert looked == texts
+    assert searched == texts
     search(frame(*texts, "New."), gold)
-    assert looked == ["New."]
+    assert searched == ["New."]
     search(frame(*texts[1:]), gold)
-    assert looked == []
+    assert searched == []
     search(frame(*texts), frame(GOLD, "More gold."))
-    assert looked == texts
+    assert searched == texts
     assert len(list((tmp_path / "gold").iterdir())) == 1
 
 
-def test_without_gold_nothing_goes() -> None:
-    assert near_gold(frame(GOLD), frame()) == {}
-    assert near_gold(frame(), frame(GOLD)) == {}
+def test_without_gold_nothing_matches() -> None:
+    assert find_reasons(frame(GOLD), frame()) == {}
+    assert find_reasons(frame(), frame(GOLD)) == {}
 
 
-def test_the_sentences_that_stand_in_both_halves_of_conll04_are_found(real_data: Path) -> None:
+def test_sentences_in_both_splits_of_conll04_are_found(real_data: Path) -> None:
     def texts(split: str) -> list[str]:
         lines = (real_data / "conll04" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line)["text"] for line in lines]
 
     train, test = texts("train"), texts("test")
     repeated = {" ".join(t.split()) for t in train} & {" ".join(t.split()) for t in test}
-    found = near_gold(frame(*dict.fromkeys(train)), frame(*dict.fromkeys(test)))
+    found = find_reasons(frame(*dict.fromkeys(train)), frame(*dict.fromkeys(test)))
     assert {digest(t) for t in train if " ".join(t.split()) in repeated} <= set(found)
-    # The other way round: test sentences that stand in train, datelines among them.
-    leaked = near_gold(frame(*dict.fromkeys(test)), frame(*dict.fromkeys(train)))
+    # The reverse: test sentences that are also in train, datelines among them.
+    leaked = find_reasons(frame(*dict.fromkeys(test)), frame(*dict.fromkeys(train)))
     assert sum(leaked.get(digest(text)) == "equal" for text in test) >= 21
     assert leaked[digest("NEW ORLEANS (AP)")] == "equal"

@@ -51,15 +51,15 @@ def test_a_subset_example_is_answered_with_its_listed_types_only() -> None:
     ).examples.iter_rows(named=True):
         kinds.add(example["kind"])
         parsed = parse(example["messages"][1]["content"])
-        asked = set(example["entity_types"])
-        assert asked
-        assert {kind for _, kind in parsed.entities} <= asked
+        listed = set(example["entity_types"])
+        assert listed
+        assert {kind for _, kind in parsed.entities} <= listed
         assert {kind for _, kind, _ in parsed.relations} <= set(example["relation_types"])
         assert {end for h, _, t in parsed.relations for end in (h, t)} <= {text for text, _ in parsed.entities}
         # every stated entity of a listed type is in the answer
-        assert {kind for _, kind in parsed.entities} == {e.type for e in GRAPH.entities} & asked
+        assert {kind for _, kind in parsed.entities} == {e.type for e in GRAPH.entities} & listed
         for name in example["relation_types"]:  # every listed relation can have both its ends
-            assert any(set(signature) <= asked for signature in ONTOLOGY.relation(name).signatures)
+            assert any(set(signature) <= listed for signature in ONTOLOGY.relation(name).signatures)
         assert example["messages"][0]["content"].startswith(
             "".join(f'"{name}"' for name in example["entity_types"]) + ";"
         )
@@ -68,8 +68,8 @@ def test_a_subset_example_is_answered_with_its_listed_types_only() -> None:
 
 def test_the_share_of_full_examples_is_as_configured() -> None:
     examples = build_examples([row(i) for i in range(2000)], full_ontology_share=0.7, empty_share=1.0).examples
-    asked_all = examples.filter(pl.col("entity_types").list.len() + pl.col("relation_types").list.len() == 7)
-    assert 0.66 < asked_all.height / examples.height < 0.76
+    full = examples.filter(pl.col("entity_types").list.len() + pl.col("relation_types").list.len() == 7)
+    assert 0.66 < full.height / examples.height < 0.76
 
 
 def test_sft_and_grpo_have_different_passages() -> None:

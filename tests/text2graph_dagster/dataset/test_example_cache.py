@@ -1,4 +1,4 @@
-"""What was built of a row is found again, and the examples are those of a run from scratch."""
+"""Cached examples equal those of a run from build_from_scratch, and each is built once."""
 
 from pathlib import Path
 
@@ -26,72 +26,72 @@ def rows(*numbers: int) -> pl.DataFrame:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list to which every passage is added of which an example is built."""
+    """Return a list of the ids of all passages built from now on."""
     seen: list[str] = []
     original = ExampleBuilder.build
 
-    def noting(self: ExampleBuilder, wanted: list[dict[str, str]]) -> ExampleBatch:
+    def record(self: ExampleBuilder, wanted: list[dict[str, str]]) -> ExampleBatch:
         seen.extend(one["passage_id"] for one in wanted)
         return original(self, wanted)
 
-    monkeypatch.setattr(ExampleBuilder, "build", noting)
+    monkeypatch.setattr(ExampleBuilder, "build", record)
     return seen
 
 
 def examples(root: Path, wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
-    kept = ExampleCache(root, builder(seed))
+    cache = ExampleCache(root, builder(seed))
     for part in wanted.iter_slices(4):
-        kept.add(part)
-    files, candidates, left_out = kept.finish()
+        cache.add(part)
+    files, candidates, left_out = cache.finish()
     assert left_out.height == 0
     return pl.concat([take_selected(pl.read_parquet(file), candidates) for file in files]).sort("example_id")
 
 
-def scratch(wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
+def build_from_scratch(wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
     return builder(seed).build(wanted.to_dicts()).examples.sort("example_id")
 
 
-def test_only_what_is_new_is_built(tmp_path: Path, built: list[str]) -> None:
-    assert examples(tmp_path, rows(*range(10))).equals(scratch(rows(*range(10))))
+def test_only_new_rows_are_built(tmp_path: Path, built: list[str]) -> None:
+    assert examples(tmp_path, rows(*range(10))).equals(build_from_scratch(rows(*range(10))))
     built.clear()
     assert examples(tmp_path, rows(*range(3, 12))).height == 9
     assert built == rows(10, 11)["passage_id"].to_list()
-    assert examples(tmp_path, rows(*range(3, 12))).equals(scratch(rows(*range(3, 12))))
+    assert examples(tmp_path, rows(*range(3, 12))).equals(build_from_scratch(rows(*range(3, 12))))
 
 
-def test_a_row_that_changed_is_built_anew_and_its_old_example_is_not_taken(tmp_path: Path) -> None:
+def test_a_changed_row_is_rebuilt_and_its_old_example_unused(tmp_path: Path) -> None:
     before = rows(*range(6))
     examples(tmp_path, before)
     nothing = pl.col("relations").list.head(0)
     after = before.with_columns(relations=pl.when(pl.int_range(pl.len()) == 2).then(nothing).otherwise("relations"))
-    assert examples(tmp_path, after).equals(scratch(after))
-    assert not scratch(after).equals(scratch(before))
+    assert examples(tmp_path, after).equals(build_from_scratch(after))
+    assert not build_from_scratch(after).equals(build_from_scratch(before))
 
 
-def test_what_is_mostly_dead_goes_the_next_time(tmp_path: Path, built: list[str]) -> None:
+def test_mostly_unused_parts_are_deleted_the_next_time(tmp_path: Path, built: list[str]) -> None:
     examples(tmp_path, rows(*range(10)))
     for _ in range(2):
-        assert examples(tmp_path, rows(1, 2)).equals(scratch(rows(1, 2)))
+        assert examples(tmp_path, rows(1, 2)).equals(build_from_scratch(rows(1, 2)))
     built.clear()
     assert examples(tmp_path, rows(1, 2, 3)).height == 3
     assert built == rows(3)["passage_id"].to_list()
 
 
-def test_another_seed_makes_everything_anew(tmp_path: Path) -> None:
+def test_another_seed_rebuilds_everything(tmp_path: Path) -> None:
     examples(tmp_path, rows(*range(10)))
-    assert examples(tmp_path, rows(*range(10)), 8).equals(scratch(rows(*range(10)), 8))
+    assert examples(tmp_path, rows(*range(10)), 8).equals(build_from_scratch(rows(*range(10)), 8))
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_part_that_was_cut_off_is_built_again(tmp_path: Path) -> None:
+def test_an_incomplete_part_is_rebuilt(tmp_path: Path) -> None:
     whole = examples(tmp_path, rows(*range(10)))
     for file in tmp_path.rglob("*.light.parquet"):
         file.unlink()
     assert examples(tmp_path, rows(*range(10))).equals(whole)
 
 
-def test_no_rows_are_no_examples(tmp_path: Path) -> None:
-    kept = ExampleCache(tmp_path, builder())
-    files, candidates, left_out = kept.finish()
+def test_no_rows_give_no_examples(tmp_path: Path) -> None:
+    cache = ExampleCache(tmp_path, builder())
+    files, candidates, left_out = cache.finish()
     assert (files, candidates.height, left_out.height) == ([], 0, 0)
     assert candidates.schema == frame_of([], candidates.schema).schema

@@ -86,15 +86,15 @@ def test_the_graph_is_preferred_to_every_corruption_of_it(gold: Graph, seed: int
 
 @settings(deadline=None, max_examples=50)
 @given(GRAPHS, st.lists(GRAPHS, max_size=4), st.integers(1, 4))
-def test_a_students_answers_are_ranked_by_their_reward(gold: Graph, answers: list[Graph], most: int) -> None:
-    pairs = rank_answers(case(gold), map(to_parsed_graph, answers), most, random.Random(1))
+def test_answers_are_ranked_by_their_reward(gold: Graph, answers: list[Graph], max_pairs: int) -> None:
+    pairs = rank_answers(case(gold), map(to_parsed_graph, answers), max_pairs, random.Random(1))
     for pair in pairs:
         check(pair, gold)
-    worths = {round(reward(answer, gold), 6) for answer in answers}
-    assert len(pairs) == min(most, len(worths) * (len(worths) - 1) // 2)
+    rewards = {round(reward(answer, gold), 6) for answer in answers}
+    assert len(pairs) == min(max_pairs, len(rewards) * (len(rewards) - 1) // 2)
 
 
-def test_every_kind_of_mistake_occurs_and_is_one_that_a_user_would_see() -> None:
+def test_every_kind_of_mistake_occurs_and_is_visible() -> None:
     facts = [("Ana Ruiz", "child of", "Ben Ode"), ("Cal Tove", "works for", "Gramont")]
     gold = graph(list(NAMES), facts)
     seen: dict[str, list[Graph]] = {kind: [] for kind in PAIR_KINDS}
@@ -117,13 +117,15 @@ def test_every_kind_of_mistake_occurs_and_is_one_that_a_user_would_see() -> None
 
 
 @pytest.mark.parametrize("kind", ["flip", "relation_type"])
-def test_a_mistake_that_cannot_be_made_makes_no_pair(kind: str) -> None:
-    gold = graph(["Ana Ruiz", "Oslo"], [("Ana Ruiz", "lives in", "Oslo")])  # no other relation fits, nor the other way
+def test_a_kind_without_a_possible_mistake_makes_no_pair(kind: str) -> None:
+    gold = graph(
+        ["Ana Ruiz", "Oslo"], [("Ana Ruiz", "lives in", "Oslo")]
+    )  # no other relation is allowed, nor the inverse
     for seed in range(20):
         assert kind not in {pair.kind for pair in corrupt_graph(case(gold), CONFUSIONS, random.Random(seed))}
 
 
-def test_nothing_is_preferred_where_all_answers_are_alike_or_illegal() -> None:
+def test_equal_or_illegal_answers_make_no_pair() -> None:
     gold = graph(["Ana Ruiz"], [])
     nowhere = ParsedGraph((("Ana Ruiz", "person"), ("Nobody", "person")))
     assert rank_answers(case(gold), [to_parsed_graph(gold), nowhere], 3, random.Random(0)) == []

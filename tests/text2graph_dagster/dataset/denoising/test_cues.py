@@ -1,4 +1,4 @@
-"""Cues that a passage states a relation, and the words by which the ontology speaks of it."""
+"""Cues that a passage states a relation, and the ontology's trigger words."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ CAPITAL_ZH = RelationType("首都", "", (("country", "city"),))
 ONTOLOGY = Ontology("t", "en", (EntityType("country"), EntityType("city")), (CAPITAL, BORDER, INSIDE, CAPITAL_ZH))
 
 
-def likely(text: str, relation: RelationType, *names: tuple[str, str]) -> float:
-    """How likely it is that the first name stands in the relation to the second."""
+def predict(text: str, relation: RelationType, *names: tuple[str, str]) -> float:
+    """Return the probability that the relation connects the first name to the second."""
     entities = tuple(
         Entity(i, name, kind, (Span(text.index(name), text.index(name) + len(name)),))
         for i, (name, kind) in enumerate(names)
@@ -51,10 +51,10 @@ PERU, LIMA = ("Peru", "country"), ("Lima", "city")
         ("秘鲁的首都是利马。", CAPITAL_ZH, (("秘鲁", "country"), ("利马", "city"))),
     ],
 )
-def test_words_of_the_ontology_speak_for_a_statement(
+def test_trigger_words_make_a_statement_likely(
     text: str, relation: RelationType, names: tuple[tuple[str, str], tuple[str, str]]
 ) -> None:
-    assert likely(text, relation, *names) > 0.5
+    assert predict(text, relation, *names) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_words_of_the_ontology_speak_for_a_statement(
         ("利马在秘鲁很受欢迎。", CAPITAL_ZH, (("秘鲁", "country"), ("利马", "city"))),
     ],
 )
-def test_without_them_or_with_a_denial_nothing_is_stated(
+def test_missing_triggers_or_a_negation_make_it_unlikely(
     text: str, relation: RelationType, names: tuple[tuple[str, str], tuple[str, str]]
 ) -> None:
-    assert likely(text, relation, *names) < 0.5
+    assert predict(text, relation, *names) < 0.5
 
 
-def test_names_of_types_are_no_trigger() -> None:
+def test_names_of_entity_types_are_not_triggers() -> None:
     assert TriggerWords.of(CAPITAL, ONTOLOGY).described == {"seat", "gover"} - TriggerWords.of(CAPITAL, ONTOLOGY).named
 
 
-def test_an_alias_without_a_content_word_must_be_all_that_stands_between() -> None:
+def test_aliases_without_a_content_word_are_connectors() -> None:
     assert TriggerWords.of(INSIDE, ONTOLOGY).connectors == {("in",), (",",)}
 
 
-def test_a_stem_unites_the_forms_of_a_word() -> None:
+def test_forms_of_a_word_have_one_stem() -> None:
     assert len(set(iterate_stems(tokenise_words("border borders bordered bordering")))) == 1
     assert list(iterate_stems(tokenise_words("首都是"))) == ["首都", "都是"]
 

@@ -1,4 +1,4 @@
-"""Labels that the words speak against go, statements that were passed over come, and little data changes nothing."""
+"""Unlikely labels are dropped, missed statements are added, and little data changes nothing."""
 
 import random
 
@@ -35,7 +35,7 @@ def passage(number: int, words: str, labelled: bool, names: int | None = None) -
 
 
 def corpus(size: int = 400) -> list[Passage]:
-    """Statements labelled in seven of ten cases, visits in one of ten; the same people are spoken of several times."""
+    """Return statements, labelled in 7 of 10 cases, and visits, in 1 of 10; people occur several times."""
     rng = random.Random(1)
     return [
         passage(i, words, rng.random() < share, names=size // 3)
@@ -43,23 +43,23 @@ def corpus(size: int = 400) -> list[Passage]:
     ]
 
 
-def test_labels_follow_the_words_afterwards() -> None:
+def test_denoised_labels_match_the_words() -> None:
     passages = corpus()
-    mended = denoise_passages(passages, ONTOLOGY)
-    for before, after in zip(passages, mended.graphs, strict=True):
+    denoised = denoise_passages(passages, ONTOLOGY)
+    for before, after in zip(passages, denoised.graphs, strict=True):
         assert bool(after.relations) == (STATES in before.text)
         assert after.entities == before.graph.entities
-    assert mended.dropped > 0
-    assert mended.added > 0
+    assert denoised.dropped > 0
+    assert denoised.added > 0
 
 
-def test_what_was_added_says_so_and_has_its_words() -> None:
+def test_added_relations_have_provenance_and_evidence() -> None:
     passages = corpus()
-    mended = denoise_passages(passages, ONTOLOGY)
+    denoised = denoise_passages(passages, ONTOLOGY)
     added = [
-        (p, r) for p, g in zip(passages, mended.graphs, strict=True) for r in g.relations if r.provenance != "kb:1"
+        (p, r) for p, g in zip(passages, denoised.graphs, strict=True) for r in g.relations if r.provenance != "kb:1"
     ]
-    assert len(added) == mended.added
+    assert len(added) == denoised.added
     for before, relation in added:
         assert relation.provenance.startswith("words:")
         assert relation.evidence is not None
@@ -74,84 +74,84 @@ def test_the_order_of_passages_does_not_matter() -> None:
         assert graph == one[before.passage_id]
 
 
-def test_a_relation_with_few_labels_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relation_with_few_labels_is_left_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "MIN_LABELS", 100)
     passages = corpus(40)
-    mended = denoise_passages(passages, ONTOLOGY)
-    assert mended.graphs == [p.graph for p in passages]
-    assert (mended.dropped, mended.added) == (0, 0)
+    denoised = denoise_passages(passages, ONTOLOGY)
+    assert denoised.graphs == [p.graph for p in passages]
+    assert (denoised.dropped, denoised.added) == (0, 0)
 
 
-def names_together(size: int = 1200) -> list[Passage]:
-    """Two names stand together for many reasons, labelled whatever is said; one passage in ten states the relation."""
+def make_uninformative_corpus(size: int = 1200) -> list[Passage]:
+    """Return passages labelled whatever they say of the two names; few of them state the relation."""
     rng = random.Random(3)
     ways = ["was born in", *["met friends in", "wrote about", "flew to", "sang of", "left for", "saw", "liked"] * 2]
     return [passage(i, rng.choice(ways), rng.random() < 0.15) for i in range(size)]
 
 
-def test_where_labels_say_nothing_only_what_the_ontology_speaks_of_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninformative_labels_are_kept_only_where_cues_support_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "MAX_FACT_WEIGHT", 0.5)
-    passages = names_together()
-    mended = denoise_passages(passages, ONTOLOGY)
-    kept = [p for p, g in zip(passages, mended.graphs, strict=True) if g.relations]
+    passages = make_uninformative_corpus()
+    denoised = denoise_passages(passages, ONTOLOGY)
+    kept = [p for p, g in zip(passages, denoised.graphs, strict=True) if g.relations]
     assert kept
-    assert mended.dropped > len(kept)
-    assert mended.added == 0
+    assert denoised.dropped > len(kept)
+    assert denoised.added == 0
     assert all("was born in" in p.text for p in kept)
 
 
-def test_every_kept_relation_bears_its_confidence() -> None:
-    mended = denoise_passages(corpus(), ONTOLOGY)
-    confidences = [r.confidence for g in mended.graphs for r in g.relations]
+def test_every_relation_has_a_confidence() -> None:
+    denoised = denoise_passages(corpus(), ONTOLOGY)
+    confidences = [r.confidence for g in denoised.graphs for r in g.relations]
     assert confidences
     assert all(c is not None and 0.5 <= c <= 1 for c in confidences)
 
 
-def test_labels_that_are_left_bear_their_confidence_too() -> None:
-    """Those that mending would drop are the less likely ones."""
+def test_unchanged_labels_have_a_confidence_too() -> None:
+    """Labels that denoising would drop have lower confidences than the others."""
     passages = corpus()
-    mended = denoise_passages(passages, ONTOLOGY)
-    assert mended.labels == [p.graph for p in passages]
-    said: dict[bool, list[float]] = {True: [], False: []}
-    for labels, graph in zip(mended.labels, mended.graphs, strict=True):
+    denoised = denoise_passages(passages, ONTOLOGY)
+    assert denoised.labels == [p.graph for p in passages]
+    confidences: dict[bool, list[float]] = {True: [], False: []}
+    for labels, graph in zip(denoised.labels, denoised.graphs, strict=True):
         for relation in labels.relations:
             assert relation.confidence is not None
-            said[relation in graph.relations].append(relation.confidence)
-    assert len(said[False]) == mended.dropped
-    assert max(said[False]) < min(said[True])
+            confidences[relation in graph.relations].append(relation.confidence)
+    assert len(confidences[False]) == denoised.dropped
+    assert max(confidences[False]) < min(confidences[True])
 
 
-def test_a_fact_makes_its_statement_more_likely() -> None:
+def test_a_known_fact_makes_its_statement_more_likely() -> None:
     passages = [*corpus(), passage(1000, STATES, True), passage(1001, STATES, False)]
-    mended = denoise_passages(passages, ONTOLOGY).graphs
-    known, unknown = (g.relations[0].confidence for g in mended[-2:])
+    denoised = denoise_passages(passages, ONTOLOGY).graphs
+    known, unknown = (g.relations[0].confidence for g in denoised[-2:])
     assert known is not None
     assert unknown is not None
     assert known > unknown
 
 
-def test_what_was_learnt_judges_passages_piece_by_piece() -> None:
+def test_a_trained_denoiser_can_denoise_in_batches() -> None:
     passages = corpus()
     whole = denoise_passages(passages, ONTOLOGY)
-    denoiser_ = Denoiser.train(iter(passages), ONTOLOGY)
-    pieces = [denoiser_.denoise(passages[i : i + 90]) for i in range(0, len(passages), 90)]
-    assert [g for piece in pieces for g in piece.graphs] == whole.graphs
-    assert sum(piece.added for piece in pieces) == whole.added
+    trained = Denoiser.train(iter(passages), ONTOLOGY)
+    batches = [trained.denoise(passages[i : i + 90]) for i in range(0, len(passages), 90)]
+    assert [g for batch in batches for g in batch.graphs] == whole.graphs
+    assert sum(batch.added for batch in batches) == whole.added
 
 
-def test_more_passages_than_are_learnt_from_are_still_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passages_beyond_the_training_sample_are_denoised_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "MAX_TRAINING_PASSAGES", 400)
     passages = corpus(800)
-    mended = denoise_passages(passages, ONTOLOGY)
-    assert all(bool(g.relations) == (STATES in p.text) for p, g in zip(passages, mended.graphs, strict=True))
+    denoised = denoise_passages(passages, ONTOLOGY)
+    assert all(bool(g.relations) == (STATES in p.text) for p, g in zip(passages, denoised.graphs, strict=True))
 
 
-def test_nothing_in_gives_nothing_out() -> None:
+def test_no_passages_give_no_graphs() -> None:
     assert denoise_passages([], ONTOLOGY).graphs == []
 
 
-def test_where_the_words_cannot_judge_the_share_of_a_vote_stays() -> None:
-    """A name without a place in the passage gives no words to judge by."""
+def test_without_mentions_the_share_of_a_vote_stays() -> None:
+    """A name without a mention has no features to judge by."""
     entities = (Entity(0, "Ana", "person"), Entity(1, "Ulm", "city"))
     voted = Passage(digest("p"), "It rained.", Graph(entities, (Relation(0, 1, "born in", None, "vote", 0.75),)))
     (graph,) = denoise_passages([voted], ONTOLOGY).graphs

@@ -1,4 +1,4 @@
-"""A second opinion is asked about every relation in words, and takes what the passage does not entail."""
+"""Relations are verbalised, and those that the passage does not entail are removed."""
 
 from collections.abc import Sequence
 
@@ -21,37 +21,37 @@ PASSAGES = [
     Passage("c" * 32, "Three.", Graph(ENTITIES, (LABEL,))),
 ]
 GRAPHS = [Graph(ENTITIES, (LABEL, OTHER_LABEL)), Graph(ENTITIES), Graph(ENTITIES, (LABEL, ADDED))]
-MENDED = DenoisedGraphs(GRAPHS, GRAPHS, 7, 1)
+DENOISED = DenoisedGraphs(GRAPHS, GRAPHS, 7, 1)
 
 
-class Judge:
-    """Finds entailed what it was told, and remembers what it was asked."""
+class FakeScorer:
+    """Scores the given pairs as entailed, and records its inputs."""
 
     def __init__(self, *entailed: EntailmentPair) -> None:
-        self.entailed, self.asked = entailed, list[EntailmentPair]()
+        self.entailed, self.scored = entailed, list[EntailmentPair]()
 
     def __call__(self, pairs: Sequence[EntailmentPair]) -> Sequence[float]:
-        self.asked = list(pairs)
+        self.scored = list(pairs)
         return [0.5 if pair in self.entailed else 0.49 for pair in pairs]
 
 
-def test_what_is_entailed_stays_and_the_rest_goes() -> None:
-    judge = Judge(("One.", "Ana advises Ben."), ("Three.", "Ana advises Cleo."))
-    found = filter_by_entailment(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
+def test_only_entailed_relations_stay() -> None:
+    scorer = FakeScorer(("One.", "Ana advises Ben."), ("Three.", "Ana advises Cleo."))
+    found = filter_by_entailment(PASSAGES, DENOISED, ONTOLOGY, scorer, 0.5)
     assert [graph.relations for graph in found.graphs] == [(LABEL,), (), (ADDED,)]
     assert (found.dropped, found.added) == (9, 1)
-    assert len(judge.asked) == 5
+    assert len(scorer.scored) == 5
 
 
-def test_an_added_relation_that_goes_was_never_added() -> None:
-    judge = Judge(("One.", "Ana advises Ben."), ("One.", "Ben married to Cleo."), ("Three.", "Ana advises Ben."))
-    found = filter_by_entailment(PASSAGES, MENDED, ONTOLOGY, judge, 0.5)
+def test_a_removed_addition_is_not_counted_as_added() -> None:
+    scorer = FakeScorer(("One.", "Ana advises Ben."), ("One.", "Ben married to Cleo."), ("Three.", "Ana advises Ben."))
+    found = filter_by_entailment(PASSAGES, DENOISED, ONTOLOGY, scorer, 0.5)
     assert (found.dropped, found.added) == (7, 0)
 
 
-def test_a_symmetric_relation_may_be_entailed_either_way() -> None:
-    judge = Judge(("One.", "Cleo married to Ben."))
-    assert filter_by_entailment(PASSAGES, MENDED, ONTOLOGY, judge, 0.5).graphs[0].relations == (OTHER_LABEL,)
+def test_a_symmetric_relation_may_be_entailed_in_either_direction() -> None:
+    scorer = FakeScorer(("One.", "Cleo married to Ben."))
+    assert filter_by_entailment(PASSAGES, DENOISED, ONTOLOGY, scorer, 0.5).graphs[0].relations == (OTHER_LABEL,)
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_a_symmetric_relation_may_be_entailed_either_way() -> None:
         ("位于", "zh", "A位于B。"),
     ],
 )
-def test_names_become_sentences(relation: str, language: str, words: str) -> None:
+def test_relations_become_sentences(relation: str, language: str, words: str) -> None:
     assert verbalise_relation("A", relation, "B", language) == words
