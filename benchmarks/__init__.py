@@ -1,1 +1,4 @@
-"""Programs that measure and print tables. No test asserts a time; ratios are measured side by side in one run."""
+"""Programs that measure and print tables; what they share is in `support/`.
+
+No test asserts a time; ratios are measured side by side in one run.
+"""

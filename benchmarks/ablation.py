@@ -27,10 +27,10 @@ from typing import Any
 import polars as pl
 import yaml
 
-from benchmarks.ablation_arms import ARMS, Arm, answer_prompts, continue_sft
-from benchmarks.corpora import data_folder
 from benchmarks.lineage import PARTITIONED, ROOT, TOOLS, timed
-from benchmarks.table import show
+from benchmarks.support.ablation_arms import ARMS, Arm, answer_prompts, continue_sft
+from benchmarks.support.corpora import data_folder
+from benchmarks.support.table import show
 from examples.annotated.prepare import prepare, read
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings

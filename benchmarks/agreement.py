@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from benchmarks.reliability import auc
-from benchmarks.table import show, switches
+from benchmarks.support.reliability import auc
+from benchmarks.support.table import show, switches
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from text2graph_dagster.bootstrap import percentile_interval, resample_sums

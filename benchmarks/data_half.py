@@ -1,6 +1,6 @@
 """Measure the data half without a teacher, up to 1,000,000 passages: `python -m benchmarks.data_half [--quick]`.
 
-A corpus is made of real sentences with exchanged words (benchmarks/corpora.py), in three sizes: about 10,000, 100,000
+A corpus is made of real sentences with exchanged words (benchmarks/support/corpora.py), in three sizes: about 10,000, 100,000
 and 1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in a process of its own, like an asset, and
 its memory is the peak of the process with its children (shared pages count for each).
 
@@ -30,8 +30,14 @@ from typing import Any
 import psutil
 
 from benchmarks import near_duplicates
-from benchmarks.corpora import add_documents, collect_sentences, iterate_gazette_texts, iterate_real_texts, write_corpus
-from benchmarks.table import flags, show
+from benchmarks.support.corpora import (
+    add_documents,
+    collect_sentences,
+    iterate_gazette_texts,
+    iterate_real_texts,
+    write_corpus,
+)
+from benchmarks.support.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from resources.warehouse import Replace, Warehouse

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
-from benchmarks.corpora import data_folder
-from benchmarks.table import show, switches
+from benchmarks.support.corpora import data_folder
+from benchmarks.support.table import show, switches
 from resources.vllm import run_server
 from text2graph_dagster import Extractor
 from text2graph_dagster.inference.checkpoint import RECIPE, load_ontologies

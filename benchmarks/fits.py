@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 from text2graph_dagster.runtime.program import prepare_environment
 
 GB = 1e9

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 from text2graph_dagster.bootstrap import percentile_interval, resample_sums
 from text2graph_dagster.grammar import make_forms
 from text2graph_dagster.graph.legality import legalise

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lineage import ASSETS, materialise, prepare, timed
-from benchmarks.table import flags, show
+from benchmarks.support.table import flags, show
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.runtime.program import prepare_environment
 

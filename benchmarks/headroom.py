@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import show, switches
+from benchmarks.support.table import show, switches
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.rewards.canonical import NO_INVERSIONS, inverted_relations
 from text2graph_dagster.runtime.config import read_config

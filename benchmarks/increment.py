@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lineage import PARTITIONED, TOOLS, prepare, timed
-from benchmarks.table import flags, show
+from benchmarks.support.table import flags, show
 from resources.warehouse import Warehouse
 
 DOCUMENT = {"id": "one-more", "text": "A document that nobody has seen before was added to the archive on a rainy day."}

@@ -34,7 +34,7 @@ import dagster as dg
 import yaml
 
 from benchmarks.chat_server import PASSAGE
-from benchmarks.table import flags, show
+from benchmarks.support.table import flags, show
 from resources.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[1]

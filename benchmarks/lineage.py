@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import flags, show
+from benchmarks.support.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 

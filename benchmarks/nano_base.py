@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.program import prepare_environment, set_threads, work_offline
 from text2graph_dagster.settings import NANO, SCRATCH, Settings

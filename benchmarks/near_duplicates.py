@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.corpora import collect_sentences, iterate_real_texts, write_corpus
-from benchmarks.table import flags, show
+from benchmarks.support.corpora import collect_sentences, iterate_real_texts, write_corpus
+from benchmarks.support.table import flags, show
 from text2graph_dagster.corpus.build import build_corpus
 from text2graph_dagster.corpus.deduplication.minhash import (
     SHINGLE,

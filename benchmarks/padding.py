@@ -11,7 +11,7 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.program import prepare_environment
 from text2graph_dagster.training.config import TrainingConfig

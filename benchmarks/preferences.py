@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 from text2graph_dagster.bootstrap import percentile_interval, resample_sums
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.identity import digest

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.corpora import data_folder
-from benchmarks.table import flags, show
+from benchmarks.support.corpora import data_folder
+from benchmarks.support.table import flags, show
 from examples.annotated.prepare import UNTYPED, ontology_of, read
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType

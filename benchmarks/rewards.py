@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from benchmarks.table import flags, show
+from benchmarks.support.table import flags, show
 from text2graph_dagster.graph import legality
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.rewards import canonical, matching

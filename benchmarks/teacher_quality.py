@@ -35,11 +35,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks import knowledgenet as kn
-from benchmarks import reliability
-from benchmarks.decision import SAMPLES, Decision, EvaluatedPassage, Measured
-from benchmarks.knowledgenet import Counts
-from benchmarks.table import flags, show
+from benchmarks.support import knowledgenet as kn
+from benchmarks.support import reliability
+from benchmarks.support.decision import SAMPLES, Decision, EvaluatedPassage, Measured
+from benchmarks.support.knowledgenet import Counts
+from benchmarks.support.table import flags, show
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from text2graph_dagster.bootstrap import percentile_interval, resample_sums

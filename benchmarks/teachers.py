@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import show, switches
-from benchmarks.throughput import throughput
+from benchmarks.support.table import show, switches
+from benchmarks.support.throughput import throughput
 from resources.teachers import WarehouseLedger
 from resources.warehouse import Warehouse
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType

@@ -25,8 +25,8 @@ from typing import Any
 import openai
 import polars as pl
 
-from benchmarks import offline_chat
-from benchmarks.deepened import deepen
+from benchmarks.support import offline_chat
+from benchmarks.support.deeper_model import deepen
 from examples.gazette.generate import generate
 from examples.gazette.settings import GazetteSettings
 from resources.teachers import WarehouseLedger

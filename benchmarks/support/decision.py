@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.knowledgenet import Counts
+from benchmarks.support.knowledgenet import Counts
 from text2graph_dagster.dataset.denoising import decision
 from text2graph_dagster.dataset.denoising.calibration import Calibration, ConfidenceOutcome, fit_calibration
 from text2graph_dagster.dataset.denoising.denoiser import Passage

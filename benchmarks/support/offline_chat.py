@@ -1,4 +1,4 @@
-"""Call vLLM without a server, as in its own documentation: the other side of `benchmarks.throughput`.
+"""Call vLLM without a server, as in its own documentation: the other side of `benchmarks.support.throughput`.
 
 A program for vLLM's environment, which has none of the pipeline's packages. It reads lines of JSON and writes each
 result to the file that the line names as `result`, because vLLM logs to standard output. The first line has `options`

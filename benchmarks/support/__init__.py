@@ -1,0 +1,1 @@
+"""Modules that several benchmarks share, or that one benchmark starts."""
