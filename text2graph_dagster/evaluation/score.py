@@ -45,10 +45,9 @@ def score_run(
     passages, the number of gold items for a single type, or the denominator of a share.
 
     Args:
-        gold: corpus, passage_id, text, entities, relations; with doc_id, passages of one document are resampled
-            together.
-        predictions: system, corpus, passage_id, raw_output (null: no answer), entities and relations (the legal
-            graph); a gold passage without a row counts as a missing prediction.
+        gold: corpus, passage_id, text, entities, relations; doc_id: passages of a document are resampled together.
+        predictions: system, corpus, passage_id, raw_output (null: no answer), entities, relations (the legal graph).
+            A gold passage without a row counts as a missing prediction.
         samples: the number of bootstrap resamples.
     """
     by_system = {

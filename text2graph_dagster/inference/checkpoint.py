@@ -77,8 +77,8 @@ class CheckpointRecipe(BaseModel):
 
     def answer_forms(self, texts: Iterable[str], ontology: Ontology) -> list[AnswerForm] | None:
         """Return the form of the answer to each passage; None if decoding is unconstrained."""
-        asked = (TypeRequest(text, ontology.entity_names, ontology.relation_names) for text in texts)
-        return make_forms(asked, self.decoding, self.wire, self.thinking)
+        requests = (TypeRequest(text, ontology.entity_names, ontology.relation_names) for text in texts)
+        return make_forms(requests, self.decoding, self.wire, self.thinking)
 
     def server_grammar(self, text: str, ontology: Ontology) -> str | None:
         """Return the grammar that a server enforces on the answer to a passage; None if decoding is unconstrained.

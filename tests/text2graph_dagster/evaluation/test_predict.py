@@ -43,14 +43,14 @@ def test_an_interrupted_run_answers_only_the_remaining_prompts(
     from text2graph_dagster.inference import batch_generation
 
     monkeypatch.setattr(predict, "_PART", 4)
-    asked: list[int] = []
+    batch_sizes: list[int] = []
     real = batch_generation.answer_prompts
 
     def counted(model: Any, tokenizer: Any, prompts: Any, **options: Any) -> Any:
-        if len(asked) == 1:
-            asked.append(0)
+        if len(batch_sizes) == 1:
+            batch_sizes.append(0)
             raise KeyboardInterrupt
-        asked.append(len(prompts))
+        batch_sizes.append(len(prompts))
         return real(model, tokenizer, prompts, **options)
 
     monkeypatch.setattr(batch_generation, "answer_prompts", counted)
@@ -59,7 +59,7 @@ def test_an_interrupted_run_answers_only_the_remaining_prompts(
         predict.main(["--config", str(config)])
     assert not (tmp_path / "answers.parquet").exists()
     assert predict.main(["--config", str(config)]) == 0
-    assert asked == [4, 0, 4, 2]
+    assert batch_sizes == [4, 0, 4, 2]
     assert pl.read_parquet(tmp_path / "answers.parquet").height == 10
 
 
@@ -72,13 +72,13 @@ def test_answers_follow_the_grammar_of_their_request(
     config = write_config(tmp_path, fine_tuned, 6, decoding=copy, wire="indexed", max_new_tokens=200)
     assert predict.main(["--config", str(config)]) == 0
     answers = pl.read_parquet(tmp_path / "answers.parquet")
-    asked = pl.read_parquet(tmp_path / "prompts.parquet")
-    for answer, text in zip(answers.iter_rows(named=True), asked["text"], strict=True):
+    prompts = pl.read_parquet(tmp_path / "prompts.parquet")
+    for answer, text in zip(answers.iter_rows(named=True), prompts["text"], strict=True):
         assert answer["raw_output"].startswith('{"entities":[')
         if answer["stopped"]:
             parsed = parse(answer["raw_output"])
             assert parsed.strict and all(ground(name, text) for name, _ in parsed.entities)
-    asked.drop("text").write_parquet(tmp_path / "prompts.parquet")
+    prompts.drop("text").write_parquet(tmp_path / "prompts.parquet")
     assert predict.main(["--config", str(config)]) == 1
     assert "'text'" in capsys.readouterr().err
 

@@ -30,7 +30,9 @@ ANSWER = json.dumps(
 
 def test_placeholders_are_filled_but_not_those_inside_a_passage() -> None:
     row = {"text": "Ana {entity_types}", "entity_types": ["person", "city"], "relation_types": []}
-    assert fill_message('{"a": {text}} {entity_types}/{relation_types}', row) == '{"a": Ana {entity_types}} person, city/'
+    assert (
+        fill_message('{"a": {text}} {entity_types}/{relation_types}', row) == '{"a": Ana {entity_types}} person, city/'
+    )
 
 
 def test_labels_are_mapped_only_with_a_similarity() -> None:

@@ -24,13 +24,13 @@ class TestServerBackend:
     def test_it_gives_the_same_result_as_the_local_backend(self, tmp_path: Path) -> None:
         texts = ["Ana Kovač lives in Dene.", "", "Bo. " * 200, "silence"]
         with serving(serve_answers) as seen:
-            asked = list(Extractor(make_checkpoint(tmp_path, "tiny"), server=seen.url).extract(texts))
+            served = list(Extractor(make_checkpoint(tmp_path, "tiny"), server=seen.url).extract(texts))
         expected = list(make_extractor().extract(texts))
 
         def without_tokens(found: Extraction) -> tuple[Any, ...]:
             return found.as_row(), found.graph, found.unanswered
 
-        assert list(map(without_tokens, asked)) == list(map(without_tokens, expected))
+        assert list(map(without_tokens, served)) == list(map(without_tokens, expected))
         assert {body["model"] for body in seen.bodies} == {"m"}
         assert all("response_format" not in body and "chat_template_kwargs" not in body for body in seen.bodies)
 
@@ -80,7 +80,7 @@ class TestServerBackend:
     def test_an_unreachable_server_is_a_user_error(self) -> None:
         with pytest.raises(UserError, match="does not list its models"):
             list(Extractor(server="http://127.0.0.1:9/v1", ontology=ONTOLOGY).extract(["Bo."]))
-        with pytest.raises(UserError, match="no http"):
+        with pytest.raises(UserError, match="not an http"):
             list(Extractor(server="127.0.0.1", ontology=ONTOLOGY).extract(["Bo."]))
 
     def test_an_address_of_something_else_is_a_user_error(self) -> None:
@@ -88,7 +88,7 @@ class TestServerBackend:
         for catalogue, message in [*messages.items(), (["a", "list"], "does not list")]:
             with serving(serve_answers, catalogue=catalogue) as seen, pytest.raises(UserError, match=message):
                 list(Extractor(server=seen.url, ontology=ONTOLOGY).extract(["Bo."]))
-        with pytest.raises(UserError, match="no http"):
+        with pytest.raises(UserError, match="not an http"):
             list(Extractor(server="http://[::1", ontology=ONTOLOGY).extract(["Bo."]))
 
     def test_two_extractions_may_run_at_once(self) -> None:

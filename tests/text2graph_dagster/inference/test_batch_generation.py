@@ -17,10 +17,10 @@ from text2graph_dagster.inference.fast_decoder import has_fast_decoder
 
 def test_generate_follows_the_same_constraint(nano: Any, examples: Any) -> None:
     model, tokenizer = nano
-    asked = list(examples[:4])
-    rendered = render_prompts([e.prompt for e in asked], tokenizer)
+    some = list(examples[:4])
+    rendered = render_prompts([e.prompt for e in some], tokenizer)
     prompts = tokenizer(rendered, add_special_tokens=False)["input_ids"]
-    forms = [form_of(e) for e in asked]
+    forms = [form_of(e) for e in some]
     fast = continue_prompts(model, tokenizer, prompts, max_new_tokens=24, forms=forms)
     constraint = GrammarConstraint(tokenizer, model.config.vocab_size, forms)
     assert _generate(model, tokenizer, prompts, 24, 1, 0.0, constraint).tokens == fast.tokens
@@ -33,9 +33,9 @@ def test_generate_follows_the_same_constraint(nano: Any, examples: Any) -> None:
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_an_untrained_student_writes_only_legal_graphs(nano: Any, examples: Any, temperature: float) -> None:
     model, tokenizer = nano
-    asked = list(examples[:8])
-    prompts = tokenizer(render_prompts([e.prompt for e in asked], tokenizer), add_special_tokens=False)["input_ids"]
-    forms = [form_of(e) for e in asked]
+    some = list(examples[:8])
+    prompts = tokenizer(render_prompts([e.prompt for e in some], tokenizer), add_special_tokens=False)["input_ids"]
+    forms = [form_of(e) for e in some]
     answers = continue_prompts(
         *(model, tokenizer, prompts),
         **{"max_new_tokens": 200, "samples": 2, "temperature": temperature, "forms": forms},
@@ -48,7 +48,7 @@ def test_an_untrained_student_writes_only_legal_graphs(nano: Any, examples: Any,
             parsed = parse(tokenizer.decode(tokens[:-1]))
             assert parsed.strict
             assert all(kind in tiny_models.ENTITY_TYPES for _, kind in parsed.entities)
-            assert all(ground(text, asked[i // 2].text) for text, _ in parsed.entities)
+            assert all(ground(text, some[i // 2].text) for text, _ in parsed.entities)
             names = {text for text, _ in parsed.entities}
             assert all({head, tail} <= names for head, _, tail in parsed.relations)
     assert ended or not temperature

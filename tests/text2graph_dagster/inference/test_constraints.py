@@ -28,11 +28,11 @@ def test_every_gold_answer_is_accepted(nano: Any, examples: Any, wire: WireForm,
     _, tokenizer = nano
     some = [replace(e, answer=serialise(e.graph, wire)) for e in examples[:20]]
     thought = [replace(e, answer=f'<think>It says {{"so"}}: é.</think>\n{e.answer}') for e in some]
-    for thinking, asked in ((False, some), (True, some), (True, thought)):
-        forms = [form_of(e, wire=wire, copied=copied, requested=requested, thinking=thinking) for e in asked]
+    for thinking, batch in ((False, some), (True, some), (True, thought)):
+        forms = [form_of(e, wire=wire, copied=copied, requested=requested, thinking=thinking) for e in batch]
         constraint = GrammarConstraint(tokenizer, len(tokenizer), forms)
-        for i, tokens in enumerate(tokenise_examples(asked, tokenizer)):
-            assert not [token for token in tokens.answer if constraint.advance([i], [token])], asked[i].answer
+        for i, tokens in enumerate(tokenise_examples(batch, tokenizer)):
+            assert not [token for token in tokens.answer if constraint.advance([i], [token])], batch[i].answer
 
 
 @pytest.mark.parametrize(
