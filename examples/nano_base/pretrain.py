@@ -1,8 +1,8 @@
-"""Makes the nano base: `python -m examples.nano_base.pretrain --out nano_base`.
+"""Pretrain the nano base: `python -m examples.nano_base.pretrain --out nano_base`.
 
-Writes generated examples, learns a tokenizer from them, teaches an untrained nano student with the project's own
-supervised fine-tuning, and writes an ordinary Transformers directory. The same command goes on from the last checkpoint
-after a kill. README.md says what is generated and why.
+Generates examples, trains a tokenizer on them, trains an untrained nano student with the project's own supervised
+fine-tuning, and writes a Transformers model directory. After an interruption the same command resumes from the last
+checkpoint. README.md describes what is generated and why.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from examples.nano_base import lexicon, words
 from examples.nano_base.card import card
 from examples.nano_base.ontology import all_type_names
 from examples.nano_base.rows import make_rows
-from text2graph_dagster.files import write_whole
+from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.runtime.output_directory import OutputDirectory
 from text2graph_dagster.runtime.program import prepare_environment, read_package_versions, work_offline
 from text2graph_dagster.runtime.reporting import Reporter, open_reporter
@@ -32,14 +32,14 @@ VOCABULARY = 5_120
 HELD_OUT = 500
 LICENSE = "apache-2.0"
 _ROWS_FOR_TOKENIZER = 4_000
-_SAY_WORDS = 30  # how often the tokenizer's texts say every word of the lexicon
+_WORD_REPETITIONS = 30  # how often every word of the lexicon is in the texts for the tokenizer
 _SAVE_STEPS = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="the model directory to be made")
+    parser.add_argument("--out", type=Path, required=True, help="model directory to create")
     parser.add_argument("--examples", type=int, default=EXAMPLES)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=SEED)
@@ -53,18 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, reporter: Reporter) -> None:
-    """Make the base in the folder `out`; what it takes meanwhile lies in `<out>.work`."""
+    """Train the base and write it to the folder `out`; intermediate files are in `<out>.work`."""
     from examples.nano_base.tying import TiedTypes
     from text2graph_dagster.training import sft
     from text2graph_dagster.training.model.nano import build_nano
-    from text2graph_dagster.training.model.type_tokens import TYPE, add_type_tokens, pieces
+    from text2graph_dagster.training.model.type_tokens import TYPE, add_type_tokens, tokenise_type_name
 
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
     settings = _settings(steps, seed, threads)
     train = _write_examples(work / f"train-{examples}-{seed}.parquet", examples, seed, reporter)
     config = TrainingConfig(settings=settings, train=train, ontologies={}, output=work / "taught")
-    output = OutputDirectory(config.output, config.identity("pretrain", config.inputs()))
+    output = OutputDirectory(config.output, config.compute_identity("pretrain", config.hash_inputs()))
     result = output.read_finished_run()
     if result is None:
         output.open()
@@ -72,10 +72,10 @@ def pretrain(out: Path, examples: int, steps: int, seed: int, threads: int, repo
         tokenizer.save_pretrained(work / "tokenizer")
         model = build_nano(settings.student, tokenizer, seed)
         names = all_type_names()
-        tied = [pieces(tokenizer, name) for name in names]
+        tied = [tokenise_type_name(tokenizer, name) for name in names]
         add_type_tokens(model, tokenizer, names)
         ties = TiedTypes(model, tied, tokenizer.convert_tokens_to_ids(TYPE))
-        result = sft.teach(config, output, reporter, (model, tokenizer), lambda trainer: trainer.add_callback(ties))
+        result = sft.train(config, output, reporter, (model, tokenizer), lambda trainer: trainer.add_callback(ties))
         output.finish(result)
     held_out = _write_examples(work / f"held-out-{seed}.parquet", HELD_OUT, seed + 2, reporter)
     publish(
@@ -105,12 +105,12 @@ def _write_examples(path: Path, count: int, seed: int, reporter: Reporter) -> Pa
         for row in make_rows(count, seed):
             rows.append(row)
             reporter.log_progress("examples", len(rows), count)
-        write_whole(pl.DataFrame(rows, infer_schema_length=None), path)
+        write_parquet_atomically(pl.DataFrame(rows, infer_schema_length=None), path)
     return path
 
 
 def learn_tokenizer(seed: int) -> Any:
-    """Return the base's tokenizer, learnt from generated passages and the lexicon."""
+    """Return the tokenizer of the base, trained on generated passages and the lexicon."""
     from tokenizers import AddedToken
 
     from text2graph_dagster.training.model.tokenizer import train_tokenizer
@@ -124,19 +124,19 @@ def learn_tokenizer(seed: int) -> Any:
 def _texts(seed: int) -> Iterator[str]:
     for row in make_rows(_ROWS_FOR_TOKENIZER, seed + 1):
         yield "\n " + row["text"].replace("\n", "\n ")
-    said = sorted({*words.NOUNS, *words.ADJECTIVES, *words.PAST, *words.ADVERBS, *lexicon.all_words()})
-    for word in [*said, *all_type_names()]:
-        yield f" {word} {word.capitalize()}" * _SAY_WORDS
+    lexicon_words = sorted({*words.NOUNS, *words.ADJECTIVES, *words.PAST, *words.ADVERBS, *lexicon.all_words()})
+    for word in [*lexicon_words, *all_type_names()]:
+        yield f" {word} {word.capitalize()}" * _WORD_REPETITIONS
 
 
 def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, reporter: Reporter) -> None:
-    """Write the taught model without its type tokens, in half precision, with its figures and its card."""
+    """Write the trained model without its type tokens, in half precision, with run.json and its model card."""
     import torch
     from transformers import AutoTokenizer
 
     from text2graph_dagster.inference.loading import load_student, save_student
     from text2graph_dagster.training.data.examples import read_examples
-    from text2graph_dagster.training.dev_evaluation import measure
+    from text2graph_dagster.training.dev_evaluation import evaluate_dev
     from text2graph_dagster.training.model.type_tokens import add_type_tokens
 
     model, _ = load_student(work / "taught")
@@ -147,7 +147,7 @@ def publish(work: Path, out: Path, result: dict[str, Any], held_out: Path, repor
     model, tokenizer = load_student(out)
     add_type_tokens(model, tokenizer, all_type_names())
     settings = Settings.load(None, {"student": {"base_model": SCRATCH}})
-    result["held_out"] = measure(model, tokenizer, read_examples(held_out, settings), {}, settings, reporter)
+    result["held_out"] = evaluate_dev(model, tokenizer, read_examples(held_out, settings), {}, settings, reporter)
     (out / "run.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     (out / "README.md").write_text(card(result, parameters, LICENSE), encoding="utf-8")
 

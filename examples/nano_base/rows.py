@@ -40,7 +40,7 @@ def _row(name: str, rng: random.Random, world: World, passage: Passage) -> dict[
 
 
 def ask(text: str, kinds: list[str], relations: list[str]) -> str:
-    """Return the pipeline's compact prompt; a test holds it to `dataset.instructions.render`."""
+    """Return the pipeline's compact prompt; a test compares it with `prompts.rendering`."""
     named = [{"name": name} for name in relations]
     return templates.fill_template(
         "en", "compact", text=text, entity_types=[{"name": k} for k in kinds], relation_types=named

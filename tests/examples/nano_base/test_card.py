@@ -1,4 +1,4 @@
-"""The model card in the package is the one that the program writes for the model beside it."""
+"""The packaged model card is what the program writes for the packaged model."""
 
 import json
 from math import prod

@@ -1,4 +1,4 @@
-"""The program that makes the base, at a size that shows only that it runs."""
+"""The pretraining program runs at a tiny size."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_it_writes_a_base_without_type_tokens_and_once_only(
+def test_the_base_is_written_once_and_without_type_tokens(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["--out", str(tmp_path / "base"), "--examples", "24", "--steps", "2", "--threads", "1"]
@@ -36,5 +36,5 @@ def test_it_writes_a_base_without_type_tokens_and_once_only(
     def refuse(*arguments: Any, **named: Any) -> None:
         raise AssertionError("it was taught again")
 
-    monkeypatch.setattr("text2graph_dagster.training.sft.teach", refuse)
+    monkeypatch.setattr("text2graph_dagster.training.sft.train", refuse)
     assert pretrain.main(command) == 0

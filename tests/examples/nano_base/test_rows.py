@@ -1,4 +1,4 @@
-"""The generated examples: what a graph says stands in the passage, and only what was asked for is in the graph."""
+"""Generated examples: the graph is grounded in the passage, and has requested types only."""
 
 import random
 import re
@@ -15,7 +15,7 @@ from examples.nano_base.ontology import all_type_names, draw_world
 from examples.nano_base.passages import write_passage
 from examples.nano_base.rows import make_rows
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.prompts.rendering import render
+from text2graph_dagster.prompts.rendering import render_prompt
 
 COUNT = 400
 
@@ -25,12 +25,12 @@ def rows() -> list[dict[str, Any]]:
     return list(make_rows(COUNT, 5))
 
 
-def test_a_seed_makes_the_same_examples(rows: list[dict[str, Any]]) -> None:
+def test_equal_seeds_give_equal_examples(rows: list[dict[str, Any]]) -> None:
     assert rows[:30] == list(make_rows(30, 5))
     assert rows[:30] != list(make_rows(30, 6))
 
 
-def test_names_stand_where_the_graph_says(rows: list[dict[str, Any]]) -> None:
+def test_mentions_match_their_offsets(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for entity in row["entities"]:
             surfaces = {row["text"][m["start"] : m["end"]] for m in entity["mentions"]}
@@ -38,7 +38,7 @@ def test_names_stand_where_the_graph_says(rows: list[dict[str, Any]]) -> None:
             assert all(entity["text"].lower().find(s.lower()) >= 0 or "." in entity["text"] for s in surfaces)
 
 
-def test_only_what_is_asked_for_is_answered(rows: list[dict[str, Any]]) -> None:
+def test_graphs_have_requested_types_only(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         kinds = {e["id"]: e["type"] for e in row["entities"]}
         assert set(kinds.values()) <= set(row["entity_types"])
@@ -49,13 +49,13 @@ def test_only_what_is_asked_for_is_answered(rows: list[dict[str, Any]]) -> None:
 
 def test_every_kind_of_example_occurs(rows: list[dict[str, Any]]) -> None:
     assert sum(not r["entities"] for r in rows) > COUNT * 0.02  # nothing to find
-    assert sum(bool(r["entities"]) and not r["relations"] for r in rows) > COUNT * 0.05  # things, not related
+    assert sum(bool(r["entities"]) and not r["relations"] for r in rows) > COUNT * 0.05  # unrelated things
     absent = [set(r["relation_types"]) - {x["type"] for x in r["relations"]} for r in rows]
     assert sum(map(bool, absent)) > COUNT * 0.8
     assert sum(r["text"].count(". ") > 1 for r in rows) > COUNT * 0.1
 
 
-def test_the_prompt_is_the_pipelines_own(rows: list[dict[str, Any]]) -> None:
+def test_the_prompt_equals_that_of_the_pipeline(rows: list[dict[str, Any]]) -> None:
     for row in rows[:50]:
         ontology = Ontology(
             "made up",
@@ -63,11 +63,11 @@ def test_the_prompt_is_the_pipelines_own(rows: list[dict[str, Any]]) -> None:
             tuple(map(EntityType, row["entity_types"])),
             tuple(map(RelationType, row["relation_types"])),
         )
-        expected = render(row["text"], row["entity_types"], row["relation_types"], ontology, "compact", "en")
+        expected = render_prompt(row["text"], row["entity_types"], row["relation_types"], ontology, "compact", "en")
         assert row["messages"][0]["content"] == expected
 
 
-def test_a_passive_name_turns_the_relation_round() -> None:
+def test_a_passive_name_inverts_the_relation() -> None:
     for seed in range(60):
         rng = random.Random(seed)
         world = draw_world(rng)
@@ -77,7 +77,7 @@ def test_a_passive_name_turns_the_relation_round() -> None:
             assert (passage.things[head].kind, passage.things[tail].kind) == kinds[name]
 
 
-def test_nothing_of_the_gazette_is_in_it(rows: list[dict[str, Any]]) -> None:
+def test_nothing_of_the_gazette_is_in_the_examples(rows: list[dict[str, Any]]) -> None:
     ours = set(all_type_names())
     theirs = {name.lower() for name in (*ENTITY_TYPES, *RELATION_TYPES)}
     assert not ours & theirs

@@ -1,4 +1,4 @@
-"""A corpus folder from an annotated set: what is taught, what is gold, which types."""
+"""Converting an annotated dataset: documents, gold and types."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_train_is_taught_and_the_rest_is_gold(data: Path, tmp_path: Path) -> None:
+def test_train_becomes_documents_and_the_rest_gold(data: Path, tmp_path: Path) -> None:
     assert prepare(data, tmp_path / "news") == {"documents": 3, "facts": 3, "gold": 1}
     folder = open_corpus(tmp_path / "news")
     signatures = {relation.name: relation.signatures for relation in folder.ontology.relation_types}
@@ -45,13 +45,13 @@ def test_train_is_taught_and_the_rest_is_gold(data: Path, tmp_path: Path) -> Non
     assert [g.split for g in gold if isinstance(g, GoldDocument)] == ["test"]
 
 
-def test_a_part_of_train_may_be_gold_and_then_no_fact_of_it_is_known(data: Path, tmp_path: Path) -> None:
+def test_gold_from_train_adds_no_facts(data: Path, tmp_path: Path) -> None:
     assert prepare(data, tmp_path / "news", gold_part=("fold", "3")) == {"documents": 2, "facts": 2, "gold": 2}
     assert "Ana3" not in (tmp_path / "news" / "knowledge_base.jsonl").read_text()
     assert prepare(data, tmp_path / "one", only=("fold", "2"))["documents"] == 1
 
 
-def test_entities_without_types_get_one(data: Path, tmp_path: Path) -> None:
+def test_untyped_entities_get_a_type(data: Path, tmp_path: Path) -> None:
     (data / "train.jsonl").write_text(json.dumps(document(1, "founded", kind=None)) + "\n")
     (data / "test.jsonl").unlink()
     prepare(data, tmp_path / "news")
