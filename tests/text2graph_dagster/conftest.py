@@ -1,4 +1,4 @@
-"""What the tests of the training programs share: examples, an untrained nano model, and a fine-tuned one."""
+"""Fixtures of tests with models: examples, an untrained nano, a fine-tuned one, and a chat model."""
 
 import os
 import sys
@@ -20,9 +20,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Models this small are slower on several cores, and sums in another order would not be equal."""
-    torch = sys.modules.get("torch")  # tests without a model need not wait for it
+def _use_one_thread() -> Iterator[None]:
+    """Use one thread: small models are slower on several cores, and another order of summation changes results."""
+    torch = sys.modules.get("torch")  # do not import it for tests without a model
     if torch is None:
         yield
         return
@@ -52,16 +52,16 @@ def examples(workplace: Path) -> Any:
 def nano(workplace: Path, examples: Any) -> Any:
     """An untrained nano model and its tokenizer."""
     from text2graph_dagster.ontology import load_ontology
-    from text2graph_dagster.training.model.student import new_nano
+    from text2graph_dagster.training.model.student import make_scratch_nano
 
-    model, tokenizer = new_nano(tiny_models.settings(), examples, [load_ontology(workplace / "ontology.yaml")])
+    model, tokenizer = make_scratch_nano(tiny_models.settings(), examples, [load_ontology(workplace / "ontology.yaml")])
     model.eval()
     return model, tokenizer
 
 
 @pytest.fixture(scope="session")
 def fine_tuned(workplace: Path) -> Path:
-    """A nano model that the program has taught for 20 steps."""
+    """The directory of a nano model after 20 steps of SFT."""
     from text2graph_dagster.training.sft import main
 
     assert main(["--config", str(workplace / "sft.json")]) == 0
@@ -70,7 +70,7 @@ def fine_tuned(workplace: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def chat_model(tmp_path_factory: pytest.TempPathFactory, examples: Any) -> Path:
-    """A model directory as one would download it: Qwen2, ChatML, sampling by default."""
+    """The directory of a Qwen2 model like those on the hub: ChatML template, sampling by default."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from tokenizers.decoders import ByteLevel

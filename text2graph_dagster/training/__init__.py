@@ -1,4 +1,6 @@
-"""Teaching a student: supervised fine-tuning, then reinforcement, each runnable as a program.
+"""Training programs: `sft`, then `reward_model` and `grpo`; `entailment` runs the NLI model that checks labels.
 
-Only the programs in here (and the student's inference) import torch, transformers and trl.
+Read a program from the top: it reads its configuration, reads the data, makes the model and the trainer, trains, writes
+the model and evaluates it. `model/` makes the student, `data/` turns examples into token rows, `rl/` has GRPO's parts.
+Besides these programs only `inference` imports torch, transformers and trl.
 """

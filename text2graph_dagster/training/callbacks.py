@@ -1,4 +1,4 @@
-"""From the trainers' logs to the reporter."""
+"""Trainer callbacks: report metrics, progress and alarms."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,9 +7,9 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from text2graph_dagster.runtime.reporting import Reporter
-from text2graph_dagster.training.rl.monitor import Watch
+from text2graph_dagster.training.rl.monitor import RunMonitor
 
-# What the trainers call their figures → what they are called here.
+# Metric names of transformers and TRL → names in metrics.jsonl.
 _NAMES = {
     "loss": "loss",
     "learning_rate": "learning_rate",
@@ -30,13 +30,13 @@ _NAMES = {
 
 
 class ReportCallback(TrainerCallback):  # type: ignore[misc]
-    """Hands every log on as a point, and says how far the training has come."""
+    """Records every log of the trainer as a point of metrics.jsonl and logs progress."""
 
     def __init__(self, reporter: Reporter, stage: str) -> None:
         self.reporter, self.stage = reporter, stage
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Say how far it has come."""
+        """Log progress."""
         self.reporter.log_progress(f"{self.stage} step", state.global_step, state.max_steps, self._note(state))
 
     def on_log(
@@ -60,14 +60,14 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
 
 
 class AlarmCallback(TrainerCallback):  # type: ignore[misc]
-    """Reports what goes wrong, and ends the run at an alarm that is fatal; stands after `ReportCallback`."""
+    """Reports alarms and stops the run at a fatal one; must come after `ReportCallback`, whose points it reads."""
 
-    def __init__(self, watch: Watch, reporter: Reporter) -> None:
-        self.watch, self.reporter = watch, reporter
+    def __init__(self, monitor: RunMonitor, reporter: Reporter) -> None:
+        self.monitor, self.reporter = monitor, reporter
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Look at the points so far."""
-        for alarm in self.watch.listen(self.reporter.points):
+        """Check the points recorded so far."""
+        for alarm in self.monitor.check(self.reporter.points):
             self.reporter.log_alarm(asdict(alarm))
-        if self.watch.fatal:
+        if self.monitor.fatal:
             control.should_training_stop = True

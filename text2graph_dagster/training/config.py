@@ -1,11 +1,11 @@
-"""What a training or prediction program is told: one JSON file."""
+"""The configuration of a training program: one JSON file."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 
-from text2graph_dagster.identity import digest_json, sha256_of
+from text2graph_dagster.identity import digest_json, sha256_file
 from text2graph_dagster.inference.base_models import NANO_BASE
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.runtime.config import ProgramConfig
@@ -15,25 +15,25 @@ from text2graph_dagster.settings import NANO, Settings
 class TrainingConfig(ProgramConfig):
     """`python -m text2graph_dagster.training.sft`, `...reward_model` and `...grpo`."""
 
-    settings: Settings = Field(description="sections student, sft, reward_model, grpo and the seed are read")
+    settings: Settings = Field(description="the sections student, sft, reward_model and grpo, and the seed are used")
     train: Path = Field(description="examples: the columns of filtered_dataset and `text`")
-    dev: Path | None = Field(None, description="gold examples, same columns: they choose the best model")
+    dev: Path | None = Field(None, description="gold examples, same columns: the best model is chosen on them")
     ontologies: dict[str, Path] = Field(description="corpus → ontology.yaml")
-    base: Path | None = Field(None, description="the SFT model; sft: instead of student.base_model")
-    reward_model: Path | None = Field(None, description="grpo: judges answers where the graph is not trusted")
-    output: Path = Field(description="the directory to be made")
+    base: Path | None = Field(None, description="the SFT model; sft: replaces student.base_model")
+    reward_model: Path | None = Field(None, description="grpo: scores answers to examples with an untrusted graph")
+    output: Path = Field(description="the directory to write")
 
     @property
     def source(self) -> str | Path:
-        """The model that training starts from: `base`, else what the settings name."""
+        """The model to start from: `base`, else student.base_model."""
         return self.base or self.settings.student.base_model
 
     def load_ontologies(self) -> dict[str, Ontology]:
-        """Return every corpus's ontology."""
+        """Return the ontology of every corpus."""
         return {corpus: load_ontology(path) for corpus, path in sorted(self.ontologies.items())}
 
-    def inputs(self) -> dict[str, str]:
-        """Return the SHA-256 of every input file, the base model's weights among them."""
+    def hash_inputs(self) -> dict[str, str]:
+        """Return the SHA-256 of every input file, including the weights of the base model and the reward model."""
         files = {"train": self.train, **{f"ontology:{c}": p for c, p in sorted(self.ontologies.items())}}
         if self.dev:
             files["dev"] = self.dev
@@ -42,10 +42,10 @@ class TrainingConfig(ProgramConfig):
             files |= {f"base:{p.name}": p for p in sorted(base.glob("*.safetensors"))}
         if self.reward_model:
             files |= {f"reward_model:{p.name}": p for p in sorted(self.reward_model.glob("*.safetensors"))}
-        return {name: sha256_of(path) for name, path in files.items()}
+        return {name: sha256_file(path) for name, path in files.items()}
 
-    def identity(self, program: str, inputs: Mapping[str, str]) -> str:
-        """Return the digest of everything that decides the result: what a checkpoint must share to be resumed from."""
+    def compute_identity(self, program: str, inputs: Mapping[str, str]) -> str:
+        """Return the digest of everything that decides the result; a checkpoint is resumed only if it is the same."""
         sections = {"student", "sft", "reward_model", "grpo", "decoding", "seed"}
         settings = self.settings.model_dump(mode="json", include=sections)
         return digest_json({"program": program, "settings": settings, "inputs": dict(inputs)})

@@ -1,4 +1,4 @@
-"""How good a student is on gold passages: greedy answers, through the legality filter, as a user would get them."""
+"""Evaluation on the gold dev examples: greedy answers after the legality filter, as a user would get them."""
 
 import json
 import random
@@ -8,41 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from text2graph_dagster.bootstrap import interval, resampled_sums
-from text2graph_dagster.graph.legality import legalise
+from text2graph_dagster.bootstrap import percentile_interval, resample_sums
+from text2graph_dagster.evaluation.predictions import legal_graph
 from text2graph_dagster.graph.model import Graph
-from text2graph_dagster.graph.parsing import GraphParseError, parse
-from text2graph_dagster.identity import digest_json, sha256_of
+from text2graph_dagster.identity import digest_json, sha256_file
 from text2graph_dagster.inference.answer_format import answer_forms
-from text2graph_dagster.inference.batch_generation import answer_prompts
+from text2graph_dagster.inference.batch_generation import StudentAnswer, answer_prompts
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.rewards.canonical import NO_INVERSIONS, canonicalise, inverted_relations
+from text2graph_dagster.rewards.canonical import canonicalise, inverted_relations
 from text2graph_dagster.rewards.items import to_gold_items
 from text2graph_dagster.runtime.output_directory import RUN
 from text2graph_dagster.runtime.program import read_package_versions
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.examples import Example, read_examples
 
 
-def read_dev_examples(config: TrainingConfig) -> list[Example]:
-    """Return the gold dev examples, at most `dev_examples` of them: the same for both stages."""
-    if config.dev is None:
+def read_dev_examples(path: Path | None, settings: Settings) -> list[Example]:
+    """Return a random sample of at most `student.dev_examples` gold dev examples, the same for SFT and GRPO."""
+    if path is None:
         return []
-    examples = read_examples(config.dev, config.settings)
-    count = min(len(examples), config.settings.student.dev_examples)
-    return [examples[i] for i in random.Random(config.settings.seed).sample(range(len(examples)), count)]
+    examples = read_examples(path, settings)
+    count = min(len(examples), settings.student.dev_examples)
+    return [examples[i] for i in random.Random(settings.seed).sample(range(len(examples)), count)]
 
 
-def conditions(config: TrainingConfig) -> str:
-    """Return the digest of everything but the model that decides what `measure` says of it."""
-    settings = config.settings
+def digest_conditions(dev: Path | None, ontologies: Mapping[str, Path], settings: Settings) -> str:
+    """Return the digest of everything but the model that decides the result of `evaluate_dev`."""
     return digest_json(
         {
-            "dev": sha256_of(config.dev) if config.dev else None,
-            "ontologies": {corpus: sha256_of(path) for corpus, path in config.ontologies.items()},
+            "dev": sha256_file(dev) if dev else None,
+            "ontologies": {corpus: sha256_file(path) for corpus, path in ontologies.items()},
             "settings": settings.model_dump(mode="json", include={"student", "decoding", "evaluation", "seed"}),
             "thinking": settings.dataset.thinking,
             "versions": read_package_versions(),
@@ -50,16 +47,16 @@ def conditions(config: TrainingConfig) -> str:
     )
 
 
-def find_base_evaluation(config: TrainingConfig) -> dict[str, float] | None:
-    """Return what the program that made the base measured of it under the same conditions; None if it did not."""
-    record = Path(config.base or "") / RUN
-    if config.base is None or not record.is_file():
+def find_base_evaluation(base: Path | None, conditions: str) -> dict[str, float] | None:
+    """Return the dev metrics that run.json of the base model has for the same conditions; None if it has none."""
+    record = Path(base or "") / RUN
+    if base is None or not record.is_file():
         return None
     run = json.loads(record.read_text(encoding="utf-8"))
-    return run["dev"] if run.get("dev_conditions") == conditions(config) else None
+    return run["dev"] if run.get("dev_conditions") == conditions else None
 
 
-def measure(
+def evaluate_dev(
     model: Any,
     tokenizer: Any,
     examples: Sequence[Example],
@@ -67,9 +64,9 @@ def measure(
     settings: Settings,
     reporter: Reporter,
 ) -> dict[str, float]:
-    """Return strict micro-F1 of relations and entities, and how the answers are formed.
+    """Return strict micro-F1 of relations and entities, with 95 % intervals, and statistics of the answers' form.
 
-    A relation is right when its type and the texts and types of both ends are, as in the report.
+    As in the report, a relation is right if its type and the texts and types of both its ends are.
     """
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     answers = answer_prompts(
@@ -81,19 +78,12 @@ def measure(
         progress=lambda done: reporter.log_progress("dev passages", done, len(prompts)),
         forms=answer_forms(examples, settings),
     )
-    turned_in = {corpus: inverted_relations(ontology) for corpus, ontology in ontologies.items()}
-    entities, relations = ItemCounts(), ItemCounts()
-    parsed = stopped = empty = 0
-    for example, answer in zip(examples, answers, strict=True):
-        graph = legal_graph(answer.text, example, ontologies.get(example.corpus))
-        turned = turned_in.get(example.corpus, NO_INVERSIONS)
-        parsed += graph is not None
-        stopped += answer.stopped
-        graph = graph or Graph()
-        empty += not graph.relations
-        entities.add(_entities(graph), _entities(example.graph))
-        relations.add(triples(graph, turned), triples(example.graph, turned))
-    n = max(1, len(examples))
+    graphs = [
+        legal_graph(answer.text, example.text, example.entity_types, example.relation_types, ontology)
+        for example, answer in zip(examples, answers, strict=True)
+        for ontology in [ontologies.get(example.corpus)]
+    ]
+    entities, relations = _count_items(examples, graphs, ontologies)
     samples, seed = settings.evaluation.bootstrap_samples, settings.seed
     return {
         "passages": len(examples),
@@ -102,17 +92,14 @@ def measure(
         "relation_recall": relations.recall,
         "entity_f1": entities.f1,
         "triple_ratio": relations.predicted / max(1, relations.gold),
-        "parse_rate": parsed / n,
-        "stopped": stopped / n,
-        "empty_share": empty / n,
-        "answer_tokens": sum(answer.tokens for answer in answers) / n,
+        **_measure_form(answers, graphs),
         **dict(zip(("relation_f1_low", "relation_f1_high"), relations.interval(samples, seed), strict=True)),
         **dict(zip(("entity_f1_low", "entity_f1_high"), entities.interval(samples, seed), strict=True)),
     }
 
 
 class ItemCounts:
-    """True positives, predicted and gold items."""
+    """True positives, predicted and gold items, summed over passages."""
 
     def __init__(self) -> None:
         self.right = self.predicted = self.gold = 0
@@ -132,7 +119,7 @@ class ItemCounts:
 
     @property
     def recall(self) -> float:
-        """Share of the gold items that are found."""
+        """Share of the gold items that were predicted."""
         return self.right / max(1, self.gold)
 
     @property
@@ -142,23 +129,38 @@ class ItemCounts:
 
     def interval(self, samples: int, seed: int) -> tuple[float, float]:
         """Return the 95 % interval of F1, by bootstrap over passages."""
-        sums = resampled_sums(np.asarray(self._passages, dtype=np.float64).reshape(-1, 3), samples, seed)
-        return interval(2 * sums[:, 0] / np.maximum(1, sums[:, 1] + sums[:, 2])) or (0.0, 0.0)
+        sums = resample_sums(np.asarray(self._passages, dtype=np.float64).reshape(-1, 3), samples, seed)
+        return percentile_interval(2 * sums[:, 0] / np.maximum(1, sums[:, 1] + sums[:, 2])) or (0.0, 0.0)
 
 
-def legal_graph(text: str, example: Example, ontology: Ontology | None) -> Graph | None:
-    """Return the graph of an answer, through the legality filter; None where there is none to be read."""
-    try:
-        parsed = parse(text)
-    except GraphParseError:
-        return None
-    return legalise(parsed, example.text, example.entity_types, example.relation_types, ontology).graph
+def comparable_triples(graph: Graph, inverted: Mapping[str, str]) -> set[Any]:
+    """Return relations in the form in which they are compared: with their ends' texts and types, in one direction."""
+    return {(triple, types) for triple, ends in to_gold_items(graph, inverted).relations.items() for types in ends}
 
 
-def triples(graph: Graph, turned: Mapping[str, str]) -> set[Any]:
-    """Return relations as they are compared: with the texts and types of their ends, one way round."""
-    return {(triple, types) for triple, ends in to_gold_items(graph, turned).relations.items() for types in ends}
+def _count_items(
+    examples: Sequence[Example], graphs: Sequence[Graph | None], ontologies: Mapping[str, Ontology]
+) -> tuple[ItemCounts, ItemCounts]:
+    """Return the counts of entities and of relations; an answer without a graph counts as an empty one."""
+    inverted = {corpus: inverted_relations(ontology) for corpus, ontology in ontologies.items()}
+    entities, relations = ItemCounts(), ItemCounts()
+    for example, graph in zip(examples, graphs, strict=True):
+        found, directions = graph or Graph(), inverted.get(example.corpus, {})
+        entities.add(_comparable_entities(found), _comparable_entities(example.graph))
+        relations.add(comparable_triples(found, directions), comparable_triples(example.graph, directions))
+    return entities, relations
 
 
-def _entities(graph: Graph) -> set[tuple[str, str]]:
+def _comparable_entities(graph: Graph) -> set[tuple[str, str]]:
     return {(canonicalise(e.text), e.type) for e in graph.entities}
+
+
+def _measure_form(answers: Sequence[StudentAnswer], graphs: Sequence[Graph | None]) -> dict[str, float]:
+    """Return the shares of answers that parse, that end with EOS and that have no relation, and their mean length."""
+    n = max(1, len(answers))
+    return {
+        "parse_rate": sum(graph is not None for graph in graphs) / n,
+        "stopped": sum(answer.stopped for answer in answers) / n,
+        "empty_share": sum(not (graph and graph.relations) for graph in graphs) / n,
+        "answer_tokens": sum(answer.tokens for answer in answers) / n,
+    }

@@ -1,7 +1,7 @@
-"""How far texts entail statements: `python -m text2graph_dagster.training.entailment --config run.json`.
+"""Natural language inference (NLI): `python -m text2graph_dagster.training.entailment --config run.json`.
 
-Reads a parquet file of pairs (premise, hypothesis), writes one of their entailment (a probability) in one step. The
-model is any sequence classifier whose labels name entailment; its own code is never run.
+Reads a parquet file of pairs (premise, hypothesis) and writes one of entailment probabilities, in one atomic step. The
+model is any sequence classifier with a label for entailment; code in its repository is never run.
 """
 
 import sys
@@ -13,12 +13,12 @@ import polars as pl
 from pydantic import Field
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.files import write_whole
+from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.runtime.config import ProgramConfig, read_config
 from text2graph_dagster.runtime.program import Stopwatch, as_user_error, run_program, set_threads, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
 
-_MOST_TOKENS = 512  # where neither tokenizer nor model says how much it reads
+_MAX_TOKENS = 512  # if neither the tokenizer nor the model states a maximum length
 
 
 class EntailmentConfig(ProgramConfig):
@@ -26,31 +26,31 @@ class EntailmentConfig(ProgramConfig):
 
     model: str = Field(description="a model directory or a hub name")
     pairs: Path = Field(description="parquet with the columns premise and hypothesis")
-    output: Path = Field(description="the parquet file to be made: entailment, in the order of the pairs")
+    output: Path = Field(description="the parquet file to write: entailment, in the order of the pairs")
     batch_size: int = Field(32, ge=1)
     threads: int = Field(0, ge=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run_program(_entail, arguments, "Let a model judge what texts entail.")
+    return run_program(_run, arguments, "Compute entailment probabilities with an NLI model.")
 
 
-def _entail(path: Path, reporter: Reporter) -> None:
+def _run(path: Path, reporter: Reporter) -> None:
     config = read_config(EntailmentConfig, path)
     work_offline(config.model)
     set_threads(config.threads)
-    watch = Stopwatch()
+    stopwatch = Stopwatch()
     pairs = pl.read_parquet(config.pairs).select("premise", "hypothesis").rows()
-    model, tokenizer = load_judge(config.model)
-    values = entailment(
+    model, tokenizer = load_classifier(config.model)
+    values = score_entailment(
         model, tokenizer, pairs, config.batch_size, lambda done: reporter.log_progress("statements", done, len(pairs))
     )
-    write_whole(pl.DataFrame({"entailment": values}, schema={"entailment": pl.Float64}), config.output)
-    reporter.send({"type": "result", "path": str(config.output), "pairs": len(pairs), **watch.read()})
+    write_parquet_atomically(pl.DataFrame({"entailment": values}, schema={"entailment": pl.Float64}), config.output)
+    reporter.send({"type": "result", "path": str(config.output), "pairs": len(pairs), **stopwatch.read()})
 
 
-def load_judge(name: str) -> tuple[Any, Any]:
+def load_classifier(name: str) -> tuple[Any, Any]:
     """Load a sequence classifier and its tokenizer from a directory or the hub, onto the GPU if there is one.
 
     Raises:
@@ -64,40 +64,40 @@ def load_judge(name: str) -> tuple[Any, Any]:
         model = AutoModelForSequenceClassification.from_pretrained(
             name, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
         )
-    entailment_label(model.config.id2label)
+    find_entailment_label(model.config.id2label)
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
 
 
-def entailment_label(labels: dict[int, str]) -> int:
-    """Return the number of the label that means entailment ("entailment", "ENTAILS"; "not_entailment" does not).
+def find_entailment_label(labels: dict[int, str]) -> int:
+    """Return the index of the label for entailment: "entailment" or "ENTAILS", not "not_entailment".
 
     Raises:
-        UserError: no label does, or several.
+        UserError: no label is for entailment, or several are.
     """
     found = [number for number, label in labels.items() if label.casefold().startswith("entail")]
     if len(found) != 1:
         named = ", ".join(map(repr, labels.values()))
         raise UserError(
-            f"denoise.nli_model: of the model's labels ({named}) one must be called entailment; "
-            "take a model for natural language inference, or name its labels in its config.json."
+            f"denoise.nli_model: of the model's labels ({named}), exactly one must be called entailment: "
+            "use a model for natural language inference, or name the labels in its config.json."
         )
     return found[0]
 
 
-def entailment(
+def score_entailment(
     model: Any,
     tokenizer: Any,
     pairs: Sequence[tuple[str, str]],
     batch_size: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[float]:
-    """Return the probability of entailment of every (premise, hypothesis); a premise too long is cut at its end."""
+    """Return the entailment probability of every (premise, hypothesis); a long premise is truncated at its end."""
     import torch
 
-    label = entailment_label(model.config.id2label)
-    longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))  # little padding
-    values = [0.0] * len(pairs)
+    label = find_entailment_label(model.config.id2label)
+    max_length = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", _MAX_TOKENS))
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))  # minimises padding
+    probabilities = [0.0] * len(pairs)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         premises, hypotheses = zip(*(pairs[i] for i in batch), strict=True)
@@ -105,16 +105,16 @@ def entailment(
             list(premises),
             list(hypotheses),
             truncation="only_first",
-            max_length=longest,
+            max_length=max_length,
             padding=True,
             return_tensors="pt",
         )
         with torch.inference_mode():
-            shares = model(**texts.to(model.device)).logits.softmax(dim=-1)[:, label].tolist()
-        for i, share in zip(batch, shares, strict=True):
-            values[i] = share
+            outputs = model(**texts.to(model.device)).logits.softmax(dim=-1)[:, label].tolist()
+        for i, probability in zip(batch, outputs, strict=True):
+            probabilities[i] = probability
         progress(start + len(batch))
-    return values
+    return probabilities
 
 
 if __name__ == "__main__":

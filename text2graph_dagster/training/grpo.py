@@ -1,13 +1,12 @@
-"""Group-relative policy optimisation: `python -m text2graph_dagster.training.grpo --config run.json`.
+"""Group-relative policy optimisation (GRPO): `python -m text2graph_dagster.training.grpo --config run.json`.
 
-Lets the fine-tuned student write several answers to each prompt and moves it towards those with more reward (Shao et
-al. 2024; token-level loss and asymmetric clipping from DAPO, Yu et al. 2025). What is written out is the best model on
-the dev passages, which is the fine-tuned one if none beats it. Resumes like sft.
+Samples several answers to each prompt from the SFT student and moves it towards those with the higher reward (Shao et
+al. 2024; token-level loss and asymmetric clipping from DAPO, Yu et al. 2025). The best model on the dev examples is
+written, which is the SFT student itself if none beats it. Resumes like sft.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,162 +18,195 @@ from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
 from text2graph_dagster.runtime.program import Stopwatch, run_program, set_threads, silence_trainer, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
-from text2graph_dagster.settings import GrpoSettings
+from text2graph_dagster.settings import GrpoSettings, Settings
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.examples import Example
-from text2graph_dagster.training.export import publish
-from text2graph_dagster.training.rl.monitor import Watch
-from text2graph_dagster.training.run import adamw, arguments, in_parts, make_once, scheduled
+from text2graph_dagster.training.model_files import write_model_files
+from text2graph_dagster.training.rl.monitor import RunMonitor
+from text2graph_dagster.training.train_once import train_once
+from text2graph_dagster.training.trainer_setup import (
+    make_adamw,
+    split_batch,
+    train_or_resume,
+    trainer_arguments,
+    with_schedule,
+)
 
 PROGRAM = "grpo"
-_ROW = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
+_ROW_TYPES = {"prompt": pyarrow.string(), "index": pyarrow.int64()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run_program(_train, arguments, "Reinforce a fine-tuned student.")
+    return run_program(_run, arguments, "Tune a fine-tuned student with GRPO.")
 
 
-def _train(path: Path, reporter: Reporter) -> None:
+def _run(path: Path, reporter: Reporter) -> None:
     config = read_config(TrainingConfig, path)
     if config.base is None:
-        raise UserError(f"{path} names no base: reinforcement starts from the model that sft has made.")
+        raise UserError(f"{path} has no base: set it to the model directory that sft has written.")
     work_offline(config.base)
-    make_once(PROGRAM, config, reporter, reinforce, ("student", "grpo", "reward_model"), publish)
+    train_once(PROGRAM, config, reporter, train, ("student", "grpo", "reward_model"), write_model_files)
 
 
-def reinforce(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
-    """Train, and write the best model to `output.finished`; return what run.json says about it.
+def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
+    """Train the student and write the best model to `output.finished`; return its entries of run.json.
 
     Raises:
         UserError: no prompt is short enough.
     """
     from text2graph_dagster.inference.loading import describe_model, load_student, save_student
     from text2graph_dagster.training.data.examples import read_examples
-    from text2graph_dagster.training.dev_evaluation import measure, measured_before, read_dev
-    from text2graph_dagster.training.model.adapters import merged, with_lora
-    from text2graph_dagster.training.rl.best_checkpoint import Best, SelectionCallback
+    from text2graph_dagster.training.model.adapters import add_lora, merge_adapters
 
-    settings, watch = config.settings, Stopwatch()
-    grpo, threads = settings.grpo, set_threads(settings.grpo.threads)
-    examples = read_examples(config.train, settings, output.arrow)
-    dev, ontologies = read_dev(config), config.load_ontologies()
-    base, lora = config.base or "", settings.student.lora
-    # TRL merges adapters into the weights, step by step, for vLLM to sample with: in bfloat16 they would wear off.
-    model, tokenizer = load_student(base, None if grpo.use_vllm else lora)
+    settings, stopwatch = config.settings, Stopwatch()
+    lora, threads = settings.student.lora, set_threads(settings.grpo.threads)
+    examples, ontologies = read_examples(config.train, settings, output.arrow), config.load_ontologies()
+    # For vLLM, TRL merges the adapters into the weights at every step: bfloat16 weights would lose precision each time.
+    model, tokenizer = load_student(config.source, None if settings.grpo.use_vllm else lora)
     steps = output.last_step()
     reporter.record_to(output.metrics, steps)
-    alarms = Watch(grpo.alarms)
-    alarms.replay(reporter.points)
+    monitor = RunMonitor(settings.grpo.alarms)
+    monitor.replay(reporter.points)
+    selection = _start_selection(model, tokenizer, config, ontologies, output, reporter)
+    if settings.grpo.max_steps and not monitor.fatal:
+        if lora:
+            model = add_lora(model, lora, settings.seed)
+        chosen = choose_examples(examples, tokenizer, settings)
+        reward = make_reward(chosen, ontologies, settings, config.reward_model)
+        trainer = make_trainer(model, tokenizer, reward, settings, output, reporter, monitor)
+        if selection:
+            trainer.add_callback(selection)
+        train_or_resume(trainer, output)
+        model, steps = trainer.model, trainer.state.global_step
+    if monitor.fatal and not selection:  # without dev examples no better model is known than the one to start from
+        model, tokenizer = load_student(config.source)
+    summary = {"model": describe_model(model), "examples": len(examples), "steps": steps, **monitor.summarise()}
+    kept: dict[str, Any] = {"step": 0 if monitor.fatal else steps, "dev": None}
+    if selection:
+        kept = selection.best.move_to(output.finished)
+    else:
+        save_student(merge_adapters(model, lambda: load_student(config.source)[0]), tokenizer, output.finished)
+    summary |= {"kept_step": kept["step"], "improved_on_dev": bool(selection) and kept["step"] > 0, "dev": kept["dev"]}
+    return {**summary, "threads": threads, **stopwatch.read()}
 
-    def whole(trained: Any) -> Any:
-        return merged(trained, lambda: load_student(base)[0])
+
+def _start_selection(
+    model: Any,
+    tokenizer: Any,
+    config: TrainingConfig,
+    ontologies: Mapping[str, Ontology],
+    output: OutputDirectory,
+    reporter: Reporter,
+) -> Any:
+    """Return the callback that keeps the best model on dev, beginning with this one; None without dev examples."""
+    from text2graph_dagster.inference.loading import load_student, save_student
+    from text2graph_dagster.training import dev_evaluation
+    from text2graph_dagster.training.model.adapters import merge_adapters
+    from text2graph_dagster.training.rl.best_checkpoint import BestCheckpoint, SelectionCallback
+
+    settings, dev = config.settings, dev_evaluation.read_dev_examples(config.dev, config.settings)
+    if not dev:
+        return None
+
+    def merge(trained: Any) -> Any:
+        return merge_adapters(trained, lambda: load_student(config.source)[0])
 
     def save(student: Any, directory: Path) -> None:
         save_student(student, tokenizer, directory)
 
-    def look(student: Any) -> dict[str, float]:
-        return measure(student, tokenizer, dev, ontologies, settings, reporter)
+    def evaluate(student: Any) -> dict[str, float]:
+        return dev_evaluation.evaluate_dev(student, tokenizer, dev, ontologies, settings, reporter)
 
-    best = Best(output.partial / "best", save, grpo.min_gain)
-    selection = SelectionCallback(best, look, whole, grpo, reporter)
-    if dev:
-        selection.begin(model, measured_before(config))
-    if grpo.max_steps and not alarms.fatal:
-        if lora:
-            model = with_lora(model, lora, settings.seed)
-        trainer = make_trainer(config, model, tokenizer, examples, ontologies, output, reporter, alarms)
-        if dev:
-            trainer.add_callback(selection)
-        checkpoint = output.last_checkpoint()
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        model, steps = trainer.model, trainer.state.global_step
-    if alarms.fatal and not dev:  # there is no better model to go back to than the one that the run began with
-        model, tokenizer = load_student(base)
-    if not dev:
-        save(whole(model), output.finished)
-    no_choice: dict[str, Any] = {"step": 0 if alarms.fatal else steps, "dev": None}
-    kept = best.move_to(output.finished) if dev else no_choice
-    return {
-        "model": describe_model(model),
-        "examples": len(examples),
-        "steps": steps,
-        "alarms": [asdict(alarm) for alarm in alarms.rung.values()],
-        "stopped_by": alarms.fatal.name if alarms.fatal else None,
-        "kept_step": kept["step"],
-        "improved_on_dev": bool(dev) and kept["step"] > 0,
-        "dev": kept["dev"],
-        "threads": threads,
-        **watch.read(),
-    }
+    best = BestCheckpoint(output.partial / "best", save, settings.grpo.min_gain)
+    selection = SelectionCallback(best, evaluate, merge, settings.grpo, reporter)
+    conditions = dev_evaluation.digest_conditions(config.dev, config.ontologies, settings)
+    selection.begin(model, dev_evaluation.find_base_evaluation(config.base, conditions))
+    return selection
+
+
+def choose_examples(examples: Sequence[Example], tokenizer: Any, settings: Settings) -> list[Example]:
+    """Return the examples to prompt with, in the order of the run, with invented names if SFT used them.
+
+    With name augmentation every example is renamed: a reward for names that SFT has seen would reward memorisation.
+    """
+    from text2graph_dagster.training.data.curriculum import choose_prompts
+    from text2graph_dagster.training.data.examples import tokenise_examples
+    from text2graph_dagster.training.data.name_augmentation import NameAugmenter
+    from text2graph_dagster.training.student_defaults import choose_name_augmentation_share
+
+    grpo, max_length = settings.grpo, settings.sft.max_length
+    max_prompt = max(max_length - grpo.max_completion_length, max_length // 2)
+    short = [t.index for t in tokenise_examples(examples, tokenizer) if len(t.prompt) <= max_prompt]
+    chosen = [examples[i] for i in choose_prompts(short, examples, grpo, settings.seed)]
+    if choose_name_augmentation_share(settings):
+        chosen = list(NameAugmenter(examples).augment(chosen, 1.0, settings))
+    return chosen
+
+
+def make_reward(
+    examples: Sequence[Example], ontologies: Mapping[str, Ontology], settings: Settings, reward_model: Path | None
+) -> Any:
+    """Return the reward function over these examples; the reward model scores those with an untrusted graph."""
+    from text2graph_dagster.training.rl.reward_scorer import load_scorer
+    from text2graph_dagster.training.rl.trl_reward import TrlReward
+
+    scorer = load_scorer(reward_model, settings) if reward_model else None
+    return TrlReward(examples, ontologies, settings.grpo, settings.dataset.thinking, scorer)
 
 
 def make_trainer(
-    config: TrainingConfig,
     model: Any,
     tokenizer: Any,
-    examples: Sequence[Example],
-    ontologies: Mapping[str, Ontology],
+    reward: Any,
+    settings: Settings,
     output: OutputDirectory,
     reporter: Reporter,
-    alarms: Watch,
+    monitor: RunMonitor,
 ) -> Any:
-    """Return a TRL trainer whose completions come from the fast decoder where it fits the model."""
+    """Return a TRL trainer over the reward's examples; the fast decoder samples completions where it fits the model."""
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.fast_decoder import has_fast_decoder
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
-    from text2graph_dagster.training.data.arrow_files import from_rows
-    from text2graph_dagster.training.data.curriculum import choose_prompts
-    from text2graph_dagster.training.data.examples import tokenise
-    from text2graph_dagster.training.data.name_augmentation import Renamer
-    from text2graph_dagster.training.model.adapters import trained_in_full
-    from text2graph_dagster.training.rl.grpo_trainer import Trainer
-    from text2graph_dagster.training.rl.reward_scorer import load_judge
-    from text2graph_dagster.training.rl.rollouts import Rollouts
-    from text2graph_dagster.training.rl.trl_reward import Rewarder
-    from text2graph_dagster.training.student_defaults import grpo_rate, name_augmentation_share
+    from text2graph_dagster.training.data.arrow_files import write_rows
+    from text2graph_dagster.training.model.adapters import upcast_trained_weights
+    from text2graph_dagster.training.rl.grpo_trainer import LeanGRPOTrainer
+    from text2graph_dagster.training.rl.rollouts import RolloutFile
+    from text2graph_dagster.training.student_defaults import choose_grpo_rate
 
-    settings, grpo = config.settings, config.settings.grpo
-    longest = max(settings.sft.max_length - grpo.max_completion_length, settings.sft.max_length // 2)
-    short = [t.index for t in tokenise(examples, tokenizer) if len(t.prompt) <= longest]
-    course = [examples[i] for i in choose_prompts(short, examples, grpo, settings.seed)]
-    if name_augmentation_share(settings):  # all of them: a reward for names that SFT taught is a reward for remembering
-        course = list(Renamer(examples).rename_some(course, 1.0, settings))
-    prompts = render_prompts([example.prompt for example in course], tokenizer)
+    grpo, optimizer = settings.grpo, make_adamw(model, choose_grpo_rate(settings))
+    prompts = render_prompts([example.prompt for example in reward.examples], tokenizer)
     rows = ({"prompt": prompt, "index": i} for i, prompt in enumerate(prompts))
-    judge = load_judge(config.reward_model, settings) if config.reward_model else None
-    rewarder = Rewarder(course, ontologies, grpo, settings.dataset.thinking, judge)
-    rollouts = Rollouts(output.rollouts, grpo, output.last_step())
-
+    rollouts = RolloutFile(output.rollouts, grpo, output.last_step())
     fast = has_fast_decoder(model) and not grpo.use_vllm
-    trainer = Trainer(
+    trainer = LeanGRPOTrainer(
         model=model,
-        reward_funcs=[rewarder],
+        reward_funcs=[reward],
         args=make_arguments(grpo, settings.seed, output),
-        train_dataset=from_rows(rows, output.arrow / "prompts.arrow", _ROW),
+        train_dataset=write_rows(rows, output.arrow / "prompts.arrow", _ROW_TYPES),
         processing_class=tokenizer,
-        optimizers=scheduled(adamw(model, grpo_rate(settings)), steps=grpo.max_steps, warmup_steps=grpo.warmup_steps),
-        callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(alarms, reporter)],
+        optimizers=with_schedule(optimizer, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps),
+        callbacks=[ReportCallback(reporter, PROGRAM), AlarmCallback(monitor, reporter)],
         rollout_func=make_rollout(tokenizer, grpo, settings.seed) if fast else None,
     )
     trainer.generation_batch_size = grpo.generation_batch_size
-    trainer.keep = lambda step, advantages: rollouts.keep(step, rewarder.scored, advantages)
-    return silence_trainer(trained_in_full(trainer))
+    trainer.on_advantages = lambda step, advantages: rollouts.append(step, reward.scored, advantages)
+    return silence_trainer(upcast_trained_weights(trainer))
 
 
 def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
-    """Return the function by which TRL has completions written.
+    """Return the function through which TRL samples completions.
 
-    What is drawn depends on seed and step alone, so a run that goes on after it was cut off draws what it would have.
+    Samples depend on the seed and the step only, so a resumed run draws the same ones.
     """
     import torch
 
     from text2graph_dagster.inference.batch_generation import continue_prompts
 
-    def roll_out(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
-        """Write `generations` completions to each prompt; TRL hands over every prompt that many times in a row."""
-        asked = prompts[:: grpo.generations]
-        ids = tokenizer(asked, add_special_tokens=False)["input_ids"]
+    def sample_completions(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
+        """Sample `generations` completions per prompt; TRL repeats every prompt that many times in a row."""
+        distinct = prompts[:: grpo.generations]
+        ids = tokenizer(distinct, add_special_tokens=False)["input_ids"]
         policy = trainer.accelerator.unwrap_model(trainer.model)
         policy.eval()
         answers = continue_prompts(
@@ -190,17 +222,16 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
         prompt_ids = [p for p in ids for _ in range(grpo.generations)]
         return {"prompt_ids": prompt_ids, "completion_ids": answers.tokens, "logprobs": answers.log_probabilities}
 
-    return roll_out
+    return sample_completions
 
 
 def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> Any:
     """Return TRL's configuration."""
     from trl import GRPOConfig
 
-    completions = grpo.prompts_per_step * grpo.generations
     return GRPOConfig(
-        **arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps),
-        **in_parts(completions, grpo.micro_batch),
+        **trainer_arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps),
+        **split_batch(grpo.prompts_per_step * grpo.generations, grpo.micro_batch),
         num_generations=grpo.generations,
         max_completion_length=grpo.max_completion_length,
         temperature=grpo.temperature,

@@ -1,19 +1,19 @@
 """A pairwise reward model: `python -m text2graph_dagster.training.reward_model --config run.json`.
 
-The SFT student with a scalar at the end token in the place of its vocabulary, taught to give the better of two graphs
-of a passage the higher one: -log sigmoid(chosen - rejected) (Ouyang et al. 2022; for extraction, ChatUIE). Its pairs
-come from examples whose graph is trusted; GRPO lets it judge where the graph is not. Resumes like sft.
+The SFT student with a scalar head at the EOS token instead of the vocabulary, trained to score the better of two graphs
+of a passage higher: -log sigmoid(chosen - rejected) (Ouyang et al. 2022; for extraction, ChatUIE). Pairs come from
+examples with a trusted graph; GRPO uses it to score answers to the other examples. Resumes like sft.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
 import pyarrow
 
-from text2graph_dagster.dataset.preference_pairs import KINDS
+from text2graph_dagster.dataset.preference_pairs import PAIR_KINDS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
@@ -28,120 +28,133 @@ from text2graph_dagster.runtime.program import (
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import RewardModelSettings, Settings
 from text2graph_dagster.training.config import TrainingConfig
-from text2graph_dagster.training.data.preference_data import Pair
-from text2graph_dagster.training.run import adamw, arguments, make_once, scheduled
+from text2graph_dagster.training.data.preference_data import PreferencePair
+from text2graph_dagster.training.train_once import train_once
+from text2graph_dagster.training.trainer_setup import (
+    NoModelCard,
+    make_adamw,
+    train_or_resume,
+    trainer_arguments,
+    with_schedule,
+)
 
 PROGRAM = "reward_model"
 ALL = "all"
 _IDS = pyarrow.list_(pyarrow.int32())
-_ROW = {"chosen_ids": _IDS, "rejected_ids": _IDS}
+_ROW_TYPES = {"chosen_ids": _IDS, "rejected_ids": _IDS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run_program(_train, arguments, "Teach a reward model which of two graphs is better.")
+    return run_program(_run, arguments, "Train a reward model to prefer the better of two graphs.")
 
 
-def _train(path: Path, reporter: Reporter) -> None:
+def _run(path: Path, reporter: Reporter) -> None:
     config = read_config(TrainingConfig, path)
     if config.base is None:
-        raise UserError(f"{path} names no base: a reward model starts from the model that sft has made.")
+        raise UserError(f"{path} has no base: set it to the model directory that sft has written.")
     work_offline(config.base)
-    make_once(PROGRAM, config, reporter, teach, ("student", "reward_model"))
+    train_once(PROGRAM, config, reporter, train, ("student", "reward_model"))
 
 
-def teach(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
-    """Train, and write the model to `output.finished`; return what run.json says about it.
+def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -> dict[str, Any]:
+    """Train the reward model and write it to `output.finished`; return its entries of run.json.
 
     Raises:
-        UserError: no graph is trusted, or no pair is short enough.
+        UserError: no graph is trusted, or every pair is too long.
     """
     from text2graph_dagster.inference.loading import describe_model, load_student
-    from text2graph_dagster.training.data.arrow_files import from_rows
-    from text2graph_dagster.training.model.adapters import merged
+    from text2graph_dagster.training.data.arrow_files import write_rows
+    from text2graph_dagster.training.model.adapters import merge_adapters
 
-    settings, watch = config.settings, Stopwatch()
+    settings, stopwatch = config.settings, Stopwatch()
     threads = set_threads(settings.reward_model.threads)
-    student, tokenizer = load_student(config.base or "")
-    taught, measured = gather(config, student, tokenizer, output, reporter)
-    rows = short_rows(taught, tokenizer, settings)
+    student, tokenizer = load_student(config.source)
+    training_pairs, eval_pairs = collect_pairs(config, student, tokenizer, output, reporter)
+    rows = drop_long_rows(tokenise_pairs(training_pairs, tokenizer, settings), settings.sft.max_length)
     if not rows:
-        raise UserError("there is no pair to learn from: no example's graph is trusted, or all are too long.")
-    reporter.log(f"{len(rows):,} pairs to learn from, {len(measured):,} to measure on")
-    model = new_model(config.base or "", settings)
-    data = from_rows(({"chosen_ids": c, "rejected_ids": r} for c, r in rows), output.arrow / "pairs.arrow", _ROW)
+        raise UserError("no pair to train on: no example has a trusted graph, or every pair exceeds sft.max_length.")
+    reporter.log(f"{len(rows):,} pairs for training, {len(eval_pairs):,} for evaluation")
+    model = make_scalar_model(config.source, settings)
+    columns = ({"chosen_ids": chosen, "rejected_ids": rejected} for chosen, rejected in rows)
+    data = write_rows(columns, output.arrow / "pairs.arrow", _ROW_TYPES)
     trainer = make_trainer(model, tokenizer, data, settings, output, reporter)
-    checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    model = merged(trainer.model)
+    train_or_resume(trainer, output)
+    model = merge_adapters(trainer.model)
     model.save_pretrained(output.finished)
     tokenizer.save_pretrained(output.finished)
-    figures, scale = measure(model, tokenizer, measured, settings)
+    metrics, scale = evaluate_pairs(model, tokenizer, eval_pairs, settings)
     return {
         "model": describe_model(model),
-        "examples": len({pair.example.example_id for pair in taught}),
-        "pairs": len(rows),
-        "pairs_too_long": len(taught) - len(rows),
+        **{"examples": len({pair.example.example_id for pair in training_pairs}), "pairs": len(rows)},
+        "pairs_too_long": len(training_pairs) - len(rows),
         "steps": settings.reward_model.max_steps,
         "measured_on": "dev gold" if config.dev else "held-out graphs",
-        "dev": figures,
-        "scale": scale,
-        "threads": threads,
-        **watch.read(),
+        **{"dev": metrics, "scale": scale, "threads": threads},
+        **stopwatch.read(),
     }
 
 
-def gather(
+def collect_pairs(
     config: TrainingConfig, student: Any, tokenizer: Any, output: OutputDirectory, reporter: Reporter
-) -> tuple[list[Pair], list[Pair]]:
-    """Return the pairs to learn from, and others to measure on: of dev gold where there is any, else held out."""
+) -> tuple[list[PreferencePair], list[PreferencePair]]:
+    """Return pairs for training and pairs for evaluation; the latter from dev gold, or held-out examples without it."""
     from text2graph_dagster.training.data.examples import read_examples
-    from text2graph_dagster.training.data.preference_data import draw, make_pairs, writer
-    from text2graph_dagster.training.dev_evaluation import read_dev
+    from text2graph_dagster.training.data.preference_data import make_answer_sampler, make_pairs, sample_examples
+    from text2graph_dagster.training.dev_evaluation import read_dev_examples
 
     settings, ontologies = config.settings, config.load_ontologies()
-    examples, dev = read_examples(config.train, settings, output.arrow), read_dev(config)
-    taught, held = draw(examples, settings, hold_out=not dev)
-    write = writer(student, tokenizer, settings, lambda done, of: reporter.log_progress("prompts answered", done, of))
-    measured = (dev or held)[: settings.reward_model.eval_passages]
-    return make_pairs(taught, ontologies, write, settings), make_pairs(measured, ontologies, write, settings)
+    examples, dev = read_examples(config.train, settings, output.arrow), read_dev_examples(config.dev, settings)
+    training, held_out = sample_examples(examples, settings, hold_out=not dev)
+    evaluation = (dev or held_out)[: settings.reward_model.eval_passages]
+
+    def log_progress(done: int, total: int) -> None:
+        reporter.log_progress("prompts answered", done, total)
+
+    sample_answers = make_answer_sampler(student, tokenizer, settings, log_progress)
+    return (
+        make_pairs(training, ontologies, sample_answers, settings),
+        make_pairs(evaluation, ontologies, sample_answers, settings),
+    )
 
 
-def short_rows(pairs: Sequence[Pair], tokenizer: Any, settings: Settings) -> list[tuple[list[int], list[int]]]:
-    """Return the tokens of the pairs that are not too long, the chosen graph's and the rejected one's."""
-    rows = list(_rows(pairs, tokenizer, settings))
-    return [row for row in rows if max(map(len, row)) <= settings.sft.max_length]
+def tokenise_pairs(
+    pairs: Sequence[PreferencePair], tokenizer: Any, settings: Settings
+) -> list[tuple[list[int], list[int]]]:
+    """Return the token ids of every pair: the chosen graph's and the rejected graph's."""
+    from text2graph_dagster.training.rl.reward_scorer import tokenise_graphs
+
+    chosen = tokenise_graphs([(pair.example, pair.preference.chosen) for pair in pairs], tokenizer, settings)
+    rejected = tokenise_graphs([(pair.example, pair.preference.rejected) for pair in pairs], tokenizer, settings)
+    return list(zip(chosen, rejected, strict=True))
 
 
-def _rows(pairs: Sequence[Pair], tokenizer: Any, settings: Settings) -> Iterator[tuple[list[int], list[int]]]:
-    from text2graph_dagster.training.rl.reward_scorer import judged_tokens
-
-    chosen = judged_tokens([(pair.example, pair.preference.chosen) for pair in pairs], tokenizer, settings)
-    rejected = judged_tokens([(pair.example, pair.preference.rejected) for pair in pairs], tokenizer, settings)
-    return zip(chosen, rejected, strict=True)
+def drop_long_rows(rows: Sequence[tuple[list[int], list[int]]], max_length: int) -> list[tuple[list[int], list[int]]]:
+    """Return the pairs of which neither side has more than `max_length` tokens."""
+    return [row for row in rows if max(map(len, row)) <= max_length]
 
 
-def measure(
-    model: Any, tokenizer: Any, pairs: Sequence[Pair], settings: Settings
+def evaluate_pairs(
+    model: Any, tokenizer: Any, pairs: Sequence[PreferencePair], settings: Settings
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return how many pairs are told apart, of every kind and of all, and the scale of the scores.
+    """Return the pair accuracy for every kind of pair and for all, and the mean and deviation of the scores.
 
-    Each share comes with its Wilson interval (95 %), which takes pairs of the same passage as if they were of
-    different ones. The scale is that of a student's own answers, where there are any.
+    Each accuracy has a Wilson interval (95 %), which treats pairs of the same passage as independent. Mean and
+    deviation are those of the student's own answers, if any were sampled, else of all graphs.
     """
-    from text2graph_dagster.training.rl.reward_scorer import raw_scores
+    from text2graph_dagster.training.rl.reward_scorer import score_rows
 
-    rows = list(_rows(pairs, tokenizer, settings))
-    chosen, rejected = (raw_scores(model, tokenizer, [row[side] for row in rows]) for side in (0, 1))
-    told: dict[str, list[bool]] = {ALL: [c > r for c, r in zip(chosen, rejected, strict=True)]}
-    for kind in KINDS:
-        of_kind = [right for pair, right in zip(pairs, told[ALL], strict=True) if pair.preference.kind == kind]
-        told |= {kind: of_kind} if of_kind else {}
-    figures = {name: value for kind, right in told.items() for name, value in _accuracy(kind, right).items()}
+    rows = tokenise_pairs(pairs, tokenizer, settings)
+    chosen, rejected = (score_rows(model, tokenizer, [row[side] for row in rows]) for side in (0, 1))
+    correct: dict[str, list[bool]] = {ALL: [c > r for c, r in zip(chosen, rejected, strict=True)]}
+    for kind in PAIR_KINDS:
+        of_kind = [right for pair, right in zip(pairs, correct[ALL], strict=True) if pair.preference.kind == kind]
+        correct |= {kind: of_kind} if of_kind else {}
+    metrics = {name: value for kind, right in correct.items() for name, value in _accuracy(kind, right).items()}
     own = [i for i, pair in enumerate(pairs) if pair.preference.kind == "sampled"] or range(len(pairs))
     scores = [scores[i] for i in own for scores in (chosen, rejected)] or [0.0]
-    return figures, {"mean": fmean(scores), "deviation": pstdev(scores) or 1.0}
+    return metrics, {"mean": fmean(scores), "deviation": pstdev(scores) or 1.0}
 
 
 def _accuracy(kind: str, right: Sequence[bool]) -> dict[str, float]:
@@ -154,24 +167,24 @@ def _accuracy(kind: str, right: Sequence[bool]) -> dict[str, float]:
     return {f"{kind}_{name}": value for name, value in figures.items()}
 
 
-def new_model(base: Path | str, settings: Settings) -> Any:
-    """Return the SFT model with a new scalar head in the place of its vocabulary, and adapters if it is to have them.
+def make_scalar_model(base: str | Path, settings: Settings) -> Any:
+    """Return the SFT model with a scalar head instead of its vocabulary, and with adapters if the settings want them.
 
     Raises:
-        UserError: it has no form with such a head.
+        UserError: the architecture has no sequence classifier.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, set_seed
 
-    from text2graph_dagster.training.model.adapters import with_lora
+    from text2graph_dagster.training.model.adapters import add_lora
 
     set_seed(settings.seed)
-    with as_user_error(f"no reward model can be made of {str(base)!r}"):
+    with as_user_error(f"cannot make a reward model from {str(base)!r}"):
         model = AutoModelForSequenceClassification.from_pretrained(
             base, num_labels=1, dtype=torch.float32, trust_remote_code=False
         )
     lora = settings.student.lora
-    return with_lora(model, lora, settings.seed, "SEQ_CLS") if lora else model
+    return add_lora(model, lora, settings.seed, "SEQ_CLS") if lora else model
 
 
 def make_trainer(
@@ -181,21 +194,20 @@ def make_trainer(
     from trl import RewardTrainer
 
     from text2graph_dagster.training.callbacks import ReportCallback
-    from text2graph_dagster.training.student_defaults import reward_model_rate
+    from text2graph_dagster.training.student_defaults import choose_reward_model_rate
 
     reward = settings.reward_model
-    optimizer = adamw(model, reward_model_rate(settings), weight_decay=0.01)
+    optimizer = make_adamw(model, choose_reward_model_rate(settings), weight_decay=0.01)
 
-    class Trainer(RewardTrainer):  # type: ignore[misc]
-        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-            """Checkpoints are nobody's model."""
+    class Trainer(NoModelCard, RewardTrainer):  # type: ignore[misc]
+        """Writes no model card beside checkpoints."""
 
     trainer = Trainer(
         model=model,
         args=make_arguments(reward, settings.seed, output),
         train_dataset=data,
         processing_class=tokenizer,
-        optimizers=scheduled(optimizer, steps=reward.max_steps, warmup_steps=reward.warmup_steps),
+        optimizers=with_schedule(optimizer, steps=reward.max_steps, warmup_steps=reward.warmup_steps),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
     return silence_trainer(trainer)
@@ -206,10 +218,10 @@ def make_arguments(reward: RewardModelSettings, seed: int, output: OutputDirecto
     from trl import RewardConfig
 
     return RewardConfig(
-        **arguments(output, seed, steps=reward.max_steps, save_steps=reward.save_steps),
+        **trainer_arguments(output, seed, steps=reward.max_steps, save_steps=reward.save_steps),
         per_device_train_batch_size=reward.batch_size,
-        max_length=None,  # pairs too long are left out and counted
-        center_rewards_coefficient=0.01,  # differences are all that is taught: keep the scores near 0
+        max_length=None,  # long pairs are dropped before
+        center_rewards_coefficient=0.01,  # the loss sees differences only: keep scores near 0
         data_seed=seed,
     )
 

@@ -1,7 +1,7 @@
-"""Supervised fine-tuning: `python -m text2graph_dagster.training.sft --config run.json`.
+"""Supervised fine-tuning (SFT): `python -m text2graph_dagster.training.sft --config run.json`.
 
-Makes a student (or takes one), teaches it the examples, and writes an ordinary model directory. The same command goes
-on from the last checkpoint after a kill, and does nothing when it has ended before.
+Makes or loads a student, trains it on the examples, and writes an ordinary model directory. After a kill the same
+command resumes from the last checkpoint; after a finished run it does nothing.
 """
 
 import sys
@@ -9,166 +9,133 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from text2graph_dagster.errors import UserError
+from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
 from text2graph_dagster.runtime.program import Stopwatch, run_program, set_threads, silence_trainer, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import Settings, SftSettings
 from text2graph_dagster.training.config import TrainingConfig
-from text2graph_dagster.training.data.schedule import IGNORED
-from text2graph_dagster.training.export import publish
-from text2graph_dagster.training.run import adamw, arguments, in_parts, make_once, scheduled
-from text2graph_dagster.training.student_defaults import optimizer_of, sft_rate
+from text2graph_dagster.training.model_files import write_model_files
+from text2graph_dagster.training.student_defaults import choose_optimizer, choose_sft_rate
+from text2graph_dagster.training.train_once import train_once
+from text2graph_dagster.training.trainer_setup import (
+    make_adamw,
+    split_batch,
+    train_or_resume,
+    trainer_arguments,
+    with_schedule,
+)
 
 PROGRAM = "sft"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program."""
-    return run_program(_train, arguments, "Teach a student the examples.")
+    return run_program(_run, arguments, "Fine-tune a student on the examples.")
 
 
-def _train(path: Path, reporter: Reporter) -> None:
+def _run(path: Path, reporter: Reporter) -> None:
     config = read_config(TrainingConfig, path)
     work_offline(config.source)
-    make_once(PROGRAM, config, reporter, teach, ("student", "sft"), publish)
+    train_once(PROGRAM, config, reporter, train, ("student", "sft"), write_model_files)
 
 
-def teach(
+def train(
     config: TrainingConfig,
     output: OutputDirectory,
     reporter: Reporter,
     student: tuple[Any, Any] | None = None,
     prepare: Callable[[Any], None] = lambda trainer: None,
 ) -> dict[str, Any]:
-    """Train, and write the model to `output.finished`; return what run.json says about it.
+    """Train the student and write it to `output.finished`; return its entries of run.json.
 
     Args:
-        student: the model and its tokenizer; none: what the configuration names.
-        prepare: is given the trainer before it begins.
+        student: the model and its tokenizer; None: those that the configuration names.
+        prepare: called with the trainer before training starts.
 
     Raises:
-        UserError: no example is short enough, or the model cannot be used.
+        UserError: every example is too long, or the model cannot be used.
     """
     from text2graph_dagster.inference.loading import describe_model, load_student, save_student
-    from text2graph_dagster.training.data.arrow_files import from_rows
     from text2graph_dagster.training.data.examples import read_examples
-    from text2graph_dagster.training.data.schedule import (
-        ROW,
-        lay_course,
-        measure_lengths,
-        padding_of,
-        rows_of_course,
-        store_tokens,
-    )
-    from text2graph_dagster.training.dev_evaluation import conditions, measure, read_dev
-    from text2graph_dagster.training.model.adapters import merged
-    from text2graph_dagster.training.model.student import is_foreign_to_nano, make_student
+    from text2graph_dagster.training.data.schedule import make_training_rows, measure_padding
+    from text2graph_dagster.training.model.adapters import merge_adapters
+    from text2graph_dagster.training.model.student import make_student
 
-    settings, watch = config.settings, Stopwatch()
+    settings, stopwatch = config.settings, Stopwatch()
     threads = set_threads(settings.sft.threads)
     examples, ontologies = read_examples(config.train, settings, output.arrow), config.load_ontologies()
-    model, tokenizer = student or make_student(config, examples, list(ontologies.values()))
-    description = describe_model(model)
-    reporter.log(f"student: {description['parameters']:,} parameters; {len(examples):,} examples")
-    if is_foreign_to_nano(config, list(ontologies.values())):
-        reporter.log("the nano base has read English only: see whether student.base_model: scratch does better here")
-    store = store_tokens(examples, tokenizer, output.arrow / "tokens.arrow")
-    lengths = measure_lengths(store)
-    short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
-    if not short:
-        raise UserError("every example is longer than sft.max_length: raise it, or cut the passages shorter.")
-    course = lay_course(examples.select(short), [lengths[i] for i in short], settings)
-    rows = from_rows(rows_of_course(course, store.select(short), tokenizer), output.arrow / "course.arrow", ROW)
-    trainer = make_trainer(config, model, tokenizer, rows, output, reporter)
+    model, tokenizer = student or make_student(config.source, settings, examples, list(ontologies.values()))
+    summary = {"model": describe_model(model), "examples": len(examples)}
+    _log_student(config.source, summary, ontologies, reporter)
+    rows, summary["examples_too_long"] = make_training_rows(examples, tokenizer, settings, output.arrow)
+    trainer = make_trainer(model, tokenizer, rows, settings, output, reporter)
     prepare(trainer)
-    checkpoint = output.last_checkpoint()
     reporter.record_to(output.metrics, output.last_step())
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    whole = merged(trainer.model, lambda: load_student(config.source)[0])
-    save_student(whole, tokenizer, output.finished)
-    result = {
-        "model": description,
-        "examples": len(examples),
-        "examples_too_long": len(examples) - len(short),
-        "padding_share": round(padding_of(rows, trainer.args.per_device_train_batch_size), 4),
-        "steps": settings.sft.max_steps,
-        "threads": threads,
+    train_or_resume(trainer, output)
+    save_student(merge_adapters(trainer.model, lambda: load_student(config.source)[0]), tokenizer, output.finished)
+    padding = round(measure_padding(rows, trainer.args.per_device_train_batch_size), 4)
+    summary |= {"padding_share": padding, "steps": settings.sft.max_steps, "threads": threads}
+    return {**summary, **_evaluate(output.finished, config, ontologies, reporter), **stopwatch.read()}
+
+
+def _log_student(
+    source: str | Path, summary: Mapping[str, Any], ontologies: Mapping[str, Ontology], reporter: Reporter
+) -> None:
+    from text2graph_dagster.training.model.student import is_foreign_to_nano
+
+    reporter.log(f"student: {summary['model']['parameters']:,} parameters; {summary['examples']:,} examples")
+    if is_foreign_to_nano(source, list(ontologies.values())):
+        reporter.log("the nano base was pretrained on English only: compare it with student.base_model: scratch")
+
+
+def _evaluate(
+    directory: Path, config: TrainingConfig, ontologies: Mapping[str, Ontology], reporter: Reporter
+) -> dict[str, Any]:
+    """Return the metrics of the model in `directory` on the dev examples, if the configuration has any."""
+    from text2graph_dagster.inference.loading import load_student
+    from text2graph_dagster.training.dev_evaluation import digest_conditions, evaluate_dev, read_dev_examples
+
+    dev = read_dev_examples(config.dev, config.settings)
+    if not dev:
+        return {}
+    model, tokenizer = load_student(directory)
+    return {
+        "dev": evaluate_dev(model, tokenizer, dev, ontologies, config.settings, reporter),
+        "dev_conditions": digest_conditions(config.dev, config.ontologies, config.settings),
     }
-    if dev := read_dev(config):
-        finished, tokenizer = load_student(output.finished)
-        result["dev"] = measure(finished, tokenizer, dev, ontologies, settings, reporter)
-        result["dev_conditions"] = conditions(config)
-    return {**result, **watch.read()}
 
 
 def make_trainer(
-    config: TrainingConfig,
-    model: Any,
-    tokenizer: Any,
-    course: Any,
-    output: OutputDirectory,
-    reporter: Reporter,
+    model: Any, tokenizer: Any, rows: Any, settings: Settings, output: OutputDirectory, reporter: Reporter
 ) -> Any:
-    """Return a TRL trainer over the tokenised course, a `datasets.Dataset`, in its order."""
-    from trl import SFTTrainer
-
-    from text2graph_dagster.inference.fast_decoder import has_fast_decoder
+    """Return a TRL trainer over tokenised `rows`, a `datasets.Dataset` that is read in its order."""
     from text2graph_dagster.training.callbacks import ReportCallback
-    from text2graph_dagster.training.model.adapters import trained_in_full
+    from text2graph_dagster.training.model.adapters import upcast_trained_weights
+    from text2graph_dagster.training.sft_trainer import AnswerLossTrainer
 
-    sft = config.settings.sft
-    optimizer = make_optimizer(model, config.settings)
-
-    class Trainer(SFTTrainer):  # type: ignore[misc]
-        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-            """Checkpoints are nobody's model: the card is written for the finished one."""
-
-        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
-            """Leave the output layer out where nothing is taught; other models take TRL's own loss, which is equal."""
-            if not lean:
-                return super().compute_loss(model, inputs, return_outputs, **kwargs)
-            loss = answer_loss(model, inputs, kwargs.get("num_items_in_batch"))
-            return (loss, None) if return_outputs else loss
-
-    lean = has_fast_decoder(model)
-    trainer = Trainer(
+    sft = settings.sft
+    optimizer = make_optimizer(model, settings)
+    trainer = AnswerLossTrainer(
         model=model,
-        args=make_arguments(sft, config.settings.seed, output),
-        train_dataset=course,
+        args=make_arguments(sft, settings.seed, output),
+        train_dataset=rows,
         processing_class=tokenizer,
-        optimizers=scheduled(
+        optimizers=with_schedule(
             optimizer, steps=sft.max_steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share
         ),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
-    return silence_trainer(trained_in_full(trainer))
-
-
-def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> Any:
-    """Return the mean negative log-likelihood of the labelled tokens, like TRL's, for about a third less time.
-
-    Three tokens of four are prompt or padding; for a small model the output layer costs as much as the rest, so it is
-    run for the labelled ones only. `tokens` is their number in the whole step, where it is more than this batch.
-    """
-    from torch.nn import functional
-
-    hidden = model.model(
-        input_ids=inputs["input_ids"], attention_mask=inputs.get("attention_mask"), use_cache=False
-    ).last_hidden_state[:, :-1]
-    labels = inputs["labels"][:, 1:]
-    taught = labels != IGNORED
-    total = functional.cross_entropy(model.lm_head(hidden[taught]), labels[taught], reduction="sum")
-    return total / (taught.sum() if tokens is None else tokens).clamp(min=1)
+    return silence_trainer(upcast_trained_weights(trainer))
 
 
 def make_optimizer(model: Any, settings: Settings) -> Any:
     """Return Muon with AdamW, or AdamW alone."""
     from text2graph_dagster.training.model.muon import MuonAdamW
 
-    muon = optimizer_of(settings) == "muon"
-    return MuonAdamW(model, sft_rate(settings)) if muon else adamw(model, sft_rate(settings))
+    rate = choose_sft_rate(settings)
+    return MuonAdamW(model, rate) if choose_optimizer(settings) == "muon" else make_adamw(model, rate)
 
 
 def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
@@ -176,10 +143,10 @@ def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
     from trl import SFTConfig
 
     return SFTConfig(
-        **arguments(output, seed, steps=sft.max_steps, save_steps=sft.save_steps),
-        **in_parts(sft.batch_size, sft.micro_batch),
+        **trainer_arguments(output, seed, steps=sft.max_steps, save_steps=sft.save_steps),
+        **split_batch(sft.batch_size, sft.micro_batch),
         train_sampling_strategy="sequential",
-        dataset_kwargs={"skip_prepare_dataset": True},  # tokenised already: the template's end token is the last label
+        dataset_kwargs={"skip_prepare_dataset": True},  # rows are tokenised; the last label is the template's EOS token
         max_length=None,
         data_seed=seed,
     )

@@ -1,4 +1,4 @@
-"""The fine-tuning program, as it is run."""
+"""The SFT program, run as a whole."""
 
 import json
 import os
@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
 
 from tests.text2graph_dagster.training import tiny_models
-from text2graph_dagster.training.sft import IGNORED, answer_loss, main
+from text2graph_dagster.runtime.config import read_config
+from text2graph_dagster.runtime.output_directory import OutputDirectory
+from text2graph_dagster.runtime.reporting import Reporter
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.sft import main, train
 
 
 def losses(folder: Path) -> list[float]:
@@ -23,7 +26,7 @@ def losses(folder: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in lines if "loss" in json.loads(line)]
 
 
-def test_the_loss_falls_and_the_run_is_on_record(fine_tuned: Path) -> None:
+def test_the_loss_falls_and_the_run_is_recorded(fine_tuned: Path) -> None:
     points = losses(fine_tuned)
     assert len(points) == 20 and sum(points[-3:]) < 0.8 * sum(points[:3])
     run = json.loads((fine_tuned / "run.json").read_text())
@@ -41,29 +44,11 @@ def test_the_output_is_an_ordinary_transformers_directory(fine_tuned: Path) -> N
     tokenizer = AutoTokenizer.from_pretrained(fine_tuned)
     turns = [{"role": "user", "content": "text: Bake works for Loru."}]
     prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt")
-    written = model.generate(**prompt, max_new_tokens=4)
-    assert written.shape[1] > prompt["input_ids"].shape[1]
+    generated = model.generate(**prompt, max_new_tokens=4)
+    assert generated.shape[1] > prompt["input_ids"].shape[1]
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
-    assert model.config.use_cache  # trainers switch it off, and who generates with Transformers wants it
+    assert model.config.use_cache  # trainers switch it off; users who generate with Transformers need it
     assert model.config.model_type == "qwen2"
-
-
-def test_the_lean_loss_is_the_models_own_with_the_same_gradients(fine_tuned: Path) -> None:
-    model = AutoModelForCausalLM.from_pretrained(fine_tuned)
-    generator = torch.Generator().manual_seed(1)
-    ids = torch.randint(5, 300, (3, 12), generator=generator)
-    labels, mask = ids.clone(), torch.ones_like(ids)
-    labels[:, :7] = IGNORED
-    labels[2, 9:], mask[2, 9:] = IGNORED, 0
-    whole = model(input_ids=ids, attention_mask=mask, labels=labels).loss
-    whole.backward()
-    wanted = [p.grad.clone() for p in model.parameters()]
-    model.zero_grad()
-    lean = answer_loss(model, {"input_ids": ids, "attention_mask": mask, "labels": labels})
-    lean.backward()
-    torch.testing.assert_close(lean, whole)
-    for parameter, gradient in zip(model.parameters(), wanted, strict=True):
-        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_a_finished_run_is_not_run_again(fine_tuned: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +58,7 @@ def test_a_finished_run_is_not_run_again(fine_tuned: Path, capsys: pytest.Captur
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(fine_tuned: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes_to_the_same_result(fine_tuned: Path, tmp_path: Path) -> None:
     config = tiny_models.write_config(tmp_path)
     command = [sys.executable, "-m", "text2graph_dagster.training.sft", "--config", str(config)]
     checkpoint = tmp_path / "sft.partial" / "checkpoints" / "checkpoint-10" / "trainer_state.json"
@@ -98,7 +83,7 @@ def test_sigterm_ends_the_program_at_once(tmp_path: Path) -> None:
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
     )
     assert process.stdout is not None
-    process.stdout.readline()  # it has begun
+    process.stdout.readline()  # it has started
     process.terminate()
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 143 and "resume from the last checkpoint" in errors
@@ -112,7 +97,7 @@ def test_sigterm_ends_the_program_at_once(tmp_path: Path) -> None:
         ({"sft": {"max_stepz": 1}}, "max_stepz"),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence(
+def test_a_mistake_is_a_user_error(
     tmp_path: Path, changes: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--config", str(tiny_models.write_config(tmp_path, changes=changes))]) == 1
@@ -120,7 +105,7 @@ def test_a_mistake_is_told_in_one_sentence(
     assert words in error and "Traceback" not in error
 
 
-def test_points_reach_dagster_while_it_runs(tmp_path: Path) -> None:
+def test_metrics_are_sent_to_dagster(tmp_path: Path) -> None:
     from dagster_pipes import PipesDefaultMessageWriter, encode_param
 
     messages = tmp_path / "messages"
@@ -140,3 +125,34 @@ def test_points_reach_dagster_while_it_runs(tmp_path: Path) -> None:
     assert [m["type"] for m in custom] == ["train_metrics", "train_metrics", "result"]
     assert custom[0]["step"] == 1 and custom[0]["loss"] > 0
     assert custom[-1]["path"] == str(tmp_path / "sft")
+
+
+def take_two_steps(folder: Path, student: dict[str, Any], micro_batch: int | None) -> tuple[Any, list[dict[str, Any]]]:
+    """Take two SGD steps; return the weights and the log."""
+    sft = {"max_steps": 2, "batch_size": 16, "micro_batch": micro_batch, "warmup_steps": 0}
+    config = read_config(
+        TrainingConfig, tiny_models.write_config(folder, changes={"sft": sft, "student": student}, dev=None)
+    )
+    output, trainers = OutputDirectory(config.output, "identity"), []
+
+    def prepare(trainer: Any) -> None:
+        trained = [p for p in trainer.model.parameters() if p.requires_grad]
+        trainer.optimizer = torch.optim.SGD(trained, lr=1.0)
+        trainer.lr_scheduler = torch.optim.lr_scheduler.ConstantLR(trainer.optimizer, 1.0)
+        trainers.append(trainer)
+
+    output.open()
+    train(config, output, Reporter(None), prepare=prepare)
+    trained = [p for p in trainers[0].model.parameters() if p.requires_grad]
+    return torch.cat([p.detach().flatten() for p in trained]), trainers[0].state.log_history
+
+
+@pytest.mark.parametrize("student", [{}, {"lora": {"rank": 2}}], ids=["answer loss", "TRL's loss"])
+def test_micro_batches_take_the_same_step(student: dict[str, Any], tmp_path: Path) -> None:
+    expected, whole = take_two_steps(tmp_path / "whole", student, None)
+    weights, parts = take_two_steps(tmp_path / "parts", student, 4)
+    assert len(whole) == len(parts) == 3  # two steps and the end
+    for one, other in zip(whole[:2], parts[:2], strict=True):
+        assert one["grad_norm"] > 1e-3 and other["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-4)
+        assert other["loss"] == pytest.approx(one["loss"], abs=1e-5)
+    assert (weights - expected).abs().max() < 1e-5

@@ -1,4 +1,4 @@
-"""A nano and a model from elsewhere need different settings; naming the model is enough."""
+"""Defaults follow the student: naming the model is enough."""
 
 from typing import Any
 
@@ -6,7 +6,12 @@ import pytest
 
 from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.student_defaults import grpo_rate, name_augmentation_share, optimizer_of, sft_rate
+from text2graph_dagster.training.student_defaults import (
+    choose_grpo_rate,
+    choose_name_augmentation_share,
+    choose_optimizer,
+    choose_sft_rate,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,18 +25,24 @@ from text2graph_dagster.training.student_defaults import grpo_rate, name_augment
 )
 def test_defaults_follow_the_student(student: dict[str, Any], expected: tuple[Any, ...]) -> None:
     settings = Settings.load(None, {"student": student})
-    assert _chosen(settings) == expected
+    assert _choices(settings) == expected
 
 
-def test_what_is_set_counts() -> None:
+def test_explicit_settings_win() -> None:
     sections = {
         "student": {"wire": "compact"},
         "sft": {"optimizer": "adamw", "learning_rate": 0.1, "name_augmentation_share": 0.5},
     }
     settings = Settings.load(None, {**sections, "grpo": {"learning_rate": 0.2}})
-    assert _chosen(settings) == ("compact", "adamw", 0.1, 0.2, 0.5)
+    assert _choices(settings) == ("compact", "adamw", 0.1, 0.2, 0.5)
 
 
-def _chosen(settings: Settings) -> tuple[Any, ...]:
-    form, optimizer = choose_wire(settings.student), optimizer_of(settings)
-    return form, optimizer, sft_rate(settings), grpo_rate(settings), name_augmentation_share(settings)
+def _choices(settings: Settings) -> tuple[Any, ...]:
+    form, optimizer = choose_wire(settings.student), choose_optimizer(settings)
+    return (
+        form,
+        optimizer,
+        choose_sft_rate(settings),
+        choose_grpo_rate(settings),
+        choose_name_augmentation_share(settings),
+    )

@@ -1,4 +1,4 @@
-"""A world small enough for tests: three types, templates, and models of two layers."""
+"""Generated examples, an ontology of three entity types, and settings of two-layer models, small enough for tests."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from text2graph_dagster.graph.mentions import occurrences
+from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.graph.model import Entity, Graph, Relation
 from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.graph.wire import serialise
@@ -65,7 +65,7 @@ def example(rng: random.Random) -> dict[str, Any]:
         facts.append((head, relation, tail))
     text = " ".join(sentences)
     ids = {surface: i for i, surface in enumerate(surfaces)}
-    entities = tuple(Entity(ids[s], s, kind, occurrences(s, text)) for s, kind in surfaces.items())
+    entities = tuple(Entity(ids[s], s, kind, find_occurrences(s, text)) for s, kind in surfaces.items())
     graph = Graph(entities, tuple(Relation(ids[h], ids[t], kind) for h, kind, t in dict.fromkeys(facts)))
     prompt = '"person""company""city";"works for""lives in"\n' + text
     rows = to_rows(graph)
@@ -120,12 +120,12 @@ def settings(changes: dict[str, Any] | None = None) -> Settings:
 
 
 class Killed(BaseException):
-    """Stands for a run that is cut off."""
+    """Raised to simulate a killed run."""
 
 
 @contextmanager
 def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let a run that is made in the block be cut off at the end of a step."""
+    """Kill the run made in this block at the end of a step."""
 
     def kill(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step == step:

@@ -1,4 +1,4 @@
-"""Data sets as memory-mapped Arrow files: rows are paged in as they are read, however many there are."""
+"""Datasets as memory-mapped Arrow files: memory use does not grow with the number of rows."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,33 +9,35 @@ import pyarrow
 import pyarrow.parquet
 
 T = TypeVar("T")
-ROWS = 1024  # so many rows are held as Python objects at a time
+BATCH_ROWS = 1024  # rows that are Python objects at a time
 
 
-def from_parquet(path: Path, arrow: Path, columns: Sequence[str]) -> Any:
-    """Return some columns of a parquet file as a `datasets.Dataset` over the file `arrow`, which is written."""
+def convert_parquet(path: Path, arrow: Path, columns: Sequence[str]) -> Any:
+    """Copy columns of a parquet file to the file `arrow`; return a `datasets.Dataset` over it."""
     with pyarrow.parquet.ParquetFile(path) as source:
-        known = source.schema_arrow
-        schema = pyarrow.schema([known.field(name) for name in columns])
-        return _written(arrow, schema, source.iter_batches(ROWS, columns=list(columns)))
+        schema_of_file = source.schema_arrow
+        schema = pyarrow.schema([schema_of_file.field(name) for name in columns])
+        return _write_batches(arrow, schema, source.iter_batches(BATCH_ROWS, columns=list(columns)))
 
 
-def from_rows(rows: Iterable[Mapping[str, Any]], arrow: Path, types: Mapping[str, pyarrow.DataType]) -> Any:
-    """Return rows as a `datasets.Dataset` over the file `arrow`, which is written as the rows come."""
+def write_rows(rows: Iterable[Mapping[str, Any]], arrow: Path, types: Mapping[str, pyarrow.DataType]) -> Any:
+    """Write rows to the file `arrow` as they are generated; return a `datasets.Dataset` over it."""
     schema = pyarrow.schema(list(types.items()))
-    return _written(
-        arrow, schema, (pyarrow.RecordBatch.from_pylist(some, schema=schema) for some in in_batches(rows, ROWS))
+    return _write_batches(
+        arrow,
+        schema,
+        (pyarrow.RecordBatch.from_pylist(batch, schema=schema) for batch in iterate_batches(rows, BATCH_ROWS)),
     )
 
 
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def iterate_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield the items in lists of `size`; the last may be shorter."""
     iterator = iter(items)
     while batch := list(itertools.islice(iterator, size)):
         yield batch
 
 
-def _written(path: Path, schema: pyarrow.Schema, batches: Iterable[pyarrow.RecordBatch]) -> Any:
+def _write_batches(path: Path, schema: pyarrow.Schema, batches: Iterable[pyarrow.RecordBatch]) -> Any:
     import datasets
 
     path.parent.mkdir(parents=True, exist_ok=True)

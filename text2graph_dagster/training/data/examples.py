@@ -1,4 +1,4 @@
-"""From rows of filtered_dataset to what a student reads and writes."""
+"""Training examples: rows of filtered_dataset as prompts and answers, and their token ids."""
 
 import atexit
 import itertools
@@ -19,19 +19,17 @@ from text2graph_dagster.inference.answer_format import choose_wire
 from text2graph_dagster.inference.chat_template import Message, render_prompts
 from text2graph_dagster.prompts.rendering import Task
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.data.arrow_files import ROWS, from_parquet, in_batches
+from text2graph_dagster.training.data.arrow_files import BATCH_ROWS, convert_parquet, iterate_batches
 
 COLUMNS = ("example_id", "corpus", "messages", "entity_types", "relation_types", "entities", "relations", "text")
-
-
-OPTIONAL_COLUMNS = ("task", "passage_id", "trusted")  # a gold passage is asked for everything, and its graph is right
+OPTIONAL_COLUMNS = ("task", "passage_id", "trusted")  # defaults fit gold: both entities and relations, trusted
 
 
 @dataclass(frozen=True)
 class Example:
-    """One question and its answer. `graph` holds what is asked for; `answer` is it in the student's wire form.
+    """A prompt and its answer. `graph` has the requested types only; `answer` is the graph in the student's wire form.
 
-    A graph that is not `trusted` is no measure of an answer where a reward model can judge instead.
+    If the graph is not `trusted`, GRPO scores answers with the reward model, where there is one.
     """
 
     example_id: str
@@ -49,7 +47,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids of a prompt and of the answer with its end token; `index` is the example's number."""
+    """Token ids of a prompt and of its answer, which ends with EOS; `index` counts the examples."""
 
     index: int
     prompt: list[int]
@@ -60,7 +58,7 @@ class Tokens:
 
 
 class Examples(Sequence[Example]):
-    """Examples in a memory-mapped data set; each becomes an object when it is asked for, and only then."""
+    """Examples in a memory-mapped dataset; an `Example` is made on each access."""
 
     def __init__(self, rows: Any, settings: Settings) -> None:
         self._rows, self._settings = rows, settings
@@ -77,12 +75,12 @@ class Examples(Sequence[Example]):
     def __getitem__(self, index: int | slice) -> Example | list[Example]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        return _example(self._rows[index], self._settings)
+        return _make_example(self._rows[index], self._settings)
 
     def __iter__(self) -> Iterator[Example]:
-        for some in self._rows.iter(ROWS):
-            for values in zip(*some.values(), strict=True):
-                yield _example(dict(zip(some, values, strict=True)), self._settings)
+        for batch in self._rows.iter(BATCH_ROWS):
+            for values in zip(*batch.values(), strict=True):
+                yield _make_example(dict(zip(batch, values, strict=True)), self._settings)
 
     def select(self, indices: Sequence[int]) -> "Examples":
         """Return these examples, in this order."""
@@ -93,39 +91,40 @@ def read_examples(path: Path, settings: Settings, cache: Path | None = None) -> 
     """Read a parquet file of examples.
 
     Args:
-        cache: a folder for the memory-mapped copy; none: one that lasts as long as this process.
+        cache: folder of the memory-mapped copy; None: a temporary folder, removed when the process ends.
 
     Raises:
-        UserError: the file is missing, lacks a column, or is empty.
+        UserError: the file is missing or empty, or lacks a column.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist: name the parquet file of examples in the configuration.")
-    there = pl.read_parquet_schema(path)
-    if missing := [column for column in COLUMNS if column not in there]:
-        raise UserError(f"{path} lacks the column {missing[0]!r}: give it the columns of filtered_dataset and `text`.")
-    columns = [*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in there)]
-    rows = from_parquet(path, (cache or _scratch()) / f"{path.stem}.arrow", columns)
+    schema = pl.read_parquet_schema(path)
+    if missing := [column for column in COLUMNS if column not in schema]:
+        raise UserError(f"{path} lacks the column {missing[0]!r}: it needs the columns of filtered_dataset and `text`.")
+    columns = [*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in schema)]
+    rows = convert_parquet(path, (cache or _make_temporary_folder()) / f"{path.stem}.arrow", columns)
     if not len(rows):
-        raise UserError(f"{path} holds no examples: there is nothing to learn from.")
+        raise UserError(f"{path} has no examples: lower the thresholds of filtered_dataset, or name another file.")
     return Examples(rows, settings)
 
 
-def _scratch() -> Path:
+def _make_temporary_folder() -> Path:
     folder = tempfile.mkdtemp(prefix="text2graph-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
 
 
-def _example(row: Mapping[str, Any], settings: Settings) -> Example:
+def _make_example(row: Mapping[str, Any], settings: Settings) -> Example:
     graph = from_rows(row["entities"], row["relations"])
     prompt = tuple({"role": m["role"], "content": m["content"]} for m in row["messages"] if m["role"] != "assistant")
-    taught = next((m["content"] for m in row["messages"] if m["role"] == "assistant"), "")
+    stored = next((m["content"] for m in row["messages"] if m["role"] == "assistant"), "")
     return Example(
         row["example_id"],
         row["corpus"],
         row["text"],
         prompt,
-        (_thinking(taught) if settings.dataset.thinking else "") + serialise(graph, choose_wire(settings.student)),
+        (_read_rationale(stored) if settings.dataset.thinking else "")
+        + serialise(graph, choose_wire(settings.student)),
         tuple(row["entity_types"]),
         tuple(row["relation_types"]),
         graph,
@@ -135,33 +134,35 @@ def _example(row: Mapping[str, Any], settings: Settings) -> Example:
     )
 
 
-def _thinking(answer: str) -> str:
-    """Return the rationale that stands before the JSON, with its tags; "" when there is none."""
+def _read_rationale(answer: str) -> str:
+    """Return the rationale before the JSON, with its tags; "" if there is none."""
     before, closed, _ = answer.rpartition("</think>")
     return f"{before}{closed}\n" if closed else ""
 
 
-def tokenise(examples: Iterable[Example], tokenizer: Any) -> Iterator[Tokens]:
-    """Yield the token ids of every example by the tokenizer's chat template, as they are asked for.
+def tokenise_examples(examples: Iterable[Example], tokenizer: Any) -> Iterator[Tokens]:
+    """Yield the token ids of every example, lazily, by the tokenizer's chat template.
 
-    The prompt ends where the model begins to write; the answer is what the template adds to it, end token included.
+    The prompt includes the template's generation prompt; the answer is what the template appends to it, with EOS.
 
     Raises:
-        UserError: the chat template does not put the answer after the prompt, or never ends it.
+        UserError: the chat template does not put the answer after the prompt.
     """
-    number = itertools.count()
-    for some in in_batches(examples, ROWS):
-        prompts = render_prompts([example.prompt for example in some], tokenizer)
-        turns = [[*example.prompt, {"role": "assistant", "content": example.answer}] for example in some]
-        wholes = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
-        if not all(whole.startswith(prompt) for prompt, whole in zip(prompts, wholes, strict=True)):
+    index = itertools.count()
+    for batch in iterate_batches(examples, BATCH_ROWS):
+        prompts = render_prompts([example.prompt for example in batch], tokenizer)
+        turns = [[*example.prompt, {"role": "assistant", "content": example.answer}] for example in batch]
+        texts = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
+        if not all(whole.startswith(prompt) for prompt, whole in zip(prompts, texts, strict=True)):
             raise UserError("the chat template does not put the answer after its prompt: choose another base model.")
-        rests = [whole[len(prompt) :] for prompt, whole in zip(prompts, wholes, strict=True)]
-        prompt_ids, answer_ids = (tokenizer(texts, add_special_tokens=False)["input_ids"] for texts in (prompts, rests))
+        answers = [whole[len(prompt) :] for prompt, whole in zip(prompts, texts, strict=True)]
+        prompt_ids, answer_ids = (
+            tokenizer(texts, add_special_tokens=False)["input_ids"] for texts in (prompts, answers)
+        )
         for prompt, answer in zip(prompt_ids, answer_ids, strict=True):
-            yield Tokens(next(number), prompt, _end_once(answer, tokenizer.eos_token_id))
+            yield Tokens(next(index), prompt, _cut_after_eos(answer, tokenizer.eos_token_id))
 
 
-def _end_once(ids: list[int], end: int) -> list[int]:
-    """Return the ids up to the end token: what a template writes after it (Qwen: a line end) is not taught."""
-    return ids[: ids.index(end) + 1] if end in ids else [*ids, end]
+def _cut_after_eos(ids: list[int], eos: int) -> list[int]:
+    """Return the ids up to EOS, without what a template writes after it (Qwen: a newline)."""
+    return ids[: ids.index(eos) + 1] if eos in ids else [*ids, eos]

@@ -1,9 +1,9 @@
-"""The same passages with other names: so that a student learns how facts are stated, and not who did what.
+"""Data augmentation: replace names by invented ones, so that a student learns how facts are stated.
 
-Distant supervision labels the same few thousand names again and again. A student that sees them often enough knows the
-knowledge base by heart, answers from memory, and is lost on names it never saw. So each time an example is taught its
-rare name words are replaced, everywhere in the passage and in the graph, by invented ones: the beginning of one name
-joined to the end of another of the same type. Words that many names share ("University", "Laura", "Saint") stay.
+Distant supervision labels the same few thousand names again and again. A student that sees them often enough memorises
+the knowledge base, answers from memory, and fails on new names. So each time an example is drawn, the rare words of its
+names are replaced by invented ones, everywhere in the passage and the graph: the beginning of one name joined to the
+end of another of the same type. Words that many names share ("University", "Laura", "Saint") stay.
 """
 
 import random
@@ -16,111 +16,113 @@ from typing import TypeVar
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.graph.wire import WireForm, serialise
 from text2graph_dagster.inference.answer_format import choose_wire
-from text2graph_dagster.prompts.rendering import Template, given_block
+from text2graph_dagster.prompts.rendering import Template, list_given_entities
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example
 
 T = TypeVar("T")
 
 _WORD = re.compile(r"[^\W\d_]+")
-_SHARED_BY = 8  # a word in so many names of a type is no name of its own
-_SHORTEST = 3  # letters of a word that is replaced
+_MIN_SHARING_NAMES = 8  # a word in this many names of a type is shared, and is not replaced
+_MIN_LETTERS = 3  # shorter words are not replaced
 
 
-class Renamer:
-    """Invents names from those of the training examples."""
+class NameAugmenter:
+    """Renames entities, with names invented from those of the training examples."""
 
     def __init__(self, examples: Iterable[Example]) -> None:
         names: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for example in examples:
             for entity in example.graph.entities:
                 for word in _WORD.findall(entity.text):
-                    if len(bearers := names[entity.type][word]) < _SHARED_BY:
-                        bearers.add(entity.text)
-        shared = {word for words in names.values() for word, bearers in words.items() if len(bearers) >= _SHARED_BY}
-        self._pools = {
-            kind: sorted(word for word in words if _is_name(word) and word not in shared)
+                    if len(names_with_word := names[entity.type][word]) < _MIN_SHARING_NAMES:
+                        names_with_word.add(entity.text)
+        shared = {word for words in names.values() for word, found in words.items() if len(found) >= _MIN_SHARING_NAMES}
+        self._rare_words = {
+            kind: sorted(word for word in words if _looks_like_name(word) and word not in shared)
             for kind, words in sorted(names.items())
         }
-        self._own = {kind: frozenset(words) for kind, words in self._pools.items()}
+        self._replaceable = {kind: frozenset(words) for kind, words in self._rare_words.items()}
 
-    def rename_some(self, course: Iterable[Example], share: float, settings: Settings) -> Iterator[Example]:
-        """Yield the course with that share of its examples renamed, each time otherwise."""
-        for example, new in self.draw(course, lambda example: example, share, settings):
+    def augment(self, examples: Iterable[Example], share: float, settings: Settings) -> Iterator[Example]:
+        """Yield the examples, a random `share` of them renamed; repeats of an example get different names."""
+        for example, new in self.augment_items(examples, lambda example: example, share, settings):
             yield new or example
 
-    def draw(
-        self, course: Iterable[T], read: Callable[[T], Example], share: float, settings: Settings
+    def augment_items(
+        self, items: Iterable[T], read: Callable[[T], Example], share: float, settings: Settings
     ) -> Iterator[tuple[T, Example | None]]:
-        """Yield every item of the course, that share of them with its example renamed: only these are `read`."""
+        """Yield every item, a random `share` of them with its example renamed; `read` is called for these only."""
         rng, form = random.Random(settings.seed), choose_wire(settings.student)
-        for item in course:
+        for item in items:
             yield item, self.rename(read(item), rng, form) if rng.random() < share else None
 
     def rename(self, example: Example, rng: random.Random, form: WireForm) -> Example:
-        """Return the example with other names; unchanged where it holds no word that is a name of its own."""
+        """Return the example with invented names; unchanged if none of its words can be replaced."""
         new: dict[str, str] = {}
         for entity in example.graph.entities:
             for word in _WORD.findall(entity.text):
-                if word not in new and word in self._own.get(entity.type, ()):
+                if word not in new and word in self._replaceable.get(entity.type, ()):
                     new[word] = self._invent(entity.type, rng)
         if not new:
             return example
-        text, moved = _replace_words(example.text, new)
-        graph = _rename_graph(example.graph, new, moved)
-        changes = [(example.text, text), *_given(example, graph)]
-        prompt = tuple({**turn, "content": _changed(turn["content"], changes)} for turn in example.prompt)
-        thinking = example.answer.removesuffix(serialise(example.graph, form))
-        answer = _replace_words(thinking, new)[0] + serialise(graph, form)
+        text, offsets = _replace_words(example.text, new)
+        graph = _rename_graph(example.graph, new, offsets)
+        changes = [(example.text, text), *_given_entity_changes(example, graph)]
+        prompt = tuple({**turn, "content": _apply_changes(turn["content"], changes)} for turn in example.prompt)
+        rationale = example.answer.removesuffix(serialise(example.graph, form))
+        answer = _replace_words(rationale, new)[0] + serialise(graph, form)
         return replace(example, text=text, prompt=prompt, graph=graph, answer=answer)
 
     def _invent(self, kind: str, rng: random.Random) -> str:
-        pool = self._pools[kind]
-        first, last = rng.choice(pool), rng.choice(pool)
+        words = self._rare_words[kind]
+        first, last = rng.choice(words), rng.choice(words)
         return first[: rng.randint(2, len(first) - 1)] + last[rng.randint(1, len(last) - 2) :].lower()
 
 
-def _given(example: Example, renamed: Graph) -> list[tuple[str, str]]:
-    """Return how a prompt that gives the entities lists them, and how it lists the renamed ones, for each template."""
+def _given_entity_changes(example: Example, renamed: Graph) -> list[tuple[str, str]]:
+    """Return (old, new) text of the entity list in a prompt that gives the entities, for each template."""
     if example.task != "relations":
         return []
     templates: tuple[Template, ...] = ("compact", "extract")
-    return [(given_block(example.graph.entities, t), given_block(renamed.entities, t)) for t in templates]
+    return [
+        (list_given_entities(example.graph.entities, t), list_given_entities(renamed.entities, t)) for t in templates
+    ]
 
 
-def _changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
+def _apply_changes(text: str, changes: Sequence[tuple[str, str]]) -> str:
     for old, new in changes:
         text = text.replace(old, new)
     return text
 
 
-def _is_name(word: str) -> bool:
-    return len(word) >= _SHORTEST and word[0].isupper() and word[1:].islower()
+def _looks_like_name(word: str) -> bool:
+    return len(word) >= _MIN_LETTERS and word[0].isupper() and word[1:].islower()
 
 
 def _replace_words(text: str, new: Mapping[str, str]) -> tuple[str, list[int]]:
-    """Return the text with words replaced, and the new offset of every old one."""
+    """Return the text with words replaced, and the new offset of every old offset."""
     parts: list[str] = []
-    moved: list[int] = []
+    offsets: list[int] = []
     at = length = 0
     for match in _WORD.finditer(text):
         if match[0] in new:
             between, word = text[at : match.start()], new[match[0]]
-            moved += range(length, length + len(between))
+            offsets += range(length, length + len(between))
             length += len(between)
-            # Offsets inside a replaced word do not occur: a mention begins and ends with a word.
-            moved += [length] * len(match[0])
+            # No mention begins or ends inside a replaced word, so one offset serves for all of it.
+            offsets += [length] * len(match[0])
             parts += [between, word]
             length += len(word)
             at = match.end()
     parts.append(text[at:])
-    moved += range(length, length + len(text) - at + 1)
-    return "".join(parts), moved
+    offsets += range(length, length + len(text) - at + 1)
+    return "".join(parts), offsets
 
 
-def _rename_graph(graph: Graph, new: Mapping[str, str], moved: Sequence[int]) -> Graph:
+def _rename_graph(graph: Graph, new: Mapping[str, str], offsets: Sequence[int]) -> Graph:
     def span(old: Span) -> Span:
-        return Span(moved[old.start], moved[old.end])
+        return Span(offsets[old.start], offsets[old.end])
 
     def entity(old: Entity) -> Entity:
         text, _ = _replace_words(old.text, new)

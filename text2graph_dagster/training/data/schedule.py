@@ -1,4 +1,7 @@
-"""What is taught, in its order, as rows of tokens on disk: written before training, memory-mapped while it runs."""
+"""The training schedule: SFT's examples in training order as token rows, written before training and memory-mapped.
+
+`curriculum.plan_batches` decides the order; this module adds invented names and tokenises.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -7,51 +10,74 @@ from typing import Any
 import pyarrow
 import pyarrow.compute
 
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.data.arrow_files import ROWS, from_rows, in_batches
-from text2graph_dagster.training.data.curriculum import lay_out
-from text2graph_dagster.training.data.examples import Example, tokenise
-from text2graph_dagster.training.data.name_augmentation import Renamer
-from text2graph_dagster.training.student_defaults import name_augmentation_share
+from text2graph_dagster.training.data.arrow_files import BATCH_ROWS, iterate_batches, write_rows
+from text2graph_dagster.training.data.curriculum import plan_batches
+from text2graph_dagster.training.data.examples import Example, Examples, tokenise_examples
+from text2graph_dagster.training.data.name_augmentation import NameAugmenter
+from text2graph_dagster.training.student_defaults import choose_name_augmentation_share
 
-IGNORED = -100  # the label of a token that is not taught
+IGNORED = -100  # the label of a token without loss
 _IDS = pyarrow.list_(pyarrow.int32())
-ROW = {"input_ids": _IDS, "labels": _IDS}
-_STORED = {"prompt": _IDS, "answer": _IDS}
+ROW_TYPES = {"input_ids": _IDS, "labels": _IDS}
+_TOKEN_TYPES = {"prompt": _IDS, "answer": _IDS}
 
-Course = Iterable[tuple[int, Example | None]]
+Schedule = Iterable[tuple[int, Example | None]]  # index of the example, and its renamed version if it has one
+
+
+def make_training_rows(examples: Examples, tokenizer: Any, settings: Settings, folder: Path) -> tuple[Any, int]:
+    """Write SFT's token rows to `folder`; return them as a `datasets.Dataset`, and how many examples are too long.
+
+    Raises:
+        UserError: every example has more than `sft.max_length` tokens.
+    """
+    store = store_tokens(examples, tokenizer, folder / "tokens.arrow")
+    lengths = measure_lengths(store)
+    short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
+    if not short:
+        raise UserError("every example is longer than sft.max_length: raise it, or use shorter passages.")
+    schedule = plan_schedule(examples.select(short), [lengths[i] for i in short], settings)
+    rows = tokenise_schedule(schedule, store.select(short), tokenizer)
+    return write_rows(rows, folder / "course.arrow", ROW_TYPES), len(examples) - len(short)
 
 
 def store_tokens(examples: Iterable[Example], tokenizer: Any, path: Path) -> Any:
-    """Return a memory-mapped `datasets.Dataset` of every example's tokens, prompt and answer."""
-    rows = ({"prompt": t.prompt, "answer": t.answer} for t in tokenise(examples, tokenizer))
-    return from_rows(rows, path, _STORED)
+    """Write the prompt and answer tokens of every example; return a memory-mapped `datasets.Dataset` of them."""
+    rows = ({"prompt": t.prompt, "answer": t.answer} for t in tokenise_examples(examples, tokenizer))
+    return write_rows(rows, path, _TOKEN_TYPES)
 
 
 def measure_lengths(store: Any) -> list[int]:
     """Return the number of tokens of every example, prompt and answer together."""
-    return [len(p) + len(a) for some in store.iter(ROWS) for p, a in zip(some["prompt"], some["answer"], strict=True)]
+    return [
+        len(prompt) + len(answer)
+        for batch in store.iter(BATCH_ROWS)
+        for prompt, answer in zip(batch["prompt"], batch["answer"], strict=True)
+    ]
 
 
-def padding_share(lengths: Sequence[int], pass_size: int) -> float:
-    """Return the share of places that hold padding, where rows are read in their order, `pass_size` at a time."""
+def compute_padding_share(lengths: Sequence[int], pass_size: int) -> float:
+    """Return the share of padding tokens if rows are batched in order, `pass_size` rows per forward pass."""
     passes = [lengths[start : start + pass_size] for start in range(0, len(lengths), pass_size)]
-    places = sum(len(some) * max(some) for some in passes)
-    return 1 - sum(lengths) / places if places else 0.0
+    tokens = sum(len(rows) * max(rows) for rows in passes)
+    return 1 - sum(lengths) / tokens if tokens else 0.0
 
 
-def padding_of(rows: Any, pass_size: int) -> float:
-    """Return the share of a course's places that hold padding; `rows` is its `datasets.Dataset`."""
-    return padding_share(pyarrow.compute.list_value_length(rows.data.column("input_ids")).to_pylist(), pass_size)
+def measure_padding(rows: Any, pass_size: int) -> float:
+    """Return the share of padding tokens in the training rows, a `datasets.Dataset`; see `compute_padding_share`."""
+    return compute_padding_share(
+        pyarrow.compute.list_value_length(rows.data.column("input_ids")).to_pylist(), pass_size
+    )
 
 
-def lay_course(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> Course:
-    """Yield the numbers of the examples as often and in the order that they are taught, some with invented names.
+def plan_schedule(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> Schedule:
+    """Yield the index of every example in training order, repeats included; some come with a renamed version.
 
-    A renamed example is another each time, so it comes with its number; the others are read where they are stored.
+    The others are read from the stored tokens.
     """
     sft = settings.sft
-    batches = lay_out(
+    batches = plan_batches(
         lengths,
         batch_size=sft.batch_size,
         steps=sft.max_steps,
@@ -59,16 +85,17 @@ def lay_course(examples: Sequence[Example], lengths: Sequence[int], settings: Se
         seed=settings.seed,
     )
     order = (i for batch in batches for i in batch)
-    return Renamer(examples).draw(order, examples.__getitem__, name_augmentation_share(settings), settings)
+    share = choose_name_augmentation_share(settings)
+    return NameAugmenter(examples).augment_items(order, examples.__getitem__, share, settings)
 
 
-def rows_of_course(course: Course, store: Any, tokenizer: Any) -> Iterator[dict[str, list[int]]]:
-    """Yield what the trainer reads: token ids, and labels for the answer and its end token only."""
-    for some in in_batches(course, ROWS):
-        known = store[[number for number, _ in some]]
-        renamed = tokenise([example for _, example in some if example is not None], tokenizer)
-        for place, (_, example) in enumerate(some):
-            prompt, answer = known["prompt"][place], known["answer"][place]
+def tokenise_schedule(schedule: Schedule, store: Any, tokenizer: Any) -> Iterator[dict[str, list[int]]]:
+    """Yield the trainer's rows: token ids, and labels for the answer and its EOS only."""
+    for batch in iterate_batches(schedule, BATCH_ROWS):
+        stored = store[[index for index, _ in batch]]
+        renamed = tokenise_examples([example for _, example in batch if example is not None], tokenizer)
+        for place, (_, example) in enumerate(batch):
+            prompt, answer = stored["prompt"][place], stored["answer"][place]
             if example is not None:
                 prompt, answer = (fresh := next(renamed)).prompt, fresh.answer
             yield {"input_ids": [*prompt, *answer], "labels": [IGNORED] * len(prompt) + list(answer)}

@@ -1,7 +1,7 @@
-"""Low-rank adapters on frozen weights: in what precision these are held, and how both become one ordinary model.
+"""LoRA adapters: add them to a model, keep them in float32, merge them into an ordinary model.
 
-Frozen weights take no updates, so they need no more than what they were published in: bfloat16 on a GPU, or four bits
-(QLoRA, Dettmers et al. 2023). What is trained stays in float32, since bfloat16 rounds small updates away.
+Frozen weights get no updates, so the precision in which they were published is enough: bfloat16 on a GPU, or four bits
+(QLoRA, Dettmers et al. 2023). Trained weights stay in float32, since bfloat16 rounds small updates away.
 """
 
 import copy
@@ -14,8 +14,8 @@ from text2graph_dagster.inference.precision import is_quantised
 from text2graph_dagster.settings import LoraSettings
 
 
-def with_lora(model: Any, lora: LoraSettings, seed: int, task: str = "CAUSAL_LM") -> Any:
-    """Return the model with new low-rank adapters on all its linear layers; only these, and a new head, are trained."""
+def add_lora(model: Any, lora: LoraSettings, seed: int, task: str = "CAUSAL_LM") -> Any:
+    """Return the model with new adapters on all linear layers; only these, and a new head, are trained."""
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
     torch.manual_seed(seed)
@@ -26,15 +26,15 @@ def with_lora(model: Any, lora: LoraSettings, seed: int, task: str = "CAUSAL_LM"
         target_modules="all-linear",
         task_type=task,
     )
-    if is_quantised(model):  # the trainer decides on checkpointing
+    if is_quantised(model):  # the trainer sets gradient checkpointing
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     return get_peft_model(model, config)
 
 
-def trained_in_full(trainer: Any) -> Any:
-    """Return a trainer whose adapters are float32 again: TRL makes those on quantised weights bfloat16.
+def upcast_trained_weights(trainer: Any) -> Any:
+    """Cast the trainer's trained weights to float32: TRL makes adapters on quantised weights bfloat16.
 
-    At 2e-5, the rate of reinforcement with adapters, most updates are smaller than bfloat16 can tell.
+    At 2e-5, GRPO's learning rate for adapters, most updates are below the resolution of bfloat16.
     """
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
@@ -42,25 +42,25 @@ def trained_in_full(trainer: Any) -> Any:
     return trainer
 
 
-def merged(model: Any, reload: Callable[[], Any] | None = None) -> Any:
-    """Return the ordinary model in float32 that is written, and measured: adapters are merged into a copy.
+def merge_adapters(model: Any, reload: Callable[[], Any] | None = None) -> Any:
+    """Return the ordinary float32 model to write and evaluate: adapters are merged into a copy.
 
-    Merging into bfloat16 or four bits would round the adapters away, so they are merged into the weights as published.
-    What adapters learnt beside quantised weights is then a little off; the figures on dev are those of the result.
+    Merging into bfloat16 or four bits would round the adapters away, so they are merged into the published weights.
+    Adapters that were trained on quantised weights then fit a little less; the dev metrics are those of the result.
 
     Args:
-        reload: loads the model that the adapters were put on, in float32; none: it is in float32.
+        reload: loads the model without adapters in float32; None: the model is in float32 already.
     """
     adapted = hasattr(model, "peft_config")
-    in_full = not is_quantised(model) and model.get_input_embeddings().weight.dtype == torch.float32
-    if in_full or reload is None:
+    is_float32 = not is_quantised(model) and model.get_input_embeddings().weight.dtype == torch.float32
+    if is_float32 or reload is None:
         return copy.deepcopy(model).merge_and_unload() if adapted else model
-    whole = reload()
+    base = reload()
     if not adapted:
-        return whole
+        return base
     from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 
-    learnt = get_peft_model_state_dict(model, save_embedding_layers=False)
-    whole = get_peft_model(whole, copy.deepcopy(model.peft_config["default"]))
-    set_peft_model_state_dict(whole, learnt)
-    return whole.merge_and_unload()
+    adapters = get_peft_model_state_dict(model, save_embedding_layers=False)
+    base = get_peft_model(base, copy.deepcopy(model.peft_config["default"]))
+    set_peft_model_state_dict(base, adapters)
+    return base.merge_and_unload()

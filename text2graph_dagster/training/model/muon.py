@@ -1,8 +1,9 @@
 """Muon for the matrices and AdamW for the rest, as one optimizer, in float32.
 
 Muon (Jordan et al., 2024) replaces a matrix's momentum by its nearest semi-orthogonal matrix, found with a
-Newton-Schulz iteration. `torch.optim.Muon` runs that iteration in bfloat16, which processors without bfloat16 units
-emulate slowly, and one matrix at a time; here all matrices of a shape go through one batched product.
+Newton-Schulz iteration. `torch.optim.Muon` (2.13) runs it in bfloat16, which is less exact and which processors without
+bfloat16 units emulate slowly, and one matrix at a time; here all matrices of a shape go through one batched product in
+float32.
 """
 
 from collections import defaultdict
@@ -21,8 +22,8 @@ _ADAM_EPSILON = 1e-8
 def orthogonalise(matrices: Tensor) -> Tensor:
     """Return, for a stack (n, rows, columns) with rows <= columns, matrices with singular values near 1.
 
-    Every Newton-Schulz step multiplies from the left by a polynomial of the Gram matrix, so the steps are gathered in
-    that smaller square, and the matrix itself is multiplied once, at the end.
+    Every Newton-Schulz step multiplies from the left by a polynomial of the Gram matrix, so the steps are accumulated
+    in that smaller square matrix, and the matrix itself is multiplied once, at the end.
     """
     a, b, c = _NEWTON_SCHULZ
     x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
@@ -78,11 +79,11 @@ class MuonAdamW(torch.optim.Optimizer):
             rows, columns = update.shape
             wide = update if rows <= columns else update.T
             by_shape[wide.shape[0], wide.shape[1]].append((parameter, wide))
-        for (_, longest), items in by_shape.items():
+        for (_, columns), items in by_shape.items():
             orthogonal = orthogonalise(torch.stack([update for _, update in items]))
             for (parameter, _), update in zip(items, orthogonal, strict=True):
                 wide = parameter.shape[0] <= parameter.shape[1]
-                parameter.add_(update if wide else update.T, alpha=-group["lr"] * 0.2 * longest**0.5)
+                parameter.add_(update if wide else update.T, alpha=-group["lr"] * 0.2 * columns**0.5)
 
     def _adamw(self, group: dict[str, Any]) -> None:
         first, second = _ADAM_BETAS

@@ -7,11 +7,11 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase, Qwen2Config,
 from text2graph_dagster.settings import StudentSettings
 
 _ROPE_THETA = 10_000.0
-_REACH = 150  # tokens: how far back a name is copied from, about
+_MAX_COPY_DISTANCE = 150  # tokens: how far back a name is copied from, roughly
 
 
 def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen2ForCausalLM:
-    """Return an untrained model for `tokenizer`, with the circuit that copies already in place."""
+    """Return an untrained model for `tokenizer`, initialised with a circuit that copies names."""
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
@@ -30,8 +30,8 @@ def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerBase, se
     )
     model = Qwen2ForCausalLM(config)
     if settings.heads > 1 and settings.layers > 1:
-        look_at_previous_token(model)
-        look_for_repetition(model)
+        init_previous_token_head(model)
+        init_induction_head(model)
     model.generation_config = GenerationConfig(
         do_sample=False,
         bos_token_id=tokenizer.bos_token_id,
@@ -42,14 +42,14 @@ def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerBase, se
 
 
 @torch.no_grad()
-def look_at_previous_token(model: Qwen2ForCausalLM, preference: float = 0.8) -> None:
-    """Let the first head of the first layer prefer the token before, whatever the content.
+def init_previous_token_head(model: Qwen2ForCausalLM, preference: float = 0.8) -> None:
+    """Initialise the first head of the first layer to attend to the previous token, whatever the content.
 
-    Copying a name needs two layers of attention: one marks each token with its predecessor, the next looks for the
-    place whose predecessor is the token just written (an induction head, Olsson et al. 2022). That circuit is slow to
-    form by training; here it is given, as a beginning that training changes like any other weight. Qwen2 has biases on
+    Copying a name takes two attention layers: one marks each token with its predecessor, the next finds the position
+    whose predecessor is the token just written (an induction head, Olsson et al. 2022). Training forms this circuit
+    slowly; here it is part of the initialisation, and training changes it like any other weight. Qwen2 has biases on
     queries and keys, so a rotary score that peaks at distance 1 can be written into them: over all rotary pairs the
-    query's bias is (1, 0) and the key's (cos f, sin f), f being the pair's frequency.
+    query's bias is (1, 0) and the key's (cos f, sin f), where f is the pair's frequency.
     `preference` is the score of the previous token above that of its neighbours, in nats.
     """
     config, attention = model.config, model.model.layers[0].self_attn
@@ -63,23 +63,23 @@ def look_at_previous_token(model: Qwen2ForCausalLM, preference: float = 0.8) -> 
 
 
 @torch.no_grad()
-def look_for_repetition(model: Qwen2ForCausalLM, match: float = 4.0) -> None:
-    """Let the first head of the second layer look for what followed the present token before, and repeat it.
+def init_induction_head(model: Qwen2ForCausalLM, match: float = 4.0) -> None:
+    """Initialise the first head of the second layer to repeat what followed the current token before.
 
-    The head of `look_at_previous_token` writes what it sees (read through the directions `seen`) into other directions,
-    `marked`. Here a query reads `seen`, a key reads `marked`: they agree where the predecessor equals the present
-    token, by `match` nats. Only slowly rotating pairs take part, whose score hardly depends on the distance.
+    The head of `init_previous_token_head` reads the previous token through the directions `seen` and writes it to other
+    directions, `marked`. Here queries read `seen` and keys read `marked`: they match, by `match` nats, where the
+    predecessor equals the current token. Only slowly rotating pairs are used: their score hardly depends on distance.
     """
     config = model.config
     width = config.hidden_size // config.num_attention_heads
     generator = torch.Generator().manual_seed(0)
     basis, _ = torch.linalg.qr(torch.randn(config.hidden_size, config.hidden_size, generator=generator))
     seen, marked = basis[:width], basis[width : 2 * width]
-    size = config.initializer_range  # of an embedding's entries: what is written should weigh like a token
+    size = config.initializer_range  # scale of an embedding's entries: what is written should weigh as much as a token
     first, second = model.model.layers[0].self_attn, model.model.layers[1].self_attn
     first.v_proj.weight[:width] = seen
     first.o_proj.weight[:, :width] = 1.5 * size * marked.T
-    slow = (_frequencies(width) * _REACH < 1).float().repeat(2)[:, None]
+    slow = (_frequencies(width) * _MAX_COPY_DISTANCE < 1).float().repeat(2)[:, None]
     scale = (2 * match * width**0.5 / slow.sum()) ** 0.5
     second.q_proj.weight[:width] = scale * slow * seen
     second.k_proj.weight[:width] = scale * slow * marked
@@ -92,6 +92,6 @@ def _frequencies(width: int) -> Tensor:
 
 
 def _set_head(projection: torch.nn.Linear, bias: Tensor, content: float) -> None:
-    """Set the bias of a projection's first head and scale down what its content says."""
+    """Set the bias of a projection's first head and scale its weights down to `content`."""
     projection.weight[: len(bias)] *= content
     projection.bias[: len(bias)] = bias

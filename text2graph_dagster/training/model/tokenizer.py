@@ -1,9 +1,9 @@
-"""The nano student's tokenizer: byte-level BPE learnt from the passages, with the answer's skeleton as single tokens.
+"""The nano student's tokenizer: byte-level BPE trained on the passages, with the answer's skeleton as single tokens.
 
 Most of a JSON answer is fixed: with the skeleton and the type names as tokens of their own, an answer of 150 tokens has
 about 30. A name has the same tokens in the passage and in the answer, which copying by attention needs: in the
-passage a blank precedes it, so the chat template writes one before every name in the answer, and so does the student;
-`wire.without_blanks` takes it out again.
+passage a space precedes it, so the chat template writes one before every name in the answer, and so does the student;
+`wire.strip_leading_blanks` removes it again.
 """
 
 import json
@@ -15,10 +15,10 @@ from transformers import Qwen2Tokenizer
 from text2graph_dagster.graph.wire import NAME_KEYS
 
 PAD, BEGIN, END, ANSWER = "<|pad|>", "<|begin|>", "<|end|>", "<|answer|>"
-MAX_NUMBERED_ENTITIES = 24  # entities whose number is one token with the skeleton around it; higher ones take a few
+MAX_NUMBERED_ENTITIES = 24  # entities whose index and its skeleton are one token; higher indices take a few
 
-# A passage cannot smuggle in a special token: its "<|" is taken apart. A line begins with a blank, so that a name there
-# has the same tokens as anywhere else.
+# "<|" in a passage is split, so that it cannot inject a special token. Every line begins with a space, so that a name
+# at its beginning has the same tokens as elsewhere.
 _CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}{{ message['content']"
@@ -30,8 +30,8 @@ _CHAT_TEMPLATE = (
 )
 
 
-def skeleton() -> list[str]:
-    """Return the pieces of answers that become single tokens, in every wire form."""
+def list_skeleton_pieces() -> list[str]:
+    """Return the parts of answers that become single tokens, for every wire form."""
     pieces = [
         '{"entities":[',
         '{"entities":[],"relations":[]}',
@@ -59,24 +59,24 @@ def skeleton() -> list[str]:
 
 
 def train_tokenizer(texts: Iterable[str], type_names: Sequence[str], vocabulary: int) -> Qwen2Tokenizer:
-    """Learn a tokenizer of about `vocabulary` tokens from `texts`; each type name in quotes becomes one more token.
+    """Train a tokenizer of about `vocabulary` tokens on `texts`; each type name in quotes becomes one more token.
 
-    Transformers gives every model of the Qwen2 architecture a Qwen2Tokenizer, whatever its files say; so the way that
-    class parts text into words is the way the vocabulary is learnt here.
+    Transformers loads a Qwen2Tokenizer for every model of the Qwen2 architecture, whatever its files say, so the
+    vocabulary is trained with that class's pre-tokenizer.
     """
     special = [PAD, BEGIN, END, ANSWER]
-    tokenizer = Qwen2Tokenizer(unk_token=PAD).backend_tokenizer
-    learnt = Tokenizer(models.BPE())
-    learnt.normalizer, learnt.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    qwen = Qwen2Tokenizer(unk_token=PAD).backend_tokenizer
+    bpe = Tokenizer(models.BPE())
+    bpe.normalizer, bpe.pre_tokenizer = qwen.normalizer, qwen.pre_tokenizer
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=special,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    learnt.train_from_iterator(texts, trainer)
-    model = json.loads(learnt.to_str())["model"]
-    made = Qwen2Tokenizer(
+    bpe.train_from_iterator(texts, trainer)
+    model = json.loads(bpe.to_str())["model"]
+    tokenizer = Qwen2Tokenizer(
         vocab=model["vocab"],
         merges=[tuple(merge) for merge in model["merges"]],
         unk_token=PAD,
@@ -88,6 +88,8 @@ def train_tokenizer(texts: Iterable[str], type_names: Sequence[str], vocabulary:
         padding_side="left",
     )
     names = [f'"{name}"' for name in dict.fromkeys(type_names)]
-    made.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in [*skeleton(), *names]])
-    made.chat_template = _CHAT_TEMPLATE
-    return made
+    tokenizer.add_tokens(
+        [AddedToken(piece, normalized=False, special=False) for piece in [*list_skeleton_pieces(), *names]]
+    )
+    tokenizer.chat_template = _CHAT_TEMPLATE
+    return tokenizer

@@ -1,9 +1,8 @@
-"""A type's name as one token, made of the tokens of its words.
+"""One token per type, whose embedding is composed of the embeddings of the words of the type's name.
 
-Every type of a prompt and of an answer is one token, so that both are short. To a base model that was pretrained the
-token of a new type must mean something before it is trained: its embedding is that of `TYPE`, which says that this is
-a type and no word of the passage, plus the mean of its words' embeddings. The base was pretrained with type tokens made
-in just this way.
+With one token per type, prompts and answers are short. The token of a new type must be meaningful to the pretrained
+base before any training: its embedding is that of `TYPE`, which tells types from words of the passage, plus the mean of
+its words' embeddings. The base was pretrained with type tokens composed in the same way.
 """
 
 import re
@@ -14,21 +13,21 @@ import torch
 from tokenizers import AddedToken
 
 TYPE = "<|type|>"
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def pieces(tokenizer: Any, name: str) -> list[int]:
-    """Return the tokens of a type's name written as words: "BasedIn" and "based_in" are " based in"."""
-    words = _HUMP.sub(" ", name).replace("_", " ").lower().split()
+def tokenise_type_name(tokenizer: Any, name: str) -> list[int]:
+    """Return the token ids of a type's name, written as words: "BasedIn" and "based_in" become " based in"."""
+    words = _CAMEL_CASE.sub(" ", name).replace("_", " ").lower().split()
     ids: list[int] = tokenizer(" " + " ".join(words), add_special_tokens=False)["input_ids"]
     return ids
 
 
 @torch.no_grad()
-def add_types(model: Any, tokenizer: Any, names: Iterable[str]) -> None:
-    """Give a pretrained nano a token for every type, in quotes as prompts and answers write it."""
+def add_type_tokens(model: Any, tokenizer: Any, names: Iterable[str]) -> None:
+    """Add a token for every type to a pretrained nano, in quotes as in prompts and answers."""
     new = [name for name in dict.fromkeys(names) if f'"{name}"' not in tokenizer.get_added_vocab()]
-    composed = [pieces(tokenizer, name) for name in new]
+    composed = [tokenise_type_name(tokenizer, name) for name in new]
     first = len(tokenizer)
     tokenizer.add_tokens([AddedToken(f'"{name}"', normalized=False, special=False) for name in new])
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)

@@ -1,1 +1,1 @@
-"""GRPO's parts: trainer, rewards, rollouts, monitor and the choice of the best checkpoint."""
+"""GRPO's parts: trainer, reward, rollouts, alarms, and the selection of the best checkpoint."""

@@ -1,4 +1,4 @@
-"""Which model of a reinforcement run is kept: the one that is best on the dev passages, the first one included."""
+"""Keep the model of a GRPO run that is best on the dev examples; the starting model is one of the candidates."""
 
 import json
 import shutil
@@ -15,11 +15,11 @@ SELECTED_BY = "relation_f1"
 _RECORD = "dev.json"
 
 
-class Best:
-    """The best model so far, in a directory; a model that is not better than the one kept is not written.
+class BestCheckpoint:
+    """The best model so far, in a directory.
 
-    Better is by `min_gain` at least. Of several models that are as good as the first, the one that does best on dev
-    does so by chance, and no better on test.
+    A model replaces it if it is better by at least `min_gain`: among models as good as the first one, the best on dev
+    is so by chance, and no better on test.
     """
 
     def __init__(self, directory: Path, save: Callable[[Any, Path], None], min_gain: float = 0.0) -> None:
@@ -27,12 +27,12 @@ class Best:
 
     @property
     def record(self) -> dict[str, Any] | None:
-        """Return {"step": ..., "dev": {...}} of the model kept, None when there is none yet."""
+        """Return {"step": ..., "dev": {...}} of the model kept; None if there is none yet."""
         path = self.directory / _RECORD
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def offer(self, model: Any, step: int, dev: Mapping[str, float]) -> bool:
-        """Keep the model if it beats the one kept; return whether it does."""
+        """Replace the model kept if this one is better; return whether it is."""
         kept = self.record
         if kept is not None:
             gain = dev[SELECTED_BY] - kept["dev"][SELECTED_BY]
@@ -48,47 +48,48 @@ class Best:
         return True
 
     def move_to(self, target: Path) -> dict[str, Any]:
-        """Hand the model over; return its record."""
+        """Move the model kept to `target`; return its record."""
         kept = self.record
         if kept is None:
-            raise RuntimeError("no model was offered")
+            raise RuntimeError("no model was offered: there is none to move")
         self.directory.replace(target)
         (target / _RECORD).unlink()
         return kept
 
 
 class SelectionCallback(TrainerCallback):  # type: ignore[misc]
-    """Measures the model on the dev passages `checks` times, evenly over the run, the last time at its end.
+    """Evaluates the model on the dev examples at `dev_checks` evenly spaced steps, the last one included.
 
-    What is measured, and kept, is what `whole` makes of the model in training.
+    `merge` turns the model in training into the ordinary model that is evaluated and kept.
     """
 
     def __init__(
         self,
-        best: Best,
-        measure: Callable[[Any], dict[str, float]],
-        whole: Callable[[Any], Any],
+        best: BestCheckpoint,
+        evaluate: Callable[[Any], dict[str, float]],
+        merge: Callable[[Any], Any],
         settings: GrpoSettings,
         reporter: Reporter,
     ) -> None:
-        self.best, self.measure, self.whole, self.reporter = best, measure, whole, reporter
-        self.moments = {round(settings.max_steps * (i + 1) / settings.dev_checks) for i in range(settings.dev_checks)}
+        self.best, self.evaluate, self.merge, self.reporter = best, evaluate, merge, reporter
+        checks = settings.dev_checks
+        self.steps = {round(settings.max_steps * (i + 1) / checks) for i in range(checks)}
 
     def begin(self, model: Any, dev: Mapping[str, float] | None) -> None:
-        """Measure the model that the run starts from, unless `dev` says how good it is or an earlier part of it did."""
+        """Offer the starting model, unless an earlier part of the run did; `dev` are its metrics if they are known."""
         if self.best.record is None:
-            self._look(model, 0, dev)
+            self._offer(model, 0, dev)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
     ) -> None:
-        """Measure at the moments set."""
-        if state.global_step in self.moments:
-            self._look(model, state.global_step)
+        """Evaluate if this is one of the steps."""
+        if state.global_step in self.steps:
+            self._offer(model, state.global_step)
 
-    def _look(self, model: Any, step: int, dev: Mapping[str, float] | None = None) -> None:
-        model = self.whole(model)
-        dev = dev or self.measure(model)
+    def _offer(self, model: Any, step: int, dev: Mapping[str, float] | None = None) -> None:
+        model = self.merge(model)
+        dev = dev or self.evaluate(model)
         better = self.best.offer(model, step, dev)
         self.reporter.log_metrics(step, {f"dev_{name}": value for name, value in dev.items()})
         self.reporter.log(

@@ -1,12 +1,13 @@
-"""What can go wrong in a reinforcement run, told from its points: what stands in metrics.jsonl.
+"""Alarms of a GRPO run: what can go wrong, detected in its points, the lines of metrics.jsonl.
 
-Each check is a pure function of the points so far. "Now" is the mean of the last `window` points that have the figure,
-"the beginning" that of the first `window`; a check that compares the two waits until they have no point in common.
+Each check is a pure function of the points so far. "Now" is the mean of the last `window` points that have a metric,
+"the start" that of the first `window`; a check that compares them waits until they have no point in common.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
+from typing import Any
 
 from text2graph_dagster.settings import AlarmSettings
 
@@ -17,7 +18,7 @@ COMPONENT = "reward_"
 
 @dataclass(frozen=True)
 class Alarm:
-    """What has gone wrong, at which step, and the figure that told so beside its threshold."""
+    """What went wrong, at which step, and the metric that showed it, with its threshold."""
 
     name: str
     step: int
@@ -26,70 +27,70 @@ class Alarm:
     sentence: str
 
 
-Found = tuple[float, float, str]  # value, threshold, sentence
+Finding = tuple[float, float, str]  # value, threshold, sentence
 
 
-def series(points: Points, name: str) -> list[tuple[int, float]]:
-    """Return (step, value) of every point that has the figure."""
+def read_series(points: Points, name: str) -> list[tuple[int, float]]:
+    """Return (step, value) of every point that has the metric."""
     return [(int(point["step"]), point[name]) for point in points if name in point]
 
 
 def _change(points: Points, name: str, window: int) -> float | None:
-    """Return the figure now relative to the beginning; None where that cannot be told."""
-    values = [value for _, value in series(points, name)]
+    """Return the metric now relative to the start; None if there are too few points."""
+    values = [value for _, value in read_series(points, name)]
     if len(values) < 2 * window or fmean(values[:window]) <= 0:
         return None
     return fmean(values[-window:]) / fmean(values[:window])
 
 
 def _now(points: Points, name: str, window: int) -> float | None:
-    values = [value for _, value in series(points, name)]
+    values = [value for _, value in read_series(points, name)]
     return fmean(values[-window:]) if len(values) >= window else None
 
 
-def tiny_graphs(points: Points, settings: AlarmSettings) -> Found | None:
-    """Completions state far fewer items than in the beginning: the collapse to empty or tiny graphs."""
+def tiny_graphs(points: Points, settings: AlarmSettings) -> Finding | None:
+    """Check whether completions have far fewer items than at the start: collapse to empty or tiny graphs."""
     change = _change(points, "item_ratio", settings.window)
     if change is None or change >= settings.min_items:
         return None
     return change, settings.min_items, f"completions state {change:.0%} of the items of the run's beginning"
 
 
-def length_drift(points: Points, settings: AlarmSettings) -> Found | None:
-    """Completions have become much longer or much shorter."""
+def length_drift(points: Points, settings: AlarmSettings) -> Finding | None:
+    """Check whether completions have become much longer or much shorter."""
     change = _change(points, "completion_length", settings.window)
     if change is None or 1 / settings.max_length_drift <= change <= settings.max_length_drift:
         return None
     return change, settings.max_length_drift, f"completions are {change:.2f} times as long as in the run's beginning"
 
 
-def entropy_collapse(points: Points, settings: AlarmSettings) -> Found | None:
-    """The student has stopped trying anything: its samples are all the same."""
+def entropy_collapse(points: Points, settings: AlarmSettings) -> Finding | None:
+    """Check whether exploration has stopped: samples are nearly identical."""
     change = _change(points, "entropy", settings.window)
     if change is None or change >= settings.min_entropy:
         return None
     return change, settings.min_entropy, f"the entropy is {change:.0%} of that of the run's beginning"
 
 
-def kl(points: Points, settings: AlarmSettings) -> Found | None:
-    """The student is far from the fine-tuned one; measured only where `beta` is above 0."""
+def kl(points: Points, settings: AlarmSettings) -> Finding | None:
+    """Check whether the policy is far from the SFT model; the KL is known only if `beta` is above 0."""
     now = _now(points, "kl", settings.window)
     if now is None or now <= settings.max_kl:
         return None
     return now, settings.max_kl, f"the KL to the fine-tuned student is {now:.2f}"
 
 
-def no_variance(points: Points, settings: AlarmSettings) -> Found | None:
-    """Nearly every prompt's completions earn the same, so there is nothing to learn from them."""
+def no_variance(points: Points, settings: AlarmSettings) -> Finding | None:
+    """Check whether most prompts have completions of equal reward, which give no gradient."""
     now = _now(points, "groups_without_variance", settings.window)
     if now is None or now <= settings.max_without_variance:
         return None
     return now, settings.max_without_variance, f"{now:.0%} of the prompts have completions that all earn the same"
 
 
-def reward_without_f1(points: Points, settings: AlarmSettings) -> Found | None:
-    """A part of the reward has risen since dev relation F1 was at its best, and dev relation F1 has fallen: a hack."""
-    dev = series(points, DEV)
+def reward_without_f1(points: Points, settings: AlarmSettings) -> Finding | None:
+    """Check for reward hacking: a component has risen since dev relation F1 was best, and dev F1 has fallen."""
+    dev = read_series(points, DEV)
     if len(dev) < 2:
         return None
     best_step, best = max(dev, key=lambda at: (at[1], at[0]))
@@ -100,8 +101,8 @@ def reward_without_f1(points: Points, settings: AlarmSettings) -> Found | None:
     name = max(rises, key=lambda key: (rises[key], key), default="")
     if not name or rises[name] <= settings.min_component_rise:
         return None
-    said = f"dev relation F1 has fallen by {fall:.3f} since step {best_step} while {name} rose by {rises[name]:.3f}"
-    return rises[name], settings.min_component_rise, said
+    sentence = f"dev relation F1 has fallen by {fall:.3f} since step {best_step} while {name} rose by {rises[name]:.3f}"
+    return rises[name], settings.min_component_rise, sentence
 
 
 def _components(points: Points) -> list[str]:
@@ -109,38 +110,45 @@ def _components(points: Points) -> list[str]:
 
 
 def _rise(points: Points, name: str, since: int, window: int) -> float:
-    values = series(points, name)
+    values = read_series(points, name)
     before = [value for step, value in values if step <= since][-window:] or [value for _, value in values[:window]]
     return fmean([value for _, value in values[-window:]]) - fmean(before)
 
 
-CHECKS: Mapping[str, Callable[[Points, AlarmSettings], Found | None]] = {
+CHECKS: Mapping[str, Callable[[Points, AlarmSettings], Finding | None]] = {
     check.__name__: check for check in (tiny_graphs, length_drift, entropy_collapse, kl, no_variance, reward_without_f1)
 }
 
 
-class Watch:
-    """Which alarms have rung in a run, each at its first point."""
+class RunMonitor:
+    """The alarms raised in a run, each at most once."""
 
     def __init__(self, settings: AlarmSettings) -> None:
         self.settings = settings
-        self.rung: dict[str, Alarm] = {}
+        self.raised: dict[str, Alarm] = {}
 
     @property
     def fatal(self) -> Alarm | None:
-        """Return the first alarm that ends the run."""
-        return next((alarm for name, alarm in self.rung.items() if name in self.settings.fatal), None)
+        """The first alarm that stops the run; None if there is none."""
+        return next((alarm for name, alarm in self.raised.items() if name in self.settings.fatal), None)
 
-    def listen(self, points: Points) -> list[Alarm]:
-        """Return the alarms that ring now and have not rung before."""
+    def check(self, points: Points) -> list[Alarm]:
+        """Raise and return the alarms that these points set off, without those raised before."""
         fresh = []
-        for name, check in CHECKS.items():
-            if name not in self.rung and points and (found := check(points, self.settings)):
-                self.rung[name] = Alarm(name, int(points[-1]["step"]), *found)
-                fresh.append(self.rung[name])
+        for name, find in CHECKS.items():
+            if name not in self.raised and points and (found := find(points, self.settings)):
+                self.raised[name] = Alarm(name, int(points[-1]["step"]), *found)
+                fresh.append(self.raised[name])
         return fresh
 
     def replay(self, points: Points) -> None:
-        """Hear again what an earlier part of the run has heard."""
+        """Restore the state of an earlier part of the run from its points."""
         for end in range(1, len(points) + 1):
-            self.listen(points[:end])
+            self.check(points[:end])
+
+    def summarise(self) -> dict[str, Any]:
+        """Return the entries of run.json: `alarms`, and `stopped_by`, the name of the fatal one."""
+        return {
+            "alarms": [asdict(alarm) for alarm in self.raised.values()],
+            "stopped_by": self.fatal.name if self.fatal else None,
+        }

@@ -1,7 +1,7 @@
-"""A reward model in use: what it thinks of a graph, and the reward of a completion whose right graph nobody knows.
+"""Score completions with the reward model where the gold graph is unknown or not trusted.
 
-It is shown the legal graph only, in one order: spelling, order, repetition and form cannot please it. These are judged
-without it, and an answer from which the legality filter drops anything earns nothing of it.
+The model sees the legal graph only, in one canonical order, so spelling, order, repetition and form cannot influence
+its score. Form is rewarded by rules; an answer from which the legality filter drops anything gets a model score of 0.
 """
 
 import json
@@ -23,28 +23,28 @@ from text2graph_dagster.runtime.program import as_user_error
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example, tokenise_examples
 
-FORM = ("json_valid", "format", "grounding", "schema_legal")  # the components that need no graph to compare with
-JUDGED = "judged"
-_ROWS = 64
-_MOST_DEVIATIONS = 30.0
+FORM = ("json_valid", "format", "grounding", "schema_legal")  # the components that need no gold graph
+MODEL_SCORE = "judged"  # its name in rollouts.jsonl, and "reward_judged" in metrics.jsonl
+_BATCH_SIZE = 64
+_MAX_DEVIATIONS = 30.0  # keeps exp() in range
 
 
 def tokenise_graphs(items: Sequence[tuple[Example, Graph]], tokenizer: Any, settings: Settings) -> list[list[int]]:
-    """Return what the reward model reads of each: the prompt, the graph as the student writes it, the end token."""
+    """Return the reward model's input for each item: the prompt, the graph in the student's wire form, EOS."""
     form = choose_wire(settings.student)
-    said = [replace(example, answer=serialise(graph, form)) for example, graph in items]
-    return [[*tokens.prompt, *tokens.answer] for tokens in tokenise_examples(said, tokenizer)]
+    answered = [replace(example, answer=serialise(graph, form)) for example, graph in items]
+    return [[*tokens.prompt, *tokens.answer] for tokens in tokenise_examples(answered, tokenizer)]
 
 
 def score_rows(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[float]:
-    """Return the model's scalar at the last token of every row; higher is better."""
+    """Return the model's scalar at the last token of every row of token ids; higher is better."""
     import torch
 
     scores: dict[int, float] = {}
     by_length = sorted(range(len(rows)), key=lambda i: (len(rows[i]), i))
     model.eval()
-    for start in range(0, len(rows), _ROWS):
-        batch = by_length[start : start + _ROWS]
+    for start in range(0, len(rows), _BATCH_SIZE):
+        batch = by_length[start : start + _BATCH_SIZE]
         longest = max(len(rows[i]) for i in batch)
         ids = torch.tensor([[*rows[i], *[tokenizer.pad_token_id] * (longest - len(rows[i]))] for i in batch])
         mask = torch.tensor([[1] * len(rows[i]) + [0] * (longest - len(rows[i])) for i in batch])
@@ -56,7 +56,7 @@ def score_rows(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]]) -> lis
 
 @dataclass(frozen=True)
 class RewardScorer:
-    """A reward model; `mean` and `deviation` are those of its scores of the SFT student's answers."""
+    """A reward model; `mean` and `deviation` are those of its raw scores of the SFT student's answers."""
 
     model: Any
     tokenizer: Any
@@ -65,31 +65,31 @@ class RewardScorer:
     settings: Settings
 
     def score_graphs(self, items: Sequence[tuple[Example, Graph]]) -> list[float]:
-        """Return what the graphs are worth, standardised and bounded: between 0 and 1, 0.5 for a usual answer."""
+        """Return the graphs' scores, standardised and squashed to (0, 1); an average answer gets 0.5."""
         scores = score_rows(self.model, self.tokenizer, tokenise_graphs(items, self.tokenizer, self.settings))
-        return [_bounded((value - self.mean) / self.deviation) for value in scores]
+        return [_sigmoid((value - self.mean) / self.deviation) for value in scores]
 
-    def rewards(
+    def compute_rewards(
         self, items: Mapping[int, tuple[Example, str]], ontologies: Mapping[str, Ontology]
     ) -> dict[int, dict[str, float]]:
-        """Return the reward of completions, in parts and in `total`; nothing is compared with the examples' graphs."""
+        """Return components and `total` of every completion's reward, by key; the examples' graphs are not used."""
         rewards: dict[int, dict[str, float]] = {}
-        clean: dict[int, tuple[Example, Graph]] = {}
-        for number, (example, completion) in items.items():
+        flawless: dict[int, tuple[Example, Graph]] = {}
+        for key, (example, completion) in items.items():
             ontology = ontologies.get(example.corpus)
-            rewards[number] = self._form(example, completion, ontology)
-            graph = _spotless(example, completion, ontology) if rewards[number]["json_valid"] else None
+            rewards[key] = self._score_form(example, completion, ontology)
+            graph = _read_flawless_graph(example, completion, ontology) if rewards[key]["json_valid"] else None
             if graph is not None:
-                clean[number] = example, graph
-        score_graphs = dict(zip(clean, self.score_graphs(list(clean.values())), strict=True))
-        weights = {**self.settings.grpo.weights.model_dump(), JUDGED: self.settings.reward_model.weight}
-        for number, parts in rewards.items():
-            parts[JUDGED] = score_graphs.get(number, 0.0)
+                flawless[key] = example, graph
+        scores = dict(zip(flawless, self.score_graphs(list(flawless.values())), strict=True))
+        weights = {**self.settings.grpo.weights.model_dump(), MODEL_SCORE: self.settings.reward_model.weight}
+        for key, parts in rewards.items():
+            parts[MODEL_SCORE] = scores.get(key, 0.0)
             parts["total"] = sum(weights[name] * value for name, value in parts.items())
         return rewards
 
-    def _form(self, example: Example, completion: str, ontology: Ontology | None) -> dict[str, float]:
-        # Compared with nothing: a penalty is per gold item, so a single item out of order costs all that it can.
+    def _score_form(self, example: Example, completion: str, ontology: Ontology | None) -> dict[str, float]:
+        # Without gold items to divide by, one ungrounded or illegal item costs the full penalty.
         request = RewardRequest.prepare(example.text, example.entity_types, example.relation_types, None, ontology)
         thinking = self.settings.dataset.thinking
         parts = score_completion(completion, request, self.settings.grpo.weights.model_dump(), thinking=thinking)
@@ -97,10 +97,10 @@ class RewardScorer:
 
 
 def load_scorer(path: Path, settings: Settings) -> RewardScorer:
-    """Load a reward model that the program has made.
+    """Load a reward model that `training.reward_model` has written.
 
     Raises:
-        UserError: there is none.
+        UserError: the directory has no such model.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -115,8 +115,8 @@ def load_scorer(path: Path, settings: Settings) -> RewardScorer:
     return RewardScorer(model, tokenizer, scale["mean"], scale["deviation"], settings)
 
 
-def _spotless(example: Example, completion: str, ontology: Ontology | None) -> Graph | None:
-    """Return the answer's graph if the legality filter finds nothing in it to drop."""
+def _read_flawless_graph(example: Example, completion: str, ontology: Ontology | None) -> Graph | None:
+    """Return the answer's graph if the legality filter drops nothing from it, else None."""
     parsed = parse_completion(completion)
     if parsed is None:
         return None
@@ -124,5 +124,5 @@ def _spotless(example: Example, completion: str, ontology: Ontology | None) -> G
     return None if any(legal.dropped.values()) else legal.graph
 
 
-def _bounded(deviations: float) -> float:
-    return 1 / (1 + exp(-max(-_MOST_DEVIATIONS, min(_MOST_DEVIATIONS, deviations))))
+def _sigmoid(deviations: float) -> float:
+    return 1 / (1 + exp(-max(-_MAX_DEVIATIONS, min(_MAX_DEVIATIONS, deviations))))

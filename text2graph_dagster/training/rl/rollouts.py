@@ -1,7 +1,7 @@
-"""The completions of a reinforcement run with every part of their rewards: rollouts.jsonl, beside its metrics.
+"""rollouts.jsonl: the completions of a GRPO run with every component of their rewards.
 
-Its size is bounded: of a run that writes more than `max_rollouts` completions only every n-th step's are kept. A run
-that goes on after it was cut off writes the steps after its checkpoint again, so what they had written is removed.
+The file has at most `max_rollouts` completions: a longer run writes those of every n-th step only. A resumed run
+repeats the steps after its checkpoint, so their earlier lines are removed first.
 """
 
 import json
@@ -14,12 +14,12 @@ from text2graph_dagster.runtime.output_directory import truncate_after_step
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.data.examples import Example
 
-PARTS = (*COMPONENTS, "judged", "total")
+PARTS = (*COMPONENTS, "judged", "total")  # "judged": the reward model's score
 
 
 @dataclass(frozen=True)
 class ScoredCompletion:
-    """A completion, the example it answers, and the parts of its reward."""
+    """A completion, its example, and the components of its reward."""
 
     example: Example
     completion: str
@@ -27,21 +27,21 @@ class ScoredCompletion:
 
 
 def choose_step_interval(settings: GrpoSettings) -> int:
-    """Return n, such that every n-th step's completions are no more than `max_rollouts`; 0: none are kept."""
-    written = settings.max_steps * settings.prompts_per_step * settings.generations
-    return -(-written // settings.max_rollouts) if settings.max_rollouts else 0
+    """Return n such that every n-th step's completions are at most `max_rollouts` in all; 0: write none."""
+    completions = settings.max_steps * settings.prompts_per_step * settings.generations
+    return -(-completions // settings.max_rollouts) if settings.max_rollouts else 0
 
 
 class RolloutFile:
-    """Appends to the file; `after_step` is the step of the checkpoint that the run goes on from."""
+    """Appends to rollouts.jsonl; `after_step` is the step of the checkpoint to resume from."""
 
     def __init__(self, path: Path, settings: GrpoSettings, after_step: int = 0) -> None:
-        self._path, self._every = path, choose_step_interval(settings)
+        self._path, self._interval = path, choose_step_interval(settings)
         truncate_after_step(path, after_step)
 
-    def keep(self, step: int, scored: Sequence[ScoredCompletion], advantages: Sequence[float]) -> None:
-        """Write a step's completions, in the order of the step, unless the step is one of those left out."""
-        if not self._every or (step - 1) % self._every:
+    def append(self, step: int, scored: Sequence[ScoredCompletion], advantages: Sequence[float]) -> None:
+        """Write a step's completions in order, if it is an n-th step."""
+        if not self._interval or (step - 1) % self._interval:
             return
         lines = []
         for place, (one, advantage) in enumerate(zip(scored, advantages, strict=True)):

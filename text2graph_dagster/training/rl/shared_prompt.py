@@ -1,9 +1,9 @@
-"""Log-probabilities of several completions of one prompt in one pass: the prompt once, the completions side by side.
+"""Log-probabilities of several completions of one prompt in one forward pass that computes the prompt once.
 
-A row of the batch holds a prompt and then a block for each of its completions. A block sees the prompt and itself, and
-its positions go on from the prompt's, so every token's log-probability is what it would be alone in a row (a test).
-Each block begins with the prompt's last token: what predicts a completion's first token is then its own, every place
-has one label, and the last token of a completion, which predicts nothing, is not computed.
+A row of the batch has a prompt and then a block for each of its completions. A block attends to the prompt and itself,
+and its positions continue the prompt's, so every token has the log-probability it has in a row of its own (tested).
+Each block begins with the prompt's last token, which predicts the completion's first token; so every position has one
+label, and the last token of a completion, which predicts nothing, is not computed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_IGNORED = -100  # the label of a place that is not scored
-_PROMPT, _PADDING = 0, -1  # blocks; that of a completion is its number + 1
-_LONGEST_ROW = 1024  # tokens: a row costs the square of its length in attention, which would eat the gain
-_ARCHITECTURES = ("llama", "qwen2", "qwen3")  # take a mask of four dimensions and positions as given (a test each)
+_IGNORED = -100  # the label of a position that is not scored
+_PROMPT, _PADDING = 0, -1  # block numbers; that of a completion is its index + 1
+_MAX_ROW_LENGTH = 1024  # tokens: attention is quadratic in it, which would cancel the gain
+_ARCHITECTURES = ("llama", "qwen2", "qwen3")  # accept a four-dimensional mask and given positions (each tested)
 
 
-def supports(model: Any) -> bool:
-    """Tell whether the model takes any attention mask: plain full attention, computed by `sdpa`."""
+def supports_shared_prompt(model: Any) -> bool:
+    """Tell whether the model accepts arbitrary attention masks: full attention, computed by `sdpa`."""
     config = getattr(model, "config", None)
     if getattr(config, "model_type", "") not in _ARCHITECTURES or getattr(config, "use_sliding_window", False):
         return False
@@ -30,115 +30,119 @@ def supports(model: Any) -> bool:
 
 @dataclass
 class _Row:
-    """A prompt and completions of it, being laid out token by token."""
+    """A prompt and its completions, being packed token by token."""
 
     ids: list[int]
     positions: list[int]
     labels: list[int]
     blocks: list[int]
-    numbers: list[int] = field(default_factory=list)  # of every scored place: which completion
-    places: list[int] = field(default_factory=list)  # and which of its tokens
+    completions: list[int] = field(default_factory=list)  # the completion of every scored position
+    offsets: list[int] = field(default_factory=list)  # and the position of its token in the completion
 
     @classmethod
-    def of(cls, prompt: Sequence[int]) -> "_Row":
-        length = len(prompt) - 1  # the last token opens every block
+    def from_prompt(cls, prompt: Sequence[int]) -> "_Row":
+        length = len(prompt) - 1  # the last token begins every block
         return cls(list(prompt[:-1]), list(range(length)), [_IGNORED] * length, [_PROMPT] * length)
 
-    def add(self, number: int, prompt: Sequence[int], completion: Sequence[int]) -> None:
+    def add(self, index: int, prompt: Sequence[int], completion: Sequence[int]) -> None:
         begin, length = len(prompt) - 1, len(completion)
         self.ids += [prompt[-1], *completion[:-1]]
         self.positions += range(begin, begin + length)
         self.labels += completion
-        self.blocks += [number + 1] * length
-        self.numbers += [number] * length
-        self.places += range(length)
+        self.blocks += [index + 1] * length
+        self.completions += [index] * length
+        self.offsets += range(length)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Rows as a model reads them, and which token of which completion each scored place stands for."""
+class PackedRows:
+    """The model's inputs, and the completion and token of every scored position."""
 
     ids: Tensor  # (rows, length), like the next two
     positions: Tensor
     labels: Tensor
-    mask: Tensor  # (rows, 1, length, length): true where a place may look
-    number: Tensor  # (scored places,): which completion, in the order of the labels
-    place: Tensor  # (scored places,): which of its tokens
+    mask: Tensor  # (rows, 1, length, length): true where a position may attend
+    completion: Tensor  # (scored positions,): index of the completion, in the order of the labels
+    offset: Tensor  # (scored positions,): position of the token in the completion
 
     @property
     def scored(self) -> Tensor:
-        """Where a token is scored (rows, length)."""
+        """Mask of the scored positions (rows, length)."""
         return self.labels != _IGNORED
 
     def gather(self, values: Tensor, completions: int, length: int) -> Tensor:
-        """Return the values of the scored places as (completions, length), 0 elsewhere."""
-        return values.new_zeros(completions, length).index_put((self.number, self.place), values.flatten())
+        """Return values of the scored positions as (completions, length); 0 where there is no token."""
+        return values.new_zeros(completions, length).index_put((self.completion, self.offset), values.flatten())
 
 
-def lay_out(
+def pack_rows(
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
     device: torch.device | str = "cpu",
-    longest: int = _LONGEST_ROW,
-) -> Layout:
-    """Return the rows of completions, each beside its prompt; those of equal prompts share a row while it has room.
+    max_length: int = _MAX_ROW_LENGTH,
+) -> PackedRows:
+    """Pack completions into rows with their prompts; equal prompts share a row up to `max_length` tokens.
 
-    An empty completion takes no place.
+    Empty completions are skipped.
     """
     rows: list[_Row] = []
     with_room: dict[tuple[int, ...], _Row] = {}
-    for number, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+    for index, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
         if not completion:
             continue
         row = with_room.get(tuple(prompt))
-        if row is None or len(row.ids) + len(completion) > longest:
-            row = with_room[tuple(prompt)] = _Row.of(prompt)
+        if row is None or len(row.ids) + len(completion) > max_length:
+            row = with_room[tuple(prompt)] = _Row.from_prompt(prompt)
             rows.append(row)
-        row.add(number, prompt, completion)
-    blocks = _padded([row.blocks for row in rows], _PADDING)
-    looked_at, looking = blocks[:, None, :], blocks[:, :, None]
+        row.add(index, prompt, completion)
+    blocks = _pad([row.blocks for row in rows], _PADDING)
+    key, query = blocks[:, None, :], blocks[:, :, None]
     causal = torch.ones(blocks.shape[1], blocks.shape[1], dtype=torch.bool).tril()
-    mask = ((looked_at == looking) | (looked_at == _PROMPT)) & causal  # padding sees itself: no place sees nothing
+    mask = ((key == query) | (key == _PROMPT)) & causal  # padding attends to itself: an empty row would give NaN
     tensors = (
-        _padded([row.ids for row in rows], 0),
-        _padded([row.positions for row in rows], 0),
-        _padded([row.labels for row in rows], _IGNORED),
+        _pad([row.ids for row in rows], 0),
+        _pad([row.positions for row in rows], 0),
+        _pad([row.labels for row in rows], _IGNORED),
         mask[:, None],
-        torch.tensor([number for row in rows for number in row.numbers]),
-        torch.tensor([place for row in rows for place in row.places]),
+        torch.tensor([index for row in rows for index in row.completions]),
+        torch.tensor([offset for row in rows for offset in row.offsets]),
     )
-    return Layout(*(tensor.to(device) for tensor in tensors))
+    return PackedRows(*(tensor.to(device) for tensor in tensors))
 
 
-def _padded(rows: Sequence[Sequence[int]], padding: int) -> Tensor:
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
+def _pad(rows: Sequence[Sequence[int]], padding: int) -> Tensor:
+    length = max(map(len, rows))
+    return torch.tensor([[*row, *[padding] * (length - len(row))] for row in rows])
 
 
-def score(
-    model: Any, prompts: Tensor, completions: Tensor, seen: Tensor, longest: int = _LONGEST_ROW
+def shared_prompt_logprobs(
+    model: Any, prompts: Tensor, completions: Tensor, attention_mask: Tensor, max_length: int = _MAX_ROW_LENGTH
 ) -> tuple[Tensor, Tensor | None]:
-    """Return log-probabilities and entropies (completions, tokens) of padded completions.
+    """Return the log-probabilities and entropies (completions, tokens) of padded completions.
 
     Args:
-        model: with the head of `trl.trainer.utils.add_fused_lm_head`, which holds the temperature.
+        model: with the head of `trl.trainer.utils.add_fused_lm_head`, which applies the temperature.
         prompts: (completions, prompt tokens), padded anywhere.
-        completions: (completions, tokens), padded anywhere; where nothing is seen of one, nothing is computed.
-        seen: (completions, prompt tokens + tokens): 1 where a token counts, 0 at padding; not all completions empty.
+        completions: (completions, tokens), padded anywhere.
+        attention_mask: (completions, prompt tokens + tokens): 0 at padding, else 1. Completions that are masked
+            entirely are skipped; at least one must not be.
     """
     split = prompts.shape[1]
-    prompt_ids, completion_ids = _real(prompts, seen[:, :split]), _real(completions, seen[:, split:])
-    layout = lay_out(prompt_ids, completion_ids, completions.device, longest)
-    with _head_only_at(layout.scored, model):
+    prompt_ids, completion_ids = (
+        _unpad(prompts, attention_mask[:, :split]),
+        _unpad(completions, attention_mask[:, split:]),
+    )
+    rows = pack_rows(prompt_ids, completion_ids, completions.device, max_length)
+    with _head_only_at(rows.scored, model):
         output = model(
-            input_ids=layout.ids,
-            attention_mask=layout.mask,
-            position_ids=layout.positions,
-            shift_labels=layout.labels[layout.scored][None],
+            input_ids=rows.ids,
+            attention_mask=rows.mask,
+            position_ids=rows.positions,
+            shift_labels=rows.labels[rows.scored][None],
             fused_lm_head=True,
         )
     log_probabilities, entropy = (
-        None if values is None else layout.gather(values, *completions.shape)
+        None if values is None else rows.gather(values, *completions.shape)
         for values in (output.log_probs, output.entropy)
     )
     assert log_probabilities is not None
@@ -146,21 +150,21 @@ def score(
 
 
 @contextmanager
-def _head_only_at(places: Tensor, model: Any) -> Iterator[None]:
-    """Let the head see the states at these places alone, as one row: on the CPU, TRL's head works out all of them."""
+def _head_only_at(positions: Tensor, model: Any) -> Iterator[None]:
+    """Give the head the hidden states at these positions only, as one row; on the CPU, TRL's head computes all."""
 
-    def pick(backbone: Any, arguments: Any, output: Any) -> Any:
-        output.last_hidden_state = output.last_hidden_state[places][None]
+    def select(backbone: Any, arguments: Any, output: Any) -> Any:
+        output.last_hidden_state = output.last_hidden_state[positions][None]
         return output
 
-    whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # of an adapted model
-    hook = whole.base_model.register_forward_hook(pick)
+    unwrapped = model.get_base_model() if hasattr(model, "get_base_model") else model  # unwrap adapters
+    hook = unwrapped.base_model.register_forward_hook(select)
     try:
         yield
     finally:
         hook.remove()
 
 
-def _real(ids: Tensor, seen: Tensor) -> list[list[int]]:
-    pairs = zip(ids.tolist(), seen.tolist(), strict=True)
-    return [[token for token, counts in zip(row, there, strict=True) if counts] for row, there in pairs]
+def _unpad(ids: Tensor, mask: Tensor) -> list[list[int]]:
+    pairs = zip(ids.tolist(), mask.tolist(), strict=True)
+    return [[token for token, keep in zip(row, kept, strict=True) if keep] for row, kept in pairs]

@@ -1,4 +1,4 @@
-"""The reward as TRL wants it: one function over a batch of completions, its parts logged by the way."""
+"""The reward function that TRL calls with a batch of completions; it also logs the mean of every component."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +11,14 @@ from text2graph_dagster.rewards.items import RewardRequest
 from text2graph_dagster.rewards.scoring import score_completion
 from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.data.examples import Example
-from text2graph_dagster.training.rl.reward_scorer import JUDGED, RewardScorer
+from text2graph_dagster.training.rl.reward_scorer import MODEL_SCORE, RewardScorer
 from text2graph_dagster.training.rl.rollouts import ScoredCompletion
 
 
 class TrlReward:
-    """Scores completions by `rewards.scoring`; credit for what is partly right in the first part of the run only.
+    """Scores completions by `rewards.scoring`, with span credit in the first `credit.until` of the steps only.
 
-    Where there is a reward model, it judges the answers to examples whose graph is not trusted.
+    Where there is a reward model, it scores the answers to examples whose graph is not trusted.
     """
 
     __name__ = "graph"  # what TRL calls the reward in its logs
@@ -29,9 +29,9 @@ class TrlReward:
         ontologies: Mapping[str, Ontology],
         settings: GrpoSettings,
         thinking: bool,
-        judge: RewardScorer | None = None,
+        scorer: RewardScorer | None = None,
     ) -> None:
-        self.examples, self.ontologies, self.thinking, self.judge = examples, ontologies, thinking, judge
+        self.examples, self.ontologies, self.thinking, self.scorer = examples, ontologies, thinking, scorer
         self.weights, self.untidy = settings.weights.model_dump(), settings.credit.untidy
         self.span_credit = settings.credit.span
         self.credit_steps = settings.credit.until * settings.max_steps
@@ -47,12 +47,12 @@ class TrlReward:
         log_metric: Callable[[str, float], None],
         **others: Any,
     ) -> list[float]:
-        """Return the total reward of every completion; `index` is the number of its example."""
+        """Return the total reward of every completion; `index` are the indices of their examples."""
         sums: dict[str, float] = defaultdict(float)
         counts: dict[str, int] = defaultdict(int)
-        self.scored, judged = [], self._judged(index, completions)
+        self.scored, model_rewards = [], self._compute_model_rewards(index, completions)
         for place, (number, completion) in enumerate(zip(index, completions, strict=True)):
-            scores = judged.get(place) or self.score(number, completion, trainer_state.global_step)
+            scores = model_rewards.get(place) or self.score(number, completion, trainer_state.global_step)
             self.scored.append(ScoredCompletion(self.examples[number], completion, scores))
             for name, value in scores.items():
                 sums[name] += value
@@ -60,23 +60,23 @@ class TrlReward:
         for name in COMPONENTS:
             if self.weights[name] and (self.thinking or name != "format"):
                 log_metric(f"t2g/reward_{name}", sums[name] / max(1, counts[name]))
-        if judged:
-            log_metric(f"t2g/reward_{JUDGED}", sums[JUDGED] / len(judged))
+        if model_rewards:
+            log_metric(f"t2g/reward_{MODEL_SCORE}", sums[MODEL_SCORE] / len(model_rewards))
         log_metric("t2g/triple_ratio", sums["predicted_relations"] / max(1.0, sums["gold_relations"]))
-        predicted, held = (sums[f"{side}_entities"] + sums[f"{side}_relations"] for side in ("predicted", "gold"))
-        log_metric("t2g/item_ratio", predicted / max(1.0, held))
+        predicted, gold = (sums[f"{side}_entities"] + sums[f"{side}_relations"] for side in ("predicted", "gold"))
+        log_metric("t2g/item_ratio", predicted / max(1.0, gold))
         return [one.scores["total"] for one in self.scored]
 
-    def _judged(self, index: Sequence[int], completions: Sequence[str]) -> dict[int, dict[str, float]]:
-        """Return the rewards that the reward model gives, by the completion's place in the batch."""
-        if self.judge is None:
+    def _compute_model_rewards(self, index: Sequence[int], completions: Sequence[str]) -> dict[int, dict[str, float]]:
+        """Return the rewards of completions for untrusted examples, by place in the batch."""
+        if self.scorer is None:
             return {}
         pairs = ((self.examples[number], completion) for number, completion in zip(index, completions, strict=True))
-        doubted = {place: pair for place, pair in enumerate(pairs) if not pair[0].trusted}
-        return self.judge.rewards(doubted, self.ontologies) if doubted else {}
+        untrusted = {place: pair for place, pair in enumerate(pairs) if not pair[0].trusted}
+        return self.scorer.compute_rewards(untrusted, self.ontologies) if untrusted else {}
 
     def score(self, number: int, completion: str, step: int) -> dict[str, float]:
-        """Return the parts of the reward, and its total, of one completion for the example `number`."""
+        """Return the components and the total of a completion's reward; `number` is the example's index."""
         return score_completion(
             completion,
             self._request(number),

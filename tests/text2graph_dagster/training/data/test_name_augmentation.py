@@ -1,4 +1,4 @@
-"""Invented names: the same facts, every mention still in its place."""
+"""Invented names keep the facts and the mentions' offsets."""
 
 import random
 from dataclasses import replace
@@ -13,15 +13,16 @@ from text2graph_dagster.graph.legality import legalise
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.graph.parsing import parse
 from text2graph_dagster.graph.wire import serialise
+from text2graph_dagster.prompts.rendering import list_given_entities
 from text2graph_dagster.training.data.examples import Example
-from text2graph_dagster.training.data.name_augmentation import Renamer
+from text2graph_dagster.training.data.name_augmentation import NameAugmenter
 
 
 @given(seed=st.integers(0, 10_000))
-def test_every_mention_is_in_its_place_and_the_answer_says_the_same(examples: Any, seed: int) -> None:
+def test_mentions_have_right_offsets_and_the_answer_has_the_same_facts(examples: Any, seed: int) -> None:
     rng = random.Random(seed)
     example = rng.choice(examples)
-    renamed = Renamer(examples).rename(example, rng, "indexed")
+    renamed = NameAugmenter(examples).rename(example, rng, "indexed")
     assert renamed.text in renamed.prompt[0]["content"]
     for old, new in zip(example.graph.entities, renamed.graph.entities, strict=True):
         assert (old.id, old.type, len(old.mentions)) == (new.id, new.type, len(new.mentions))
@@ -43,14 +44,14 @@ def graph() -> Graph:
     return Graph(entities, (Relation(0, 1, "studied at", Span(0, 40)),))
 
 
-def test_short_forms_follow_shared_words_stay_and_offsets_move(graph: Graph) -> None:
+def test_short_forms_are_renamed_alike_shared_words_stay_and_offsets_move(graph: Graph) -> None:
     text = "Laura Fateski studied at Velhigo Academy Fateski"
     example = Example("", "c", text, ({"role": "user", "content": f"text: {text}"},), "", (), (), graph)
     others = [
         replace(example, graph=Graph((Entity(0, f"Laura B{i}b", "person"), Entity(1, f"{n} Academy", "university"))))
         for i, n in enumerate(["Kalo", "Miru", "Sate", "Vobe", "Lomi", "Ruke", "Teba", "Kemi"])
     ]
-    renamed = Renamer([example, *others]).rename(example, random.Random(1), "compact")
+    renamed = NameAugmenter([example, *others]).rename(example, random.Random(1), "compact")
     words = renamed.text.split()
     assert (words[0], words[2:4], words[5]) == ("Laura", ["studied", "at"], "Academy")
     assert words[1] == words[6] != "Fateski" and words[4] != "Velhigo"
@@ -62,18 +63,32 @@ def test_short_forms_follow_shared_words_stay_and_offsets_move(graph: Graph) -> 
     ]
 
 
-def test_thinking_speaks_of_the_new_names(examples: Any) -> None:
+def test_the_rationale_has_the_new_names(examples: Any) -> None:
     example = examples[0]
     name = example.graph.entities[0].text
     thinking = replace(example, answer=f"<think>\n{name} is meant.\n</think>\n" + example.answer)
-    renamed = Renamer(examples).rename(thinking, random.Random(1), "indexed")
+    renamed = NameAugmenter(examples).rename(thinking, random.Random(1), "indexed")
     assert renamed.answer.startswith(f"<think>\n{renamed.graph.entities[0].text} is meant.")
     assert name not in renamed.answer
 
 
-def test_a_share_is_renamed_and_the_seed_decides_how(examples: Any) -> None:
-    renamer, settings = Renamer(examples), tiny_models.settings()
-    some = list(renamer.rename_some(examples, 0.5, settings))
-    assert some == list(renamer.rename_some(examples, 0.5, settings))
+def test_a_share_is_renamed_and_the_seed_decides_which(examples: Any) -> None:
+    augmenter, settings = NameAugmenter(examples), tiny_models.settings()
+    some = list(augmenter.augment(examples, 0.5, settings))
+    assert some == list(augmenter.augment(examples, 0.5, settings))
     assert 10 < sum(a == b for a, b in zip(some, examples, strict=True)) < 50
-    assert list(renamer.rename_some(examples, 0.0, settings)) == list(examples)
+    assert list(augmenter.augment(examples, 0.0, settings)) == list(examples)
+
+
+def test_given_entities_are_renamed_with_the_text(examples: Any) -> None:
+    example = examples[0]
+    given = list_given_entities(example.graph.entities, "compact")
+    prompt = ({"role": "user", "content": f'"person";"works for"\n{given}\n{example.text}\n'},)
+    renamed = next(
+        NameAugmenter(examples).augment(
+            [replace(example, task="relations", prompt=prompt)], 1.0, tiny_models.settings()
+        )
+    )
+    given = list_given_entities(renamed.graph.entities, "compact")
+    assert renamed.prompt[0]["content"] == f'"person";"works for"\n{given}\n{renamed.text}\n'
+    assert renamed.text != example.text

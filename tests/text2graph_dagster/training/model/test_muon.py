@@ -1,4 +1,4 @@
-"""Muon makes semi-orthogonal updates, and its state survives a checkpoint."""
+"""Muon's updates are semi-orthogonal, and its state can be saved and restored."""
 
 import copy
 
@@ -7,13 +7,13 @@ import torch
 from text2graph_dagster.training.model.muon import MuonAdamW, orthogonalise
 
 
-def test_singular_values_come_near_one() -> None:
+def test_singular_values_are_near_one() -> None:
     matrices = torch.randn(3, 8, 24, generator=torch.Generator().manual_seed(0))
     values = torch.linalg.svdvals(orthogonalise(matrices))
     assert values.min() > 0.5 and values.max() < 1.5
 
 
-def test_steps_gathered_in_the_gram_matrix_equal_those_on_the_matrix_itself() -> None:
+def test_accumulated_newton_schulz_steps_equal_plain_ones() -> None:
     matrices = torch.randn(2, 6, 10, generator=torch.Generator().manual_seed(1))
     plain = matrices / matrices.norm(dim=(1, 2), keepdim=True)
     for _ in range(5):  # Jordan et al. 2024, as written there
@@ -22,14 +22,14 @@ def test_steps_gathered_in_the_gram_matrix_equal_those_on_the_matrix_itself() ->
     torch.testing.assert_close(orthogonalise(matrices), plain, atol=1e-5, rtol=1e-5)
 
 
-def test_parameters_are_parted_into_hidden_matrices_and_the_rest() -> None:
+def test_parameters_are_split_into_hidden_matrices_and_the_rest() -> None:
     model = torch.nn.Sequential(torch.nn.Embedding(5, 4), torch.nn.Linear(4, 6), torch.nn.Linear(6, 4))
     groups = {group["muon"]: group["params"] for group in MuonAdamW(model, 0.1).param_groups}
     assert [tuple(p.shape) for p in groups[True]] == [(6, 4), (4, 6)]
     assert sorted(tuple(p.shape) for p in groups[False]) == [(4,), (5, 4), (6,)]
 
 
-def test_a_run_goes_on_from_its_saved_state_as_if_never_cut_off() -> None:
+def test_a_restored_state_takes_the_same_steps() -> None:
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 1))
     inputs = torch.randn(16, 4)

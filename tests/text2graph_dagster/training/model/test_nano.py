@@ -1,4 +1,4 @@
-"""The nano student as it is born: the circuit that copies is there before any training."""
+"""The nano student's initialisation has the circuit that copies names."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from text2graph_dagster.training.model.nano import build_nano
 
 @pytest.fixture(scope="module")
 def attention(request: Any) -> Any:
-    """Attention weights (query, key) of the first head of the first two layers over 30 tokens, written twice."""
+    """Attention weights (query, key) of the first head of the first two layers over 30 tokens repeated once."""
     nano = request.getfixturevalue("nano")
     model = build_nano(StudentSettings(), nano[1], seed=0)
     model.set_attn_implementation("eager")
@@ -21,16 +21,16 @@ def attention(request: Any) -> Any:
     return [layer[0, 0] for layer in weights[:2]]
 
 
-def test_the_first_layer_looks_at_the_token_before(attention: Any) -> None:
+def test_the_first_layer_attends_to_the_previous_token(attention: Any) -> None:
     assert (attention[0][5:].argmax(-1) == torch.arange(4, 59)).float().mean() > 0.9
 
 
-def test_the_second_layer_looks_at_what_followed_the_token_before(attention: Any) -> None:
-    followed = attention[1][range(31, 60), range(2, 31)]  # the place after the token's first occurrence
-    assert followed.mean() > 5 / 45  # five times what looking everywhere would give
+def test_the_second_layer_attends_to_what_followed_the_token_before(attention: Any) -> None:
+    followed = attention[1][range(31, 60), range(2, 31)]  # the position after the token's first occurrence
+    assert followed.mean() > 5 / 45  # five times the mean of uniform attention
 
 
-def test_a_seed_makes_one_model(nano: Any) -> None:
+def test_the_seed_decides_the_weights(nano: Any) -> None:
     _, tokenizer = nano
     settings = StudentSettings(base_model="scratch", hidden_size=32, layers=2, heads=2, kv_heads=1, mlp_size=32)
     first, same, other = (build_nano(settings, tokenizer, seed).state_dict() for seed in (1, 1, 2))

@@ -1,4 +1,4 @@
-"""Students from anywhere: a model directory with its own tokenizer and template, whole or with adapters."""
+"""Students from model directories with their own tokenizer and template, fully trained or with adapters."""
 
 import json
 import shutil
@@ -15,16 +15,15 @@ from tests.text2graph_dagster.training import tiny_models
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.training import grpo, sft
-from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.model.student import make_student
 
 
 @pytest.mark.parametrize(
     "lora",
     [None, {"rank": 4, "alpha": 8}, {"rank": 4, "alpha": 8, "quantised": True}],
-    ids=["whole", "lora", "qlora"],
+    ids=["full", "lora", "qlora"],
 )
-def test_a_model_directory_is_taught_and_reinforced(chat_model: Path, tmp_path: Path, lora: Any) -> None:
+def test_a_model_directory_is_trained_by_sft_and_grpo(chat_model: Path, tmp_path: Path, lora: Any) -> None:
     if lora and lora.get("quantised"):
         pytest.importorskip("bitsandbytes", reason="QLoRA needs bitsandbytes: pip install -e '.[gpu]'")
     changes = {
@@ -42,7 +41,7 @@ def test_a_model_directory_is_taught_and_reinforced(chat_model: Path, tmp_path: 
     assert before.keys() == after.keys()
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert any("q_proj.weight" in name for name in moved)
-    if lora:  # nothing else: what is quantised for training leaves no trace
+    if lora:  # nothing else changes: quantisation for training leaves no trace
         assert all(name.endswith("_proj.weight") for name in moved)
     assert ("model.embed_tokens.weight" in moved) == (lora is None)
     config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(tmp_path / "sft"))
@@ -54,11 +53,11 @@ def test_a_model_directory_is_taught_and_reinforced(chat_model: Path, tmp_path: 
     assert generation.eos_token_id == tokenizer.eos_token_id
 
 
-def test_the_template_of_the_model_is_kept_to_and_its_end_token_is_taught(chat_model: Path, examples: Any) -> None:
-    from text2graph_dagster.training.data.examples import tokenise
+def test_the_models_own_template_and_eos_are_used(chat_model: Path, examples: Any) -> None:
+    from text2graph_dagster.training.data.examples import tokenise_examples
 
     _, tokenizer = load_student(chat_model)
-    tokens = list(tokenise(examples[:3], tokenizer))
+    tokens = list(tokenise_examples(examples[:3], tokenizer))
     for example, ids in zip(examples, tokens, strict=False):
         expected = f"<|im_start|>user\n{example.prompt[0]['content']}<|im_end|>\n<|im_start|>assistant\n"
         assert tokenizer.decode(ids.prompt) == expected
@@ -66,14 +65,14 @@ def test_the_template_of_the_model_is_kept_to_and_its_end_token_is_taught(chat_m
 
 
 @pytest.mark.parametrize("content", [None, "not a model"])
-def test_what_is_no_model_is_told_in_a_sentence(tmp_path: Path, content: str | None) -> None:
+def test_a_directory_without_a_model_is_a_user_error(tmp_path: Path, content: str | None) -> None:
     if content:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match="cannot be loaded"):
         load_student(tmp_path)
 
 
-def test_half_a_copy_of_a_model_is_told_in_a_sentence(chat_model: Path, tmp_path: Path) -> None:
+def test_an_incomplete_copy_of_a_model_is_a_user_error(chat_model: Path, tmp_path: Path) -> None:
     half = tmp_path / "half"
     shutil.copytree(chat_model, half)
     weights = half / "model.safetensors"
@@ -82,28 +81,27 @@ def test_half_a_copy_of_a_model_is_told_in_a_sentence(chat_model: Path, tmp_path
         load_student(half)
     shutil.copyfile(chat_model / "model.safetensors", weights)
     (half / "tokenizer.json").unlink()
-    with pytest.raises(UserError, match=r"cannot be loaded|copy tokenizer\.json along"):
+    with pytest.raises(UserError, match=r"cannot be loaded|copy tokenizer\.json"):
         load_student(half)
 
 
-def test_a_base_that_is_quantised_already_is_refused(chat_model: Path, tmp_path: Path) -> None:
+def test_a_quantised_base_is_refused(chat_model: Path, tmp_path: Path) -> None:
     config = json.loads((chat_model / "config.json").read_text())
     quantised = tmp_path / "awq"
     quantised.mkdir()
     (quantised / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "awq"}}))
-    told = TrainingConfig.model_validate_json(tiny_models.write_config(tmp_path, base=str(quantised)).read_text())
     with pytest.raises(UserError, match="quantised already"):
-        make_student(told, [], [])
+        make_student(quantised, tiny_models.settings(), [], [])
 
 
-def test_only_so_many_completions_are_written_at_once(
+def test_completions_are_generated_in_batches(
     chat_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, write = [], GRPOTrainer._generate_single_turn
+    batches, generate = [], GRPOTrainer._generate_single_turn
 
     def count(trainer: Any, prompts: Any, *others: Any, **named: Any) -> Any:
-        written.append(len(prompts))
-        return write(trainer, prompts, *others, **named)
+        batches.append(len(prompts))
+        return generate(trainer, prompts, *others, **named)
 
     monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", count)
     few = {
@@ -113,8 +111,8 @@ def test_only_so_many_completions_are_written_at_once(
         "generation_batch_size": 3,
         "max_completion_length": 8,
     }
-    changes = {"grpo": few, "student": {"lora": {"rank": 4, "alpha": 8}}}  # with adapters `generate` writes
+    changes = {"grpo": few, "student": {"lora": {"rank": 4, "alpha": 8}}}  # with adapters, `generate` is used
     config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(chat_model), dev=None)
     assert grpo.main(["--config", str(config)]) == 0
-    assert written == [3, 3, 2]
+    assert batches == [3, 3, 2]
     assert len((tmp_path / "grpo" / "rollouts.jsonl").read_text().splitlines()) == 8

@@ -1,4 +1,4 @@
-"""Type tokens: one per type, made of their words, so that a base that never saw the type can read it."""
+"""Type tokens: one per type, composed of its words, so that the base can read unseen types."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tokenizers import AddedToken
 from text2graph_dagster.settings import StudentSettings
 from text2graph_dagster.training.model.nano import build_nano
 from text2graph_dagster.training.model.tokenizer import train_tokenizer
-from text2graph_dagster.training.model.type_tokens import TYPE, add_types, pieces
+from text2graph_dagster.training.model.type_tokens import TYPE, add_type_tokens, tokenise_type_name
 
 NEW = ["mends", "keeper of", "Based_In"]
 
@@ -22,33 +22,33 @@ def base() -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("name", ["based in", "Based_In", "BasedIn", "based_in"])
-def test_a_name_is_read_as_words(base: tuple[Any, Any], name: str) -> None:
-    assert pieces(base[1], name) == base[1](" based in")["input_ids"]
+def test_a_name_is_tokenised_as_words(base: tuple[Any, Any], name: str) -> None:
+    assert tokenise_type_name(base[1], name) == base[1](" based in")["input_ids"]
 
 
-def test_a_type_is_one_token_made_of_its_words(base: tuple[Any, Any]) -> None:
+def test_a_type_is_one_token_composed_of_its_words(base: tuple[Any, Any]) -> None:
     model, tokenizer = base
     before = model.get_input_embeddings().weight.detach().clone()
-    add_types(model, tokenizer, NEW)
+    add_type_tokens(model, tokenizer, NEW)
     ids = tokenizer('"mends""keeper of";"Based_In"')["input_ids"]
     assert len(ids) == 4 and model.config.vocab_size == len(tokenizer) == len(before) + 3
     after = model.get_input_embeddings().weight
     assert torch.equal(after[: len(before)], before)
     assert after is model.lm_head.weight
-    wanted = before[tokenizer.convert_tokens_to_ids(TYPE)] + before[pieces(tokenizer, "keeper of")].mean(0)
+    wanted = before[tokenizer.convert_tokens_to_ids(TYPE)] + before[tokenise_type_name(tokenizer, "keeper of")].mean(0)
     assert torch.allclose(after[ids[1]], wanted)
 
 
-def test_a_type_that_is_there_stays_as_it_is(base: tuple[Any, Any]) -> None:
+def test_an_existing_type_token_is_not_changed(base: tuple[Any, Any]) -> None:
     model, tokenizer = base
-    add_types(model, tokenizer, NEW)
+    add_type_tokens(model, tokenizer, NEW)
     with torch.no_grad():
         model.get_input_embeddings().weight[-1] = 7.0
-    add_types(model, tokenizer, [*NEW, "other"])
+    add_type_tokens(model, tokenizer, [*NEW, "other"])
     assert model.get_input_embeddings().weight[-2].eq(7.0).all()
 
 
-def test_a_passage_cannot_smuggle_in_the_mark(base: tuple[Any, Any]) -> None:
+def test_a_passage_cannot_inject_the_type_marker(base: tuple[Any, Any]) -> None:
     tokenizer = base[1]
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": f'"mends";\n{TYPE}'}], tokenize=False, add_generation_prompt=True

@@ -1,4 +1,4 @@
-"""Alarms, on runs that were made up to go wrong in one way each."""
+"""Alarms, on synthetic runs that go wrong in one way each."""
 
 import math
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from text2graph_dagster.settings import AlarmSettings
-from text2graph_dagster.training.rl.monitor import CHECKS, Watch
+from text2graph_dagster.training.rl.monitor import CHECKS, RunMonitor
 
 SETTINGS = AlarmSettings()
-Course = Callable[[float], float]  # from 0 (the beginning) to 1 (the end)
-HEALTHY: dict[str, Course] = {
+Curve = Callable[[float], float]  # from 0 (the start) to 1 (the end)
+HEALTHY: dict[str, Curve] = {
     "item_ratio": lambda t: 1.1 - 0.1 * t,
     "completion_length": lambda t: 50 + 10 * math.sin(20 * t),
     "entropy": lambda t: 0.12 - 0.05 * t,
@@ -23,25 +23,25 @@ HEALTHY: dict[str, Course] = {
 }
 
 
-def points(steps: int = 60, dev: Course = lambda t: 0.5 + 0.1 * t, **changed: Course) -> list[dict[str, Any]]:
-    """Return the points of a run: figures at every step, dev F1 at the start and at every tenth."""
+def points(steps: int = 60, dev: Curve = lambda t: 0.5 + 0.1 * t, **changed: Curve) -> list[dict[str, Any]]:
+    """Return the points of a run: metrics at every step, dev F1 at the start and at every tenth step."""
     made: list[dict[str, Any]] = [{"step": 0, "dev_relation_f1": dev(0.0)}]
     for step in range(1, steps + 1):
         at = step / steps
         if step % 10 == 0:
             made.append({"step": step, "dev_relation_f1": dev(at)})
-        made.append({"step": step, **{name: course(at) for name, course in {**HEALTHY, **changed}.items()}})
+        made.append({"step": step, **{name: curve(at) for name, curve in {**HEALTHY, **changed}.items()}})
     return made
 
 
-def rung(run: list[dict[str, Any]], settings: AlarmSettings = SETTINGS) -> dict[str, int]:
-    watch = Watch(settings)
-    watch.replay(run)
-    return {name: alarm.step for name, alarm in watch.rung.items()}
+def raised(run: list[dict[str, Any]], settings: AlarmSettings = SETTINGS) -> dict[str, int]:
+    monitor = RunMonitor(settings)
+    monitor.replay(run)
+    return {name: alarm.step for name, alarm in monitor.raised.items()}
 
 
-def test_nothing_rings_in_a_healthy_run() -> None:
-    assert rung(points()) == {}
+def test_a_healthy_run_raises_no_alarm() -> None:
+    assert raised(points()) == {}
 
 
 @pytest.mark.parametrize(
@@ -57,43 +57,43 @@ def test_nothing_rings_in_a_healthy_run() -> None:
         ("reward_without_f1", {"dev": lambda t: 0.5 + 0.1 * t if t < 0.6 else 0.5}),
     ],
 )
-def test_each_failure_rings_its_own_alarm_before_the_run_ends(name: str, changed: dict[str, Course]) -> None:
-    found = rung(points(**changed))
+def test_each_failure_raises_its_own_alarm_before_the_run_ends(name: str, changed: dict[str, Curve]) -> None:
+    found = raised(points(**changed))
     assert list(found) == [name] and 5 < found[name] < 60
 
 
-def test_every_check_can_ring_and_every_fatal_one_is_a_check() -> None:
+def test_every_fatal_alarm_has_a_check() -> None:
     assert {*SETTINGS.fatal} <= set(CHECKS)
 
 
-def test_a_fall_on_dev_with_rewards_that_fall_too_is_no_hack() -> None:
+def test_a_drop_on_dev_with_falling_rewards_is_not_reward_hacking() -> None:
     falling = {name: (lambda t: 0.8 - 0.3 * t) for name in ("reward_json_valid", "reward_relation_f1")}
-    assert "reward_without_f1" not in rung(points(dev=lambda t: 0.5 - 0.1 * t, **falling))
+    assert "reward_without_f1" not in raised(points(dev=lambda t: 0.5 - 0.1 * t, **falling))
 
 
 def test_the_alarm_names_the_component_that_rose_most() -> None:
-    watch = Watch(SETTINGS)
-    watch.replay(points(dev=lambda t: 0.5 - 0.2 * t, reward_json_valid=lambda t: 0.2 + 0.8 * t))
-    alarm = watch.rung["reward_without_f1"]
+    monitor = RunMonitor(SETTINGS)
+    monitor.replay(points(dev=lambda t: 0.5 - 0.2 * t, reward_json_valid=lambda t: 0.2 + 0.8 * t))
+    alarm = monitor.raised["reward_without_f1"]
     assert "reward_json_valid" in alarm.sentence and "since step 0" in alarm.sentence
-    assert watch.fatal == alarm and alarm.value > alarm.threshold == SETTINGS.min_component_rise
+    assert monitor.fatal == alarm and alarm.value > alarm.threshold == SETTINGS.min_component_rise
 
 
-def test_one_bad_step_is_no_alarm() -> None:
+def test_one_bad_step_raises_no_alarm() -> None:
     bad = {"item_ratio": lambda t: 0.0 if t == 0.5 else 1.0, "entropy": lambda t: 0.0 if t == 0.5 else 0.1}
-    assert rung(points(**bad)) == {}
+    assert raised(points(**bad)) == {}
 
 
-def test_an_alarm_rings_once_and_what_was_heard_before_is_not_told_again() -> None:
+def test_an_alarm_is_raised_once_also_after_a_replay() -> None:
     run = points(kl=lambda t: 12 * t)
-    watch, again = Watch(SETTINGS), Watch(SETTINGS)
-    told = [alarm for end in range(len(run)) for alarm in watch.listen(run[: end + 1])]
-    assert [alarm.name for alarm in told] == ["kl"]
-    again.replay(run[: len(run) // 2 + 10])
-    assert again.rung == watch.rung and again.listen(run) == []
+    monitor, restored = RunMonitor(SETTINGS), RunMonitor(SETTINGS)
+    alarms = [alarm for end in range(len(run)) for alarm in monitor.check(run[: end + 1])]
+    assert [alarm.name for alarm in alarms] == ["kl"]
+    restored.replay(run[: len(run) // 2 + 10])
+    assert restored.raised == monitor.raised and restored.check(run) == []
 
 
 def test_which_alarms_are_fatal_is_a_setting() -> None:
-    watch = Watch(AlarmSettings(fatal=("no_variance",)))
-    watch.replay(points(kl=lambda t: 12 * t))
-    assert set(watch.rung) == {"kl"} and watch.fatal is None
+    monitor = RunMonitor(AlarmSettings(fatal=("no_variance",)))
+    monitor.replay(points(kl=lambda t: 12 * t))
+    assert set(monitor.raised) == {"kl"} and monitor.fatal is None

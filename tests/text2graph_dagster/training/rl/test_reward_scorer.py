@@ -1,4 +1,4 @@
-"""What a completion earns where nobody knows the right graph: nothing but a graph without a flaw is ever judged."""
+"""The reward without a gold graph: the reward model scores flawless graphs only."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,47 +11,47 @@ from tests.text2graph_dagster.training import tiny_models
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.training.data.examples import Example
-from text2graph_dagster.training.rl.reward_scorer import Judge, load_judge
-from text2graph_dagster.training.rl.trl_reward import Rewarder
+from text2graph_dagster.training.rl.reward_scorer import RewardScorer, load_scorer
+from text2graph_dagster.training.rl.trl_reward import TrlReward
 
-WORTH = 0.7
+MODEL_REWARD = 0.7
 
 
-class Pleased(Judge):
-    """A reward model that likes everything, and remembers what it was shown."""
+class GenerousScorer(RewardScorer):
+    """A reward model that gives every graph the same score and records its inputs."""
 
-    def worths(self, items: Sequence[tuple[Example, Graph]]) -> list[float]:
+    def score_graphs(self, items: Sequence[tuple[Example, Graph]]) -> list[float]:
         shown.extend(items)
-        return [WORTH] * len(items)
+        return [MODEL_REWARD] * len(items)
 
 
 shown: list[tuple[Example, Graph]] = []
 SETTINGS = tiny_models.settings()
 WEIGHTS = SETTINGS.grpo.weights
-JUDGE = Pleased(None, None, 0.0, 1.0, SETTINGS)
+SCORER = GenerousScorer(None, None, 0.0, 1.0, SETTINGS)
 
 
 @pytest.fixture
 def example(examples: Any) -> Example:
-    """An example whose graph is not trusted, and wrong."""
+    """An example whose graph is untrusted and wrong."""
     shown.clear()
     found: Example = next(e for e in examples if len(e.graph.relations) == 2)
     return replace(found, trusted=False, graph=Graph())
 
 
 def reward(example: Example, completion: str) -> dict[str, float]:
-    return JUDGE.rewards({3: (example, completion)}, {})[3]
+    return SCORER.compute_rewards({3: (example, completion)}, {})[3]
 
 
-def test_a_flawless_answer_is_judged_and_the_graph_at_hand_is_not_looked_at(example: Example) -> None:
+def test_a_flawless_answer_is_scored_and_the_examples_graph_is_not_used(example: Example) -> None:
     parts = reward(example, example.answer)
-    assert parts["total"] == pytest.approx(WEIGHTS.json_valid + SETTINGS.reward_model.weight * WORTH)
-    ((judged, graph),) = shown
-    assert judged is example and len(graph.relations) == 2 and len(graph.entities) == 4
+    assert parts["total"] == pytest.approx(WEIGHTS.json_valid + SETTINGS.reward_model.weight * MODEL_REWARD)
+    ((scored, graph),) = shown
+    assert scored is example and len(graph.relations) == 2 and len(graph.entities) == 4
     assert parts == reward(replace(example, graph=graph), example.answer)
 
 
-def test_the_order_and_the_spelling_of_an_answer_cannot_please(example: Example) -> None:
+def test_order_and_spelling_of_an_answer_do_not_change_the_input(example: Example) -> None:
     answer = example.answer
     reward(example, answer)
     reward(example, answer.replace('"text":"', '"text":" ').replace(",", ", "))
@@ -72,7 +72,7 @@ def test_the_order_and_the_spelling_of_an_answer_cannot_please(example: Example)
     ],
     ids=["prose", "ungrounded", "type", "dangling", "cut off", "twice", "nothing", "list"],
 )
-def test_an_answer_with_any_flaw_is_not_judged_and_worth_less_than_silence(example: Example, spoil: Any) -> None:
+def test_an_answer_with_any_flaw_is_not_scored_and_gets_less_than_an_empty_answer(example: Example, spoil: Any) -> None:
     completion = spoil(example.answer)
     assert completion != example.answer
     parts = reward(example, completion)
@@ -88,27 +88,27 @@ def test_repetition_never_helps(example: Example) -> None:
     assert reward(example, repeated)["judged"] == 0
 
 
-def test_only_what_is_not_trusted_is_judged(example: Example) -> None:
-    trusted = replace(example, trusted=True, graph=said_in(example))
+def test_only_untrusted_examples_are_scored(example: Example) -> None:
+    trusted = replace(example, trusted=True, graph=parse_answer(example))
     logged: dict[str, float] = {}
-    rewarder = Rewarder([trusted, example], {}, SETTINGS.grpo, False, JUDGE)
-    rewards = rewarder(
+    reward_function = TrlReward([trusted, example], {}, SETTINGS.grpo, False, SCORER)
+    rewards = reward_function(
         **{"prompts": ["", ""], "completions": [example.answer] * 2, "index": [0, 1]},
         trainer_state=SimpleNamespace(global_step=0),
         log_metric=logged.__setitem__,
     )
     best = WEIGHTS.json_valid + WEIGHTS.entity_f1 + WEIGHTS.relation_f1
-    assert rewards == pytest.approx([best, WEIGHTS.json_valid + SETTINGS.reward_model.weight * WORTH])
-    assert logged["t2g/reward_judged"] == WORTH and logged["t2g/reward_relation_f1"] == 1.0
+    assert rewards == pytest.approx([best, WEIGHTS.json_valid + SETTINGS.reward_model.weight * MODEL_REWARD])
+    assert logged["t2g/reward_judged"] == MODEL_REWARD and logged["t2g/reward_relation_f1"] == 1.0
 
 
-def said_in(example: Example) -> Graph:
+def parse_answer(example: Example) -> Graph:
     from text2graph_dagster.graph.legality import legalise
     from text2graph_dagster.graph.parsing import parse
 
     return legalise(parse(example.answer), example.text, example.entity_types, example.relation_types).graph
 
 
-def test_a_reward_model_that_is_none_is_told_in_one_sentence(tmp_path: Any) -> None:
+def test_a_missing_reward_model_is_a_user_error(tmp_path: Any) -> None:
     with pytest.raises(UserError, match="reward model"):
-        load_judge(tmp_path, SETTINGS)
+        load_scorer(tmp_path, SETTINGS)

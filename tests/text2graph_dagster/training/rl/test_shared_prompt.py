@@ -1,4 +1,4 @@
-"""Completions side by side have the log-probabilities, entropies and gradients that each has alone."""
+"""Packed completions have the log-probabilities, entropies and gradients that each has in a row of its own."""
 
 import random
 from typing import Any
@@ -8,12 +8,16 @@ import torch
 from torch import Tensor
 from trl.trainer.utils import add_fused_lm_head
 
-from text2graph_dagster.training.rl.shared_prompt import lay_out, score, supports
+from text2graph_dagster.training.rl.shared_prompt import (
+    pack_rows,
+    shared_prompt_logprobs,
+    supports_shared_prompt,
+)
 
 VOCABULARY, TEMPERATURE = 60, 0.7
 PROMPTS = [[5, 6, 7, 8], [9], [5, 6, 7, 8], [10, 11], [9], [5, 6, 7, 8], [5, 6, 7, 9]]
 LENGTHS = [3, 6, 1, 4, 2, 5, 3]
-CUT_OFF = 5  # a completion that is masked whole
+TRUNCATED = 5  # index of a completion that is masked entirely
 
 
 def build(architecture: str) -> Any:
@@ -32,23 +36,23 @@ def completions() -> list[list[int]]:
 
 
 def padded() -> tuple[Tensor, Tensor, Tensor]:
-    """The batch as TRL makes it: prompts padded on the left, completions on the right, one masked for being cut off."""
+    """The batch as TRL makes it: prompts padded on the left, completions on the right, a truncated one masked."""
     left, right = max(map(len, PROMPTS)), max(LENGTHS)
     prompts, answers, seen = [], [], []
     for i, (prompt, completion) in enumerate(zip(PROMPTS, completions(), strict=True)):
         before, after = left - len(prompt), right - len(completion)
         prompts.append([0] * before + prompt)
         answers.append(completion + [0] * after)
-        counts = int(i != CUT_OFF)
+        counts = int(i != TRUNCATED)
         seen.append([0] * before + [1] * len(prompt) + [counts] * len(completion) + [0] * after)
     return torch.tensor(prompts), torch.tensor(answers), torch.tensor(seen)
 
 
 def alone(model: Any) -> tuple[Tensor, Tensor]:
-    """Each completion in a row of its own, by the model's plain forward."""
+    """Each completion in a row of its own, through the model's plain forward pass."""
     values, entropies = (torch.zeros(len(LENGTHS), max(LENGTHS)) for _ in range(2))
     for i, (prompt, completion) in enumerate(zip(PROMPTS, completions(), strict=True)):
-        if i == CUT_OFF:
+        if i == TRUNCATED:
             continue
         logits = model(input_ids=torch.tensor([prompt + completion])).logits[0, len(prompt) - 1 : -1]
         logs = torch.log_softmax(logits / TEMPERATURE, -1)
@@ -64,33 +68,35 @@ def gradient(model: Any, values: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
-@pytest.mark.parametrize("longest", [1024, 9, 1])  # all of a prompt in one row, some, each alone
-def test_side_by_side_is_as_alone(architecture: str, longest: int) -> None:
+@pytest.mark.parametrize("max_length", [1024, 9, 1])  # all of a prompt in one row, some, each alone
+def test_packed_completions_score_as_alone(architecture: str, max_length: int) -> None:
     model = build(architecture)
-    assert supports(model)
+    assert supports_shared_prompt(model)
     expected, entropies = alone(model)
     expected_gradient = gradient(model, expected)
     add_fused_lm_head(model, temperature=TEMPERATURE, outputs=("log_probs", "entropy"))
-    values, spread = score(model, *padded(), longest=longest)
+    values, spread = shared_prompt_logprobs(model, *padded(), max_length=max_length)
     assert spread is not None
     assert (values - expected).abs().max() < 1e-5 and (spread - entropies).abs().max() < 1e-5
     assert (gradient(model, values) - expected_gradient).abs().max() < 1e-5 * expected_gradient.abs().max()
-    assert values[CUT_OFF].abs().sum() == 0 and expected.abs().sum() > 1
+    assert values[TRUNCATED].abs().sum() == 0 and expected.abs().sum() > 1
 
 
-def test_a_prompt_stands_once_in_a_row_and_rows_are_bounded() -> None:
-    together = lay_out(PROMPTS, completions())
+def test_rows_share_prompts_and_are_bounded() -> None:
+    together = pack_rows(PROMPTS, completions())
     assert together.ids.shape == (4, 3 + 3 + 1 + 5)  # four different prompts, the longest row with three completions
-    assert lay_out(PROMPTS, completions(), longest=9).ids.shape == (5, 3 + 5)
-    assert lay_out(PROMPTS, completions(), longest=1).ids.shape == (7, 3 + 5)
-    assert (together.labels != -100).sum() == sum(LENGTHS) == len(together.number)
+    assert pack_rows(PROMPTS, completions(), max_length=9).ids.shape == (5, 3 + 5)
+    assert pack_rows(PROMPTS, completions(), max_length=1).ids.shape == (7, 3 + 5)
+    assert (together.labels != -100).sum() == sum(LENGTHS) == len(together.completion)
 
 
-def test_other_attention_is_left_to_the_plain_pass() -> None:
+def test_other_attention_is_not_supported() -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     sliding = AutoConfig.for_model("qwen2", **shape, vocab_size=60, num_key_value_heads=2, use_sliding_window=True)
     mistral = AutoConfig.for_model("mistral", **shape, vocab_size=60, num_key_value_heads=2)
-    assert not any(supports(AutoModelForCausalLM.from_config(config)) for config in (sliding, mistral))
-    assert not supports(AutoModelForCausalLM.from_config(build("llama").config, attn_implementation="eager"))
+    assert not any(supports_shared_prompt(AutoModelForCausalLM.from_config(config)) for config in (sliding, mistral))
+    assert not supports_shared_prompt(
+        AutoModelForCausalLM.from_config(build("llama").config, attn_implementation="eager")
+    )
