@@ -1,143 +1,178 @@
-"""What each system answers to the held-out gold passages, through the legality filter; asked once per system."""
+"""The table predictions: what each system of the report answers to the gold test passages; each is asked once."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from assets.checkpoints import Bench
+from assets.model_context import ModelContext
+from resources.checkpoints import current_checkpoint
+from resources.managed_teachers import closing_model_server
+from resources.teachers import TeacherResource, WarehouseLedger, make_budget
 from resources.warehouse import Replace
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.graph.legality import legalise
+from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.evaluation.predictions import (
+    AnswerSettings,
+    make_prediction_rows,
+    make_run_id,
+    make_system_messages,
+)
 from text2graph_dagster.graph.model import Graph
-from text2graph_dagster.graph.parsing import GraphParseError, parse
 from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.graph.wire import serialise
-from text2graph_dagster.identity import digest, digest_json
-from text2graph_dagster.inference.answer_format import choose_wire
-from text2graph_dagster.ontology import Ontology
-from text2graph_dagster.settings import Settings
-from text2graph_dagster.teachers.chat.label_mapping import label_reader
+from text2graph_dagster.identity import digest
+from text2graph_dagster.inference.base_models import identify_base_model
+from text2graph_dagster.inference.checkpoint import read_recipe
+from text2graph_dagster.settings import EMBEDDED, SystemSettings, TeacherSettings
+from text2graph_dagster.teachers.ledger import ask_teacher
+from text2graph_dagster.teachers.protocol import TeacherRequest
+from text2graph_dagster.training.identity import digest_weights
 
 SPLIT = "test"
+TEACHER_GRAPHS = """
+SELECT g.corpus, g.passage_id, t.entities, t.relations FROM gold_graphs g
+JOIN teacher_graphs t ON t.corpus = g.corpus AND t.passage_id = g.passage_id AND t.sample = 0
+WHERE g.split = ? AND g.corpus IN (SELECT DISTINCT corpus FROM filtered_dataset)
+"""
 ANSWERED = "SELECT system, count(*) FROM predictions WHERE run = ? GROUP BY system ORDER BY system"
 ANSWERS = "SELECT * REPLACE ($1 AS system) FROM predictions WHERE run = $2 AND system = $3"
-PREDICT = "text2graph_dagster.evaluation.predict"
+PROGRAM = "text2graph_dagster.evaluation.predict"
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a model's answers are taken: the longest one in tokens, how like a type a label must be (or exact), and the
-    grammar that they are held to (or none), as the prediction program is told it."""
+def predict_all(context: ModelContext, teacher: TeacherResource, gold: pl.DataFrame) -> dict[str, str]:
+    """Return, per system in the order of the report, the run of its predictions; ask those that are not known yet.
 
-    max_new_tokens: int
-    label_similarity: float | None = None
-    decoding: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of_student(cls, settings: Settings) -> "Reading":
-        """Return how the student's own answers are taken."""
-        grammar = settings.decoding.model_dump(mode="json")
-        told = {"decoding": grammar, "wire": choose_wire(settings.student), "thinking": settings.dataset.thinking}
-        return cls(settings.evaluation.max_new_tokens, decoding=told)
-
-
-def teacher_predictions(bench: Bench) -> str:
-    """Store the teacher's graphs of the gold passages as predictions of the system "teacher"; return their run."""
-    sql = """
-    SELECT g.corpus, g.passage_id, t.entities, t.relations FROM gold_graphs g
-    JOIN teacher_graphs t ON t.corpus = g.corpus AND t.passage_id = g.passage_id AND t.sample = 0
-    WHERE g.split = ? AND g.corpus IN (SELECT DISTINCT corpus FROM filtered_dataset)
+    Raises:
+        UserError: there is no SFT or GRPO checkpoint, a model cannot be loaded, or an endpoint cannot be reached.
     """
-    run = digest("teacher", bench.warehouse.version("teacher_graphs"), bench.gold_version(SPLIT))
+    runs = {"teacher": predict_with_teacher(context)}
+    for name, system in context.settings.systems.items():
+        if system.endpoint:
+            runs[name] = predict_with_endpoint(context, teacher, name, system.endpoint)
+        else:
+            runs[name] = _predict_with_system(context, name, system, gold)
+    base = context.settings.student.base_model
+    if base not in EMBEDDED:
+        runs["base"] = predict_with_model(context, "base", identify_base_model(base), base, gold)
+    for stage in ("sft", "grpo"):
+        checkpoint = current_checkpoint(context.warehouse, stage)
+        if checkpoint is None:
+            raise UserError(f"there is no {stage} checkpoint: materialise {stage}_checkpoint first.")
+        runs[stage] = predict_with_model(context, stage, checkpoint["sha256"], checkpoint["path"], gold)
+    return runs
+
+
+def predict_with_teacher(context: ModelContext) -> str:
+    """Store the teacher's graphs of the gold passages as predictions of the system "teacher"; return their run."""
+    run = digest("teacher", context.warehouse.version("teacher_graphs"), context.gold_version(SPLIT))
     rows = []
-    for row in bench.warehouse.read(sql, [SPLIT]).iter_rows(named=True):
+    for row in context.warehouse.read(TEACHER_GRAPHS, [SPLIT]).iter_rows(named=True):
         output = serialise(from_rows(row["entities"], row["relations"]))
         rows.append({**row, "run": run, "system": "teacher", "split": SPLIT, "raw_output": output, "stopped": True})
-    store(bench, run, "teacher", rows)
+    _store(context, run, "teacher", rows)
     return run
 
 
-def model_predictions(
-    bench: Bench, system: str, identity: str, model: str, gold: pl.DataFrame, reading: Reading | None = None
+def predict_with_model(
+    context: ModelContext,
+    system: str,
+    identity: str,
+    model: str,
+    gold: pl.DataFrame,
+    settings: AnswerSettings | None = None,
 ) -> str:
     """Store a model's answers to the gold passages as predictions of `system`; return their run.
 
     Args:
-        identity: what the model is, e.g. the digest of its weights: equal identities are asked once.
+        identity: the model's identity, e.g. the digest of its weights; models with equal identities are asked once.
         model: its directory or hub name.
-        reading: how long an answer may be and how its labels are read; none: as the student's.
+        settings: how it answers and how its labels are read; None: as the student.
     """
-    ontologies = bench.ontologies()
-    reading = reading or Reading.of_student(bench.settings)
-    run = digest_json(
-        {
-            "model": identity,
-            "asked": [message["content"] for messages in gold["messages"] for message in messages],
-            "gold": bench.gold_version(SPLIT),
-            "ontologies": {name: ontology.digest for name, ontology in ontologies.items()},
-            "max_new_tokens": reading.max_new_tokens,
-            "decoding": reading.decoding,
-            **({"label_similarity": reading.label_similarity} if reading.label_similarity else {}),
-        }
-    )
-    complete = [name for name, count in bench.warehouse.read(ANSWERED, [run]).rows() if count == gold.height]
-    if complete:
-        bench.context.log.info(f"{system}: its answers are known")
-        if system not in complete:  # a student that GRPO has handed on as it came is the SFT student
-            store(bench, run, system, bench.warehouse.read(ANSWERS, [system, run, complete[0]]).to_dicts())
+    ontologies = context.load_ontologies()
+    settings = settings or AnswerSettings.for_student(context.settings)
+    run = make_run_id(identity, gold["messages"], context.gold_version(SPLIT), ontologies, settings)
+    complete = [name for name, count in context.warehouse.read(ANSWERED, [run]).rows() if count == gold.height]
+    if not complete:
+        answers = _run_program(context, run, model, gold, settings)
+        rows = gold.iter_rows(named=True)
+        similarity = settings.label_similarity
+        _store(context, run, system, list(make_prediction_rows(run, system, rows, answers, ontologies, similarity)))
         return run
-    answers = _ask(bench, run, model, gold, reading)
-    rows = []
-    for row in gold.iter_rows(named=True):
-        answer = answers.get(row["example_id"], {"raw_output": None, "stopped": None})
-        graph = legal_graph(answer["raw_output"], row, ontologies[row["corpus"]], reading.label_similarity)
-        entities, relations = to_rows(graph)
-        rows.append(
-            {
-                **{column: row[column] for column in ("corpus", "passage_id", "split")},
-                **{"run": run, "system": system, "entities": entities, "relations": relations},
-                **{column: answer[column] for column in ("raw_output", "stopped")},
-            }
-        )
-    store(bench, run, system, rows)
+    context.log(f"{system}: its answers are already known")
+    if system not in complete:  # GRPO that did not improve hands on the SFT student itself
+        _store(context, run, system, context.warehouse.read(ANSWERS, [system, run, complete[0]]).to_dicts())
     return run
 
 
-def legal_graph(
-    raw_output: str | None, row: Mapping[str, Any], ontology: Ontology, label_similarity: float | None = None
-) -> Graph:
-    """Return the legal part of an answer, its labels read as the ontology's if so wanted; empty if it is unreadable."""
-    try:
-        parsed = parse(raw_output or "")
-    except GraphParseError:
-        return Graph()
-    if label_similarity is not None:
-        parsed = label_reader(ontology, label_similarity).read(parsed).parsed
-    return legalise(parsed, row["text"], row["entity_types"], row["relation_types"], ontology).graph
+def predict_with_endpoint(context: ModelContext, teacher: TeacherResource, name: str, config: TeacherSettings) -> str:
+    """Store an endpoint's answers as predictions and return their run; calls in the ledger are not repeated."""
+    rows: list[dict[str, Any]] = []
+    ledger, responses = WarehouseLedger(context.warehouse), []
+    gold = context.read_gold_rows(SPLIT)
+    for corpus, ontology in context.load_ontologies().items():
+        passages = gold.filter(corpus=corpus).to_dicts()
+        requests = [TeacherRequest(row["passage_id"], row["text"], row["language"], ontology) for row in passages]
+        endpoint = teacher.for_corpus(open_corpus(context.home.corpora / corpus), config)
+        with closing_model_server(endpoint):
+            results = ask_teacher(endpoint, requests, ledger, context.log, make_budget(config))
+        known = ledger.known(results.keys)  # with the raw responses
+        responses += [key if key in known else "" for key in results.keys]
+        for row, answer, key in zip(passages, results.answers, results.keys, strict=True):
+            entities, relations = to_rows(answer.graph or Graph())
+            rows.append(
+                {
+                    **{column: row[column] for column in ("corpus", "passage_id", "split")},
+                    **{"system": name, "entities": entities, "relations": relations},
+                    **{"raw_output": known[key]["response"] if key in known else None, "stopped": None},
+                }
+            )
+    run = digest(name, context.gold_version(SPLIT), str(config.label_similarity), *responses)
+    _store(context, run, name, [{**row, "run": run} for row in rows])
+    return run
 
 
-def _ask(bench: Bench, run: str, model: str, gold: pl.DataFrame, reading: Reading) -> dict[str, dict[str, Any]]:
+def _predict_with_system(context: ModelContext, name: str, system: SystemSettings, gold: pl.DataFrame) -> str:
+    """Store the answers of a model that the setting `systems` names; return their run."""
+    settings = AnswerSettings(
+        system.max_new_tokens or context.settings.evaluation.max_new_tokens, system.label_similarity
+    )
+    identity = digest_weights(Path(system.model)) or identify_base_model(system.model)
+    languages = {(r["corpus"], r["passage_id"]): r["language"] for r in context.read_gold_rows(SPLIT).to_dicts()}
+    recipe, ontologies = read_recipe(Path(system.model)), context.load_ontologies()
+    messages = [
+        make_system_messages(
+            system, recipe, {**row, "language": languages[row["corpus"], row["passage_id"]]}, ontologies[row["corpus"]]
+        )
+        for row in gold.iter_rows(named=True)
+    ]
+    prompts = gold.with_columns(pl.Series("messages", messages))
+    return predict_with_model(context, name, identity, system.model, prompts, settings)
+
+
+def _run_program(
+    context: ModelContext, run: str, model: str, gold: pl.DataFrame, settings: AnswerSettings
+) -> dict[str, dict[str, Any]]:
     """Run the prediction program and return its answers by example id."""
-    folder = bench.home.root_path / "predictions"
+    folder = context.home.root_path / "predictions"
     folder.mkdir(parents=True, exist_ok=True)
     prompts, output, config = (folder / f"{run}.{name}" for name in ("prompts.parquet", "answers.parquet", "json"))
     columns = ("messages", "text", "entity_types", "relation_types")
     gold.select(pl.col("example_id").alias("id"), *columns).write_parquet(prompts)
-    settings = bench.settings.evaluation
     program = {
         **{"model": model, "prompts": str(prompts), "output": str(output)},
-        **{"batch_size": settings.batch_size, "max_new_tokens": reading.max_new_tokens},
-        **reading.decoding,
+        "batch_size": context.settings.evaluation.batch_size,
+        "max_new_tokens": settings.max_new_tokens,
+        **settings.decoding,
     }
     config.write_text(json.dumps(program, indent=2), encoding="utf-8")
-    bench.launcher.run(bench.context, PREDICT, config)
+    context.run_program(PROGRAM, config)
     return {row["id"]: row for row in pl.read_parquet(output).iter_rows(named=True)}
 
 
-def store(bench: Bench, run: str, system: str, rows: list[dict[str, Any]]) -> None:
-    """Put a system's predictions in place of those that the run had."""
+def _store(context: ModelContext, run: str, system: str, rows: list[dict[str, Any]]) -> None:
+    """Replace the predictions of a system in a run."""
     frame = pl.DataFrame(rows, schema=CONTRACTS["predictions"].dtypes)
-    bench.warehouse.commit(Replace("predictions", frame, {"run": run, "system": system}))
+    context.warehouse.commit(Replace("predictions", frame, {"run": run, "system": system}))

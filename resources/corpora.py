@@ -1,4 +1,4 @@
-"""Corpora on disk and their names in Dagster: the two are kept in step here."""
+"""Corpora on disk and their partitions in Dagster; this module keeps the two consistent."""
 
 import os
 import shutil
@@ -23,11 +23,11 @@ _CORPUS_TABLES = tuple(name for name, contract in CONTRACTS.items() if "corpus" 
 
 
 @contextmanager
-def dagster_instance() -> Iterator[dg.DagsterInstance]:
+def open_dagster_instance() -> Iterator[dg.DagsterInstance]:
     """Open the instance that DAGSTER_HOME names.
 
     Raises:
-        UserError: DAGSTER_HOME is not set (what is registered here would be unknown to the next command), is no
+        UserError: DAGSTER_HOME is not set (the next command would not know what is registered here), is not an
             absolute path, or cannot be used.
     """
     folder = os.environ.get("DAGSTER_HOME")
@@ -37,18 +37,18 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
         raise UserError(f'DAGSTER_HOME is not an absolute path; run: export DAGSTER_HOME="$PWD/{folder}"')
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        _lay_configuration(Path(folder))
+        _copy_configuration(Path(folder))
         instance = dg.DagsterInstance.get()
     except (OSError, SQLAlchemyError, dg.DagsterError) as error:
         raise UserError(
-            f"DAGSTER_HOME={folder} cannot be used ({_first_line(error)}); mend it, or name another."
+            f"DAGSTER_HOME={folder} cannot be used ({_first_line(error)}): fix it, or choose another folder."
         ) from None
     with instance:
         yield instance
 
 
-def _lay_configuration(folder: Path) -> None:
-    """Put the project's dagster.yaml into a DAGSTER_HOME that has none: Dagster complains about that at every call."""
+def _copy_configuration(folder: Path) -> None:
+    """Copy the project's dagster.yaml into a DAGSTER_HOME without one: Dagster warns about that at every call."""
     if INSTANCE_CONFIGURATION.is_file() and not (folder / INSTANCE_CONFIGURATION.name).exists():
         shutil.copyfile(INSTANCE_CONFIGURATION, folder / INSTANCE_CONFIGURATION.name)
 
@@ -59,24 +59,24 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def add(
+def add_corpus(
     source: Path, name: str | None, home: Home, instance: dg.DagsterInstance, *, link: bool, replace: bool
 ) -> tuple[str, list[str]]:
     """Check the folder, copy or link it into the home folder, and register its name.
 
     Returns:
-        The name, and the documents that could not be copied: they stand in the copy as what cannot be read either, so
-        that raw_corpus counts and quarantines them.
+        The name, and the documents that could not be copied: they are unreadable in the copy too, so that raw_corpus
+        counts and quarantines them.
 
     Raises:
-        UserError: the folder is no corpus, its name is not usable, it holds the home folder, it is there already and
-            `replace` is not set, or it cannot be copied.
+        UserError: the folder is not a corpus, its name is not usable, it contains the home folder, it exists already
+            and `replace` is not set, or it cannot be copied.
     """
     source = source.expanduser().resolve()
     key = check_name(name or source.name)
     if home.root_path.resolve().is_relative_to(source):
         raise UserError(
-            f"the home folder {home.root_path} lies inside {source} and would become part of the corpus: set "
+            f"the home folder {home.root_path} is inside {source} and would become part of the corpus: set "
             "TEXT2GRAPH_HOME to a folder outside it."
         )
     folder = open_corpus(source)
@@ -84,14 +84,14 @@ def add(
     unread: list[str] = []
     if target.resolve() != source:
         if (target.exists() or target.is_symlink()) and not replace:
-            raise UserError(f"there is a corpus {key!r} already; pass --replace to put this one in its place.")
+            raise UserError(f"there is a corpus {key!r} already: pass --replace to replace it.")
         unread = _put(folder, target, link=link)
     instance.add_dynamic_partitions(PARTITIONS, [key])
     return key, unread
 
 
 def _put(folder: CorpusFolder, target: Path, *, link: bool) -> list[str]:
-    """Put the corpus at `target`, whole or not at all; return the documents that could not be read."""
+    """Copy or link the corpus to `target`, entirely or not at all; return the documents that could not be read."""
     fresh = target.with_name(f".{target.name}.new")
     unread: list[str] = []
     try:
@@ -123,7 +123,7 @@ def _copy(folder: CorpusFolder, fresh: Path) -> list[str]:
             shutil.copy2(file, copy)
         else:
             unread.append(format_relative_path(folder.path, file))
-            copy.symlink_to(f"{copy.name}.unreadable")  # leads nowhere, so that raw_corpus quarantines it
+            copy.symlink_to(f"{copy.name}.unreadable")  # a broken link, so that raw_corpus quarantines it
     return unread
 
 
@@ -134,37 +134,37 @@ def _delete(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def remove(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> list[Path]:
-    """Forget a corpus: its folder here (or the link to it), what was made of it, its name. The ledger keeps its calls.
+def remove_corpus(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> list[Path]:
+    """Remove a corpus: its folder here (or the link to it), its rows, its caches, its name. The ledger keeps its calls.
 
-    A report that covered it is forgotten too; its figures of other corpora stay, for later reports to be compared with.
+    Reports that covered it are removed too; their figures on other corpora stay, for comparison with later reports.
 
     Returns:
-        What still holds its text, or was trained on it: pages of reports, and folders of checkpoints and predictions.
+        What still contains its text, or was trained on it: report pages, and folders of checkpoints and predictions.
 
     Raises:
         UserError: there is no such corpus.
     """
     target = home.corpora / check_name(name)
-    if not (target.exists() or target.is_symlink()) and name not in registered(instance):
-        raise UserError(f"there is no corpus {name!r}; `text2graph corpora list` shows which there are.")
+    if not (target.exists() or target.is_symlink()) and name not in list_registered(instance):
+        raise UserError(f"there is no corpus {name!r}: `text2graph corpora list` shows the corpora.")
     reports = warehouse.read(
         "SELECT run, path FROM report_runs WHERE run IN (SELECT run FROM eval_report WHERE corpus = ?) ORDER BY run",
         [name],
     )
-    remains = _remains(name, home, [Path(path) for path in reports["path"]])
+    remains = _find_remains(name, home, [Path(path) for path in reports["path"]])
     changes = [Replace(table, CONTRACTS[table].empty(), {"corpus": name}) for table in _CORPUS_TABLES]
     changes += [Replace("report_runs", CONTRACTS["report_runs"].empty(), {"run": run}) for run in reports["run"]]
     warehouse.commit(*changes)
     for folder in (target, *(made / name for made in (home.staged, home.examples, home.verdicts))):
         _delete(folder)
-    if name in registered(instance):
+    if name in list_registered(instance):
         instance.delete_dynamic_partition(PARTITIONS, name)
     return remains
 
 
-def _remains(name: str, home: Home, pages: list[Path]) -> list[Path]:
-    """Return what exists of the pages, and the folders of checkpoints and predictions that hold the corpus's text."""
+def _find_remains(name: str, home: Home, pages: list[Path]) -> list[Path]:
+    """Return the existing pages, and the folders of checkpoints and predictions that contain the corpus's text."""
     found = [page for page in pages if page.is_file()]
     for inputs in sorted(home.checkpoints.glob("*.inputs")):
         tables = sorted(inputs.glob("*.parquet"))
@@ -174,16 +174,16 @@ def _remains(name: str, home: Home, pages: list[Path]) -> list[Path]:
     return found + ([answers] if answers.is_dir() else [])
 
 
-def registered(instance: dg.DagsterInstance) -> list[str]:
-    """Return the registered names."""
+def list_registered(instance: dg.DagsterInstance) -> list[str]:
+    """Return the names of the registered corpora."""
     return sorted(instance.get_dynamic_partitions(PARTITIONS))
 
 
-def overview(home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> pl.DataFrame:
+def summarise_corpora(home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> pl.DataFrame:
     """Return one row per corpus: name, whether registered, and its counts in the warehouse."""
     folders = [p.name for p in home.corpora.iterdir() if not p.name.startswith(".")] if home.corpora.is_dir() else []
-    names = sorted({*folders, *registered(instance)})
-    known = set(registered(instance))
+    names = sorted({*folders, *list_registered(instance)})
+    known = set(list_registered(instance))
     rows = [
         {
             "corpus": name,

@@ -1,4 +1,4 @@
-"""Where everything that is made lies."""
+"""The home folder: where everything that the pipeline makes is stored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from resources.run_locks import alive, end_the_dead
+from resources.run_locks import fail_dead_runs, hold_run_lock
 
 
 class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -16,12 +16,12 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Home"]:
-        """Let other runs see that this one is alive, and end those that are dead, before a step waits for its turn."""
+        """Lock this run as alive, and fail dead runs before a step waits for its pool."""
         if context.instance is None or context.run_id is None:
             yield self
             return
-        with alive(self.runs, context.run_id):
-            end_the_dead(context.instance, self.runs)
+        with hold_run_lock(self.runs, context.run_id):
+            fail_dead_runs(context.instance, self.runs)
             yield self
 
     @property
@@ -36,27 +36,27 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def staged(self) -> Path:
-        """Folder of what was made of each document, one sub-folder per corpus; it may be deleted at any time."""
+        """Cache of processed documents, one sub-folder per corpus; it may be deleted at any time."""
         return self.root_path / "staged"
 
     @property
     def examples(self) -> Path:
-        """Folder of the examples that were built, one sub-folder per corpus; it may be deleted at any time."""
+        """Cache of training examples, one sub-folder per corpus; it may be deleted at any time."""
         return self.staged / ".examples"
 
     @property
     def verdicts(self) -> Path:
-        """Folder of the verdicts on rationales, one sub-folder per corpus; it may be deleted at any time."""
+        """Cache of verdicts on rationales, one sub-folder per corpus; it may be deleted at any time."""
         return self.staged / ".verdicts"
 
     @property
     def gold(self) -> Path:
-        """Folder of what was found beside gold; it may be deleted at any time."""
+        """Cache of passages found near gold; it may be deleted at any time."""
         return self.staged / ".gold"
 
     @property
     def runs(self) -> Path:
-        """Folder of the locks of the runs that are alive."""
+        """Folder of the lock files of running runs."""
         return self.root_path / "runs"
 
     @property

@@ -1,4 +1,4 @@
-"""How a training program is started, watched and ended."""
+"""Start, watch and end training and prediction programs."""
 
 import os
 import sys
@@ -9,14 +9,14 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from resources.supervised_process import owned
+from resources.supervised_process import run_supervised
 
 OBSERVED = ("train_metrics", "alarm")
 RESULT = "result"
 
 
 class _LiveMetrics(dg.PipesTempFileMessageReader):
-    """Turns points and alarms into observations of the asset the moment they arrive: the UI plots them live."""
+    """Reports metrics and alarms as observations of the asset as they arrive, so that the UI plots them live."""
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         super().__init__()
@@ -39,9 +39,9 @@ class _LiveMetrics(dg.PipesTempFileMessageReader):
 
 
 class Launcher(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Runs a program of `text2graph_dagster.training` through Dagster Pipes.
+    """Runs a program of the library through Dagster Pipes.
 
-    Its whole process tree ends with the run, and when the run's process is killed: no orphan keeps a GPU.
+    Its whole process tree ends with the run, also when the run's process is killed, so that no orphan keeps a GPU.
     """
 
     prefix: list[str] = Field(default_factory=lambda: [sys.executable], description="e.g. ['accelerate', 'launch']")
@@ -49,7 +49,7 @@ class Launcher(dg.ConfigurableResource):  # type: ignore[type-arg]
     grace_seconds: float = 20.0
 
     def run(self, context: dg.AssetExecutionContext, module: str, config: Path) -> Mapping[str, Any]:
-        """Run `python -m module --config config` to its end and return the result that it reported.
+        """Run `python -m module --config config` to its end and return the result it reported.
 
         Raises:
             dagster.Failure: the program failed, or ended without a result.
@@ -61,11 +61,11 @@ class Launcher(dg.ConfigurableResource):  # type: ignore[type-arg]
             message_reader=_LiveMetrics(context),
         ) as session:
             env = {**os.environ, **self.env, **session.get_bootstrap_env_vars(), "PYTHONUNBUFFERED": "1"}
-            with owned(command, env, self.grace_seconds) as process:
+            with run_supervised(command, env, self.grace_seconds) as process:
                 code = process.wait()
             if code != 0:
-                raise dg.Failure(f"{module} ended with exit code {code}; its output stands in this step's logs.")
+                raise dg.Failure(f"{module} ended with exit code {code}; see its output in this step's logs.")
         results = [m for m in session.get_custom_messages() if isinstance(m, dict) and m.get("type") == RESULT]
         if not results:
-            raise dg.Failure(f"{module} ended without reporting a result; its output stands in this step's logs.")
+            raise dg.Failure(f"{module} ended without reporting a result; see its output in this step's logs.")
         return results[-1]

@@ -1,4 +1,4 @@
-"""`TEXT2GRAPH_PROFILE` chooses what is injected; assets never ask which profile they run under."""
+"""The resources of each profile (`TEXT2GRAPH_PROFILE`); assets do not know which profile they run under."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from resources.teachers import ReasonerResource, TeacherResource
 from resources.warehouse import Warehouse
 from text2graph_dagster.errors import UserError
 
-# What a profile changes of the defaults in text2graph_dagster/settings.py (those are the local profile's).
+# What a profile changes of the defaults in text2graph_dagster/settings (which are the local profile's).
 _CHAT_STUDENT: Mapping[str, Any] = {
     "dataset": {
         **{"template": "extract", "full_ontology_share": 0.5, "shuffle_types": True, "hard_negatives": 2},
@@ -26,7 +26,7 @@ _CHAT_STUDENT: Mapping[str, Any] = {
     "grpo": {"max_steps": 500, "prompts_per_step": 64, "max_completion_length": 512, "micro_batch": 16},
     "evaluation": {"max_new_tokens": 512},
 }
-# On one GPU, which the teacher's server leaves before the student is trained on it.
+# On one GPU: the teacher's server ends before the student is trained.
 _OWN_TEACHER: Mapping[str, Any] = {
     "kind": "chat",
     "model": "Qwen/Qwen2.5-7B-Instruct",
@@ -46,13 +46,13 @@ PREFIXES: Mapping[str, list[str]] = {
 }
 
 
-def home_folder() -> Path:
-    """Return the folder for everything that is made: TEXT2GRAPH_HOME, or `home` where the command runs."""
+def find_home_folder() -> Path:
+    """Return the home folder: TEXT2GRAPH_HOME, or `home` in the working directory."""
     return Path(os.environ.get("TEXT2GRAPH_HOME") or "home").absolute()
 
 
-def profile_name() -> str:
-    """Return the profile in force: TEXT2GRAPH_PROFILE, or local.
+def read_profile_name() -> str:
+    """Return the active profile: TEXT2GRAPH_PROFILE, or local.
 
     Raises:
         UserError: there is no such profile.
@@ -63,25 +63,25 @@ def profile_name() -> str:
     return name
 
 
-def warehouse() -> Warehouse:
+def build_warehouse() -> Warehouse:
     """Return the warehouse of the home folder."""
-    return Warehouse(path=str(home_folder() / "warehouse.duckdb"))
+    return Warehouse(path=str(find_home_folder() / "warehouse.duckdb"))
 
 
-def settings() -> SettingsResource:
+def build_settings() -> SettingsResource:
     """Return the settings of the profile and of the file that TEXT2GRAPH_CONFIG names."""
     return SettingsResource(
-        path=os.environ.get("TEXT2GRAPH_CONFIG") or "", profile_defaults=dict(DEFAULTS[profile_name()])
+        path=os.environ.get("TEXT2GRAPH_CONFIG") or "", profile_defaults=dict(DEFAULTS[read_profile_name()])
     )
 
 
-def resources() -> dict[str, Any]:
-    """Return every resource by the name under which assets ask for it."""
+def build_resources() -> dict[str, Any]:
+    """Return every resource by the parameter name that assets use for it."""
     return {
-        "home": Home(root=str(home_folder())),
-        "warehouse": warehouse(),
-        "settings": settings(),
-        "teacher": TeacherResource(logs=str(home_folder() / "servers")),
-        "reasoner": ReasonerResource(logs=str(home_folder() / "servers")),
-        "launcher": Launcher(prefix=PREFIXES[profile_name()]),
+        "home": Home(root=str(find_home_folder())),
+        "warehouse": build_warehouse(),
+        "settings": build_settings(),
+        "teacher": TeacherResource(logs=str(find_home_folder() / "servers")),
+        "reasoner": ReasonerResource(logs=str(find_home_folder() / "servers")),
+        "launcher": Launcher(prefix=PREFIXES[read_profile_name()]),
     }

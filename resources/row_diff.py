@@ -1,4 +1,4 @@
-"""Which rows of a table stay when others are put in their place."""
+"""Which rows of a table can stay when other rows replace them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,36 +9,37 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Rows that stand in a table, by a hash of all their values, sorted; of a million two fall together once in 10^7.
+class ExistingRows:
+    """The rows of a table by a hash of all their values; the collision probability for 10⁶ rows is about 10⁻⁷.
 
-    `taken` is, where a hash begins, how many of the rows with that hash were asked for.
+    `rows` are row numbers and `hashes` their hashes, sorted by hash. `matched` counts, at the first position of each
+    hash, how many rows with that hash were matched.
     """
 
     rows: Array
     hashes: Array
-    taken: Array
+    matched: Array
 
     @classmethod
-    def of(cls, rows: Array, hashes: Array) -> "Standing":
-        """Return the rows with these numbers and hashes, of which none is taken."""
+    def of(cls, rows: Array, hashes: Array) -> "ExistingRows":
+        """Return the rows with these numbers and hashes, none of them matched."""
         order = np.argsort(hashes, kind="stable")
         return cls(rows[order], hashes[order], np.zeros(len(rows) + 1, dtype=np.int64))
 
-    def take(self, hashes: Array) -> Array:
-        """Return for every row whether it stands there; equal rows as often as they do."""
+    def match(self, hashes: Array) -> Array:
+        """Tell for every new row whether it exists; each existing row is matched at most once."""
         order = np.argsort(hashes, kind="stable")
         wanted = hashes[order]
         begin, end = np.searchsorted(self.hashes, wanted, "left"), np.searchsorted(self.hashes, wanted, "right")
         earlier = np.arange(len(wanted)) - np.searchsorted(wanted, wanted, "left")
-        stands = self.taken[begin] + earlier < end - begin
-        np.add.at(self.taken, begin[stands], 1)
+        exists = self.matched[begin] + earlier < end - begin
+        np.add.at(self.matched, begin[exists], 1)
         found: Array = np.empty(len(wanted), dtype=bool)
-        found[order] = stands
+        found[order] = exists
         return found
 
-    def left(self) -> Array:
-        """Return the rows that nobody took."""
+    def unmatched(self) -> Array:
+        """Return the numbers of the rows that were not matched."""
         begin = np.searchsorted(self.hashes, self.hashes, "left")
-        rows: Array = self.rows[np.arange(len(begin)) - begin >= self.taken[begin]]
+        rows: Array = self.rows[np.arange(len(begin)) - begin >= self.matched[begin]]
         return rows

@@ -1,4 +1,4 @@
-"""Settings as a resource, so that a run's configuration can override them."""
+"""The settings as a resource, so that a run's configuration can override them."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
 
     def load(self) -> Settings:
-        """Return the settings in force.
+        """Return the merged settings.
 
         Raises:
             UserError: a key is unknown, a value is out of range, or the file cannot be read.

@@ -1,4 +1,4 @@
-"""Programs that the pipeline starts, and that must never outlive it: training, prediction, model servers."""
+"""Programs that must never outlive the pipeline that starts them: training, prediction, model servers."""
 
 import subprocess
 import sys
@@ -9,18 +9,18 @@ from typing import IO
 
 from resources import supervisor
 
-REAP_SECONDS = 10.0  # beyond the grace, for what has to be killed
+REAP_SECONDS = 10.0  # after the grace period, for processes that have to be killed
 
 
 @contextmanager
-def owned(
+def run_supervised(
     command: Sequence[str], env: Mapping[str, str], grace_seconds: float, output: IO[bytes] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command in a session of its own; when the block ends, however it ends, the whole process tree ends.
+    """Run a command in a session of its own; its whole process tree ends with the block, however the block ends.
 
-    It ends too when this process is killed: a supervisor notices and outlives it. What is yielded is the supervisor: it
-    ends when the command does, with its exit code. `output` takes both output streams; without it they are this
-    process's.
+    It also ends when this process is killed, because a supervisor process watches for that. What is yielded is the
+    supervisor: it ends when the command does, with the same exit code. `output` takes both output streams; without it
+    they are those of this process.
     """
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), str(grace_seconds), *command],
@@ -35,6 +35,6 @@ def owned(
     finally:
         if process.stdin:
             with suppress(BrokenPipeError):
-                process.stdin.close()  # the sign to end
+                process.stdin.close()  # tells the supervisor to end
         with suppress(subprocess.TimeoutExpired):
             process.wait(grace_seconds + REAP_SECONDS)

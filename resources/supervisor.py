@@ -1,10 +1,10 @@
-"""Runs one command and leaves nothing of it behind: `python supervisor.py GRACE_SECONDS COMMAND…`.
+"""Run one command and end its whole process tree: `python supervisor.py GRACE_SECONDS COMMAND…`.
 
-Standard input is a pipe whose other end the owner holds. It closes when the owner lets go or dies, however it dies
-(SIGKILL too): then the command's process group is asked to end and, after the grace, everything that descends from it,
-in whatever group, is killed. The same happens when the command ends by itself but leaves children behind.
+Standard input is a pipe whose other end the owner holds. It closes when the owner closes it or dies, by SIGKILL too.
+Then the command's process group gets SIGTERM and, after the grace period, all its descendants, in whatever group, get
+SIGKILL. The same happens when the command ends by itself but leaves children behind.
 
-A program of its own, from the standard library only, so that it starts in a moment and outlives its owner.
+This is a separate program that uses only the standard library, so that it starts fast and outlives its owner.
 """
 
 import ctypes
@@ -20,11 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
-class Family:
-    """The command and all that descends from it."""
+class ProcessTree:
+    """The command and all its descendants."""
 
     def __init__(self, command: Sequence[str], scratch: str) -> None:
         self._process = subprocess.Popen(
@@ -36,8 +36,8 @@ class Family:
         )
         self.code: int | None = None  # of the command itself, once it has ended
 
-    def lives(self) -> bool:
-        """Reap the dead; return whether anybody is left."""
+    def is_alive(self) -> bool:
+        """Reap dead processes; return whether any process is left."""
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -48,17 +48,17 @@ class Family:
         return False
 
     def end(self, grace_seconds: float) -> None:
-        """End whoever is left, politely first."""
+        """End the processes that are left: with SIGTERM, then, after the grace period, with SIGKILL."""
         self._signal_group(signal.SIGTERM)
         deadline = time.monotonic() + grace_seconds
-        while self.lives() and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-        while self.lives():  # orphans become children of this process, so each round reaches deeper
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        while self.is_alive():  # orphans become children of this process, so each round reaches deeper
             self._signal_group(signal.SIGKILL)
             for pid in _children():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):
@@ -66,34 +66,34 @@ class Family:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command until it ends or the owner lets go; return its exit code, 128 + n where signal n ended it."""
+    """Run the command until it ends or the owner closes the pipe; return its exit code, 128 + n after signal n."""
     grace_seconds, command = float(arguments[0]), arguments[1:]
-    let_go = threading.Event()
+    released = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: let_go.set())
-    # Sockets and files that it makes in passing go with it, also where it has to be killed.
+        signal.signal(number, lambda *_: released.set())
+    # Temporary files and sockets of the command are removed with it, also when it has to be killed.
     with tempfile.TemporaryDirectory(prefix="text2graph-", ignore_cleanup_errors=True) as scratch:
         try:
-            family = Family(command, scratch)
+            tree = ProcessTree(command, scratch)
         except OSError as error:
             print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)
             return 127
-        threading.Thread(target=_wait_for_owner, args=[let_go], daemon=True).start()
-        while family.lives() and family.code is None and not let_go.is_set():
-            let_go.wait(LOOK_SECONDS)
-        family.end(grace_seconds)
-    code = family.code or 0
+        threading.Thread(target=_wait_for_owner, args=[released], daemon=True).start()
+        while tree.is_alive() and tree.code is None and not released.is_set():
+            released.wait(POLL_SECONDS)
+        tree.end(grace_seconds)
+    code = tree.code or 0
     return code if code >= 0 else 128 - code
 
 
-def _wait_for_owner(let_go: threading.Event) -> None:
+def _wait_for_owner(released: threading.Event) -> None:
     while os.read(0, 1024):
         pass
-    let_go.set()
+    released.set()
 
 
 def _tie_to_this_process() -> Callable[[], None] | None:
-    """Adopt the family's orphans; return what makes the command end when this process is killed (both Linux only)."""
+    """Adopt orphaned descendants; return a function that ties the command to this process's life (both Linux only)."""
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)  # loaded before the fork: loading a library in the child is not safe

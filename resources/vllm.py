@@ -1,7 +1,7 @@
-"""A vLLM server of the pipeline's own: started for the step that asks it, ended with that step.
+"""A vLLM server managed by the pipeline: started for the step that needs it, ended with that step.
 
-vLLM lives in an environment of its own and is spoken to over the OpenAI protocol, so it shares no package with the
-pipeline. Its process tree (API server, engine, workers) ends with the step, also when the step is killed.
+vLLM has its own Python environment and is called over the OpenAI protocol, so it shares no package with the pipeline.
+Its process tree (API server, engine, workers) ends with the step, also when the step is killed.
 """
 
 import http.client
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from resources.supervised_process import owned
+from resources.supervised_process import run_supervised
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import ServerSettings
 
@@ -24,10 +24,10 @@ Log = Callable[[str], object]
 
 HOST = "127.0.0.1"
 MODULE = "vllm.entrypoints.openai.api_server"
-LOOK_SECONDS, TELL_SECONDS, TAIL_LINES = 0.2, 5.0, 20
+POLL_SECONDS, LOG_SECONDS, TAIL_LINES = 0.2, 5.0, 20
 
-# What the server gets of this process's environment. Whatever else is there may be a secret.
-PASSED = {
+# The variables that the server inherits. Any other may be a secret.
+INHERITED = {
     "PATH",
     "HOME",
     "USER",
@@ -39,7 +39,7 @@ PASSED = {
     "LD_PRELOAD",
     "REQUESTS_CA_BUNDLE",
 }
-PASSED_PREFIXES = (
+INHERITED_PREFIXES = (
     "SSL_CERT_",
     "CUDA_",
     "HF_",
@@ -56,7 +56,7 @@ PASSED_PREFIXES = (
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 
-def command(model: str, settings: ServerSettings, port: int) -> list[str]:
+def build_command(model: str, settings: ServerSettings, port: int) -> list[str]:
     """Return the server's command line."""
     options: dict[str, str] = {
         "--model": settings.weights or model,
@@ -79,35 +79,38 @@ def command(model: str, settings: ServerSettings, port: int) -> list[str]:
     return [settings.python or sys.executable, "-m", MODULE, *pairs, "--enable-prefix-caching", *settings.extra_args]
 
 
-def environment(settings: ServerSettings, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what the server may see of `variables`: no secret that `pass_env` does not name."""
+def build_environment(settings: ServerSettings, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the server's environment variables: no secret unless `pass_env` names it."""
 
-    def usual(name: str) -> bool:
+    def is_inherited(name: str) -> bool:
         harmless = not any(word in name for word in SECRET_WORDS)
-        return name in PASSED or (name.startswith(PASSED_PREFIXES) and harmless)
+        return name in INHERITED or (name.startswith(INHERITED_PREFIXES) and harmless)
 
-    kept = {name: value for name, value in variables.items() if usual(name) or name in settings.pass_env}
+    kept = {name: value for name, value in variables.items() if is_inherited(name) or name in settings.pass_env}
     return {**kept, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1", **settings.env}
 
 
 @contextmanager
-def serving(model: str, settings: ServerSettings, log_file: Path, log: Log) -> Iterator["RunningServer"]:
+def run_server(model: str, settings: ServerSettings, log_file: Path, log: Log) -> Iterator["RunningServer"]:
     """Start a server, wait until it answers, and end it with the block.
 
     Raises:
-        UserError: the interpreter is missing, or the server ends or stays silent instead of answering; with the last
-            lines of its log.
+        UserError: the interpreter is missing, or the server ends or does not answer in time; with the last lines of
+            its log.
     """
     python = settings.python or sys.executable
     if not shutil.which(python):
-        raise UserError(f"The model server's interpreter {python} does not exist: mend server.python.")
+        raise UserError(f"The model server's interpreter {python} does not exist: fix server.python.")
     log_file.parent.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     log(f"starting a model server for {model}; its log is {log_file}")
     with (
         log_file.open("wb") as output,
-        owned(
-            command(model, settings, port), environment(settings, os.environ), settings.grace_seconds, output
+        run_supervised(
+            build_command(model, settings, port),
+            build_environment(settings, os.environ),
+            settings.grace_seconds,
+            output,
         ) as process,
     ):
         server = RunningServer(model, settings, port, log_file, process)
@@ -117,7 +120,7 @@ def serving(model: str, settings: ServerSettings, log_file: Path, log: Log) -> I
 
 
 class RunningServer:
-    """A server's process, its port and its log."""
+    """A server's process, port and log."""
 
     def __init__(
         self, model: str, settings: ServerSettings, port: int, log_file: Path, process: "subprocess.Popen[bytes]"
@@ -127,25 +130,25 @@ class RunningServer:
         self._log_file, self._process = log_file, process
 
     def wait(self, log: Log) -> None:
-        """Wait until the server answers; say every few seconds how far it is.
+        """Wait until the server answers, and log its progress every few seconds.
 
         Raises:
             UserError: it ended, or did not answer in time.
         """
         started, seconds = time.monotonic(), self._settings.start_seconds
-        told, last = started, ""
+        logged, last = started, ""
         while not self._healthy():
-            self.refuse_the_dead()
+            self.raise_if_ended()
             now = time.monotonic()
             if now - started > seconds:
                 raise UserError(
                     f"The model server for {self._model} did not answer within {seconds:.0f} s: raise "
                     f"server.start_seconds, or see {self._log_file}, which ends:\n{self._tail()}"
                 )
-            if now - told >= TELL_SECONDS:
-                told, before, last = now, last, self._tail(1)[-160:]
+            if now - logged >= LOG_SECONDS:
+                logged, before, last = now, last, self._tail(1)[-160:]
                 log(f"waiting for the model server, {now - started:.0f} s" + (f": {last}" if last != before else ""))
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         log(f"the model server for {self._model} answers after {time.monotonic() - started:.0f} s")
 
     def check(self) -> None:
@@ -155,12 +158,12 @@ class RunningServer:
             UserError: with the exit code and the log's last lines.
         """
         if not self._healthy():
-            with suppress(subprocess.TimeoutExpired):  # what a dead server leaves behind is being ended
+            with suppress(subprocess.TimeoutExpired):  # its remaining processes are being ended
                 self._process.wait(self._settings.grace_seconds + 1)
-        self.refuse_the_dead()
+        self.raise_if_ended()
 
-    def refuse_the_dead(self) -> None:
-        """Raise if the server's process has ended; at once, and without asking it.
+    def raise_if_ended(self) -> None:
+        """Raise if the server's process has ended, without a request to it.
 
         Raises:
             UserError: with the exit code and the log's last lines.
@@ -189,21 +192,21 @@ class RunningServer:
 
 
 class LazyServer:
-    """A server that starts when it is first needed, and runs until `close`."""
+    """A server that starts at first use and runs until `close`."""
 
     def __init__(self, model: str, settings: ServerSettings, log_file: Path, log: Log) -> None:
         self._arguments = (model, settings, log_file, log)
         self._running: RunningServer | None = None
         self._stack = ExitStack()
 
-    def running(self) -> RunningServer:
-        """Return the server, started if it was not.
+    def start(self) -> RunningServer:
+        """Return the server; start it if it is not running.
 
         Raises:
             UserError: it cannot be started, or has ended.
         """
         if self._running is None:
-            self._running = self._stack.enter_context(serving(*self._arguments))
+            self._running = self._stack.enter_context(run_server(*self._arguments))
         self._running.check()
         return self._running
 

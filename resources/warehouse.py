@@ -1,8 +1,8 @@
 """The warehouse: one DuckDB file, one writer at a time, never held while something is generated or trained.
 
 DuckDB locks its file per process, and a second process that opens it fails at once. So every access is a short
-connection behind a file lock, and every write is one transaction that replaces what it names. Rows that stand there
-already stay where they are: only the difference is written.
+connection behind a file lock, and every write is one transaction that replaces what it names. Rows that exist already
+stay where they are: only the difference is written.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from resources.row_diff import Standing
+from resources.row_diff import ExistingRows
 from text2graph_dagster.contracts import CONTRACTS, Contract
 from text2graph_dagster.errors import UserError
 
@@ -27,10 +27,10 @@ SLICE_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Replace:
-    """Put `rows` where the rows stood whose columns equal `where` (an empty `where`: the whole table).
+    """Replace the rows whose columns equal `where` (an empty `where`: the whole table) by `rows`.
 
-    `rows` is a frame, or, where all rows at once are too many to hold, parquet files or frames that come one after the
-    other: they are inserted in the same transaction.
+    `rows` is a frame or, where all rows do not fit into memory, parquet files or frames one after the other; they are
+    inserted in the same transaction.
     """
 
     table: str
@@ -39,7 +39,7 @@ class Replace:
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The tables of `text2graph_dagster/contracts.py` in one DuckDB file."""
+    """The tables of `text2graph_dagster/contracts` in one DuckDB file."""
 
     path: str
     lock_timeout_seconds: float = 300.0
@@ -53,13 +53,13 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                 FileLock(f"{file}.lock", timeout=self.lock_timeout_seconds),
                 duckdb.connect(str(file)) as connection,
             ):
-                connection.execute("SET enable_progress_bar = false")  # it would write into the log
+                connection.execute("SET enable_progress_bar = false")  # it writes into the log
                 for contract in CONTRACTS.values():
                     connection.execute(contract.create_table())
                 try:
                     yield connection
                 except (duckdb.ProgrammingError, duckdb.DataError):
-                    if table := _outdated(file, connection):
+                    if table := _find_outdated_table(file, connection):
                         raise UserError(
                             f"{file} was made by another version (its table {table} has other columns): move it away, "
                             "or point TEXT2GRAPH_HOME to a new folder, then run again."
@@ -67,13 +67,13 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                     raise
         except Timeout:
             raise UserError(
-                f"another process has held {file}.lock for {self.lock_timeout_seconds:.0f} s; end it, then run again."
+                f"another process has held {file}.lock for {self.lock_timeout_seconds:.0f} s: end it, then run again."
             ) from None
         except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, OSError) as error:
             raise UserError(_explain(file, error)) from error
 
     def read(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
-        """Return the result of one query; values travel as parameters, never inside the text."""
+        """Return the result of one query; values are passed as parameters, never inside the text."""
         with self._connection() as connection:
             result: pl.DataFrame = connection.sql(sql, params=list(params)).pl()
             return result
@@ -87,8 +87,9 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
     ) -> Iterator[pl.DataFrame]:
         """Yield the result of one query in frames of about `rows` rows, sorted by the columns `order`.
 
-        Rows that agree in the first of these columns stay together. The result is that of the moment of the first
-        frame: it is staged on disk, so the warehouse is not held while the caller works, and memory stays bounded.
+        Rows with equal values in the first of these columns are in the same frame. The whole result is read when the
+        first frame is: it is staged on disk, so the warehouse is not locked while the caller works, and memory is
+        bounded.
         """
         by = ", ".join(f'"{column}"' for column in order)
         with tempfile.TemporaryDirectory(prefix=".slices-", dir=Path(self.path).parent) as folder:
@@ -96,7 +97,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             with self._connection() as connection:
                 result = connection.sql(f"SELECT * FROM ({sql}) ORDER BY {by}", params=list(params))  # noqa: S608
                 result.write_parquet(str(staged), row_group_size=rows)
-            yield from _whole_groups(staged, order[0], rows)
+            yield from _read_groups(staged, order[0], rows)
 
     def value(self, sql: str, params: Sequence[object] = ()) -> Any:
         """Return the first column of the first row of a query, None when there is no row."""
@@ -104,7 +105,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         return frame.item(0, 0) if frame.height else None
 
     def commit(self, *changes: Replace) -> None:
-        """Make all changes in one transaction, or none of them."""
+        """Make all changes in one transaction."""
         with self._connection() as connection:
             connection.begin()
             for change in changes:
@@ -112,7 +113,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             connection.commit()
 
     def record(self, table: str, rows: pl.DataFrame) -> None:
-        """Add the rows whose key is not there yet."""
+        """Add the rows whose key does not exist yet."""
         contract = CONTRACTS[table]
         frame = contract.conform(rows).unique(contract.key, keep="first", maintain_order=True)
         with self._connection() as connection:
@@ -121,28 +122,30 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM frame ANTI JOIN "{table}" USING ({keys})')  # noqa: S608
 
     def version(self, table: str, corpus: str | None = None) -> str:
-        """Return the version of a table, or of one corpus's rows in it: a digest of its content, whatever the order.
+        """Return the version of a table, or of one corpus's rows in it: a digest of its content in any order.
 
         It is computed from the rows themselves, so it cannot be out of date.
         """
         condition, params = ("WHERE corpus = ?", [corpus]) if corpus is not None else ("", [])
-        sql = f"SELECT count(*) || '-' || coalesce(sum(hash(t)::HUGEINT), 0) FROM \"{_known(table)}\" t {condition}"  # noqa: S608
+        sql = (
+            f"SELECT count(*) || '-' || coalesce(sum(hash(t)::HUGEINT), 0) FROM \"{_check_table(table)}\" t {condition}"  # noqa: S608
+        )
         return str(self.value(sql, params))
 
     def count(self, table: str, corpus: str | None = None) -> int:
         """Return the number of rows of a table, or of one corpus in it."""
         condition, params = ("WHERE corpus = ?", [corpus]) if corpus is not None else ("", [])
-        return int(self.value(f'SELECT count(*) FROM "{_known(table)}" {condition}', params))  # noqa: S608
+        return int(self.value(f'SELECT count(*) FROM "{_check_table(table)}" {condition}', params))  # noqa: S608
 
 
-def _parts(contract: Contract, rows: pl.DataFrame | Iterable[Path | pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Yield the rows as frames that keep the contract's columns."""
+def _read_parts(contract: Contract, rows: pl.DataFrame | Iterable[Path | pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the rows as frames with the contract's columns."""
     for part in [rows] if isinstance(rows, pl.DataFrame) else rows:
         yield contract.conform(part if isinstance(part, pl.DataFrame) else pl.read_parquet(part))
 
 
-def _whole_groups(file: Path, column: str, rows: int) -> Iterator[pl.DataFrame]:
-    """Yield a parquet file that is sorted by `column` in frames; rows that agree in it are never torn apart."""
+def _read_groups(file: Path, column: str, rows: int) -> Iterator[pl.DataFrame]:
+    """Yield a parquet file sorted by `column` in frames; rows with equal values in it are never separated."""
     held: pl.DataFrame | None = None
     with pq.ParquetFile(file) as source:
         for batch in source.iter_batches(batch_size=rows):
@@ -157,19 +160,19 @@ def _whole_groups(file: Path, column: str, rows: int) -> Iterator[pl.DataFrame]:
 
 
 def _replace(connection: duckdb.DuckDBPyConnection, change: Replace) -> None:
-    """Insert the rows that are not there yet, and delete those that are there and should not be."""
+    """Insert the rows that do not exist yet, and delete the existing rows that are not among the new ones."""
     condition = " AND ".join(f'"{column}" = ?' for column in change.where) or "true"
-    sql = f'SELECT rowid, hash(t) AS hash FROM "{_known(change.table)}" t WHERE {condition}'  # noqa: S608
-    there = connection.execute(sql, list(change.where.values())).fetchnumpy()
-    standing = Standing.of(there["rowid"], there["hash"])
-    for frame in _parts(CONTRACTS[change.table], change.rows):
+    sql = f'SELECT rowid, hash(t) AS hash FROM "{_check_table(change.table)}" t WHERE {condition}'  # noqa: S608
+    found = connection.execute(sql, list(change.where.values())).fetchnumpy()
+    existing = ExistingRows.of(found["rowid"], found["hash"])
+    for frame in _read_parts(CONTRACTS[change.table], change.rows):
         connection.register("frame", frame.to_arrow())
         hashes = connection.execute("SELECT hash(t) AS hash FROM frame t").fetchnumpy()["hash"]
         connection.unregister("frame")
-        new = frame.filter(~standing.take(hashes))
+        new = frame.filter(~existing.match(hashes))
         if new.height:
             _insert(connection, change.table, new)
-    gone = standing.left()
+    gone = existing.unmatched()
     if len(gone):
         connection.register("gone", pl.DataFrame({"gone": gone}).to_arrow())
         connection.execute(f'DELETE FROM "{change.table}" WHERE rowid IN (SELECT gone FROM gone)')  # noqa: S608
@@ -182,17 +185,17 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFra
     connection.unregister("frame")
 
 
-def _known(table: str) -> str:
-    """Return the name if it is a table's: names cannot travel as parameters."""
+def _check_table(table: str) -> str:
+    """Return the name if it is a table's: names cannot be passed as parameters."""
     return CONTRACTS[table].name
 
 
-def _outdated(file: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Return a table that lacks a column of its contract, or has it in another type; None where there is none."""
+def _find_outdated_table(file: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
+    """Return a table that lacks a column of its contract, or has it in another type; None if there is none."""
     sql = """
     SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal AND database_name = ?
     """
-    with suppress(duckdb.Error):  # there may be no transaction to end
+    with suppress(duckdb.Error):  # there may be no open transaction
         connection.rollback()
     with duckdb.connect() as fresh:
         for contract in CONTRACTS.values():
@@ -206,11 +209,9 @@ def _explain(file: Path, error: Exception) -> str:
     text = str(error)
     low = text.casefold()
     if "no space" in low or "disk full" in low or "enospc" in low:
-        return (
-            f"there is no space left for {file}: free some, or point TEXT2GRAPH_HOME to another disk, then run again."
-        )
+        return f"there is no space left for {file}: free some, or point TEXT2GRAPH_HOME to another disk, then run again."
     if "permission" in low or "read-only" in low or "readonly" in low:
-        return f"{file} cannot be written: point TEXT2GRAPH_HOME to a folder that you may write to, then run again."
+        return f"{file} cannot be written: point TEXT2GRAPH_HOME to a writable folder, then run again."
     if "lock" in low:
         return f"another program has {file} open (a DuckDB shell?): close it, then run again."
     return f"the warehouse {file} cannot be used ({text.splitlines()[0]})."

@@ -1,7 +1,7 @@
-"""What runs by itself: the sensor on the corpora folder, the schedule, and the step from data to model.
+"""Jobs, sensors and the schedule: what runs without a user.
 
-The sensor and the schedule run the data half of a corpus in one run, where its blocking gates hold. Declarative
-automation then carries changed data on to the model half (`assets/conditions.py`).
+The sensor and the schedule run the data half of a corpus in one run, in which its gates block. Declarative automation
+then materialises the model half when the data has changed (`assets/orchestration.py`).
 """
 
 import json
@@ -10,8 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.conditions import AUTOMATION
-from assets.partitions import corpora
+from assets.orchestration import AUTOMATION, corpora
 from resources.home import Home
 from text2graph_dagster.corpus.folder import check_name, fingerprint
 from text2graph_dagster.errors import UserError
@@ -30,17 +29,17 @@ lineage = dg.define_asset_job(
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def corpora_folder(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
-    """Register a corpus that appears in the corpora folder, and run a new or changed one.
+    """Register a corpus that appears in the corpora folder, and run every new or changed corpus.
 
-    The cursor says what was seen, and the runs bear no run key: Dagster would pass over one that a corpus has had
-    before, and a corpus that is put back as it was, or added again, has changed too.
+    The cursor records what was seen. Runs have no run key, because Dagster skips a key that was used before, and a
+    corpus that is restored to an earlier state, or added again, must run too.
     """
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     present: dict[str, str] = {}
     for folder in _folders(context, home.corpora):
         try:
             present[folder.name] = fingerprint(folder)
-        except UserError as error:  # one folder that cannot be listed must not hold up the others
+        except UserError as error:  # one folder that cannot be listed must not block the others
             context.log.warning(str(error))
             present |= {name: stamp for name, stamp in seen.items() if name == folder.name}
     changed = [name for name, stamp in present.items() if seen.get(name) != stamp]
@@ -75,14 +74,14 @@ def _folders(context: dg.SensorEvaluationContext, root: Path) -> Iterator[Path]:
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Run every registered corpus again; automation then runs the model half. What has not changed costs nothing."""
+    """Run every registered corpus again; automation then runs the model half. Unchanged data costs nothing."""
     for name in sorted(context.instance.get_dynamic_partitions(str(corpora.name))):
         yield dg.RunRequest(partition_key=name, run_key=None)
 
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def failures(context: dg.RunFailureSensorContext) -> None:
-    """Write every failed run as one line to the log that an operator watches."""
+    """Log every failed run as one JSON line."""
     line = {
         "run": context.dagster_run.run_id,
         "job": context.dagster_run.job_name,

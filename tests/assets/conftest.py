@@ -1,4 +1,4 @@
-"""A small world in a temporary home: a corpus folder, real resources, and a launcher that trains in no time."""
+"""A lineage in a temporary home: a small corpus, real resources, and a fake launcher instead of training."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,26 +10,16 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets import (
-    cot_traces,
-    eval_report,
-    filtered_dataset,
-    grpo_checkpoint,
-    raw_corpus,
-    reward_model,
-    sft_checkpoint,
-    teacher_graphs,
-)
 from resources import corpora
 from resources.home import Home
 from resources.launcher import Launcher
 from resources.settings import SettingsResource
 from resources.teachers import ReasonerResource, TeacherResource
 from resources.warehouse import Warehouse
+from text2graph_dagster.definitions import load_lineage
 from text2graph_dagster.rewards.components import COMPONENTS
 from text2graph_dagster.settings import Settings
 
-MODULES = [raw_corpus, teacher_graphs, cot_traces, filtered_dataset, sft_checkpoint, grpo_checkpoint, eval_report]
 DATA = ["raw_corpus", "teacher_graphs", "cot_traces"]
 
 ONTOLOGY = """
@@ -45,15 +35,18 @@ CITIES = ["Garburg", "Felton", "Mirholm", "Sandrick", "Norvale", "Tessin", "Ulma
 
 
 def write_corpus(folder: Path, documents: int = 64, *, broken: int = 0, gold: int = 6) -> Path:
-    """Write a corpus of short documents about few people; `broken` documents more are unreadable."""
+    """Write a corpus of short documents about eight people, and `broken` unreadable documents."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ontology.yaml").write_text(ONTOLOGY)
     lines = []
     for i in range(documents):
         person, company, city = PEOPLE[i % 8], COMPANIES[i % 8], CITIES[i % 8]
-        said = [f"{person} founded {company} in {1950 + i}.", f"{person} moved to {city} in May {1950 + i} for good."]
+        sentences = [
+            f"{person} founded {company} in {1950 + i}.",
+            f"{person} moved to {city} in May {1950 + i} for good.",
+        ]
         lines.append(
-            {"id": f"d{i}", "text": f"{said[i // 8 % 2]} Number {i} of the series closes with remark {i * 7}."}
+            {"id": f"d{i}", "text": f"{sentences[i // 8 % 2]} Number {i} of the series closes with remark {i * 7}."}
         )
     (folder / "documents.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     for i in range(broken):
@@ -81,7 +74,7 @@ def gold_line(i: int) -> dict[str, Any]:
 
 
 def rollout(example: Mapping[str, Any], step: int) -> dict[str, Any]:
-    """Return what the program writes of a completion: the parts of its reward are those of an empty answer."""
+    """Return a rollout as the program writes it; its reward components are those of an empty answer."""
     parts = dict.fromkeys((*COMPONENTS, "total", "advantage"), 0.0) | {"json_valid": 1.0, "total": 0.2}
     known = {name: example[name] for name in ("corpus", "passage_id", "example_id", "text")}
     place = int(example["example_id"][:12], 16)
@@ -89,7 +82,7 @@ def rollout(example: Mapping[str, Any], step: int) -> dict[str, Any]:
 
 
 class FakeLauncher(Launcher):
-    """Stands in for minutes of training: writes what the programs write, and counts how often it is asked."""
+    """Replaces training programs: writes the files that they write, and logs every call."""
 
     log: str
 
@@ -116,12 +109,12 @@ class FakeLauncher(Launcher):
         points = [{"step": i, "loss": 1.0 / (i + 1), "reward": i / 10} for i in range(20)]
         (output / "metrics.jsonl").write_text("".join(json.dumps(p) + "\n" for p in points))
         dev = {"relation_f1": 0.5, "parse_rate": 1.0, "stopped": 1.0, "empty_share": 0.1, "answer_tokens": 20.0}
-        told = {"examples": 10, "examples_too_long": 0, "seconds": 1.0, "cpu_seconds": 1.0}
-        return {"type": "result", "dev": {**dev, "triple_ratio": 1.0, "all_low": 0.75}, **told}
+        counts = {"examples": 10, "examples_too_long": 0, "seconds": 1.0, "cpu_seconds": 1.0}
+        return {"type": "result", "dev": {**dev, "triple_ratio": 1.0, "all_low": 0.75}, **counts}
 
 
 @dataclass
-class House:
+class Sandbox:
     """A home with its Dagster instance."""
 
     root: Path
@@ -137,7 +130,7 @@ class House:
         return Warehouse(path=str(self.root / "warehouse.duckdb"))
 
     def launched(self) -> list[str]:
-        """Return the programs that were started, in order."""
+        """Return the names of the programs that were started, in order."""
         log = self.root / "launched"
         return [line.rpartition(".")[2] for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -150,18 +143,15 @@ class House:
             "reasoner": ReasonerResource(logs=str(self.root / "servers")),
             "launcher": FakeLauncher(log=str(self.root / "launched")),
         }
-        judging = Settings.load(None, self.overrides).reward_model.enabled
-        modules = [*MODULES, reward_model] if judging else MODULES
-        assets, checks = dg.load_assets_from_modules(modules), dg.load_asset_checks_from_modules(modules)
-        assets = grpo_checkpoint.after_reward_model(assets) if judging else assets
+        assets, checks = load_lineage(Settings.load(None, self.overrides))
         return dg.Definitions(assets=assets, asset_checks=checks, resources=resources)
 
     def add(self, name: str, **shape: int) -> None:
         source = write_corpus(self.root / "sources" / name, **shape)
-        corpora.add(source, name, self.home, self.instance, link=False, replace=True)
+        corpora.add_corpus(source, name, self.home, self.instance, link=False, replace=True)
 
     def run(self, partition: str | None, *keys: str) -> dg.ExecuteInProcessResult:
-        """Materialise these assets (all when none is named) with their checks, as one run."""
+        """Materialise these assets (default: all) with their checks, as one run."""
         defs = self.definitions()
         return dg.materialize(
             [*(defs.assets or []), *(defs.asset_checks or [])],  # type: ignore[list-item]
@@ -173,9 +163,14 @@ class House:
         )
 
 
+def failure(result: object, node: str) -> str:
+    """Return the error of a failed step."""
+    return str(result.failure_data_for_node(node))  # type: ignore[attr-defined]
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     with dg.DagsterInstance.ephemeral() as instance:
-        yield House(
+        yield Sandbox(
             tmp_path, instance, {"evaluation": {"bootstrap_samples": 100}, "gates": {"dataset_min_examples": 8}}
         )

@@ -24,7 +24,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def bring(source: Path, home: Path, instance: dg.DagsterInstance, *, link: bool = False) -> list[str]:
-    return corpora.add(source, "c", Home(root=str(home)), instance, link=link, replace=True)[1]
+    return corpora.add_corpus(source, "c", Home(root=str(home)), instance, link=link, replace=True)[1]
 
 
 @pytest.mark.parametrize("link", [True, False])
@@ -68,7 +68,7 @@ def test_a_dagster_home_without_configuration_gets_the_projects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    with corpora.dagster_instance():
+    with corpora.open_dagster_instance():
         pass
     assert (tmp_path / "dagster.yaml").read_text() == corpora.INSTANCE_CONFIGURATION.read_text()
 
@@ -76,14 +76,14 @@ def test_a_dagster_home_without_configuration_gets_the_projects(
 @pytest.mark.parametrize("folder", ["relative/home", "/proc/nowhere"])
 def test_a_dagster_home_that_cannot_be_used_is_one_sentence(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", folder)
-    with pytest.raises(UserError, match="DAGSTER_HOME"), corpora.dagster_instance():
+    with pytest.raises(UserError, match="DAGSTER_HOME"), corpora.open_dagster_instance():
         pass
 
 
 def test_a_broken_dagster_yaml_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dagster.yaml").write_text("nonsense: true\n")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    with pytest.raises(UserError, match="DAGSTER_HOME"), corpora.dagster_instance():
+    with pytest.raises(UserError, match="DAGSTER_HOME"), corpora.open_dagster_instance():
         pass
 
 

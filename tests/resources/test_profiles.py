@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from resources.profiles import DEFAULTS
-from resources.vllm import command
+from resources.vllm import build_command
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.student_defaults import grpo_rate, sft_rate
+from text2graph_dagster.training.student_defaults import choose_grpo_rate, choose_sft_rate
 
 SHIPPED = sorted(Path("deploy").glob("*-cards.yaml")) + sorted(Path("deploy").glob("*-card.yaml"))
 
@@ -15,7 +15,7 @@ SHIPPED = sorted(Path("deploy").glob("*-cards.yaml")) + sorted(Path("deploy").gl
 def test_the_gpu_profile_starts_its_teacher_and_the_cluster_asks_a_running_one() -> None:
     own = Settings.load(profile=DEFAULTS["gpu"]).teacher
     assert own.server
-    assert own.model in command(own.model, own.server, 1)
+    assert own.model in build_command(own.model, own.server, 1)
     assert Settings.load(profile=DEFAULTS["cluster"]).teacher.server is None
     assert Settings.load(None, {"teacher": {"server": None}}, DEFAULTS["gpu"]).teacher.server is None
 
@@ -42,4 +42,4 @@ def test_three_configurations_are_shipped() -> None:
 def test_adapters_get_their_own_rates() -> None:
     settings = Settings.load(Path("deploy/qwen3-1.7b-on-a-24gb-card.yaml"), profile=DEFAULTS["gpu"])
     assert settings.student.lora
-    assert (sft_rate(settings), grpo_rate(settings)) == (2e-4, 2e-5)
+    assert (choose_sft_rate(settings), choose_grpo_rate(settings)) == (2e-4, 2e-5)

@@ -9,13 +9,13 @@ import dagster as dg
 import pytest
 
 from resources.home import Home
-from resources.run_locks import alive, end_the_dead
+from resources.run_locks import fail_dead_runs, hold_run_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from resources.run_locks import alive
-with alive(Path(sys.argv[1]), sys.argv[2]):
+from resources.run_locks import hold_run_lock
+with hold_run_lock(Path(sys.argv[1]), sys.argv[2]):
     print("alive", flush=True)
     time.sleep(600)
 """
@@ -48,28 +48,28 @@ def test_what_a_run_holds_is_freed_when_its_process_was_killed_and_not_before(
         assert holder.stdout.readline() == "alive\n"
         instance.event_log_storage.claim_concurrency_slot("gpu", run.run_id, "step")
         assert claimed(instance) == {run.run_id}
-        assert end_the_dead(instance, tmp_path / "runs") == []
+        assert fail_dead_runs(instance, tmp_path / "runs") == []
         assert claimed(instance) == {run.run_id}
     finally:
         holder.kill()
         holder.wait()
-    assert end_the_dead(instance, tmp_path / "runs") == [run.run_id]
+    assert fail_dead_runs(instance, tmp_path / "runs") == [run.run_id]
     assert claimed(instance) == set()
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert ended.status == dg.DagsterRunStatus.FAILURE
-    assert end_the_dead(instance, tmp_path / "runs") == []
+    assert fail_dead_runs(instance, tmp_path / "runs") == []
 
 
 def test_a_run_that_nobody_here_started_is_left_alone(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     instance.event_log_storage.claim_concurrency_slot("gpu", "elsewhere", "step")
-    assert end_the_dead(instance, tmp_path / "runs") == []
+    assert fail_dead_runs(instance, tmp_path / "runs") == []
     assert claimed(instance) == {"elsewhere"}
 
 
 def test_a_run_frees_the_pool_before_its_step_waits_for_it(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    with alive(runs, "killed"):
+    with hold_run_lock(runs, "killed"):
         pass
     (runs / "killed.lock").touch()  # as a killed process leaves it
     instance.event_log_storage.claim_concurrency_slot("gpu", "killed", "step")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.vllm import command, environment, serving
+from resources.vllm import build_command, build_environment, run_server
 from tests.resources.model_server import fake_vllm, left_of
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import ServerSettings
@@ -28,7 +28,7 @@ def wait_for(holds: Callable[[], bool], seconds: float = 60) -> None:
 def test_it_waits_until_the_server_answers_and_leaves_nothing(tmp_path: Path) -> None:
     told: list[str] = []
     settings = fake_vllm(tmp_path, "family stubborn")
-    with serving("tiny", settings, tmp_path / "logs" / "teacher.log", told.append) as server:
+    with run_server("tiny", settings, tmp_path / "logs" / "teacher.log", told.append) as server:
         assert server.base_url.startswith("http://127.0.0.1:")
         assert len(left_of(tmp_path)) == 6
     assert left_of(tmp_path) == []
@@ -39,7 +39,7 @@ def test_it_waits_until_the_server_answers_and_leaves_nothing(tmp_path: Path) ->
 def test_a_server_that_ends_is_one_sentence_and_the_end_of_its_log(tmp_path: Path) -> None:
     with (
         pytest.raises(UserError, match=r"for tiny ended with exit code 3(.|\n)*no such model"),
-        serving("tiny", fake_vllm(tmp_path, "crash family"), tmp_path / "log", print),
+        run_server("tiny", fake_vllm(tmp_path, "crash family"), tmp_path / "log", print),
     ):
         raise AssertionError("it never answers")
     assert left_of(tmp_path) == []
@@ -48,7 +48,7 @@ def test_a_server_that_ends_is_one_sentence_and_the_end_of_its_log(tmp_path: Pat
 def test_a_server_that_stays_silent_is_ended(tmp_path: Path) -> None:
     settings = fake_vllm(tmp_path, "silent stubborn", start_seconds=3.0)
     silence = pytest.raises(UserError, match="did not answer within 3 s")
-    with silence, serving("tiny", settings, tmp_path / "log", print):
+    with silence, run_server("tiny", settings, tmp_path / "log", print):
         raise AssertionError("it never answers")
     assert left_of(tmp_path) == []
 
@@ -56,22 +56,22 @@ def test_a_server_that_stays_silent_is_ended(tmp_path: Path) -> None:
 def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
     settings = ServerSettings(python="/nowhere/python")
     missing = pytest.raises(UserError, match="/nowhere/python does not exist")
-    with missing, serving("tiny", settings, tmp_path / "log", print):
+    with missing, run_server("tiny", settings, tmp_path / "log", print):
         pass
 
 
 def test_a_failing_step_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), serving("tiny", fake_vllm(tmp_path, "family"), tmp_path / "log", print):
+    with pytest.raises(ZeroDivisionError), run_server("tiny", fake_vllm(tmp_path, "family"), tmp_path / "log", print):
         raise ZeroDivisionError
     assert left_of(tmp_path) == []
 
 
 OWNER = """
     import pathlib, sys, time
-    from resources.vllm import serving
+    from resources.vllm import run_server
     from tests.resources.model_server import fake_vllm
     folder = pathlib.Path(sys.argv[1])
-    with serving("tiny", fake_vllm(folder, sys.argv[2]), folder / "log", print):
+    with run_server("tiny", fake_vllm(folder, sys.argv[2]), folder / "log", print):
         (folder / "up").touch()
         time.sleep(600)
 """
@@ -102,7 +102,7 @@ def test_options_reach_the_server_and_secrets_do_not(tmp_path: Path, monkeypatch
         monkeypatch.setenv(name, f"canary {name}")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     settings = fake_vllm(tmp_path, max_model_len=4096, pass_env=["HF_TOKEN"], extra_args=["--enforce-eager"])
-    with serving("tiny", settings, tmp_path / "log", print):
+    with run_server("tiny", settings, tmp_path / "log", print):
         seen = json.loads((tmp_path / "seen.json").read_text())
     assert [v for v in seen["variables"].values() if v.startswith("canary")] == ["canary HF_TOKEN"]
     assert seen["variables"]["CUDA_VISIBLE_DEVICES"] == "1"
@@ -120,7 +120,7 @@ def test_every_setting_is_an_option() -> None:
         tensor_parallel_size=4,
         extra_args=["--no-enable-prefix-caching"],
     )
-    line = command("Big-70B", settings, 5000)
+    line = build_command("Big-70B", settings, 5000)
     assert line[:3] == ["/opt/vllm/bin/python", "-m", "vllm.entrypoints.openai.api_server"]
     options = dict(zip(line[3:-2:2], line[4:-2:2], strict=True))
     assert (options["--model"], options["--served-model-name"]) == ("/models/big", "Big-70B")
@@ -130,7 +130,7 @@ def test_every_setting_is_an_option() -> None:
 
 def test_the_environment_is_what_is_named() -> None:
     given = {"PATH": "/bin", "OPENAI_API_KEY": "x", "VLLM_LOGGING_LEVEL": "INFO", "HF_HUB_TOKEN": "x", "HF_HOME": "/hf"}
-    kept = environment(ServerSettings(env={"VLLM_LOGGING_LEVEL": "ERROR"}), given)
+    kept = build_environment(ServerSettings(env={"VLLM_LOGGING_LEVEL": "ERROR"}), given)
     assert {"PATH", "HF_HOME"} <= set(kept)
     assert "x" not in kept.values()
     assert kept["VLLM_LOGGING_LEVEL"] == "ERROR"

@@ -1,4 +1,4 @@
-"""The code location: it loads, it is light, and it is wired as the README draws it."""
+"""The code location: it loads, imports nothing heavy, and has the lineage of the README."""
 
 import os
 import subprocess
@@ -42,19 +42,19 @@ def test_the_lineage_is_the_one_in_the_readme(defs: dg.Definitions) -> None:
     assert partitioned == LINEAGE[:3]
 
 
-def test_the_reward_model_stands_before_grpo_where_it_is_enabled(defs: dg.Definitions) -> None:
-    from text2graph_dagster.definitions import definitions
+def test_an_enabled_reward_model_is_upstream_of_grpo(defs: dg.Definitions) -> None:
+    from text2graph_dagster.definitions import build_definitions
     from text2graph_dagster.settings import Settings
 
     assert not defs.resolve_asset_graph().has(dg.AssetKey("reward_model"))
-    graph = definitions(Settings.load(None, {"reward_model": {"enabled": True}})).resolve_asset_graph()
-    sft, judge, grpo = (dg.AssetKey(name) for name in ("sft_checkpoint", "reward_model", "grpo_checkpoint"))
-    assert graph.get(judge).parent_keys == {sft} and graph.get(grpo).parent_keys == {sft, judge}
-    assert [key.name for key in graph.asset_check_keys if key.asset_key == judge] == ["pair_accuracy"]
+    graph = build_definitions(Settings.load(None, {"reward_model": {"enabled": True}})).resolve_asset_graph()
+    sft, reward_model, grpo = (dg.AssetKey(name) for name in ("sft_checkpoint", "reward_model", "grpo_checkpoint"))
+    assert graph.get(reward_model).parent_keys == {sft} and graph.get(grpo).parent_keys == {sft, reward_model}
+    assert [key.name for key in graph.asset_check_keys if key.asset_key == reward_model] == ["pair_accuracy"]
     assert len(graph.asset_check_keys) == len(defs.resolve_asset_graph().asset_check_keys) + 1
 
 
-def test_every_asset_has_gates_that_block_and_a_docstring(defs: dg.Definitions) -> None:
+def test_every_asset_has_blocking_gates_and_a_docstring(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     for name in LINEAGE:
         asset = graph.get(dg.AssetKey(name))
@@ -64,14 +64,14 @@ def test_every_asset_has_gates_that_block_and_a_docstring(defs: dg.Definitions) 
         assert all(graph.get(check).blocking for check in checks)
 
 
-def test_what_needs_the_accelerator_queues_for_it(defs: dg.Definitions) -> None:
+def test_assets_that_need_the_gpu_share_its_pool(defs: dg.Definitions) -> None:
     pools = {name: defs.resolve_assets_def(name).op.pool for name in LINEAGE}
     waiting = {"teacher_graphs", "cot_traces", "sft_checkpoint", "grpo_checkpoint", "eval_report"}
     assert {name for name, pool in pools.items() if pool == "gpu"} == waiting
 
 
 def test_the_import_rules_cover_every_module() -> None:
-    """The rules list modules by name; a new one must not go unwatched."""
+    """The rules list modules by name; a new module must be added to them."""
     root = Path(__file__).parents[2]
     config = tomllib.loads((root / "pyproject.toml").read_text())
     contracts = {contract["id"]: contract for contract in config["tool"]["importlinter"]["contracts"]}
@@ -99,28 +99,28 @@ def test_loading_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "says"),
+    ("variables", "message"),
     [
         ({"TEXT2GRAPH_PROFILE": "laptop"}, "choose one of local, gpu, cluster"),
         ({"TEXT2GRAPH_CONFIG": "/nowhere.yaml"}, "does not exist"),
     ],
 )
-def test_a_wrong_environment_says_what_is_wrong(variables: dict[str, str], says: str) -> None:
+def test_a_wrong_environment_is_a_clear_error(variables: dict[str, str], message: str) -> None:
     program = "import text2graph_dagster.definitions"
     loaded = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **variables}, capture_output=True, text=True, check=False
     )
     assert loaded.returncode != 0
-    assert says in loaded.stderr.splitlines()[-1]
+    assert message in loaded.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("profile", ["local", "gpu", "cluster"])
 def test_every_profile_gives_settings_that_are_valid(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from resources.profiles import settings
+    from resources.profiles import build_settings
 
     monkeypatch.setenv("TEXT2GRAPH_PROFILE", profile)
     monkeypatch.delenv("TEXT2GRAPH_CONFIG", raising=False)
-    assert settings().load().teacher.kind == ("knowledge_base" if profile == "local" else "chat")
+    assert build_settings().load().teacher.kind == ("knowledge_base" if profile == "local" else "chat")
 
 
 def test_tools_accept_the_project(tmp_path: Path) -> None:

@@ -1,38 +1,21 @@
-"""Every gate of every asset passes on good data, and fails when exactly that goes wrong which it is there for."""
+"""Every gate of every asset passes on good data and fails on the defect that it checks for."""
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from assets.cot_traces import COT_TRACES_GATES
-from assets.eval_report import EVAL_REPORT_GATES
-from assets.filtered_dataset import FILTERED_DATASET_GATES
-from assets.gates import Gate, Scope
-from assets.grpo_checkpoint import GRPO_CHECKPOINT_GATES
-from assets.raw_corpus import RAW_CORPUS_GATES
-from assets.reward_model import REWARD_MODEL_GATES
-from assets.sft_checkpoint import SFT_CHECKPOINT_GATES
-from assets.teacher_graphs import TEACHER_GRAPHS_GATES
+from assets.gates.gate import Scope
+from assets.gates.verdicts import GATES
 from resources.warehouse import Warehouse
-from tests.assets.conftest import DATA, House
+from tests.assets.conftest import DATA, Sandbox
 from text2graph_dagster.settings import Settings
 
-GATES: Mapping[str, Sequence[Gate]] = {
-    "raw_corpus": RAW_CORPUS_GATES,
-    "teacher_graphs": TEACHER_GRAPHS_GATES,
-    "cot_traces": COT_TRACES_GATES,
-    "filtered_dataset": FILTERED_DATASET_GATES,
-    "sft_checkpoint": SFT_CHECKPOINT_GATES,
-    "reward_model": REWARD_MODEL_GATES,
-    "grpo_checkpoint": GRPO_CHECKPOINT_GATES,
-    "eval_report": EVAL_REPORT_GATES,
-}
-ELSEWHERE = {("eval_report", "regression"), ("eval_report", "missing_corpora")}  # test_regression.py
+ELSEWHERE = {("eval_report", "regression"), ("eval_report", "missing_corpora")}  # test_eval_report.py
 
 ENTITY = "{'id': 0, 'text': 'Zz', 'type': 'person', 'mentions': [{'start': 0, 'end': 2}]}"
 
@@ -55,7 +38,7 @@ def twice(table: str) -> str:
 
 
 def diverged(stage: str) -> str:
-    """Point to a folder whose learning curve went wrong."""
+    """Point to a folder with a learning curve that diverges."""
     return f"UPDATE checkpoints SET path = '{{diverged}}' WHERE stage = '{stage}'"
 
 
@@ -112,16 +95,16 @@ SPOILED = {
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A home in which the whole lineage has run."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox in which the whole lineage has run."""
     root = tmp_path_factory.mktemp("finished")
     overrides: dict[str, Any] = {"evaluation": {"bootstrap_samples": 100}, "gates": {"dataset_min_examples": 8}}
     overrides["reward_model"] = {"enabled": True}
     with dg.DagsterInstance.ephemeral() as instance:
-        house = House(root, instance, overrides)
-        house.add("c")
-        assert house.run("c").success
-        yield house
+        sandbox = Sandbox(root, instance, overrides)
+        sandbox.add("c")
+        assert sandbox.run("c").success
+        yield sandbox
 
 
 def test_every_gate_is_in_the_list() -> None:
@@ -129,7 +112,7 @@ def test_every_gate_is_in_the_list() -> None:
 
 
 @pytest.mark.parametrize(("asset", "name"), list(SPOILED), ids=lambda part: part)
-def test_every_gate_can_fail(finished: House, tmp_path: Path, asset: str, name: str) -> None:
+def test_every_gate_can_fail(finished: Sandbox, tmp_path: Path, asset: str, name: str) -> None:
     shutil.copy(finished.warehouse.path, tmp_path / "w.duckdb")
     points = [{"step": i, "loss": 1.0, "kl": 99.0} for i in range(20)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(point) + "\n" for point in points))

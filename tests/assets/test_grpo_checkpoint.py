@@ -1,11 +1,11 @@
-"""The table rollouts: the present checkpoint's, once, and what it answers."""
+"""The table rollouts: it holds the current checkpoint's rollouts, once."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from assets.rollouts import store_rollouts, told_alarms
+from assets.grpo_checkpoint import store_rollouts
 from resources.warehouse import Replace, Warehouse
 from tests.assets.conftest import rollout
 from text2graph_dagster.contracts import CONTRACTS
@@ -18,7 +18,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def write(folder: Path, steps: int) -> dict[str, str]:
-    """Write the rollouts of a checkpoint over three passages; return its row."""
+    """Write the rollouts of a checkpoint on three passages; return its row."""
     folder.mkdir()
     examples = [
         {"corpus": "c", "passage_id": digest(str(i)), "example_id": digest("e", str(i)), "text": f"Passage {i}."}
@@ -29,7 +29,7 @@ def write(folder: Path, steps: int) -> dict[str, str]:
     return {"path": str(folder), "checkpoint_id": digest(folder.name)}
 
 
-def test_the_table_keeps_its_contract_and_holds_one_checkpoint_once(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_the_table_satisfies_its_contract_and_has_one_checkpoint(warehouse: Warehouse, tmp_path: Path) -> None:
     first, second = write(tmp_path / "first", 2), write(tmp_path / "second", 3)
     assert [store_rollouts(warehouse, c) for c in (first, first, second)] == [6, 6, 9]
     rows = warehouse.read("SELECT * FROM rollouts")
@@ -44,16 +44,10 @@ def test_a_checkpoint_without_rollouts_leaves_the_table_empty(warehouse: Warehou
     assert warehouse.count("rollouts") == 0
 
 
-def test_the_documented_question_can_be_asked(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_the_documented_query_works(warehouse: Warehouse, tmp_path: Path) -> None:
     sql = (Path(__file__).parents[2] / "docs" / "rewards.md").read_text().split("```sql\n")[1].split("```")[0]
     store_rollouts(warehouse, write(tmp_path / "first", 1))
     place = {"corpus": "c", "start": 0, "end": 9, "text": "t", "language": "en", "split": "train", "tokens": 2}
     passages = [{"doc_id": f"d{i}", "passage_id": digest(str(i)), "duplicate_of": None, **place} for i in range(2)]
     warehouse.commit(Replace("raw_corpus", CONTRACTS["raw_corpus"].frame(passages), {}))
     assert warehouse.read(sql).select("doc_id", "completions").rows() == [("d0", 1), ("d1", 1)]
-
-
-def test_alarms_are_told_in_a_line() -> None:
-    alarm = {"name": "kl", "step": 7, "value": 6.0, "threshold": 5.0, "sentence": "the KL is 6.00"}
-    assert told_alarms([alarm, alarm]) == "kl at step 7: the KL is 6.00; kl at step 7: the KL is 6.00"
-    assert told_alarms([]) == "none"

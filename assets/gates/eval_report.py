@@ -1,10 +1,13 @@
-"""Whether a report falls behind the last accepted one: gates of eval_report."""
+"""Gates of eval_report: the student is not worse than in the last accepted report.
 
-from assets.gates import Gate, Measured, Scope
+A report is accepted when all its gates passed.
+"""
+
+from assets.gates.gate import Gate, Measured, Scope, build_gates, contract_gate
 
 PRIMARY = "relation_strict_f1"
 PRESENT = "SELECT run FROM report_runs ORDER BY made_at DESC LIMIT 1"
-# A report is accepted when all its gates passed; $1 is the run that is judged.
+# $1 is the run to compare.
 _ACCEPTED = """
 WITH accepted AS (
     SELECT data_version AS run, max(judged_at) AS judged_at FROM gates
@@ -31,10 +34,10 @@ WHERE corpus NOT IN (SELECT corpus FROM figures WHERE run = $1) ORDER BY corpus
 
 
 def _regression(scope: Scope) -> Measured:
-    """Return the largest fall, over corpora, of the upper end of the student's interval below its accepted figure.
+    """Return the largest drop, over corpora, of the upper end of the student's interval below its accepted figure.
 
-    A corpus's accepted figure is that of the last accepted report that covers it on the same gold, whatever reports
-    on other corpora, or failed ones, came between.
+    A corpus's accepted figure is that of the last accepted report that covers it on the same gold. Failed reports, and
+    reports on other corpora, in between do not matter.
     """
     rows = scope.warehouse.read(BASELINE, [scope.warehouse.value(PRESENT) or "", PRIMARY]).to_dicts()
     compared = {row["corpus"]: f"{row['high']:.4f} against {row['accepted']:.4f} of {row['run'][:12]}" for row in rows}
@@ -43,24 +46,27 @@ def _regression(scope: Scope) -> Measured:
 
 
 def _missing_corpora(scope: Scope) -> Measured:
-    """Return how many corpora the last accepted report covers and this one does not; a removed corpus is forgotten."""
+    """Return how many corpora the last accepted report covers and this one does not; removed corpora do not count."""
     missing = scope.warehouse.read(MISSING, [scope.warehouse.value(PRESENT) or "", PRIMARY])["corpus"].to_list()
     return Measured(len(missing), {"missing": ", ".join(missing)} if missing else {})
 
 
-REGRESSION_GATES = (
+EVAL_REPORT_GATES = (
+    contract_gate("eval_report"),
     Gate(
         "regression",
-        "fall of the upper end of relation F1's interval below the corpus's last accepted figure on the same gold",
+        "drop of the upper end of relation F1's interval below the corpus's last accepted figure on the same gold",
         "≤",
         lambda s: s.gates.report_max_regression,
         _regression,
     ),
     Gate(
         "missing_corpora",
-        "corpora of the last accepted report that this one does not cover: open their gates, or remove them",
+        "corpora of the last accepted report that this one lacks: fix the data until their gates pass, or remove them",
         "≤",
         lambda _: 0,
         _missing_corpora,
     ),
 )
+
+eval_report_gates = build_gates("eval_report", EVAL_REPORT_GATES)

@@ -1,26 +1,26 @@
-"""What stops a gate is one sentence, not a traceback."""
+"""A user error in a gate is one sentence, not a traceback."""
 
 from pathlib import Path
 
 import dagster as dg
 
-from assets.gates import Gate, Measured, Scope, build_gates
+from assets.gates.gate import Gate, Measured, Scope, build_gates
 from resources.home import Home
 from resources.settings import SettingsResource
 from resources.warehouse import Warehouse
 from text2graph_dagster.errors import UserError
 
 
-def full(scope: Scope) -> Measured:
+def fail_on_full_disk(scope: Scope) -> Measured:
     raise UserError("there is no space left.")
 
 
-def test_a_gate_that_cannot_be_evaluated_says_why_and_is_not_retried(tmp_path: Path) -> None:
+def test_a_gate_that_cannot_be_evaluated_fails_with_the_reason_and_no_retry(tmp_path: Path) -> None:
     @dg.asset
     def gates() -> None:
-        """Named like a table."""
+        """An asset with the name of a table."""
 
-    check = build_gates(gates, [Gate("g", "a gate", "≤", lambda _: 0, full)])
+    check = build_gates("gates", [Gate("g", "a gate", "≤", lambda _: 0, fail_on_full_disk)])
     resources = {
         "home": Home(root=str(tmp_path)),
         "warehouse": Warehouse(path=str(tmp_path / "w.duckdb")),

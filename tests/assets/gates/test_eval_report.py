@@ -1,4 +1,4 @@
-"""A report that was refused, or one on something else, never becomes what the next one is compared with."""
+"""A rejected report, or one on other gold or corpora, is never the baseline of the next report."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.eval_report import EVAL_REPORT_GATES
-from assets.gates import Gate, Scope
+from assets.gates.eval_report import EVAL_REPORT_GATES
+from assets.gates.gate import Gate, Scope
 from resources.home import Home
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.settings import Settings
@@ -16,7 +16,7 @@ GATES: dict[str, Gate] = {gate.name: gate for gate in EVAL_REPORT_GATES if gate.
 
 
 class Reports:
-    """Stores reports as the asset does, and judges each with the gates."""
+    """Stores reports as the asset does, and evaluates the gates on each."""
 
     def __init__(self, root: Path) -> None:
         self.warehouse = Warehouse(path=str(root / "w.duckdb"))
@@ -24,7 +24,7 @@ class Reports:
         self.now = datetime(2026, 1, 1)
 
     def add(self, run: str, gold: str = "g1", **figures: float) -> list[str]:
-        """Store a report with a figure per corpus, and return the gates that it does not pass."""
+        """Store a report with a figure per corpus; return the gates that fail."""
         self.now += timedelta(hours=1)
         what = {"run": run, "system": "grpo", "metric": "relation_strict_f1", "n": 100}
         rows = [
@@ -57,7 +57,7 @@ def test_the_first_report_passes_and_an_equal_one_too(reports: Reports) -> None:
     assert reports.add("b", news=0.79) == []
 
 
-def test_a_regression_is_not_laundered_by_a_report_on_another_corpus(reports: Reports) -> None:
+def test_a_report_on_another_corpus_does_not_hide_a_regression(reports: Reports) -> None:
     assert reports.add("a", news=0.80) == []
     assert reports.add("b", news=0.10) == ["regression"]
     assert reports.add("c", other=0.05) == ["missing_corpora"]

@@ -1,0 +1,1 @@
+"""Gates: blocking checks on the assets, a module per asset, and their verdicts."""

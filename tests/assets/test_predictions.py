@@ -1,0 +1,75 @@
+"""Other systems in the report beside the lineage's own: a local model, and one behind an endpoint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.assets.conftest import COMPANIES, PEOPLE, Sandbox
+from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
+from text2graph_dagster.errors import UserError
+from text2graph_dagster.settings import Settings
+
+
+def reply(body: dict[str, Any]) -> dict[str, Any]:
+    """Answer with who founded what, in other labels than the ontology's."""
+    prompt = body["messages"][0]["content"]
+    person, company = (next(n for n in names if n in prompt) for names in (PEOPLE, COMPANIES))
+    entities = [{"id": 0, "text": person, "type": "Person"}, {"id": 1, "text": company, "type": "COMPANY"}]
+    return message(json.dumps({"entities": entities, "relations": [{"head": 0, "tail": 1, "type": "FOUNDED"}]}))
+
+
+def figures(sandbox: Sandbox, metric: str) -> dict[str, float | None]:
+    sql = """
+    SELECT system, value FROM eval_report
+    WHERE metric = ? AND run = (SELECT run FROM report_runs ORDER BY made_at DESC LIMIT 1)
+    """
+    return dict(sandbox.warehouse.read(sql, [metric]).rows())
+
+
+def test_other_systems_are_asked_once_and_scored_like_the_lineage(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add("c")
+    own = [{"role": "system", "content": "Find: {relation_types}"}, {"role": "user", "content": "In {text}, please"}]
+    with serving(reply) as seen:
+        sandbox.overrides["systems"] = {
+            "big-model": {"endpoint": {"kind": "chat", "model": "m", "base_url": seen.url}},
+            "other": {"model": str(tmp_path / "other"), "messages": own, "label_similarity": 0.85},
+        }
+        assert sandbox.run("c").success
+        assert sandbox.run(None, "eval_report").success
+        assert len(seen.bodies) == 3  # one per test passage, although there are two runs
+    assert sandbox.launched().count("predict") == 2  # other and sft; without GRPO steps grpo is the same model
+    shown = figures(sandbox, "relation_strict_f1")
+    assert set(shown) == {"teacher", "big-model", "other", "sft", "grpo"}
+    assert shown["big-model"] == 1.0 and shown["other"] == 0.0
+    asked = pl.concat(pl.read_parquet(path) for path in sandbox.root.glob("predictions/*.prompts.parquet"))
+    systems = [m for messages in asked["messages"] for m in messages if m["role"] == "system"]
+    assert [m["content"] for m in systems] == ["Find: founded, lives in"] * 3
+    rows = sandbox.warehouse.read("SELECT * FROM predictions WHERE system = 'big-model'")
+    assert rows.height == 3 and all("FOUNDED" in raw for raw in rows["raw_output"])
+
+
+def test_the_rl_tuned_student_and_the_sft_student_are_both_asked(sandbox: Sandbox) -> None:
+    sandbox.add("c")
+    sandbox.overrides["grpo"] = {"max_steps": 2}
+    assert sandbox.run("c").success
+    assert sandbox.launched().count("predict") == 2
+    assert set(figures(sandbox, "relation_strict_f1")) == {"teacher", "sft", "grpo"}
+
+
+@pytest.mark.parametrize(
+    ("systems", "says"),
+    [
+        ({"grpo": {"model": "m"}}, "systems"),
+        ({"a:b": {"model": "m"}}, "systems"),
+        ({"a": {}}, "either a model or an endpoint"),
+        ({"a": {"model": "m", "endpoint": {"kind": "chat"}}}, "either a model or an endpoint"),
+        ({"a": {"endpoint": {}}}, "of kind chat"),
+        ({"a": {"model": "m", "messages": [{"role": "user", "content": "hello"}]}}, "must contain {text}"),
+    ],
+)
+def test_invalid_systems_are_rejected(systems: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        Settings.load(None, {"systems": systems})
