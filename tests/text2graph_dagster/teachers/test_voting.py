@@ -9,7 +9,7 @@ from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.rewards.canonical import canonicalise, inverted_relations
 from text2graph_dagster.teachers.voting import Vote, vote, vote_agreement, vote_triples
 
-TURNED = inverted_relations(NEWS)
+INVERTED = inverted_relations(NEWS)
 #        0         1         2         3         4
 #        0123456789012345678901234567890123456789012345
 TEXT = "Ana Berg of Velsoft wed Tom Lund; Oslo, Norway"
@@ -159,5 +159,5 @@ def test_what_is_kept_was_said_and_its_ends_are_there(votes: list[Vote], keep_ab
     voted = vote(votes, NEWS, keep_above)
     ids = {e.id for e in voted.entities}
     assert all(r.head in ids and r.tail in ids and r.confidence is not None for r in voted.relations)
-    assert vote_triples(voted, TURNED) <= frozenset().union(*(vote_triples(v.graph, TURNED) for v in votes))
+    assert vote_triples(voted, INVERTED) <= frozenset().union(*(vote_triples(v.graph, INVERTED) for v in votes))
     assert ids == set(range(len(ids)))
