@@ -14,7 +14,7 @@ from text2graph_dagster.training.model.type_tokens import TYPE
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"_ROWS_FOR_TOKENIZER": 30, "_SAY_WORDS": 1, "VOCABULARY": 600, "HELD_OUT": 4}.items():
+    for name, value in {"_ROWS_FOR_TOKENIZER": 30, "_WORD_REPETITIONS": 1, "VOCABULARY": 600, "HELD_OUT": 4}.items():
         monkeypatch.setattr(pretrain, name, value)
     monkeypatch.setattr(pretrain, "all_type_names", lambda: ("keeper of", "mended by", "mends", "poet"))
 
