@@ -1,4 +1,4 @@
-"""Blind re-extraction: a teacher is shown a rationale in the passage's place, and must find the graph in it."""
+"""Blind re-extraction: a teacher reads a rationale instead of the passage, and must extract the same graph."""
 
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
@@ -6,27 +6,29 @@ from text2graph_dagster.rewards.canonical import canonicalise, inverted_relation
 from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherRequest
 from text2graph_dagster.teachers.voting import set_f1, vote_triples
 
-_SHOWN = 5  # differences of each kind that are told
+_MAX_DIFFERENCES = 5  # reported, of each kind
 
 
 def make_blind_request(request: ReasoningRequest, rationale: str) -> TeacherRequest:
-    """Return the question: neither the passage nor its graph is in it."""
+    """Return the teacher's request, which contains neither the passage nor its graph."""
     return TeacherRequest(request.passage_id, rationale, request.language, request.ontology)
 
 
-def compare_blind(found: Graph | None, graph: Graph, ontology: Ontology, least_f1: float) -> list[str]:
-    """Return what speaks against a rationale from which `found` was read: F1 of entities and triples below the least.
+def compare_blind(found: Graph | None, graph: Graph, ontology: Ontology, min_f1: float) -> list[str]:
+    """Return the objections to a rationale from which `found` was extracted: those of a too low F1 with `graph`.
 
-    Names are compared as everywhere (`rewards.canonical`), symmetric and inverse relations are turned.
+    The F1 is over entities and triples. Names are compared as everywhere in the project (`rewards.canonical`);
+    symmetric and inverse relations are brought into one direction.
     """
     if found is None:
         return ["blind: it could not be read"]
-    mine, theirs = _items(graph, ontology), _items(found, ontology)
-    f1 = set_f1(mine, theirs)
-    if f1 >= least_f1:
+    expected, actual = _items(graph, ontology), _items(found, ontology)
+    f1 = set_f1(expected, actual)
+    if f1 >= min_f1:
         return []
-    missing = [f"blind_missing: {item}" for item in sorted(mine - theirs)[:_SHOWN]]
-    return [f"blind: F1 {f1:.2f}", *missing, *(f"blind_extra: {item}" for item in sorted(theirs - mine)[:_SHOWN])]
+    missing = [f"blind_missing: {item}" for item in sorted(expected - actual)[:_MAX_DIFFERENCES]]
+    extra = [f"blind_extra: {item}" for item in sorted(actual - expected)[:_MAX_DIFFERENCES]]
+    return [f"blind: F1 {f1:.2f}", *missing, *extra]
 
 
 def _items(graph: Graph, ontology: Ontology) -> frozenset[str]:

@@ -54,12 +54,12 @@ class ChatReasoner:
 
 def build_reasoning_prompt(request: ReasoningRequest) -> str:
     """Return the user message: the passage with its sentences numbered, the allowed types, the graph."""
-    places = SentenceIndex.of(request.text, request.language)
+    sentences = SentenceIndex.of(request.text, request.language)
     return templates.fill_template(
         request.language,
         "reason",
         text=escape_document(request.text),
-        sentences=[escape_document(request.text[span.start : span.end]) for span in places.spans],
+        sentences=[escape_document(request.text[span.start : span.end]) for span in sentences.spans],
         entity_types=request.ontology.entity_types,
         relation_types=request.ontology.relation_types,
         graph=escape_document(serialise(request.graph)),

@@ -1,13 +1,13 @@
-"""What a rationale in free prose claims: a rule reads it sentence by sentence, without a model.
+"""Find the claims of a rationale in free prose, sentence by sentence, by rules.
 
-Around each relation that a sentence words, the nearest names to the left and to the right, with those that are listed
-with them, are its ends, unless a comma or a conjunction stands between ("Ana, the wife of Tom, works for Velsoft"):
-then any two names of the sentence may be. A denial in the same part of the sentence makes it a rejection; a question,
-a condition or a "might" makes it nothing.
+The ends of a relation phrase are the nearest names to its left and right, with the names listed together with them. If
+a comma or a conjunction separates them ("Ana, the wife of Tom, works for Velsoft"), the ends are open: any two names of
+the sentence may be meant. A negation in the same clause makes the claim a denial; a question, a condition or a "might"
+makes it no claim.
 
-The limits of such a rule: pronouns are not resolved (two sentences are read together instead), a relation counts only
-by its name or an alias that the ontology declares, irony and long-range denials are not seen. Where it cannot tell,
-`prose.py` objects: a good rationale that is refused costs a call, a bad one that is accepted is taught.
+Limits: pronouns are not resolved (two sentences are read together instead), a relation is recognised only by its name
+or a declared alias, and irony and long-range negation are missed. In doubt `prose_verifier.py` objects: rejecting a
+good rationale costs a call, accepting a bad one puts it into the training data.
 """
 
 import re
@@ -22,7 +22,7 @@ from text2graph_dagster.reasoning.name_finding import NameMention, Quotation, Re
 
 Mood = Literal["states", "denies", "asks"]
 
-# Where a part of a sentence ends. A colon ends none: "does not state: works for".
+# Where a clause of a sentence ends. A colon does not end one: "does not state: works for".
 _BREAK = re.compile(
     r"[,;，；—()（）。！？]|[.!?](?=\s)|\b(?:but|while|whereas|however|although|though|because|therefore|hence|thus)\b"
     r"|但是|但|而|然而|不过|因为|所以|因此|由此|可见|故",
@@ -47,46 +47,42 @@ _NO_WORDS = re.compile(r"[\W_]*")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A relation as one sentence words it. `pairs` are its ends where the words fix them, else there are none."""
+    """A relation phrase in a sentence. `pairs` are its possible ends; empty if the wording leaves them open."""
 
     mood: Mood
-    worded: RelationWording
+    wording: RelationWording
     pairs: tuple[tuple[NameMention, NameMention], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RationaleSentence:
-    """A sentence of a rationale: the names in it, and what it claims."""
+    """A sentence of a rationale: the names in it, and its claims."""
 
     span: Span
-    named: tuple[NameMention, ...]
+    names: tuple[NameMention, ...]
     claims: tuple[Claim, ...]
 
 
 def read_sentences(
     rationale: str,
     language: str,
-    named: Sequence[NameMention],
-    worded: Sequence[RelationWording],
-    found: Sequence[Quotation],
+    names: Sequence[NameMention],
+    wordings: Sequence[RelationWording],
+    quotations: Sequence[Quotation],
 ) -> list[RationaleSentence]:
-    """Return the sentences of a rationale with what they name and claim."""
-    masked = _mask(rationale, [n.span for n in named] + [q.span for q in found if _holds_words(q, worded)])
+    """Return the sentences of a rationale with their names and claims."""
+    quoted = [q.span for q in quotations if not any(w.span == q.span for w in wordings)]  # not a mere relation name
+    masked = _mask(rationale, [n.span for n in names] + quoted)
     read = []
     for span in split_sentences(masked, language) or [Span(0, len(masked))]:
-        inside = [n for n in named if span.start <= n.span.start < span.end]
-        said = [w for w in worded if span.start <= w.span.start < span.end]
-        read.append(RationaleSentence(span, tuple(inside), tuple(_claims(masked, span, inside, said))))
+        inside = [n for n in names if span.start <= n.span.start < span.end]
+        worded = [w for w in wordings if span.start <= w.span.start < span.end]
+        read.append(RationaleSentence(span, tuple(inside), tuple(_claims(masked, span, inside, worded))))
     return read
 
 
-def _holds_words(quote: Quotation, worded: Sequence[RelationWording]) -> bool:
-    """Tell whether a quotation is more than a relation's own words: its commas and denials are the passage's."""
-    return not any(w.span == quote.span for w in worded)
-
-
 def _mask(text: str, spans: Sequence[Span]) -> str:
-    """Return the text with capitals in place of these spans: nothing in a name looks like a mark or a word."""
+    """Replace these spans by capitals, so that no punctuation or negation in a name or quotation is interpreted."""
     parts, at = [], 0
     for span in sorted(spans, key=lambda s: s.start):
         start = max(at, span.start)
@@ -96,60 +92,62 @@ def _mask(text: str, spans: Sequence[Span]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _claims(text: str, span: Span, named: Sequence[NameMention], said: Sequence[RelationWording]) -> Iterator[Claim]:
-    asks = bool(_QUESTION.search(text[span.start : span.end]))
-    parts = _parts(text, span)
-    for worded in said:
-        mood: Mood = "asks" if asks else _mood(text, parts, worded, named)
-        yield Claim(mood, worded, tuple(_pairs(text, span, worded, named)))
+def _claims(
+    text: str, span: Span, names: Sequence[NameMention], wordings: Sequence[RelationWording]
+) -> Iterator[Claim]:
+    is_question = bool(_QUESTION.search(text[span.start : span.end]))
+    clauses = _clauses(text, span)
+    for wording in wordings:
+        mood: Mood = "asks" if is_question else _mood(text, clauses, wording, names)
+        yield Claim(mood, wording, tuple(_pairs(text, span, wording, names)))
 
 
-def _parts(text: str, span: Span) -> list[Span]:
+def _clauses(text: str, span: Span) -> list[Span]:
     breaks = (match.start() for match in _BREAK.finditer(text, span.start, span.end))
     return [Span(start, end) for start, end in pairwise((span.start, *breaks, span.end))]
 
 
-def _mood(text: str, parts: Sequence[Span], worded: RelationWording, named: Sequence[NameMention]) -> Mood:
-    """Return the mood of the part that words the relation; one without a name of its own continues the one before."""
-    at = max(i for i, part in enumerate(parts) if part.start <= worded.span.start)
+def _mood(text: str, clauses: Sequence[Span], wording: RelationWording, names: Sequence[NameMention]) -> Mood:
+    """Return the mood of the clause with the relation; a clause without a name continues the one before it."""
+    at = max(i for i, clause in enumerate(clauses) if clause.start <= wording.span.start)
     while True:
-        part = parts[at]
-        own = worded.span if _in(worded.span, part) else Span(part.end, part.end)
-        words = f"{text[part.start : own.start]} {text[own.end : part.end]}"
+        clause = clauses[at]
+        own = wording.span if _starts_in(wording.span, clause) else Span(clause.end, clause.end)
+        words = f"{text[clause.start : own.start]} {text[own.end : clause.end]}"
         if _DOUBT.search(words):
             return "asks"
         if _DENIAL.search(words):
             return "denies"
-        if at == 0 or any(_in(name.span, part) for name in named):
+        if at == 0 or any(_starts_in(name.span, clause) for name in names):
             return "states"
         at -= 1
 
 
-def _in(span: Span, part: Span) -> bool:
-    return part.start <= span.start < part.end
+def _starts_in(span: Span, clause: Span) -> bool:
+    return clause.start <= span.start < clause.end
 
 
 def _pairs(
-    text: str, span: Span, worded: RelationWording, named: Sequence[NameMention]
+    text: str, span: Span, wording: RelationWording, names: Sequence[NameMention]
 ) -> Iterator[tuple[NameMention, NameMention]]:
-    """Yield the ends of a relation, if the words fix them."""
-    left = [n for n in named if n.span.end <= worded.span.start][::-1]
-    right = [n for n in named if n.span.start >= worded.span.end]
+    """Yield the possible ends of a relation, if the wording determines them."""
+    left = [n for n in names if n.span.end <= wording.span.start][::-1]
+    right = [n for n in names if n.span.start >= wording.span.end]
     if not left or not right:
         return
-    before, after = text[left[0].span.end : worded.span.start], text[worded.span.end : right[0].span.start]
+    before, after = text[left[0].span.end : wording.span.start], text[wording.span.end : right[0].span.start]
     broken = [bool(_BREAK.search(gap)) for gap in (before, after)]
     as_tuple = all(broken) and all(_NO_WORDS.fullmatch(gap) for gap in (before, after))
     if any(broken) and not as_tuple:
         return
-    heads, tails = _listed(text, left, backwards=True), _listed(text, right, backwards=False)
-    if _BY.match(text, worded.span.end, span.end):
+    heads, tails = _list_items(text, left, backwards=True), _list_items(text, right, backwards=False)
+    if _BY.match(text, wording.span.end, span.end):
         heads, tails = tails, heads
     yield from ((head, tail) for head in heads for tail in tails)
 
 
-def _listed(text: str, run: Sequence[NameMention], backwards: bool) -> list[NameMention]:
-    """Return the first name and those that are listed with it: "A, B and C", but not the A of "In A, B …"."""
+def _list_items(text: str, run: Sequence[NameMention], backwards: bool) -> list[NameMention]:
+    """Return the first name and those listed together with it: "A, B and C", but not the A of "In A, B …"."""
     group, is_list = [run[0]], False
     for name in run[1:]:
         first, second = (name, group[-1]) if backwards else (group[-1], name)

@@ -1,8 +1,7 @@
-"""A rationale composed from a passage and its graph, without a model.
+"""Compose a rationale from a passage and its graph, without a model.
 
-It says which sentence names what, which sentence states which relation, and which pairs were considered and rejected:
-two entities that one sentence names and whose types a relation allows, though the graph holds none between them.
-`verify_rationale` reads it back.
+It states which sentence names which entities, which sentence states which relation, and which pairs are rejected: two
+entities named in one sentence whose types allow a relation that the graph does not have. `verifier` parses it again.
 """
 
 import json
@@ -15,11 +14,11 @@ from text2graph_dagster.prompts import templates
 from text2graph_dagster.reasoning.sentence_numbers import SentenceIndex, list_sentence_pairs
 from text2graph_dagster.teachers.protocol import Parameters, ReasoningAnswer, ReasoningRequest
 
-MAX_REJECTED = 6  # pairs named as rejected, at most: a rationale is no inventory
+MAX_REJECTED = 6  # rejected pairs listed, so that a rationale stays short
 
 
 class ComposedReasoner:
-    """A reasoner that renders `prompts/<language>/rationale.jinja`; same request, same rationale."""
+    """A reasoner that renders `prompts/<language>/rationale.jinja`; it is deterministic."""
 
     name = "composed"
 
@@ -29,7 +28,7 @@ class ComposedReasoner:
         return templates.prompt_version("rationale")
 
     def parameters(self) -> Parameters:
-        """Return what decides a rationale beside the template."""
+        """Return what determines a rationale besides the template."""
         return {"max_rejected": MAX_REJECTED}
 
     def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
@@ -41,47 +40,53 @@ class ComposedReasoner:
 
 def compose_rationale(text: str, language: str, ontology: Ontology, graph: Graph) -> str:
     """Return the rationale that leads from the passage to its graph."""
-    places = SentenceIndex.of(text, language)
+    sentences = SentenceIndex.of(text, language)
     return templates.fill_template(
         language,
         "rationale",
-        sentences=_sentences(places, graph.entities),
-        relations=_relations(places, graph),
-        rejected=_rejected(places, ontology, graph),
+        sentences=_sentence_rows(sentences, graph.entities),
+        relations=_relation_rows(sentences, graph),
+        rejected=_rejected_rows(sentences, ontology, graph),
     ).strip()
 
 
-def quote(surface: str) -> str:
-    """Return a surface between quotation marks, its own quotation marks and line ends escaped as in JSON."""
+def quote_surface(surface: str) -> str:
+    """Return a surface in quotation marks, with quotation marks and line ends in it escaped as in JSON."""
     return json.dumps(surface, ensure_ascii=False)
 
 
-def _sentences(places: SentenceIndex, entities: Sequence[Entity]) -> list[dict[str, Any]]:
+def _sentence_rows(sentences: SentenceIndex, entities: Sequence[Entity]) -> list[dict[str, Any]]:
     mentions: dict[int, dict[tuple[int, str], dict[str, str]]] = {}
     for entity in entities:
         for mention in entity.mentions:
-            surface = places.text[mention.start : mention.end]
-            row = {"surface": quote(surface), "name": quote(entity.text), "type": entity.type}
-            mentions.setdefault(places.number(mention.start), {}).setdefault((entity.id, surface), row)
+            surface = sentences.text[mention.start : mention.end]
+            row = {"surface": quote_surface(surface), "name": quote_surface(entity.text), "type": entity.type}
+            mentions.setdefault(sentences.number(mention.start), {}).setdefault((entity.id, surface), row)
     return [{"number": n, "mentions": list(mentions[n].values())} for n in sorted(mentions)]
 
 
-def _relations(places: SentenceIndex, graph: Graph) -> list[dict[str, Any]]:
+def _relation_rows(sentences: SentenceIndex, graph: Graph) -> list[dict[str, Any]]:
     entities = graph.by_id()
     rows = []
     for relation in graph.relations:
         head, tail = entities[relation.head], entities[relation.tail]
-        first, last = places.stated(relation, head, tail)
+        first, last = sentences.find_evidence(relation, head, tail)
         rows.append(
-            {"first": first, "last": last, "head": quote(head.text), "tail": quote(tail.text), "type": relation.type}
+            {
+                "first": first,
+                "last": last,
+                "head": quote_surface(head.text),
+                "tail": quote_surface(tail.text),
+                "type": relation.type,
+            }
         )
     return sorted(rows, key=lambda row: (row["first"], row["last"]))
 
 
-def _rejected(places: SentenceIndex, ontology: Ontology, graph: Graph) -> list[dict[str, Any]]:
+def _rejected_rows(sentences: SentenceIndex, ontology: Ontology, graph: Graph) -> list[dict[str, Any]]:
     related = {frozenset((r.head, r.tail)) for r in graph.relations}
     rows: dict[tuple[int, int], dict[str, Any]] = {}
-    for number, head, tail in list_sentence_pairs(places, graph.entities):
+    for number, head, tail in list_sentence_pairs(sentences, graph.entities):
         if frozenset((head.id, tail.id)) in related or (head.id, tail.id) in rows:
             continue
         types = [name for name in ontology.relation_names if ontology.allows(head.type, name, tail.type)]
@@ -89,8 +94,8 @@ def _rejected(places: SentenceIndex, ontology: Ontology, graph: Graph) -> list[d
         if types and not (symmetric and (tail.id, head.id) in rows):
             rows[head.id, tail.id] = {
                 "number": number,
-                "head": quote(head.text),
-                "tail": quote(tail.text),
+                "head": quote_surface(head.text),
+                "tail": quote_surface(tail.text),
                 "types": types,
             }
     return list(rows.values())[:MAX_REJECTED]

@@ -1,4 +1,4 @@
-"""What gives away that whoever argues was shown the answer, or that a model's text is no rationale at all."""
+"""Detect signs that the author of a rationale was shown the answer, or that a text is not a rationale."""
 
 import re
 from collections import Counter
@@ -6,14 +6,16 @@ from collections import Counter
 from text2graph_dagster.corpus.text.language import detect_language
 from text2graph_dagster.graph.legality import fold
 
-# One thinking block at the very beginning; servers whose chat template opens it leave the opening tag out.
+# One thinking block at the beginning; servers whose chat template opens it omit the opening tag.
 _THOUGHT = re.compile(r"\s*(?:<think>)?(?P<thinking>.*?)</think>(?P<rest>.*)", re.DOTALL)
 _TAG = re.compile(r"</?\s*(?:think|thinking|thought|reasoning|reason|answer|output|solution)\b[^<>]*>", re.IGNORECASE)
 _STRUCTURE = re.compile(r"[{}]|```|\"(?:entities|relations|head|tail|type|id)\"\s*:", re.IGNORECASE)
 
+_MIN_CHARACTERS = 40  # needed to detect the language
+
 _GIVEN = r"(?:given|provided|supplied|shown|expected|target|reference|desired|above[- ]mentioned)"
 _ANSWER = r"(?:graph|answer|output|result|solution|triples?|json|annotations?|labels?|extraction|entities|relations)"
-_TOLD = re.compile(
+_ANSWER_REFERENCE = re.compile(
     rf"\bjson\b|\bground[- ]truth\b|\bgold(?:en)?[- ](?:standard|{_ANSWER})\b|\banswer key\b"
     rf"|\bas (?:given|provided|shown|annotated|listed in the {_ANSWER})\b"
     rf"|\b{_GIVEN} (?:knowledge )?{_ANSWER}\b|\bknowledge graph (?:says|shows|contains|lists|states)\b"
@@ -25,7 +27,7 @@ _TOLD = re.compile(
     r"|\b(?:already|i) know the (?:graph|answer)\b|\bthe (?:prompt|instructions?|user)\b",
     re.IGNORECASE,
 )
-_TOLD_ZH = re.compile(
+_ANSWER_REFERENCE_ZH = re.compile(
     r"JSON|(?:给定|给出|所给|已给|提供|已知|参考|标准|正确|目标|预期|期望|上述|题目|题中)的?"
     r"(?:知识)?(?:图谱?|答案|三元组|结果|输出|标注|标签|实体列表|关系列表)"
     r"|(?:根据|按照|依据|参照|符合|对照|正如)(?:上述|所给|给定|已知|提供的)?(?:知识)?"
@@ -37,10 +39,10 @@ _TOLD_ZH = re.compile(
 
 
 def extract_rationale(raw: str) -> str:
-    """Return a model's answer after its own thinking, which is not the rationale.
+    """Return a model's answer without its thinking.
 
-    The thinking is one closed block at the very beginning. Where tags stand otherwise (reversed, nested, repeated,
-    never closed, in the middle) nothing is cut away, so that the verifier sees them and objects.
+    The thinking is one closed block at the beginning. With any other tags (reversed, nested, repeated, unclosed, in the
+    middle) nothing is removed, so that the verifier objects to them.
     """
     found = _THOUGHT.fullmatch(raw)
     if found and not _TAG.search(found["thinking"]) and not _TAG.search(found["rest"]):
@@ -49,43 +51,40 @@ def extract_rationale(raw: str) -> str:
 
 
 def find_telltales(rationale: str, passage: str) -> list[str]:
-    """Return what gives the answer away: tags, JSON, talk of something given; words of the passage's own do not."""
+    """Return signs of a shown answer: tags, JSON, mentions of something given; the passage's own words are none."""
     found = []
     if tag := _TAG.search(rationale):
         found.append(f"holds_tags: {tag.group()[:40]}")
-    said, own = fold(rationale), fold(passage)
-    if any(match.group() not in own for match in _STRUCTURE.finditer(said)):
+    text, own = fold(rationale), fold(passage)
+    if any(match.group() not in own for match in _STRUCTURE.finditer(text)):
         found.append("leaks_json")
     found += [
         f"refers_to_the_answer: {match.group()}"
-        for pattern in (_TOLD, _TOLD_ZH)
-        for match in pattern.finditer(said)
+        for pattern in (_ANSWER_REFERENCE, _ANSWER_REFERENCE_ZH)
+        for match in pattern.finditer(text)
         if match.group() not in own
     ]
     return list(dict.fromkeys(found))
 
 
-def check_length(rationale: str, least: int, most: int) -> list[str]:
-    """Return whether the rationale is too short or too long, in characters."""
+def check_length(rationale: str, min_characters: int, max_characters: int) -> list[str]:
+    """Return an objection if the rationale is too short or too long."""
     size = len(rationale.strip())
-    if size < least:
+    if size < min_characters:
         return [f"too_short: {size} characters"]
-    return [f"too_long: {size} characters"] if size > most else []
+    return [f"too_long: {size} characters"] if size > max_characters else []
 
 
-def find_repeats(sentences: list[str], most: int) -> list[str]:
-    """Return the sentence that stands there most often, if it does more than `most` times."""
+def find_repeats(sentences: list[str], max_repeats: int) -> list[str]:
+    """Return an objection with the most frequent sentence, if it occurs more than `max_repeats` times."""
     counts = Counter(folded for sentence in sentences if len(folded := fold(sentence)) > 3)
     worst, times = counts.most_common(1)[0] if counts else ("", 0)
-    return [f"repeats: {worst[:60]} ({times} times)"] if times > most else []
+    return [f"repeats: {worst[:60]} ({times} times)"] if times > max_repeats else []
 
 
 def check_language(words: str, language: str) -> list[str]:
-    """Return whether the words of a rationale, names and types left out, are in another language than the passage."""
-    if language in ("", "other") or len(words.strip()) < _LEAST_WORDS:
+    """Return an objection if a rationale's own words are in another language than the passage."""
+    if language in ("", "other") or len(words.strip()) < _MIN_CHARACTERS:
         return []
     found = detect_language(words, language)
     return [f"language: {found} instead of {language}"] if found not in (language, "other") else []
-
-
-_LEAST_WORDS = 40  # characters; of fewer no language can be told

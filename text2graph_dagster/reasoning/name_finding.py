@@ -1,4 +1,4 @@
-"""Where a rationale in free prose names things of the passage, types and relations, and what it quotes."""
+"""Find names, relation phrases and quotations in a rationale in free prose."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,21 +11,21 @@ from text2graph_dagster.graph.model import Graph, Span
 from text2graph_dagster.ontology import Ontology, RelationType
 from text2graph_dagster.unicode import EAST_ASIAN
 
-_QUOTES = re.compile(
+_QUOTATION = re.compile(
     r'"(?P<straight>(?:[^"\\\n]|\\.)*)"|“(?P<curly>[^“”\n]*)”|「(?P<corner>[^「」\n]*)」|『(?P<white>[^『』\n]*)』'
     r"|«(?P<guillemet>[^«»\n]*)»"
 )
 _GAP = re.compile(r"\s*(?:…+|\.{3,})\s*")
 _CAPITALS = re.compile(r"[A-Z][\w'’-]*(?:[^\S\n]+[A-Z][\w'’-]*)*")
 _UNCASED = re.compile(f"[{EAST_ASIAN}]")
-_LETTER = rf"[^\W{EAST_ASIAN}]"  # of a script that writes blanks between words
-_MARKS = " .,;:!?，。；：！？、"
-_NAME_WORDS = 6  # a quotation of more words is one of a statement, not of a name
+_LETTER = rf"[^\W{EAST_ASIAN}]"  # of a script with blanks between words
+_PUNCTUATION = " .,;:!?，。；：！？、"
+_MAX_NAME_WORDS = 6  # a quotation with more words is a statement, not a name
 
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """Something between quotation marks: the code points of the inside, and what they say."""
+    """A quotation: the span between the quotation marks, and its unescaped text."""
 
     span: Span
     text: str
@@ -33,7 +33,7 @@ class Quotation:
 
 @dataclass(frozen=True, slots=True)
 class NameMention:
-    """A name: the ids of the entities that it may mean; none where the graph lacks what the passage names."""
+    """A name and the ids of the entities it may mean; none for a name of the passage that is not in the graph."""
 
     span: Span
     ids: frozenset[int]
@@ -41,7 +41,7 @@ class NameMention:
 
 @dataclass(frozen=True, slots=True)
 class RelationWording:
-    """A relation in words; `by_name`: by its own name, not by an alias; `quoted`: within a quoted statement."""
+    """A relation phrase. `by_name`: it is a relation's name, not an alias; `quoted`: it is in a quoted statement."""
 
     span: Span
     relations: frozenset[str]
@@ -49,34 +49,34 @@ class RelationWording:
     quoted: bool
 
 
-def quotes(rationale: str) -> list[Quotation]:
-    """Return everything that stands between quotation marks."""
+def find_quotations(rationale: str) -> list[Quotation]:
+    """Return all quotations."""
     found = []
-    for match in _QUOTES.finditer(rationale):
+    for match in _QUOTATION.finditer(rationale):
         group = str(match.lastgroup)
         text = match[group].replace('\\"', '"').replace("\\\\", "\\")
         found.append(Quotation(Span(match.start(group), match.end(group)), text))
     return found
 
 
-def find_misquotes(found: Iterable[Quotation], passage: str, ontology: Ontology) -> list[str]:
-    """Return the quotations that stand neither in the passage nor among the ontology's words; "…" leaves out."""
-    known, own = {fold(phrase) for phrase in _words(ontology)}, fold(passage)
-    parts = [part.strip(_MARKS) for quote in found for part in _GAP.split(quote.text)]
+def find_misquotes(quotations: Iterable[Quotation], passage: str, ontology: Ontology) -> list[str]:
+    """Return the quotations that are neither in the passage nor words of the ontology; "…" marks an omission."""
+    known, own = {fold(phrase) for phrase in _ontology_phrases(ontology)}, fold(passage)
+    parts = [part.strip(_PUNCTUATION) for quotation in quotations for part in _GAP.split(quotation.text)]
     return [part for part in dict.fromkeys(parts) if fold(part) not in known and fold(part) not in own]
 
 
-def _words(ontology: Ontology) -> list[str]:
+def _ontology_phrases(ontology: Ontology) -> list[str]:
     relations = [phrase for relation in ontology.relation_types for phrase in (relation.name, *relation.aliases)]
     return [*ontology.entity_names, *relations]
 
 
-def names(
-    rationale: str, passage: str, graph: Graph, found: Sequence[Quotation], ontology: Ontology
+def find_names(
+    rationale: str, passage: str, graph: Graph, quotations: Sequence[Quotation], ontology: Ontology
 ) -> list[NameMention]:
-    """Return the names in a rationale, in order and not overlapping: the graph's, then others of the passage.
+    """Return the names in a rationale, in order and without overlaps: the graph's entities and others of the passage.
 
-    Of others a rule sees those that are quoted or capitalised as in the passage; where a script has no capitals, none.
+    Others are recognised if quoted, or capitalised as in the passage; in scripts without capitals none are.
     """
     surfaces: dict[str, set[int]] = {}
     for entity in graph.entities:
@@ -88,57 +88,61 @@ def names(
         for span in find_occurrences(surface, rationale)
     }
     taken = _without_overlaps(Span(*place) for place in spans)
-    others = [span for span in _others(rationale, passage, found, ontology) if not any(_touch(span, t) for t in taken)]
+    others = [
+        span
+        for span in _other_names(rationale, passage, quotations, ontology)
+        if not any(_overlap(span, t) for t in taken)
+    ]
     named = [NameMention(span, spans[span.start, span.end]) for span in taken]
     named += [NameMention(span, frozenset()) for span in _without_overlaps(others)]
     return sorted(named, key=lambda n: n.span.start)
 
 
-def _others(rationale: str, passage: str, found: Sequence[Quotation], ontology: Ontology) -> Iterator[Span]:
-    known = {phrase.casefold() for phrase in _words(ontology)}
-    for quote in found:
-        words = quote.text.split()
-        is_name = quote.text[:1].isupper() and len(words) <= _NAME_WORDS and quote.text[-1:] not in ".!?"
-        if is_name and quote.text.casefold() not in known and find_occurrences(quote.text, passage):
-            yield quote.span
+def _other_names(rationale: str, passage: str, quotations: Sequence[Quotation], ontology: Ontology) -> Iterator[Span]:
+    known = {phrase.casefold() for phrase in _ontology_phrases(ontology)}
+    for quotation in quotations:
+        words = quotation.text.split()
+        is_name = quotation.text[:1].isupper() and len(words) <= _MAX_NAME_WORDS and quotation.text[-1:] not in ".!?"
+        if is_name and quotation.text.casefold() not in known and find_occurrences(quotation.text, passage):
+            yield quotation.span
     for match in _CAPITALS.finditer(rationale):
         text = match.group()
         is_name = len(text) > 1 and text.casefold() not in known
-        if is_name and any(_within(span, passage) for span in find_occurrences(text, passage)):
+        if is_name and any(_is_inside_sentence(span, passage) for span in find_occurrences(text, passage)):
             yield Span(match.start(), match.end())
 
 
-def _within(span: Span, text: str) -> bool:
-    """Tell whether a capitalised word stands within a sentence, where its capital means a name."""
+def _is_inside_sentence(span: Span, text: str) -> bool:
+    """Tell whether a capitalised word is inside a sentence, where its capital indicates a name."""
     before = text[: span.start].rstrip("\"'“‘«([ ")
     return bool(before) and (before[-1].isalnum() or before[-1] in ",;-–—")
 
 
 def _without_overlaps(spans: Iterable[Span]) -> list[Span]:
-    """Return the spans, longer ones first, without those that overlap one already kept."""
+    """Return the spans in order, without those that overlap a longer one."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda s: (s.start - s.end, s.start)):
-        if not any(_touch(span, other) for other in kept):
+        if not any(_overlap(span, other) for other in kept):
             kept.append(span)
     return sorted(kept, key=lambda s: s.start)
 
 
-def _touch(one: Span, other: Span) -> bool:
+def _overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def worded(
-    rationale: str, ontology: Ontology, named: Sequence[NameMention], found: Sequence[Quotation]
+def find_wordings(
+    rationale: str, ontology: Ontology, names: Sequence[NameMention], quotations: Sequence[Quotation]
 ) -> list[RelationWording]:
-    """Return every relation that the rationale words, by name or by an alias with a word of its own."""
+    """Return all relation phrases in the rationale: names, and aliases with a distinctive word."""
     hits: dict[tuple[int, int], dict[str, bool]] = {}
-    for pattern, relation, by_name in _phrases(ontology):
+    for pattern, relation, by_name in _relation_patterns(ontology):
         for match in pattern.finditer(rationale):
-            places = hits.setdefault(match.span(), {})
-            places[relation] = places.get(relation, False) or by_name
-    blocked = [name.span for name in named]
-    spans = [span for span in (Span(*place) for place in hits) if not any(_touch(span, b) for b in blocked)]
-    statements = [quote.span for quote in found]
+            relations = hits.setdefault(match.span(), {})
+            relations[relation] = relations.get(relation, False) or by_name
+    blocked = [name.span for name in names]
+    spans = [span for span in (Span(*place) for place in hits) if not any(_overlap(span, b) for b in blocked)]
+    statements = [quotation.span for quotation in quotations]
     return [
         RelationWording(
             span,
@@ -151,21 +155,21 @@ def worded(
 
 
 @lru_cache(maxsize=8)
-def _phrases(ontology: Ontology) -> list[tuple[re.Pattern[str], str, bool]]:
+def _relation_patterns(ontology: Ontology) -> list[tuple[re.Pattern[str], str, bool]]:
     return [
-        (phrase_pattern(phrase), relation.name, phrase == relation.name)
+        (compile_phrase(phrase), relation.name, phrase == relation.name)
         for relation in ontology.relation_types
-        for phrase in (relation.name, *_telling(relation))
+        for phrase in (relation.name, *_distinctive_aliases(relation))
     ]
 
 
-def _telling(relation: RelationType) -> list[str]:
-    """Return the aliases that have a word of their own: "in" and "of" stand in every sentence."""
+def _distinctive_aliases(relation: RelationType) -> list[str]:
+    """Return the aliases with a distinctive word: "in" and "of" are in every sentence."""
     return [a for a in relation.aliases if (len(a) > 1 if _UNCASED.search(a) else any(len(w) > 3 for w in a.split()))]
 
 
-def phrase_pattern(phrase: str, plural: bool = False) -> re.Pattern[str]:
-    """Return what finds a phrase as whole words, its blanks also written as underscores or hyphens."""
+def compile_phrase(phrase: str, plural: bool = False) -> re.Pattern[str]:
+    """Return a pattern that matches a phrase as whole words, with blanks, underscores or hyphens between them."""
     body = r"[\s_-]+".join(map(re.escape, phrase.split()))
     if _UNCASED.search(phrase):
         return re.compile(body, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Sentence numbers: how a rationale points into a passage. The first sentence is 1."""
+"""Sentence numbers, by which a rationale refers to its passage. The first sentence is 1."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ class SentenceIndex:
         return cls(text, tuple(split_sentences(text, language)) or (Span(0, len(text)),))
 
     def number(self, offset: int) -> int:
-        """Return the number of the sentence that holds the code point at `offset`."""
+        """Return the number of the sentence that contains the code point at `offset`."""
         return max(1, bisect_right([span.start for span in self.spans], offset))
 
-    def named(self, entity: Entity) -> dict[tuple[int, str], None]:
+    def find_mentions(self, entity: Entity) -> dict[tuple[int, str], None]:
         """Return (sentence number, surface) of every mention, in order, each once."""
         return dict.fromkeys((self.number(m.start), self.text[m.start : m.end]) for m in entity.mentions)
 
-    def stated(self, relation: Relation, head: Entity, tail: Entity) -> tuple[int, int]:
+    def find_evidence(self, relation: Relation, head: Entity, tail: Entity) -> tuple[int, int]:
         """Return the first and last sentence that state a relation.
 
-        Without evidence these are the closest two sentences that name its ends.
+        Without evidence in the graph, these are the closest two sentences that name its ends.
         """
         if relation.evidence:
             return self.number(relation.evidence.start), self.number(relation.evidence.end - 1)
@@ -42,8 +42,8 @@ class SentenceIndex:
         return first, last
 
 
-def list_sentence_pairs(places: SentenceIndex, entities: Sequence[Entity]) -> list[tuple[int, Entity, Entity]]:
-    """Return (sentence number, entity, entity) for every two entities that one sentence names, both orders."""
-    where = [(number, e) for e in entities for number in dict.fromkeys(n for n, _ in places.named(e))]
+def list_sentence_pairs(sentences: SentenceIndex, entities: Sequence[Entity]) -> list[tuple[int, Entity, Entity]]:
+    """Return (sentence number, entity, entity) for every two entities that a sentence names, in both orders."""
+    where = [(number, e) for e in entities for number in dict.fromkeys(n for n, _ in sentences.find_mentions(e))]
     where.sort(key=lambda item: (item[0], item[1].id))
     return [(n, a, b) for n, a in where for m, b in where if n == m and a.id != b.id]

@@ -1,4 +1,4 @@
-"""From graphs to verified rationales: asked, judged, read blindly, and replaced where the settings say so."""
+"""From graphs to verified rationales: write them, verify them, read them blindly, and replace rejected ones."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from text2graph_dagster.reasoning.blind_reading import compare_blind, make_blind
 from text2graph_dagster.reasoning.composed_reasoner import ComposedReasoner
 from text2graph_dagster.reasoning.prose_verifier import verify_model_rationale
 from text2graph_dagster.reasoning.verdict_cache import verify_rationales
-from text2graph_dagster.reasoning.verifier import RationaleVerdict, verify_rationale
+from text2graph_dagster.reasoning.verifier import verify_rationale
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.ledger import CallResults
 from text2graph_dagster.teachers.protocol import (
@@ -26,9 +26,10 @@ AskBlind = Callable[[Sequence[TeacherRequest]], CallResults[TeacherAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A rationale with its verdict. `rejected` is the one whose place it takes; `reasons` are then those against that.
+    """A rationale with its verdict.
 
-    `reasons` of a rationale that is verified and took nobody's place are empty.
+    `reasons` are the objections to it. If it replaces a rejected rationale, `rejected` is that one, and `reasons` are
+    the objections to both.
     """
 
     request: ReasoningRequest
@@ -42,15 +43,15 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class TraceResults:
-    """The traces in the requests' order, the answers that were none, how many calls were made, and what asking took."""
+    """The traces in the requests' order, the answers without a rationale, the new calls, and their figures."""
 
     traces: list[Trace]
     refused: list[ReasoningAnswer]
     new_calls: int
     figures: Mapping[str, float]
 
-    def objections(self) -> Mapping[str, int]:
-        """Return how often what was objected to, the most frequent first."""
+    def count_objections(self) -> Mapping[str, int]:
+        """Count the traces with each objection, the most frequent first."""
         codes = (dict.fromkeys(reason.partition(":")[0] for reason in trace.reasons) for trace in self.traces)
         return dict(Counter(code for found in codes for code in found).most_common())
 
@@ -61,64 +62,58 @@ def collect_traces(
     settings: ReasonerSettings,
     ask: AskReasoner,
     ask_blind: AskBlind | None = None,
-    verdicts: Path | None = None,
+    cache: Path | None = None,
 ) -> TraceResults:
-    """Return a rationale of every request that was answered, with its verdict.
+    """Return a rationale, with its verdict, for every request that was answered.
 
-    What composes by rule is judged by the rule that reads it back; a model's rationale by that or, in free prose, by
-    the tolerant one, and then, where there is one, by a blind reader. Verdicts by the rule stay in the folder
-    `verdicts` for the next time.
+    Composed rationales are verified in their own form, with verdicts cached in the folder `cache`. A model's rationale
+    is verified in that form or as free prose, and then, if there is a blind reader, by a blind reading.
 
     Raises:
         UserError: the reasoner or the blind reader cannot go on.
     """
-    asked = ask(author, requests)
-    by_rule, made = isinstance(author, ComposedReasoner), asked.new_calls
-    rows = list(zip(requests, asked.answers, asked.keys, strict=True))
-    given = [(request, key, answer.rationale) for request, answer, key in rows if answer.status == "ok"]
-    refused = [answer for answer in asked.answers if answer.status != "ok"]
-    judged = (
-        verify_rationales([g[0] for g in given], [g[1] for g in given], [g[2] for g in given], verdicts)
-        if by_rule
-        else [verify_model_rationale(rationale, request, settings) for request, _, rationale in given]
+    results = ask(author, requests)
+    is_composed, new_calls = isinstance(author, ComposedReasoner), results.new_calls
+    rows = list(zip(requests, results.answers, results.keys, strict=True))
+    answered = [(request, key, answer.rationale) for request, answer, key in rows if answer.status == "ok"]
+    refused = [answer for answer in results.answers if answer.status != "ok"]
+    verdicts = (
+        verify_rationales([a[0] for a in answered], [a[1] for a in answered], [a[2] for a in answered], cache)
+        if is_composed
+        else [verify_model_rationale(rationale, request, settings) for request, _, rationale in answered]
     )
     traces = [
         Trace(request, rationale, verdict.verified, verdict.reasons, key, author.name)
-        for (request, key, rationale), verdict in zip(given, judged, strict=True)
+        for (request, key, rationale), verdict in zip(answered, verdicts, strict=True)
     ]
-    if not by_rule:
-        made += _read_blindly(traces, ask_blind, settings.blind_min_f1) if ask_blind else 0
-        made += _compose_instead(traces, ask) if settings.fallback == "composed" else 0
-    return TraceResults(traces, refused, made, asked.figures)
+    if not is_composed:
+        new_calls += _read_blindly(traces, ask_blind, settings.blind_min_f1) if ask_blind else 0
+        new_calls += _replace_rejected(traces, ask) if settings.fallback == "composed" else 0
+    return TraceResults(traces, refused, new_calls, results.figures)
 
 
-def _by_form(rationale: str, request: ReasoningRequest) -> RationaleVerdict:
-    return verify_rationale(rationale, request.text, request.ontology, request.graph, request.language)
-
-
-def _read_blindly(traces: list[Trace], ask: AskBlind, least_f1: float) -> int:
-    """Reject the verified traces from which another graph is read; return how many calls that took."""
-    places = [i for i, trace in enumerate(traces) if trace.verified]
-    if not places:
+def _read_blindly(traces: list[Trace], ask: AskBlind, min_f1: float) -> int:
+    """Reject the verified traces from which another graph is extracted; return the number of new calls."""
+    numbers = [i for i, trace in enumerate(traces) if trace.verified]
+    if not numbers:
         return 0
-    asked = ask([make_blind_request(traces[i].request, traces[i].rationale) for i in places])
-    for i, answer in zip(places, asked.answers, strict=True):
+    results = ask([make_blind_request(traces[i].request, traces[i].rationale) for i in numbers])
+    for i, answer in zip(numbers, results.answers, strict=True):
         request = traces[i].request
-        if reasons := compare_blind(answer.graph, request.graph, request.ontology, least_f1):
+        if reasons := compare_blind(answer.graph, request.graph, request.ontology, min_f1):
             traces[i] = replace(traces[i], verified=False, reasons=tuple(reasons))
-    return asked.new_calls
+    return results.new_calls
 
 
-def _compose_instead(traces: list[Trace], ask: AskReasoner) -> int:
-    """Put a composed rationale in the place of each rejected one; return how many calls that took."""
-    places, author = [i for i, trace in enumerate(traces) if not trace.verified], ComposedReasoner()
-    if not places:
+def _replace_rejected(traces: list[Trace], ask: AskReasoner) -> int:
+    """Replace each rejected rationale by a composed one; return the number of new calls."""
+    numbers, author = [i for i, trace in enumerate(traces) if not trace.verified], ComposedReasoner()
+    if not numbers:
         return 0
-    asked = ask(author, [traces[i].request for i in places])
-    for i, answer, key in zip(places, asked.answers, asked.keys, strict=True):
-        old, verdict = traces[i], _by_form(answer.rationale, traces[i].request)
+    results = ask(author, [traces[i].request for i in numbers])
+    for i, answer, key in zip(numbers, results.answers, results.keys, strict=True):
+        old, request = traces[i], traces[i].request
+        verdict = verify_rationale(answer.rationale, request.text, request.ontology, request.graph, request.language)
         reasons = (*old.reasons, *verdict.reasons)
-        traces[i] = Trace(
-            old.request, answer.rationale, verdict.verified, reasons, key, author.name, rejected=old.rationale
-        )
-    return asked.new_calls
+        traces[i] = Trace(request, answer.rationale, verdict.verified, reasons, key, author.name, old.rationale)
+    return results.new_calls

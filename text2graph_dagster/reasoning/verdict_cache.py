@@ -1,4 +1,4 @@
-"""Verdicts on rationales that were given before: the same rationale for the same question is judged once."""
+"""Cache of verdicts: the same rationale for the same request is verified once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.reasoning.verifier import RationaleVerdict, verify_rationale
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
-_KEPT: dict[str, pl.DataType] = {"key": pl.String(), "verified": pl.Boolean(), "reasons": pl.List(pl.String())}
+_SCHEMA: dict[str, pl.DataType] = {"key": pl.String(), "verified": pl.Boolean(), "reasons": pl.List(pl.String())}
 
 
 def verify_rationales(
@@ -19,34 +19,34 @@ def verify_rationales(
     """Return the verdict on each rationale.
 
     Args:
-        keys: the calls' identities, in which passage, ontology and graph are.
-        folder: where verdicts stay for the next time, if anywhere; it may be deleted at any time.
+        keys: the call keys, which depend on passage, ontology and graph.
+        folder: the cache's folder, which may be deleted at any time; None: no cache.
     """
     path = folder / f"{_version()}.parquet" if folder else None
-    kept = pl.read_parquet(path) if path and path.exists() else pl.DataFrame(schema=_KEPT)
+    cached = pl.read_parquet(path) if path and path.exists() else pl.DataFrame(schema=_SCHEMA)
     known = {
         key: RationaleVerdict(verified, tuple(reasons))
-        for key, verified, reasons in kept.select(list(_KEPT)).iter_rows()
+        for key, verified, reasons in cached.select(list(_SCHEMA)).iter_rows()
     }
     names = [identity.digest(key, rationale) for key, rationale in zip(keys, rationales, strict=True)]
-    judged = {
+    verdicts = {
         name: known.get(name) or verify_rationale(rationale, r.text, r.ontology, r.graph, r.language)
         for name, rationale, r in zip(names, rationales, requests, strict=True)
     }
-    if path and judged.keys() != known.keys():
-        _save(judged, path)
-    return [judged[name] for name in names]
+    if path and verdicts.keys() != known.keys():
+        _save(verdicts, path)
+    return [verdicts[name] for name in names]
 
 
-def _save(judged: dict[str, RationaleVerdict], path: Path) -> None:
+def _save(verdicts: dict[str, RationaleVerdict], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [(key, verdict.verified, list(verdict.reasons)) for key, verdict in judged.items()]
-    write_parquet_atomically(pl.DataFrame(rows, schema=_KEPT, orient="row"), path)
+    rows = [(key, verdict.verified, list(verdict.reasons)) for key, verdict in verdicts.items()]
+    write_parquet_atomically(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), path)
     for other in path.parent.glob("*.parquet"):
         if other != path:
             other.unlink()
 
 
 def _version() -> str:
-    """Return a digest of this package's programs: another verifier judges anew."""
+    """Return a digest of the package's source, so that a changed verifier invalidates the cache."""
     return identity.digest_programs(Path(identity.__file__).parent.rglob("*.py"))

@@ -1,7 +1,7 @@
-"""Does a rationale lead back to its graph? The graph is derived again from the rationale and the passage, and compared.
+"""Verify a rationale in the composed form: derive the graph from the rationale and the passage, and compare it.
 
-Nothing of the graph is used in deriving: quoted surfaces must stand in the sentences that are said to name them, types
-and relations must be the ontology's, a relation's ends must be named in the sentences that are said to state it.
+The derivation does not use the graph: quoted surfaces must be in the sentences that are claimed to name them, types and
+relations must be the ontology's, and a relation's ends must be named in the sentences that are claimed to state it.
 """
 
 import json
@@ -34,7 +34,7 @@ _NOTHING = re.compile(
     r"No sentence (?:names anything|states a relation) of the listed types\."
     r"|没有句子(?:提到所列类型的实体|说明所列类型的关系)。"
 )
-# Words of one who was shown the answer.
+# Words that reveal a shown answer.
 _TELLTALE = re.compile(
     r"\bJSON\b|\bas (?:given|provided)\b|\bground truth\b|给定的(?:图|答案)|如(?:给定|所给)", re.IGNORECASE
 )
@@ -44,7 +44,7 @@ Name = tuple[str, str]  # text and type of an entity
 
 @dataclass(frozen=True, slots=True)
 class RationaleVerdict:
-    """Whether the graph could be derived again; `reasons` are the objections, each a code with its object."""
+    """Whether the graph could be derived; `reasons` are the objections, each a code with its object."""
 
     verified: bool
     reasons: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class RationaleVerdict:
 
 @dataclass(slots=True)
 class _Derived:
-    """What a rationale says, as far as it holds in the passage."""
+    """A rationale's statements, as far as the passage supports them, and the objections to the others."""
 
     named: dict[Name, set[tuple[int, str]]] = field(default_factory=dict)
     stated: dict[tuple[str, str, str], set[tuple[int, int]]] = field(default_factory=dict)
@@ -65,50 +65,52 @@ def verify_rationale(
 ) -> RationaleVerdict:
     """Derive the graph from the rationale and the passage, and compare it with `graph`.
 
-    `language` is the passage's, by default the ontology's: it decides where sentences end.
+    `language` determines sentence boundaries; it is the passage's, by default the ontology's.
     """
     reasons = find_leaks(rationale)
     if not rationale.strip():
         reasons.append("empty")
     if len(rationale) > MAX_CHARACTERS:
         return RationaleVerdict(False, (*reasons, f"too_long: {len(rationale)} characters"))
-    places = SentenceIndex.of(passage, language or ontology.language)
-    derived = _derive(rationale, places, ontology)
+    sentences = SentenceIndex.of(passage, language or ontology.language)
+    derived = _derive(rationale, sentences, ontology)
     reasons += derived.reasons
-    reasons += _differences(derived, places, graph)
+    reasons += _differences(derived, sentences, graph)
     return RationaleVerdict(not reasons, tuple(dict.fromkeys(reasons)))
 
 
 def find_leaks(rationale: str) -> list[str]:
-    """Return what gives away that the answer was known: JSON, thinking tags, talk of something given."""
+    """Return signs of a shown answer: JSON, thinking tags, mentions of something given."""
     outside_quotes = re.sub(_QUOTED, '""', rationale)
     found = []
     if "{" in outside_quotes or "}" in outside_quotes:
         found.append("leaks_json")
     if "<think>" in rationale or "</think>" in rationale:
         found.append("holds_tags")
-    if told := _TELLTALE.search(outside_quotes):
-        found.append(f"refers_to_the_answer: {told.group()}")
+    if telltale := _TELLTALE.search(outside_quotes):
+        found.append(f"refers_to_the_answer: {telltale.group()}")
     return found
 
 
-def _derive(rationale: str, places: SentenceIndex, ontology: Ontology) -> _Derived:
+def _derive(rationale: str, sentences: SentenceIndex, ontology: Ontology) -> _Derived:
     derived = _Derived()
     lines = [line.strip() for line in rationale.split("\n") if line.strip()]
     for line in lines:
         if names := _NAMES.fullmatch(line):
-            _read_names(names, line, places, ontology, derived)
+            _read_names(names, line, sentences, ontology, derived)
     for line in lines:
         if states := _STATES.fullmatch(line):
-            _read_statement(states, places, ontology, derived)
+            _read_statement(states, sentences, ontology, derived)
         elif rejects := _REJECTS.fullmatch(line):
-            _read_rejection(rejects, places, ontology, derived)
+            _read_rejection(rejects, sentences, ontology, derived)
         elif not _NAMES.fullmatch(line) and not _NOTHING.fullmatch(line):
             derived.reasons.append(f"unread: {line[:80]}")
     return derived
 
 
-def _read_names(found: re.Match[str], line: str, places: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
+def _read_names(
+    found: re.Match[str], line: str, sentences: SentenceIndex, ontology: Ontology, derived: _Derived
+) -> None:
     number = int(found["en"] or found["zh"])
     mentions = list(_MENTION.finditer(found["rest"]))
     if _MENTION.sub("", found["rest"]).strip(" ,、"):
@@ -118,41 +120,43 @@ def _read_names(found: re.Match[str], line: str, places: SentenceIndex, ontology
         name = (json.loads(mention["name"]) if mention["name"] else surface, mention["type"])
         if name[1] not in ontology.entity_names:
             derived.reasons.append(f"unknown_type: {name[1]}")
-        elif not _stands(surface, number, places):
+        elif not _is_in_sentence(surface, number, sentences):
             derived.reasons.append(f"not_in_sentence: {surface} in {number}")
         else:
             derived.named.setdefault(name, set()).add((number, surface))
 
 
-def _stands(surface: str, number: int, places: SentenceIndex) -> bool:
-    if not 1 <= number <= len(places.spans):
+def _is_in_sentence(surface: str, number: int, sentences: SentenceIndex) -> bool:
+    if not 1 <= number <= len(sentences.spans):
         return False
-    span = places.spans[number - 1]
-    return bool(find_occurrences(surface, places.text[span.start : span.end]))
+    span = sentences.spans[number - 1]
+    return bool(find_occurrences(surface, sentences.text[span.start : span.end]))
 
 
-def _read_statement(found: re.Match[str], places: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
+def _read_statement(found: re.Match[str], sentences: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
     first = int(found["first"] or found["zfirst"])
     last = int(found["last"] or found["zlast"] or first)
     triple = (json.loads(found["head"]), found["type"], json.loads(found["tail"]))
-    if fault := _fault(triple, first, last, ontology, derived):
+    if fault := _find_fault(triple, first, last, ontology, derived):
         derived.reasons.append(fault)
     else:
         derived.stated.setdefault(triple, set()).add((first, last))
 
 
-def _read_rejection(found: re.Match[str], places: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
+def _read_rejection(found: re.Match[str], sentences: SentenceIndex, ontology: Ontology, derived: _Derived) -> None:
     number = int(found["en"] or found["zh"])
     head, tail = json.loads(found["head"] or found["zhead"]), json.loads(found["tail"] or found["ztail"])
     for kind in re.split(r"[,，]\s*", found["types"]):
-        if fault := _fault((head, kind, tail), number, number, ontology, derived):
+        if fault := _find_fault((head, kind, tail), number, number, ontology, derived):
             derived.reasons.append(f"rejects_{fault}")
         else:
             derived.rejected.add((head, kind, tail))
 
 
-def _fault(triple: tuple[str, str, str], first: int, last: int, ontology: Ontology, derived: _Derived) -> str | None:
-    """Return why a statement about sentences `first` to `last` cannot be true, None if it can."""
+def _find_fault(
+    triple: tuple[str, str, str], first: int, last: int, ontology: Ontology, derived: _Derived
+) -> str | None:
+    """Return an objection if a statement about sentences `first` to `last` cannot be true, else None."""
     head, kind, tail = triple
     if kind not in ontology.relation_names:
         return f"unknown_relation: {kind}"
@@ -172,17 +176,17 @@ def _types_in(text: str, first: int, last: int, derived: _Derived) -> list[str]:
     ]
 
 
-def _differences(derived: _Derived, places: SentenceIndex, graph: Graph) -> Iterator[str]:
-    """Yield where the derived graph and the teacher's differ."""
+def _differences(derived: _Derived, sentences: SentenceIndex, graph: Graph) -> Iterator[str]:
+    """Yield the differences between the derived graph and the teacher's."""
     named: dict[Name, set[tuple[int, str]]] = {}
     for entity in graph.entities:
-        named.setdefault((entity.text, entity.type), set()).update(places.named(entity))
+        named.setdefault((entity.text, entity.type), set()).update(sentences.find_mentions(entity))
     stated: dict[tuple[str, str, str], set[tuple[int, int]]] = {}
     entities = graph.by_id()
     for relation in graph.relations:
         head, tail = entities[relation.head], entities[relation.tail]
         key = (head.text, relation.type, tail.text)
-        stated.setdefault(key, set()).add(places.stated(relation, head, tail))
+        stated.setdefault(key, set()).add(sentences.find_evidence(relation, head, tail))
     yield from (f"missing_entity: {text} ({kind})" for text, kind in named if (text, kind) not in derived.named)
     yield from (f"extra_entity: {text} ({kind})" for text, kind in derived.named if (text, kind) not in named)
     yield from (f"other_mentions: {n[0]}" for n in named if n in derived.named and named[n] != derived.named[n])

@@ -94,7 +94,7 @@ def test_a_rejected_rationale_is_kept_with_its_reason() -> None:
     ]
     assert [t.rationale for t in traced.traces] == [GOOD, BAD]
     assert [(r.passage_id, r.status) for r in traced.refused] == [("p2", "refused")]
-    assert traced.objections() == {"refers_to_the_answer": 1}
+    assert traced.count_objections() == {"refers_to_the_answer": 1}
     assert traced.new_calls == 3
 
 
