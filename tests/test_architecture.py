@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,13 @@ def test_every_program_in_a_document_exists(path: Path) -> None:
     modules = {name.rstrip(".") for name in _MODULE.findall(path.read_text(encoding="utf-8"))}
     places = {name: ROOT / name.replace(".", "/") for name in modules}
     assert not [n for n, place in places.items() if not place.with_suffix(".py").is_file() and not place.is_dir()]
+
+
+@pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=_name)
+def test_every_import_in_a_document_works(path: Path) -> None:
+    for block in _blocks(path, "python"):
+        for module, names in re.findall(r"^from (text2graph_dagster[\w.]*) import (.+)$", block, re.MULTILINE):
+            assert all(hasattr(import_module(module), name.strip()) for name in names.split(","))
 
 
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=_name)
