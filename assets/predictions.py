@@ -29,7 +29,7 @@ from text2graph_dagster.inference.checkpoint import read_recipe
 from text2graph_dagster.settings import EMBEDDED, SystemSettings, TeacherSettings
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import TeacherRequest
-from text2graph_dagster.training.identity import digest_weights
+from text2graph_dagster.training.checkpoint_id import digest_weights
 
 SPLIT = "test"
 TEACHER_GRAPHS = """

@@ -10,7 +10,7 @@ import dagster as dg
 from assets.model_context import ModelContext
 from resources.checkpoints import current_checkpoint, find_checkpoint, make_current
 from text2graph_dagster.inference.base_models import identify_base_model
-from text2graph_dagster.training.identity import digest_weights, make_checkpoint_id
+from text2graph_dagster.training.checkpoint_id import digest_weights, make_checkpoint_id
 from text2graph_dagster.training.program_inputs import write_program_inputs
 
 EXAMPLES = """
@@ -24,7 +24,7 @@ SELECT *, coalesce(list_min(list_transform(relations, lambda r: r.confidence)), 
 Checkpoint = Mapping[str, Any]  # a row of the table checkpoints
 
 
-def train(
+def train_checkpoint(
     context: ModelContext,
     stage: str,
     sections: set[str],

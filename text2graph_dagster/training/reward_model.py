@@ -151,20 +151,20 @@ def evaluate_pairs(
     for kind in PAIR_KINDS:
         of_kind = [right for pair, right in zip(pairs, correct[ALL], strict=True) if pair.preference.kind == kind]
         correct |= {kind: of_kind} if of_kind else {}
-    metrics = {name: value for kind, right in correct.items() for name, value in _accuracy(kind, right).items()}
+    metrics = {name: value for kind, right in correct.items() for name, value in _measure_accuracy(kind, right).items()}
     own = [i for i, pair in enumerate(pairs) if pair.preference.kind == "sampled"] or range(len(pairs))
     scores = [scores[i] for i in own for scores in (chosen, rejected)] or [0.0]
     return metrics, {"mean": fmean(scores), "deviation": pstdev(scores) or 1.0}
 
 
-def _accuracy(kind: str, right: Sequence[bool]) -> dict[str, float]:
+def _measure_accuracy(kind: str, right: Sequence[bool]) -> dict[str, float]:
     from scipy.stats import binomtest
 
     if not right:
         return {f"{kind}_pairs": 0}
     low, high = binomtest(sum(right), len(right)).proportion_ci(method="wilson")
-    figures = {"pairs": len(right), "accuracy": sum(right) / len(right), "low": float(low), "high": float(high)}
-    return {f"{kind}_{name}": value for name, value in figures.items()}
+    metrics = {"pairs": len(right), "accuracy": sum(right) / len(right), "low": float(low), "high": float(high)}
+    return {f"{kind}_{name}": value for name, value in metrics.items()}
 
 
 def make_scalar_model(base: str | Path, settings: Settings) -> Any:

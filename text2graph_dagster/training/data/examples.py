@@ -152,10 +152,10 @@ def tokenise_examples(examples: Iterable[Example], tokenizer: Any) -> Iterator[T
     for batch in iterate_batches(examples, BATCH_ROWS):
         prompts = render_prompts([example.prompt for example in batch], tokenizer)
         turns = [[*example.prompt, {"role": "assistant", "content": example.answer}] for example in batch]
-        texts = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
-        if not all(whole.startswith(prompt) for prompt, whole in zip(prompts, texts, strict=True)):
+        dialogues = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
+        if not all(dialogue.startswith(prompt) for prompt, dialogue in zip(prompts, dialogues, strict=True)):
             raise UserError("the chat template does not put the answer after its prompt: choose another base model.")
-        answers = [whole[len(prompt) :] for prompt, whole in zip(prompts, texts, strict=True)]
+        answers = [dialogue[len(prompt) :] for prompt, dialogue in zip(prompts, dialogues, strict=True)]
         prompt_ids, answer_ids = (
             tokenizer(texts, add_special_tokens=False)["input_ids"] for texts in (prompts, answers)
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
-from text2graph_dagster.training.identity import digest_weights, make_checkpoint_id
+from text2graph_dagster.training.checkpoint_id import digest_weights, make_checkpoint_id
 
 ONTOLOGY = Ontology("o", "en", (EntityType("person"),), (RelationType("works for"),))
 INPUT: dict[str, Any] = {

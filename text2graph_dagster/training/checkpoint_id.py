@@ -1,0 +1,60 @@
+"""The identity of a checkpoint: a digest of everything that decides what a training program makes."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from text2graph_dagster.identity import digest_json
+from text2graph_dagster.ontology import Ontology
+
+# Part of every checkpoint's identity: raise it when the training programs make something else of the same input.
+TRAINING_VERSION = 4
+
+
+def make_checkpoint_id(
+    stage: str,
+    *,
+    config: Mapping[str, Any],
+    dataset: str,
+    dev: str,
+    ontologies: Mapping[str, Ontology],
+    parent: str | None,
+    base: str,
+    reward_model: str | None,
+) -> str:
+    """Return the identity of the checkpoint that a stage makes of this input.
+
+    Args:
+        config: the settings that decide the result.
+        dataset: the version of filtered_dataset.
+        dev: the version of the dev gold.
+        parent: the id of the checkpoint that the stage starts from.
+        base: the base model's identity.
+        reward_model: the id of the reward model's checkpoint.
+    """
+    return digest_json(
+        {
+            "stage": stage,
+            "config": config,
+            "dataset": dataset,
+            "dev": dev,
+            "ontologies": {name: ontology.digest for name, ontology in ontologies.items()},
+            "parent": parent,
+            "base": base,
+            "version": TRAINING_VERSION,
+            **({"judge": reward_model} if reward_model else {}),
+        }
+    )
+
+
+def digest_weights(folder: Path) -> str:
+    """Return the SHA-256 over the names and contents of a model directory's weights; "" if there are none."""
+    sha = hashlib.sha256()
+    files = sorted(folder.glob("*.safetensors"))
+    for file in files:
+        sha.update(file.name.encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    return sha.hexdigest() if files else ""
