@@ -11,7 +11,7 @@ from assets.gates.verdicts import require_reward_model, require_sft_checkpoint
 from assets.metadata import describe_checkpoint, summarise_alarms
 from assets.model_context import ModelContext
 from assets.orchestration import checkpoint_asset
-from assets.training_steps import train
+from assets.training_steps import train_checkpoint
 from assets.user_errors import fail_on_user_error
 from resources.home import Home
 from resources.launcher import Launcher
@@ -42,7 +42,7 @@ def build_asset(*upstream: str) -> dg.AssetsDefinition:
             refusal = "GRPO does not start from the SFT checkpoint"
             parent = require_sft_checkpoint(warehouse, model_context.settings, refusal)
             reward_model = require_reward_model(warehouse, model_context.settings)
-            checkpoint = train(model_context, "grpo", SECTIONS, parent, reward_model)
+            checkpoint = train_checkpoint(model_context, "grpo", SECTIONS, parent, reward_model)
             return dg.MaterializeResult(
                 metadata={
                     **describe_checkpoint(checkpoint, CHARTS),

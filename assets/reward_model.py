@@ -6,7 +6,7 @@ from assets.gates.verdicts import require_sft_checkpoint
 from assets.metadata import describe_checkpoint
 from assets.model_context import ModelContext
 from assets.orchestration import checkpoint_asset
-from assets.training_steps import train
+from assets.training_steps import train_checkpoint
 from assets.user_errors import fail_on_user_error
 from resources.home import Home
 from resources.launcher import Launcher
@@ -27,7 +27,7 @@ def reward_model(
         model_context = ModelContext(context, home, warehouse, launcher, settings.load())
         refusal = "no reward model is trained from the SFT checkpoint"
         parent = require_sft_checkpoint(warehouse, model_context.settings, refusal)
-        checkpoint = train(model_context, "reward_model", {"student", "reward_model", "grpo"}, parent)
+        checkpoint = train_checkpoint(model_context, "reward_model", {"student", "reward_model", "grpo"}, parent)
         return dg.MaterializeResult(
             metadata=describe_checkpoint(checkpoint, ["loss", "pair_accuracy"]),
             data_version=dg.DataVersion(checkpoint["checkpoint_id"]),

@@ -6,7 +6,7 @@ from assets.gates.verdicts import refuse_bad_data
 from assets.metadata import describe_checkpoint
 from assets.model_context import ModelContext
 from assets.orchestration import checkpoint_asset
-from assets.training_steps import train
+from assets.training_steps import train_checkpoint
 from assets.user_errors import fail_on_user_error
 from resources.home import Home
 from resources.launcher import Launcher
@@ -26,7 +26,7 @@ def sft_checkpoint(
     with fail_on_user_error():
         model_context = ModelContext(context, home, warehouse, launcher, settings.load())
         refuse_bad_data(warehouse, model_context.settings)
-        checkpoint = train(model_context, "sft", {"student", "sft", "decoding"})
+        checkpoint = train_checkpoint(model_context, "sft", {"student", "sft", "decoding"})
         return dg.MaterializeResult(
             metadata=describe_checkpoint(checkpoint, ["loss"]),
             data_version=dg.DataVersion(checkpoint["checkpoint_id"]),

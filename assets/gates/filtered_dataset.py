@@ -3,9 +3,10 @@
 import dagster as dg
 import polars as pl
 
-from assets.dataset_queries import GOLD_TEXTS
 from assets.gates.gate import Gate, Measured, Scope, build_gates, contract_gate, sql_gate
 from text2graph_dagster.dataset.decontamination import MATCH_COLUMNS, GoldIndex
+
+GOLD_TEXTS = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 'train' ORDER BY passage_id"
 
 
 def _near_gold(scope: Scope) -> Measured:

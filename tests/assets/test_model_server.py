@@ -1,7 +1,7 @@
 """teacher_graphs and cot_traces with managed model servers."""
 
 from tests.assets.conftest import Sandbox
-from tests.resources.model_server import fake_vllm, left_of
+from tests.resources.model_server import fake_vllm, find_leftovers
 
 
 def test_both_assets_start_and_end_a_server(sandbox: Sandbox) -> None:
@@ -17,4 +17,4 @@ def test_both_assets_start_and_end_a_server(sandbox: Sandbox) -> None:
     assert sandbox.warehouse.count("teacher_graphs") == sandbox.warehouse.count("cot_traces") + gold
     assert set((teacher / "asked").read_text().split()) == {"T"}
     assert set((reasoner / "asked").read_text().split()) == {"R"}
-    assert left_of(teacher) == left_of(reasoner) == []
+    assert find_leftovers(teacher) == find_leftovers(reasoner) == []

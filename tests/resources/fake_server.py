@@ -1,7 +1,7 @@
-"""What stands in for vLLM's server: it misbehaves as the variable BEHAVIOUR says, and notes in FOLDER what it was told.
+"""A fake of vLLM's server: it misbehaves as the variable BEHAVIOUR says, and logs its input in FOLDER.
 
-crash: it ends while it loads; silent: it never answers; stubborn: it ignores SIGTERM; family: it has children and
-grandchildren that ignore SIGTERM, half of them in a session of their own; mortal: the first question kills it.
+crash: it exits while it loads; silent: it never answers; stubborn: it ignores SIGTERM; family: it has children and
+grandchildren that ignore SIGTERM, half of them in a session of their own; mortal: the first request kills it.
 """
 
 import json
@@ -32,7 +32,7 @@ def start_family() -> list[int]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers the OpenAI chat protocol with ANSWER, and everything else with 200."""
+    """Answers chat requests with ANSWER, and everything else with status 200."""
 
     def do_GET(self) -> None:
         self._send(b"")

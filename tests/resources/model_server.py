@@ -1,4 +1,4 @@
-"""A package `vllm` that holds the stand-in `fake_server`, so that the real command line starts it."""
+"""A package `vllm` with `fake_server` in it, so that the real command line starts the fake."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ EMPTY_GRAPH = '{"entities":[],"relations":[]}'
 
 
 def fake_vllm(folder: Path, behaviour: str = "", answer: str = EMPTY_GRAPH, **more: Any) -> ServerSettings:
-    """Write the package and return settings that start it with that behaviour."""
+    """Write the package, and return settings that start it with this behaviour."""
     package = folder / "vllm" / "entrypoints" / "openai"
     package.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name("fake_server.py"), package / "api_server.py")
@@ -18,15 +18,15 @@ def fake_vllm(folder: Path, behaviour: str = "", answer: str = EMPTY_GRAPH, **mo
     return ServerSettings(env=env, grace_seconds=1.0, **more)
 
 
-def left_of(folder: Path) -> list[int | str]:
-    """Return the processes and temporary files of the server in `folder` that are still there."""
+def find_leftovers(folder: Path) -> list[int | str]:
+    """Return the processes and temporary files of the server in `folder` that still exist."""
     scratch = (folder / "scratch").read_text()
     pids = [int(pid) for pid in (folder / "pids").read_text().split()]
-    return [*(pid for pid in pids if alive(pid)), *([scratch] if Path(scratch).exists() else [])]
+    return [*(pid for pid in pids if is_running(pid)), *([scratch] if Path(scratch).exists() else [])]
 
 
-def alive(pid: int) -> bool:
-    """Return whether a process runs (Linux); a dead one that nobody has reaped does not."""
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs (Linux); a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The launcher, with real processes: results, live metrics, failures, and nothing left behind."""
+"""The launcher with real processes: results, live metrics, failures, and no leftover processes."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from resources.launcher import Launcher
-from tests.resources.model_server import alive
+from tests.resources.model_server import is_running
 
 PROGRAMS = {
     "good": """
@@ -25,7 +25,7 @@ PROGRAMS = {
             pipes.report_custom_message({"type": "alarm", "name": "kl", "step": 2, "value": 9.0})
             pipes.report_custom_message({"type": "result", "path": sys.argv[-1]})
     """,
-    "silent": "print('I say nothing')",
+    "silent": "print('no result')",
     "failing": "raise SystemExit(3)",
     "stubborn": """
         import os, pathlib, signal, subprocess, sys, time
@@ -67,7 +67,7 @@ def test_a_result_and_every_metric_arrive(programs: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "says"), [("program_failing", "exit code 3"), ("program_silent", "without reporting")]
 )
-def test_a_program_that_fails_or_says_nothing_fails_the_step(programs: Path, module: str, says: str) -> None:
+def test_a_program_that_fails_or_reports_no_result_fails_the_step(programs: Path, module: str, says: str) -> None:
     result = run(module, programs / "run.json")
     assert not result.success
     assert says in str(result.failure_data_for_node("trained"))
@@ -94,4 +94,4 @@ def test_nothing_is_left_when_the_step_is_interrupted(programs: Path) -> None:
     parent.send_signal(signal.SIGINT)
     parent.wait(60)
     time.sleep(0.5)
-    assert [pid for pid in left if alive(pid)] == []
+    assert [pid for pid in left if is_running(pid)] == []

@@ -1,4 +1,4 @@
-"""What the profiles choose, and the configurations that the project ships."""
+"""The profiles, and the configurations that the project ships."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from text2graph_dagster.training.student_defaults import choose_grpo_rate, choos
 SHIPPED = sorted(Path("deploy").glob("*-cards.yaml")) + sorted(Path("deploy").glob("*-card.yaml"))
 
 
-def test_the_gpu_profile_starts_its_teacher_and_the_cluster_asks_a_running_one() -> None:
-    own = Settings.load(profile=DEFAULTS["gpu"]).teacher
-    assert own.server
-    assert own.model in build_command(own.model, own.server, 1)
+def test_the_gpu_profile_starts_a_teacher_and_the_cluster_profile_uses_a_running_one() -> None:
+    managed = Settings.load(profile=DEFAULTS["gpu"]).teacher
+    assert managed.server
+    assert managed.model in build_command(managed.model, managed.server, 1)
     assert Settings.load(profile=DEFAULTS["cluster"]).teacher.server is None
     assert Settings.load(None, {"teacher": {"server": None}}, DEFAULTS["gpu"]).teacher.server is None
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_configurations_leave_room_for_a_whole_passage_and_its_answer(path: Path) -> None:
+def test_shipped_configurations_have_room_for_a_passage_and_its_answer(path: Path) -> None:
     settings = Settings.load(path, profile=DEFAULTS["gpu"])
     for asked in (settings.teacher, settings.reasoner):
         if asked.kind == "chat":
@@ -31,7 +31,7 @@ def test_shipped_configurations_leave_room_for_a_whole_passage_and_its_answer(pa
 
 
 @pytest.mark.parametrize("path", sorted(Path("examples/gazette").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_examples_show_every_stage(path: Path) -> None:
+def test_the_example_configurations_run_grpo(path: Path) -> None:
     assert Settings.load(path).grpo.max_steps > 0
 
 
@@ -39,7 +39,7 @@ def test_three_configurations_are_shipped() -> None:
     assert len(SHIPPED) == 3
 
 
-def test_adapters_get_their_own_rates() -> None:
+def test_lora_has_its_own_learning_rates() -> None:
     settings = Settings.load(Path("deploy/qwen3-1.7b-on-a-24gb-card.yaml"), profile=DEFAULTS["gpu"])
     assert settings.student.lora
     assert (choose_sft_rate(settings), choose_grpo_rate(settings)) == (2e-4, 2e-5)

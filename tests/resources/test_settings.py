@@ -1,4 +1,4 @@
-"""Settings from a file that cannot be used."""
+"""Settings files that cannot be used."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from resources.settings import SettingsResource
 from text2graph_dagster.errors import UserError
 
 
-def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("seed: 3")
 
@@ -20,7 +20,7 @@ def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path, monkeypatch
         SettingsResource(path=str(file)).load()
 
 
-def test_a_deeply_nested_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_deeply_nested_file_is_a_user_error(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("[" * 20_000)
     with pytest.raises(UserError, match="nested too deeply"):

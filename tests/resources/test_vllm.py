@@ -1,4 +1,4 @@
-"""The model server as a resource, with a stand-in for vLLM: waiting, failing, and nothing left behind."""
+"""The model server, with a fake of vLLM: start, failures, and no leftover processes."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from resources.vllm import build_command, build_environment, run_server
-from tests.resources.model_server import fake_vllm, left_of
+from tests.resources.model_server import fake_vllm, find_leftovers
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import ServerSettings
 
@@ -25,45 +25,45 @@ def wait_for(holds: Callable[[], bool], seconds: float = 60) -> None:
     assert holds()
 
 
-def test_it_waits_until_the_server_answers_and_leaves_nothing(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_it_waits_until_the_server_answers_and_leaves_no_process(tmp_path: Path) -> None:
+    logged: list[str] = []
     settings = fake_vllm(tmp_path, "family stubborn")
-    with run_server("tiny", settings, tmp_path / "logs" / "teacher.log", told.append) as server:
+    with run_server("tiny", settings, tmp_path / "logs" / "teacher.log", logged.append) as server:
         assert server.base_url.startswith("http://127.0.0.1:")
-        assert len(left_of(tmp_path)) == 6
-    assert left_of(tmp_path) == []
-    assert "answers after" in " ".join(told)
+        assert len(find_leftovers(tmp_path)) == 6
+    assert find_leftovers(tmp_path) == []
+    assert "answers after" in " ".join(logged)
     assert "loading weights" in (tmp_path / "logs" / "teacher.log").read_text()
 
 
-def test_a_server_that_ends_is_one_sentence_and_the_end_of_its_log(tmp_path: Path) -> None:
+def test_the_error_about_a_server_that_ended_contains_its_log(tmp_path: Path) -> None:
     with (
         pytest.raises(UserError, match=r"for tiny ended with exit code 3(.|\n)*no such model"),
         run_server("tiny", fake_vllm(tmp_path, "crash family"), tmp_path / "log", print),
     ):
-        raise AssertionError("it never answers")
-    assert left_of(tmp_path) == []
+        raise AssertionError("the server answered")
+    assert find_leftovers(tmp_path) == []
 
 
 def test_a_server_that_stays_silent_is_ended(tmp_path: Path) -> None:
     settings = fake_vllm(tmp_path, "silent stubborn", start_seconds=3.0)
     silence = pytest.raises(UserError, match="did not answer within 3 s")
     with silence, run_server("tiny", settings, tmp_path / "log", print):
-        raise AssertionError("it never answers")
-    assert left_of(tmp_path) == []
+        raise AssertionError("the server answered")
+    assert find_leftovers(tmp_path) == []
 
 
-def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_the_error_about_a_missing_interpreter_names_it(tmp_path: Path) -> None:
     settings = ServerSettings(python="/nowhere/python")
     missing = pytest.raises(UserError, match="/nowhere/python does not exist")
     with missing, run_server("tiny", settings, tmp_path / "log", print):
         pass
 
 
-def test_a_failing_step_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failing_step_leaves_no_process(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), run_server("tiny", fake_vllm(tmp_path, "family"), tmp_path / "log", print):
         raise ZeroDivisionError
-    assert left_of(tmp_path) == []
+    assert find_leftovers(tmp_path) == []
 
 
 OWNER = """
@@ -79,7 +79,7 @@ OWNER = """
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("behaviour", ["family stubborn", "family silent"], ids=["serving", "starting"])
-def test_nothing_is_left_when_the_owner_is_interrupted_or_killed(
+def test_no_process_is_left_when_the_owner_is_interrupted_or_killed(
     tmp_path: Path, number: signal.Signals, behaviour: str
 ) -> None:
     owner = subprocess.Popen(
@@ -87,14 +87,14 @@ def test_nothing_is_left_when_the_owner_is_interrupted_or_killed(
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # What a shell runs in the background ignores interrupts, and so does all that it starts.
+        # Background processes of a shell ignore SIGINT, and so do their children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for((tmp_path / ("scratch" if "silent" in behaviour else "up")).exists)
-    assert len(left_of(tmp_path)) == 6
+    assert len(find_leftovers(tmp_path)) == 6
     owner.send_signal(number)
     owner.wait(60)
-    wait_for(lambda: left_of(tmp_path) == [], 30)
+    wait_for(lambda: find_leftovers(tmp_path) == [], 30)
 
 
 def test_options_reach_the_server_and_secrets_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_every_setting_is_an_option() -> None:
     assert line[-2:] == ["--enable-prefix-caching", "--no-enable-prefix-caching"]  # the last one wins
 
 
-def test_the_environment_is_what_is_named() -> None:
+def test_only_listed_variables_are_inherited() -> None:
     given = {"PATH": "/bin", "OPENAI_API_KEY": "x", "VLLM_LOGGING_LEVEL": "INFO", "HF_HUB_TOKEN": "x", "HF_HOME": "/hf"}
     kept = build_environment(ServerSettings(env={"VLLM_LOGGING_LEVEL": "ERROR"}), given)
     assert {"PATH", "HF_HOME"} <= set(kept)

@@ -1,4 +1,4 @@
-"""The warehouse, on a real DuckDB file and with real other processes."""
+"""The warehouse on a real DuckDB file, with concurrent processes."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def test_replacing_a_partition_leaves_the_others(warehouse: Warehouse) -> None:
     assert warehouse.count("teacher_graphs") == 3
 
 
-def test_the_version_is_that_of_the_content(warehouse: Warehouse) -> None:
+def test_the_version_depends_only_on_the_content(warehouse: Warehouse) -> None:
     def version(rows: pl.DataFrame) -> str:
         warehouse.commit(Replace("teacher_graphs", rows, {"corpus": "a"}))
         return warehouse.version("teacher_graphs", "a")
@@ -59,7 +59,7 @@ def test_the_version_is_that_of_the_content(warehouse: Warehouse) -> None:
 
 
 def test_only_the_difference_is_written(warehouse: Warehouse) -> None:
-    """Rows that stay keep their place before those that came later."""
+    """Rows that stay keep their place before rows that were added later."""
     warehouse.commit(Replace("teacher_graphs", graphs("a", 5), {"corpus": "a"}))
     changed = pl.concat([graphs("a", 2, "y"), graphs("a", 7)[2:]])
     warehouse.commit(Replace("teacher_graphs", changed.reverse().iter_slices(2), {"corpus": "a"}))
@@ -73,8 +73,8 @@ def test_only_the_difference_is_written(warehouse: Warehouse) -> None:
     st.lists(st.lists(st.integers(0, 6), max_size=5), max_size=4),
 )
 @settings(max_examples=12, deadline=None)
-def test_a_replaced_table_holds_exactly_its_rows_whatever_stood_there(there: list[int], parts: list[list[int]]) -> None:
-    """Equal rows too, of which a table may hold several."""
+def test_a_replaced_table_has_exactly_the_new_rows(there: list[int], parts: list[list[int]]) -> None:
+    """Also with equal rows, of which a table may have several."""
 
     def rows(numbers: list[int]) -> pl.DataFrame:
         return pl.concat([graphs("a", 0), *(graphs("a", n + 1)[n:] for n in numbers)])
@@ -115,7 +115,7 @@ def test_staged_parts_are_inserted_in_one_transaction(warehouse: Warehouse, tmp_
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 100])
-def test_slices_hold_whole_passages_in_order(warehouse: Warehouse, rows: int) -> None:
+def test_slices_do_not_split_passages_and_are_sorted(warehouse: Warehouse, rows: int) -> None:
     samples = [graphs("a", 5).with_columns(sample=pl.lit(n)) for n in range(2)]
     warehouse.commit(Replace("teacher_graphs", pl.concat(samples), {"corpus": "a"}))
     sql = "SELECT passage_id, sample, entities FROM teacher_graphs WHERE corpus = ?"
@@ -127,7 +127,7 @@ def test_slices_hold_whole_passages_in_order(warehouse: Warehouse, rows: int) ->
     assert list(warehouse.slices(sql, ["b"])) == []
 
 
-def test_the_warehouse_is_free_while_slices_are_worked_on(warehouse: Warehouse) -> None:
+def test_the_warehouse_is_not_locked_between_slices(warehouse: Warehouse) -> None:
     warehouse.commit(Replace("teacher_graphs", graphs("a", 4), {"corpus": "a"}))
     seen = 0
     for frame in warehouse.slices("SELECT * FROM teacher_graphs", rows=1):
@@ -147,7 +147,7 @@ def test_the_ledger_records_a_key_once(warehouse: Warehouse) -> None:
     assert warehouse.count("teacher_calls") == 3
 
 
-def test_values_travel_as_parameters(warehouse: Warehouse) -> None:
+def test_values_are_passed_as_parameters(warehouse: Warehouse) -> None:
     evil = "a' OR '1'='1"
     warehouse.commit(Replace("teacher_graphs", graphs(evil, 1), {"corpus": evil}))
     warehouse.commit(Replace("teacher_graphs", graphs("b", 1), {"corpus": "b"}))
@@ -167,37 +167,37 @@ def test_processes_take_turns(warehouse: Warehouse) -> None:
     assert warehouse.count("teacher_graphs") == 15
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence() -> None:
+def test_a_folder_that_cannot_be_created_is_a_user_error() -> None:
     with pytest.raises(UserError) as caught:
         Warehouse(path="/proc/nowhere/w.duckdb").count("gates")
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_a_user_error(tmp_path: Path) -> None:
     file = tmp_path / "w.duckdb"
     file.write_bytes(b"not a database" * 1000)
     with pytest.raises(UserError, match="cannot be used"):
         Warehouse(path=str(file)).count("gates")
 
 
-def test_every_contract_makes_its_table_and_takes_no_rows(warehouse: Warehouse) -> None:
+def test_every_contract_creates_its_table_and_accepts_no_rows(warehouse: Warehouse) -> None:
     for name, contract in CONTRACTS.items():
         warehouse.commit(Replace(name, contract.empty(), {}))
         assert contract.schema.validate(warehouse.read(f"SELECT * FROM {name}"), lazy=True).height == 0
 
 
-def test_a_warehouse_of_another_version_is_one_sentence(warehouse: Warehouse) -> None:
+def test_a_warehouse_of_another_version_is_a_user_error(warehouse: Warehouse) -> None:
     warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {}))
     with duckdb.connect(warehouse.path) as connection:
         connection.execute("ALTER TABLE teacher_graphs DROP COLUMN call_key")
     with pytest.raises(UserError, match=r"another version \(its table teacher_graphs"):
         warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {}))
-    with pytest.raises(duckdb.Error):  # a mistake in a query is no matter of versions
+    with pytest.raises(duckdb.Error):  # a wrong query is not reported as another version
         Warehouse(path=str(Path(warehouse.path).with_name("new.duckdb"))).read("SELECT nonsense")
 
 
-def test_a_disk_that_fills_up_is_one_sentence(tmp_path: Path) -> None:
-    """A limit on the size of files stands in for a full disk: the commit fails, not the statement."""
+def test_a_full_disk_is_a_user_error(tmp_path: Path) -> None:
+    """A file size limit simulates a full disk: the commit fails, not the statement."""
     program = (
         "import resource, sys; from tests.resources.test_warehouse import graphs; from resources.warehouse import *\n"
         "w = Warehouse(path=sys.argv[1]); w.count('gates')\n"

@@ -1,4 +1,4 @@
-"""The real thing: `dagster dev` with webserver and daemon, in a home of its own, on a corpus of a few documents."""
+"""System tests: `dagster dev` with webserver and daemon, in a temporary home, on a small corpus."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from resources.warehouse import Warehouse
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 
-# The smoke run's settings, and a daemon that looks often.
+# The settings of the smoke run, and sensors that tick every few seconds.
 FAST = {
     "automation": {"sensor_seconds": 5},
     "gates": {"dataset_min_examples": 8, "sft_min_loss_drop": 0.0},
@@ -31,7 +31,7 @@ FAST = {
 
 @dataclass(frozen=True)
 class Site:
-    """An installation: a home, the variables that name it, and perhaps a web address."""
+    """An installation: its home folder, its environment variables, and the URL of its webserver, if it runs."""
 
     root: Path
     env: Mapping[str, str]
@@ -42,7 +42,7 @@ class Site:
         return Warehouse(path=str(self.root / "warehouse.duckdb"))
 
     def tool(self, *command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        """Run one of the installed commands."""
+        """Run an installed command."""
         line = [str(TOOLS / command[0]), *command[1:]]
         return subprocess.run(
             line, env=dict(self.env), capture_output=True, text=True, timeout=timeout, check=False, cwd=ROOT
@@ -54,7 +54,7 @@ class Site:
         return self.tool("dagster", "asset", "materialize", "--select", select, *where, "-m", module)
 
     def query(self, text: str, **variables: Any) -> dict[str, Any]:
-        """Ask the webserver's GraphQL interface."""
+        """Send a GraphQL query to the webserver."""
         answer = requests.post(f"{self.url}/graphql", json={"query": text, "variables": variables}, timeout=60)
         body: dict[str, Any] = answer.json()
         assert "errors" not in body, body
@@ -125,10 +125,10 @@ def _answers(url: str) -> bool:
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Wait until something holds.
+    """Wait until `holds()` is true.
 
     Raises:
-        AssertionError: it did not within `seconds`.
+        AssertionError: with the message `otherwise`, after `seconds`.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

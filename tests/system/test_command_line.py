@@ -1,4 +1,4 @@
-"""The commands of the README, as a user types them, on a real installation without a server."""
+"""The commands of the README on a real installation without a server."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_the_lineage_ends_with_a_page_and_a_headline(trained: Site) -> None:
     assert all(set(row) >= {"value", "low", "high", "n"} for row in figures)
 
 
-def test_the_model_that_the_report_names_is_enough_to_extract_with(trained: Site) -> None:
+def test_the_reported_model_can_extract(trained: Site) -> None:
     model = trained.tool("text2graph", "report").stdout.rsplit("model: ", 1)[1].splitlines()[0]
     source = trained.root / "sources" / "tiny" / "documents.jsonl"
     done = trained.tool("text2graph", "extract", str(source), "--checkpoint", model, "--out", str(trained.root / "g"))
@@ -47,7 +47,7 @@ def test_the_model_that_the_report_names_is_enough_to_extract_with(trained: Site
     assert "| tiny | Relation F1, strict |" in card and "dataset_digest" in card
 
 
-def test_a_second_run_trains_nothing_and_asks_nobody(trained: Site) -> None:
+def test_a_second_run_trains_nothing_and_makes_no_calls(trained: Site) -> None:
     calls = trained.warehouse.count("teacher_calls")
     weights = sorted((p, p.stat().st_mtime_ns) for p in trained.root.glob("checkpoints/*/model.safetensors"))
     assert len(weights) == 2
@@ -89,29 +89,29 @@ def test_corpora_are_listed_exported_and_removed(trained: Site) -> None:
         (["export", "nobody", "--format", "cypher", "--out", "/tmp/x"], "nobody"),
     ],
 )
-def test_mistakes_are_one_sentence_and_exit_code_two(trained: Site, command: list[str], says: str) -> None:
+def test_user_errors_are_one_sentence_and_exit_code_two(trained: Site, command: list[str], says: str) -> None:
     done = trained.tool("text2graph", *command)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_corpus_without_ontology_is_refused(trained: Site, tmp_path: Path) -> None:
+def test_a_corpus_without_ontology_is_rejected(trained: Site, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = trained.tool("text2graph", "corpora", "add", str(tmp_path / "empty"))
     assert done.returncode == 2
     assert "ontology.yaml" in done.stderr
 
 
-def test_a_partition_that_nobody_registered_is_refused(trained: Site) -> None:
-    done = trained.materialise("raw_corpus", "unheard_of")
+def test_an_unregistered_partition_is_rejected(trained: Site) -> None:
+    done = trained.materialise("raw_corpus", "unknown")
     assert done.returncode != 0
-    assert "unheard_of" in done.stderr
+    assert "unknown" in done.stderr
     assert "text2graph corpora list" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_setting_that_does_not_exist_is_one_sentence(trained: Site, tmp_path: Path) -> None:
+def test_an_unknown_setting_is_one_sentence(trained: Site, tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text("sft: {max_step: 3}")
     site = Site(trained.root, {**trained.env, "TEXT2GRAPH_CONFIG": str(tmp_path / "wrong.yaml")})
     done = site.materialise("raw_corpus", "tiny")
@@ -120,7 +120,7 @@ def test_a_setting_that_does_not_exist_is_one_sentence(trained: Site, tmp_path: 
     assert "Traceback" not in done.stderr
 
 
-def test_a_disk_that_cannot_be_written_is_one_sentence(trained: Site) -> None:
+def test_an_unwritable_home_is_one_sentence(trained: Site) -> None:
     env = {**trained.env, "TEXT2GRAPH_HOME": "/proc/nowhere"}
     done = Site(Path("/proc/nowhere"), env).tool("text2graph", "report")
     assert done.returncode == 2

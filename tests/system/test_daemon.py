@@ -1,4 +1,4 @@
-"""With webserver and daemon running: the sensor, automation, a backfill, and the UI in a real browser."""
+"""Sensor, automation, backfill, and the UI in a real browser, with webserver and daemon running."""
 
 import shutil
 import time
@@ -34,7 +34,7 @@ ASSETS = [
 
 
 def drop(served: Site, name: str, **shape: int) -> None:
-    """Let a corpus appear in the corpora folder as a user's copy does."""
+    """Copy a corpus into the corpora folder, as a user would."""
     source = write_corpus(served.root / "sources" / name, **shape)
     target = served.root / "corpora" / name
     target.parent.mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ def drop(served: Site, name: str, **shape: int) -> None:
 
 
 def ended(served: Site, partition: str) -> list[str]:
-    """Return how the runs of a partition ended."""
+    """Return the final status of every finished run of a partition."""
     tag = {"key": "dagster/partition", "value": partition}
     return [run["status"] for run in served.runs() if tag in run["tags"] and run["status"] in ENDED]
 
@@ -52,7 +52,7 @@ def trained(served: Site) -> bool:
     return served.warehouse.count("checkpoints") > 0
 
 
-def test_a_closed_gate_holds_up_automation_and_backfill_until_it_is_gone(served: Site) -> None:
+def test_a_failed_gate_blocks_automation_and_backfill_until_the_corpus_is_removed(served: Site) -> None:
     drop(served, "bad", documents=20, broken=60)
     drop(served, "good")
     wait_until(lambda: bool(ended(served, "bad")), 180, "the sensor did not run the bad corpus")
@@ -79,8 +79,8 @@ def test_a_closed_gate_holds_up_automation_and_backfill_until_it_is_gone(served:
 
     assert served.tool("text2graph", "corpora", "remove", "bad").returncode == 0
     drop(served, "more", documents=66)
-    wait_until(lambda: trained(served), 300, "automation did not carry good data on to training")
-    wait_until(lambda: served.warehouse.count("report_runs") > 0, 300, "automation did not go on to the report")
+    wait_until(lambda: trained(served), 300, "automation did not start training on the good data")
+    wait_until(lambda: served.warehouse.count("report_runs") > 0, 300, "automation did not make the report")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_user_sees_the_lineage_materialises_a_partition_and_reads_its_gates(se
         wait.until(lambda d: all(word in d.find_element(By.TAG_NAME, "body").text for word in words))
 
     def press(beginning: str) -> None:
-        """Click the last visible button whose text begins so: a dialog's stands after the page's."""
+        """Click the last visible button with this beginning: a dialog's button comes after the page's."""
         path = f"//button[starts-with(normalize-space(.), '{beginning}')]"
 
         def buttons(d: WebDriver) -> list[WebElement]:
@@ -130,12 +130,12 @@ def test_a_user_sees_the_lineage_materialises_a_partition_and_reads_its_gates(se
     shows("browsed")
     press("Materialize")
     press("Launch")
-    wait_until(lambda: len(materialised(served)) > before, 120, "the run that was launched did not end")
+    wait_until(lambda: len(materialised(served)) > before, 120, "the launched run did not succeed")
     page.get(f"{served.url}/assets/raw_corpus?view=checks")
     shows("accounting", "quarantined", "language", "contract")
 
 
 def materialised(served: Site) -> list[str]:
-    """Return the runs that have materialised raw_corpus alone, as the UI does."""
+    """Return the runs that materialised only raw_corpus, as the UI does."""
     wanted = [{"path": ["raw_corpus"]}]
     return [r["runId"] for r in served.runs() if r["assetSelection"] == wanted and r["status"] == "SUCCESS"]

@@ -1,4 +1,4 @@
-"""kill -9 of a step and of its model server, as users meet them; `python -m benchmarks.kills` does it forty times."""
+"""kill -9 of a step and of its model server, once each; `python -m benchmarks.kills` does it forty times."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from benchmarks.kills import Site, measure
 
 
 @pytest.mark.slow
-def test_a_killed_step_and_a_killed_server_lose_nothing_repeat_nothing_and_leave_nothing(tmp_path: Path) -> None:
+def test_kills_lose_no_call_repeat_no_call_and_leave_no_process(tmp_path: Path) -> None:
     row = measure(Site(tmp_path), ["step", "server"])
     assert row["kills"] == 2
     assert row["finished_at_kills"] > 0

@@ -1,4 +1,4 @@
-"""Real text, with the commands of the README. Skips, loudly, without the data."""
+"""Real text with the commands of the README; skipped, with a message, without the data."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ from tests.system.conftest import ROOT, make_site
 pytestmark = pytest.mark.slow
 
 
-def test_conll04_goes_through_to_a_report_on_its_test_sentences(real_data: Path, tmp_path: Path) -> None:
-    """Trained for a moment only: what is tested is the way, not the figure."""
+def test_conll04_runs_through_to_a_report_on_its_test_sentences(real_data: Path, tmp_path: Path) -> None:
+    """Training is very short: this tests the pipeline, not the scores."""
     site = make_site(
         tmp_path,
         {
@@ -35,13 +35,11 @@ def test_conll04_goes_through_to_a_report_on_its_test_sentences(real_data: Path,
         "SELECT reason, count(*) AS n FROM quarantine WHERE stage = 'filtered_dataset' GROUP BY ALL"
     )
     near_gold = {"equal", "shared_ngram", "near_duplicate"}
-    assert (
-        left_out.filter(left_out["reason"].is_in(list(near_gold)))["n"].sum() > 0
-    )  # datelines that train shares with test
+    assert left_out.filter(left_out["reason"].is_in(list(near_gold)))["n"].sum() > 0  # train and test share datelines
     figures = json.loads(site.tool("text2graph", "report", "--json").stdout)
     primary = {row["system"]: row for row in figures if row["metric"] == "relation_strict_f1"}
     assert primary["teacher"]["value"] is not None
-    # All test sentences are scored, however they were packed (288 sentences, less repeated ones).
+    # All test sentences are scored, however they are packed (288 sentences, minus duplicates).
     scored = site.warehouse.value(
         "SELECT count(DISTINCT doc_id) FROM raw_corpus WHERE split = 'test' AND duplicate_of IS NULL"
     )
@@ -50,7 +48,7 @@ def test_conll04_goes_through_to_a_report_on_its_test_sentences(real_data: Path,
     assert "SpERT" in page
 
 
-def test_wikipedia_with_wikidata_goes_through_filtered_dataset(real_data: Path, tmp_path: Path) -> None:
+def test_wikipedia_with_wikidata_runs_through_to_filtered_dataset(real_data: Path, tmp_path: Path) -> None:
     site = make_site(tmp_path, yaml.safe_load((ROOT / "examples/wikitext/text2graph.yaml").read_text()))
     articles, kb = real_data / "raw" / "en_wikitext2_test", real_data / "kb" / "wikidata_en.jsonl"
     documents = prepare_wikitext(articles, kb, tmp_path / "sources" / "wikitext")
@@ -63,4 +61,4 @@ def test_wikipedia_with_wikidata_goes_through_filtered_dataset(real_data: Path, 
     assert counts["documents_in"] == documents
     assert counts["documents_with_passages"] + counts["documents_quarantined"] == documents
     triples = site.warehouse.value("SELECT sum(len(relations)) FROM filtered_dataset")
-    assert triples >= 5  # of 188: the words do not tell of the others
+    assert triples >= 5  # of 188: the text does not state the others

@@ -33,38 +33,38 @@ class SensorRunner:
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> SensorRunner:
+def sensor(tmp_path: Path) -> SensorRunner:
     return SensorRunner(tmp_path)
 
 
-def test_a_corpus_runs_once_per_change_also_when_the_change_is_reverted(watch: SensorRunner) -> None:
-    corpus = write_corpus(watch.home.corpora / "c", documents=2)
+def test_a_corpus_runs_once_per_change_also_when_the_change_is_reverted(sensor: SensorRunner) -> None:
+    corpus = write_corpus(sensor.home.corpora / "c", documents=2)
     file = corpus / "documents.jsonl"
-    shutil.copy2(file, watch.home.root_path / "before")
-    assert watch.tick() == [("c", None)]
-    assert watch.tick() == []
+    shutil.copy2(file, sensor.home.root_path / "before")
+    assert sensor.tick() == [("c", None)]
+    assert sensor.tick() == []
     file.write_text('{"text": "Changed."}\n')
-    assert watch.tick() == [("c", None)]
-    shutil.copy2(watch.home.root_path / "before", file)
-    assert watch.tick() == [("c", None)]
+    assert sensor.tick() == [("c", None)]
+    shutil.copy2(sensor.home.root_path / "before", file)
+    assert sensor.tick() == [("c", None)]
 
 
-def test_a_corpus_that_is_removed_and_added_again_runs_again(watch: SensorRunner) -> None:
-    source = write_corpus(watch.home.root_path / "source", documents=2)
-    target = watch.home.corpora / "c"
+def test_a_corpus_that_is_removed_and_added_again_runs_again(sensor: SensorRunner) -> None:
+    source = write_corpus(sensor.home.root_path / "source", documents=2)
+    target = sensor.home.corpora / "c"
     shutil.copytree(source, target)
-    assert watch.tick() == [("c", None)]
+    assert sensor.tick() == [("c", None)]
     shutil.rmtree(target)
-    assert watch.tick() == []
+    assert sensor.tick() == []
     shutil.copytree(source, target)
-    assert watch.tick() == [("c", None)]
+    assert sensor.tick() == [("c", None)]
 
 
 def test_a_folder_that_cannot_be_listed_does_not_block_the_others(
-    watch: SensorRunner, monkeypatch: pytest.MonkeyPatch
+    sensor: SensorRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "bad", "c"):
-        write_corpus(watch.home.corpora / name, documents=2)
+        write_corpus(sensor.home.corpora / name, documents=2)
 
     def listing(folder: Path) -> str:
         if folder.name == "bad":
@@ -72,8 +72,8 @@ def test_a_folder_that_cannot_be_listed_does_not_block_the_others(
         return folder.name
 
     monkeypatch.setattr("text2graph_dagster.automation.fingerprint", listing)
-    assert watch.tick() == [("a", None), ("c", None)]
-    assert watch.tick() == []
+    assert sensor.tick() == [("a", None), ("c", None)]
+    assert sensor.tick() == []
 
 
 DATA = ("raw_corpus", "teacher_graphs", "cot_traces")

@@ -115,7 +115,7 @@ def test_a_wrong_environment_is_a_clear_error(variables: dict[str, str], message
 
 
 @pytest.mark.parametrize("profile", ["local", "gpu", "cluster"])
-def test_every_profile_gives_settings_that_are_valid(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_profile_has_valid_settings(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from resources.profiles import build_settings
 
     monkeypatch.setenv("TEXT2GRAPH_PROFILE", profile)

@@ -33,29 +33,29 @@ def test_a_lost_row_fails_the_gate(sandbox: Sandbox, table: str, gates: Sequence
     assert not accounting(sandbox, gates)
 
 
+class FailingTeacher:
+    """The knowledge base, failing on the given samples of one passage."""
+
+    def __init__(self, teacher: Any, failing: set[int]) -> None:
+        self._teacher, self._failing = teacher, failing
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._teacher, name)
+
+    def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
+        unlucky = min(r.passage_id for r in requests)
+        for request, answer in zip(requests, self._teacher.answer(requests), strict=True):
+            fails = request.passage_id == unlucky and request.sample in self._failing
+            yield TeacherAnswer(unlucky, request.sample, None, "", "failed", "no") if fails else answer
+
+
 @pytest.mark.parametrize(("failing", "lost"), [({0}, 0), ({0, 1}, 1)])
 def test_with_several_samples_every_passage_is_counted_once(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, failing: set[int], lost: int
 ) -> None:
     """A passage is quarantined if too few of its samples returned a graph."""
     original = TeacherResource.for_corpus
-
-    class FailingTeacher:
-        """The knowledge base, failing on some samples of one passage."""
-
-        def __init__(self, teacher: Any) -> None:
-            self._teacher = teacher
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._teacher, name)
-
-        def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
-            unlucky = min(r.passage_id for r in requests)
-            for request, answer in zip(requests, self._teacher.answer(requests), strict=True):
-                fails = request.passage_id == unlucky and request.sample in failing
-                yield TeacherAnswer(unlucky, request.sample, None, "", "failed", "no") if fails else answer
-
-    monkeypatch.setattr(TeacherResource, "for_corpus", lambda *arguments: FailingTeacher(original(*arguments)))
+    monkeypatch.setattr(TeacherResource, "for_corpus", lambda *arguments: FailingTeacher(original(*arguments), failing))
     sandbox.overrides["teacher"] = {"samples": 2}
     sandbox.add("c", documents=16, gold=2)
     sandbox.run("c", *DATA)

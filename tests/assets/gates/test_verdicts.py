@@ -23,7 +23,7 @@ def test_a_later_backfill_does_not_bypass_a_failed_gate(sandbox: Sandbox) -> Non
     sandbox.run("bad", "cot_traces")
     result = sandbox.run(None, "filtered_dataset", "sft_checkpoint", "grpo_checkpoint", "eval_report")
     assert not result.success
-    assert "no corpus may be trained on" in failure(result, "filtered_dataset")
+    assert "no corpus has passed its gates" in failure(result, "filtered_dataset")
     assert "raw_corpus/quarantined of bad failed" in failure(result, "filtered_dataset")
     assert sandbox.launched() == []
 
