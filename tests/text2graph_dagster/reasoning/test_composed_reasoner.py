@@ -1,4 +1,4 @@
-"""Rationales without a model: what they name, what they reject, and that they leak nothing."""
+"""Composed rationales: mentions, relations, rejected pairs, no leaks."""
 
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -31,7 +31,7 @@ GRAPH = Graph(
 )
 
 
-def test_it_says_which_sentence_names_what_and_states_what() -> None:
+def test_a_rationale_lists_mentions_and_relations_by_sentence() -> None:
     assert compose_rationale(TEXT, "en", ONTOLOGY, GRAPH).splitlines() == [
         'Sentence 1 names "Ana Berg" (person), "Velsoft" (company).',
         'Sentence 2 names "Tom Lund" (person).',
@@ -41,7 +41,7 @@ def test_it_says_which_sentence_names_what_and_states_what() -> None:
     ]
 
 
-def test_pairs_that_a_signature_allows_but_the_graph_lacks_are_named_as_rejected() -> None:
+def test_allowed_pairs_without_a_relation_are_listed_as_rejected() -> None:
     rationale = compose_rationale(TEXT, "en", ONTOLOGY, Graph(GRAPH.entities))
     assert rationale.splitlines()[-2:] == [
         "No sentence states a relation of the listed types.",
@@ -69,7 +69,7 @@ def test_an_empty_graph_has_a_rationale() -> None:
     ]
 
 
-def test_a_chinese_passage_is_argued_in_chinese() -> None:
+def test_a_chinese_passage_has_a_chinese_rationale() -> None:
     text = "天气好。王明在北京。"
     graph = Graph((entity(0, "person", "王明", text=text), entity(1, "city", "北京", text=text)))
     assert compose_rationale(text, "zh", ONTOLOGY, graph).splitlines() == [
@@ -78,12 +78,12 @@ def test_a_chinese_passage_is_argued_in_chinese() -> None:
     ]
 
 
-def test_no_json_leaks_into_the_rationale() -> None:
-    """The ancestor's chains quoted the answer they had been given."""
+def test_a_rationale_contains_no_json() -> None:
+    """An ancestor's chains quoted the answer that the model was given."""
     assert find_leaks(compose_rationale(TEXT, "en", ONTOLOGY, GRAPH)) == []
 
 
-def test_the_reasoner_answers_every_request_in_the_same_words() -> None:
+def test_the_reasoner_is_deterministic() -> None:
     requests = [ReasoningRequest(f"p{i}", TEXT, "en", ONTOLOGY, GRAPH) for i in range(3)]
     first, second = list(ComposedReasoner().answer(requests)), list(ComposedReasoner().answer(requests))
     assert first == second

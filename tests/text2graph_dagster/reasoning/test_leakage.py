@@ -1,4 +1,4 @@
-"""What is cut from a model's answer before it is a rationale, and what is left for the verifier to see."""
+"""Removing the thinking from a model's answer, and detecting telltales."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from text2graph_dagster.reasoning.leakage import check_language, extract_rationa
     ],
 )
 def test_only_one_closed_block_at_the_beginning_is_thinking(raw: str, rationale: str) -> None:
-    """The ancestor never looked whether tags were balanced, or in which order they stood."""
+    """An ancestor checked neither whether tags are balanced nor their order."""
     assert extract_rationale(raw) == rationale
     assert bool(find_telltales(extract_rationale(raw), "")) == ("<" in rationale)
 
@@ -32,6 +32,6 @@ def test_ordinary_words_are_no_telltales(text: str) -> None:
     assert find_telltales(text, "") == []
 
 
-def test_of_few_words_no_language_is_told() -> None:
+def test_the_language_of_short_texts_is_not_checked() -> None:
     assert check_language("muy bien", "en") == []
     assert check_language("esto es una frase bastante larga en la lengua española", "other") == []

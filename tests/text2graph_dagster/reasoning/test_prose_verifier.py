@@ -1,4 +1,4 @@
-"""Rationales in free prose: what a model may write, and the many ways in which it may only seem to argue."""
+"""Verifying rationales in free prose."""
 
 import pytest
 from hypothesis import given, settings
@@ -92,7 +92,7 @@ def test_a_rationale_may_be_worded_freely(rationale: str) -> None:
         ZH_GOOD + "李华的出生地可能是北京，但原文没有提到。",
     ],
 )
-def test_a_chinese_one_too(rationale: str) -> None:
+def test_a_chinese_rationale_may_be_worded_freely(rationale: str) -> None:
     assert check(rationale, CHINESE) == RationaleVerdict(True)
 
 
@@ -141,8 +141,8 @@ def test_a_chinese_one_too(rationale: str) -> None:
         ),
     ],
 )
-def test_what_is_no_rationale_is_noticed(rationale: str, reason: str) -> None:
-    """The ancestor checked neither leakage ("as given in the JSON") nor whether chain and graph agree."""
+def test_faulty_rationales_are_rejected(rationale: str, reason: str) -> None:
+    """An ancestor checked neither leakage ("as given in the JSON") nor whether chain and graph agree."""
     verdict = check(rationale)
     assert not verdict.verified
     assert any(r.startswith(reason) for r in verdict.reasons), verdict.reasons
@@ -172,13 +172,13 @@ def test_what_is_no_rationale_is_noticed(rationale: str, reason: str) -> None:
         ),
     ],
 )
-def test_what_is_no_chinese_rationale_is_noticed(rationale: str, reason: str) -> None:
+def test_faulty_chinese_rationales_are_rejected(rationale: str, reason: str) -> None:
     verdict = check(rationale, CHINESE)
     assert not verdict.verified
     assert any(r.startswith(reason) for r in verdict.reasons), verdict.reasons
 
 
-def test_words_of_the_passage_give_nothing_away() -> None:
+def test_words_of_the_passage_are_no_telltales() -> None:
     text = "The graph shows that JSON was a ground truth {for} Oslo."
     graph = Graph((Entity(0, "Oslo", "city", find_occurrences("Oslo", text)),))
     request = ReasoningRequest("p", text, "en", ONTOLOGY, graph)
@@ -187,41 +187,41 @@ def test_words_of_the_passage_give_nothing_away() -> None:
     ).verified
 
 
-def test_libraries_and_maps_give_nothing_away_in_chinese() -> None:
+def test_chinese_words_for_libraries_and_maps_are_no_telltales() -> None:
     assert check(ZH_GOOD + "他根据图书馆的地图上的标记找到了路。", CHINESE).verified
 
 
-def test_a_passage_without_facts_needs_no_more_than_that() -> None:
+def test_an_empty_graph_needs_no_claims() -> None:
     request = ReasoningRequest("p", "It rained.", "en", ONTOLOGY, Graph())
     assert check("The text is about the weather and names nothing of the listed types.", request).verified
     assert not check("The text is about Ana Berg, a person. <think>", request).verified
 
 
-def test_a_name_that_the_graph_lacks_is_seen_where_it_is_capitalised() -> None:
+def test_a_capitalised_name_outside_the_graph_is_recognised() -> None:
     text = "In spring Pia Holm and Ana Berg joined Velsoft."
     entities = (
         Entity(0, "Ana Berg", "person", find_occurrences("Ana Berg", text)),
         Entity(1, "Velsoft", "company", find_occurrences("Velsoft", text)),
     )
     request = ReasoningRequest("p", text, "en", ONTOLOGY, Graph(entities, (Relation(0, 1, "works for"),)))
-    said = "Ana Berg (person) works for Velsoft (company). "
-    assert check(said, request).verified
-    assert check(said + "Pia Holm works for Velsoft.", request).reasons == (
+    stated = "Ana Berg (person) works for Velsoft (company). "
+    assert check(stated, request).verified
+    assert check(stated + "Pia Holm works for Velsoft.", request).reasons == (
         "extra_relation: Pia Holm - works for - Velsoft",
     )
 
 
-def test_where_types_do_not_tell_the_ends_apart_the_head_comes_first() -> None:
+def test_the_head_comes_first_if_types_do_not_distinguish_the_ends() -> None:
     text = "Oslo lies in Norway."
     ontology = Ontology(
         "o", "en", (EntityType("place"),), (RelationType("located in", signatures=(("place", "place"),)),)
     )
     entities = tuple(Entity(i, n, "place", find_occurrences(n, text)) for i, n in enumerate(("Oslo", "Norway")))
     request = ReasoningRequest("p", text, "en", ontology, Graph(entities, (Relation(0, 1, "located in"),)))
-    said = "Oslo (place) and Norway (place) are named. "
-    assert check(said + "Between Oslo and Norway, located in holds.", request).verified
-    assert not check(said + "Between Norway and Oslo, located in holds.", request).verified
-    assert not check(said + "It is not so that Oslo is located in Norway.", request).verified
+    stated = "Oslo (place) and Norway (place) are named. "
+    assert check(stated + "Between Oslo and Norway, located in holds.", request).verified
+    assert not check(stated + "Between Norway and Oslo, located in holds.", request).verified
+    assert not check(stated + "It is not so that Oslo is located in Norway.", request).verified
 
 
 def test_bounds_come_from_the_settings() -> None:
@@ -232,18 +232,18 @@ def test_bounds_come_from_the_settings() -> None:
     assert check(GOOD + " I think so." * 9, max_repeats=9).verified
 
 
-def test_composed_forms_are_judged_by_their_own_rule_first() -> None:
+def test_the_composed_form_is_verified_by_its_own_verifier_first() -> None:
     assert verify_model_rationale(compose_rationale(ZH_TEXT, "zh", ZH_ONTOLOGY, ZH_GRAPH), CHINESE, BOUNDS).verified
     assert verify_model_rationale(GOOD, ENGLISH, BOUNDS).verified
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(max_size=200), st.sampled_from([ENGLISH, CHINESE]))
-def test_no_text_raises_and_none_by_chance_is_verified(rationale: str, request: ReasoningRequest) -> None:
+def test_random_texts_neither_raise_nor_pass(rationale: str, request: ReasoningRequest) -> None:
     assert not verify_prose(rationale, request, BOUNDS).verified
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(GOOD.replace("\n", " ").split()), max_size=60))
-def test_a_shuffle_of_the_words_is_read_without_error(words: list[str]) -> None:
+def test_shuffled_words_raise_no_error(words: list[str]) -> None:
     verify_prose(" ".join(words), ENGLISH, BOUNDS)

@@ -1,4 +1,4 @@
-"""Rationales are judged, read blindly and replaced; whoever wrote one, and what was rejected, stays visible."""
+"""Rationales are verified, read blindly and replaced; author and rejected rationale are recorded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ BAD = GOOD + " As given."
 
 
 class Writer:
-    """A reasoner that writes what it is told, passage by passage; nothing of those that are not mentioned."""
+    """A reasoner with given rationales by passage; it refuses other passages."""
 
     name, prompt_version = "chat:r", "1"
 
@@ -43,7 +43,7 @@ class Writer:
 
 
 class Blind:
-    """A teacher that reads the same graph from everything, and remembers what it was shown."""
+    """A teacher with one graph for all texts, which remembers the texts it was shown."""
 
     name, prompt_version = "blind", "1"
 
@@ -98,7 +98,7 @@ def test_a_rejected_rationale_is_kept_with_its_reason() -> None:
     assert traced.new_calls == 3
 
 
-def test_a_composed_one_takes_its_place_visibly_if_the_settings_say_so() -> None:
+def test_a_composed_rationale_replaces_a_rejected_one_if_configured() -> None:
     book = MemoryLedger()
     good, replaced = trace({"p0": GOOD, "p1": BAD}, book=book, fallback="composed").traces
     assert (good.author, good.rationale, good.rejected) == ("chat:r", GOOD, None)
@@ -108,7 +108,7 @@ def test_a_composed_one_takes_its_place_visibly_if_the_settings_say_so() -> None
     assert book.rows[replaced.call_key]["teacher"] == "composed"
 
 
-def test_a_blind_reader_is_shown_what_passed_and_nothing_else() -> None:
+def test_the_blind_reader_is_shown_only_verified_rationales() -> None:
     blind = Blind(GRAPH)
     traced = trace({"p0": GOOD, "p1": BAD}, blind, blind_min_f1=1.0)
     assert blind.shown == [GOOD]
@@ -116,23 +116,23 @@ def test_a_blind_reader_is_shown_what_passed_and_nothing_else() -> None:
     assert traced.new_calls == 4
 
 
-def test_what_a_blind_reader_cannot_retrace_is_rejected() -> None:
+def test_a_rationale_with_another_blind_graph_is_rejected() -> None:
     half = Graph(GRAPH.entities, GRAPH.relations[:1])
-    (told,) = trace({"p0": GOOD}, Blind(half), blind_min_f1=0.95).traces
-    assert not told.verified
-    assert told.reasons == ("blind: F1 0.91", "blind_missing: ana berg - married to - tom lund")
+    (rejected,) = trace({"p0": GOOD}, Blind(half), blind_min_f1=0.95).traces
+    assert not rejected.verified
+    assert rejected.reasons == ("blind: F1 0.91", "blind_missing: ana berg - married to - tom lund")
     (tolerated,) = trace({"p0": GOOD}, Blind(half), blind_min_f1=0.9).traces
     assert tolerated.verified
 
 
-def test_blind_readings_are_compared_as_graphs_are() -> None:
+def test_blind_graphs_are_compared_in_canonical_form() -> None:
     turned = Graph(GRAPH.entities, (GRAPH.relations[0], Relation(2, 0, "married to")))
     assert compare_blind(turned, GRAPH, ONTOLOGY, 1.0) == []
     assert compare_blind(None, GRAPH, ONTOLOGY, 0.0) == ["blind: it could not be read"]
     assert compare_blind(Graph(), Graph(), ONTOLOGY, 1.0) == []
 
 
-def test_composed_rationales_are_never_replaced_nor_read_blindly() -> None:
+def test_composed_rationales_are_neither_replaced_nor_read_blindly() -> None:
     blind, requests = Blind(Graph()), [ReasoningRequest("p0", TEXT, "en", ONTOLOGY, GRAPH)]
     settings = ReasonerSettings(fallback="composed")
     (composed,) = run(ComposedReasoner(), requests, settings, MemoryLedger(), blind).traces
@@ -140,7 +140,7 @@ def test_composed_rationales_are_never_replaced_nor_read_blindly() -> None:
     assert blind.shown == []
 
 
-def test_a_second_run_asks_nobody() -> None:
+def test_a_second_run_makes_no_call() -> None:
     book = MemoryLedger()
     made = [trace({"p0": GOOD, "p1": BAD}, Blind(GRAPH), book, fallback="composed").new_calls for _ in range(2)]
-    assert made == [5, 0]  # three rationales, one blind reading, one composed in another's place
+    assert made == [5, 0]  # three rationales, one blind reading, one composed replacement

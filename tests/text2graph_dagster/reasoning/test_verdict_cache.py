@@ -1,4 +1,4 @@
-"""A rationale is judged once."""
+"""A rationale is verified once."""
 
 from pathlib import Path
 
@@ -15,24 +15,24 @@ REQUESTS = [ReasoningRequest(str(n), TEXT, "en", ONTOLOGY, GRAPH) for n in range
 GOOD = next(iter(ComposedReasoner().answer(REQUESTS))).rationale
 
 
-def test_only_what_is_new_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_new_rationales_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rationales = [GOOD, "Nobody knows.", GOOD]
     expected = [verify_rationale(rationale, TEXT, ONTOLOGY, GRAPH, "en") for rationale in rationales]
     assert [verdict.verified for verdict in expected] == [True, False, True]
-    judged: list[str] = []
+    verified: list[str] = []
 
-    def noting(rationale: str, *rest: object) -> RationaleVerdict:
-        judged.append(rationale)
+    def counting(rationale: str, *rest: object) -> RationaleVerdict:
+        verified.append(rationale)
         return verify_rationale(rationale, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(verdict_cache, "verify_rationale", noting)
+    monkeypatch.setattr(verdict_cache, "verify_rationale", counting)
     keys = ["k0", "k1", "k2"]
     for calls in (3, 0):
-        judged.clear()
+        verified.clear()
         assert verify_rationales(REQUESTS, keys, rationales, tmp_path / "kept") == expected
-        assert len(judged) == calls
+        assert len(verified) == calls
     verify_rationales(REQUESTS, keys, ["Nobody knows.", *rationales[1:]], tmp_path / "kept")
-    assert judged == ["Nobody knows."]
+    assert verified == ["Nobody knows."]
     verify_rationales(REQUESTS[:1], ["another call"], rationales[:1], tmp_path / "kept")
-    assert judged == ["Nobody knows.", GOOD]
+    assert verified == ["Nobody knows.", GOOD]
     assert len(list((tmp_path / "kept").iterdir())) == 1

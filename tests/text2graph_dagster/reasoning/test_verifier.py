@@ -1,4 +1,4 @@
-"""The verifier derives the graph again, and notices whatever was tampered with."""
+"""The verifier derives the graph from a rationale, and detects tampering."""
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ def test_a_composed_rationale_leads_back_to_its_graph() -> None:
         ("(company).", "(company) and more.", "unread: Sentence 1 names"),
     ],
 )
-def test_tampering_is_noticed(old: str, new: str, reason: str) -> None:
+def test_tampering_is_detected(old: str, new: str, reason: str) -> None:
     tampered = RATIONALE.replace(old, new)
     assert tampered != RATIONALE
     verdict = verify_model_rationale(tampered)
@@ -74,20 +74,20 @@ def test_tampering_is_noticed(old: str, new: str, reason: str) -> None:
         ("</think>", "holds_tags"),
     ],
 )
-def test_what_is_added_is_noticed(added: str, reason: str) -> None:
+def test_additions_are_detected(added: str, reason: str) -> None:
     verdict = verify_model_rationale(f"{RATIONALE}\n{added}")
     assert not verdict.verified
     assert reason in verdict.reasons
 
 
-def test_nothing_and_far_too_much_are_no_rationale() -> None:
+def test_empty_and_overlong_rationales_are_rejected() -> None:
     assert "empty" in verify_model_rationale(" \n").reasons
     assert verify_model_rationale(RATIONALE + "\n" * MAX_CHARACTERS).reasons == (
         f"too_long: {len(RATIONALE) + MAX_CHARACTERS} characters",
     )
 
 
-def test_a_rationale_of_another_passage_fails() -> None:
+def test_a_rationale_of_another_passage_is_rejected() -> None:
     assert not verify_rationale(RATIONALE, "It rained.", ONTOLOGY, Graph()).verified
 
 
@@ -99,7 +99,7 @@ def test_a_brace_inside_a_quoted_name_is_no_leak() -> None:
     assert verify_rationale(rationale, text, ONTOLOGY, graph).verified
 
 
-def test_a_relation_without_evidence_is_placed_where_its_ends_are_closest() -> None:
+def test_a_relation_without_evidence_is_stated_where_its_ends_are_closest() -> None:
     graph = Graph(GRAPH.entities, (Relation(0, 1, "works for"),))
     rationale = compose_rationale(TEXT, "en", ONTOLOGY, graph)
     assert 'Sentence 1 states: "Ana Berg" - works for - "Velsoft".' in rationale
@@ -112,9 +112,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, min_size=1, max_size=14), st.data(), st.sampled_from(["en", "zh"]))
-def test_whatever_the_passage_a_composed_rationale_verifies(
-    words: list[str], data: st.DataObject, language: str
-) -> None:
+def test_composed_rationales_of_random_passages_verify(words: list[str], data: st.DataObject, language: str) -> None:
     text = " ".join(words)
     starts, at = [], 0
     for word in words:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Entity, Graph, Span
 from text2graph_dagster.teachers.knowledge_base.teacher import dump_graph, load_graph

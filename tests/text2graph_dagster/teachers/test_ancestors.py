@@ -1,4 +1,4 @@
-"""What the three ancestors of this project get wrong when they ask a model, each as a test with its name."""
+"""Regression tests for faults of the three ancestor projects in calling a model."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from benchmarks import chat_server
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
 from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint, sample_requests
 from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from tests.text2graph_dagster.teachers.scripted_teacher import ScriptedTeacher, make_requests
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
@@ -28,7 +28,7 @@ ZH = Ontology(
 )
 
 
-def test_the_reasoner_was_never_shown_the_document() -> None:
+def test_the_reasoner_is_shown_the_document() -> None:
     with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
         ask_reasoner(
             ChatReasoner(fast_endpoint(seen.url)), [ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)], MemoryLedger()
@@ -36,7 +36,7 @@ def test_the_reasoner_was_never_shown_the_document() -> None:
     assert TEXT in seen.bodies[0]["messages"][0]["content"]
 
 
-def test_no_prompt_carried_the_allowed_types() -> None:
+def test_every_prompt_has_the_allowed_types() -> None:
     with chat_server.serving() as heard:
         ask_teacher(ChatTeacher(fast_endpoint(heard.url)), sample_requests(50), MemoryLedger())
     assert len(heard.asked) == 50
@@ -44,8 +44,8 @@ def test_no_prompt_carried_the_allowed_types() -> None:
         assert all(f"- {name}" in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
 
 
-def test_535_relations_had_301_labels() -> None:
-    """Free labels are read as the ontology's or refused: what is like none of its words is dropped and counted."""
+def test_free_labels_are_mapped_to_the_ontology_or_rejected() -> None:
+    """An ancestor's 535 relations had 301 labels; here free labels are mapped, or rejected and counted."""
     free = {
         "entities": [{"text": "Ana Berg", "type": "person"}, {"text": "Velsoft", "type": "company"}],
         "relations": [
@@ -63,7 +63,7 @@ def test_535_relations_had_301_labels() -> None:
 
 
 class FailsOnce(ScriptedTeacher):
-    """Its second batch fails as a whole."""
+    """A teacher whose second batch fails as a whole."""
 
     batches = 0
 
@@ -74,7 +74,7 @@ class FailsOnce(ScriptedTeacher):
         yield from super().answer(requests)
 
 
-def test_a_failed_batch_was_never_cleared_and_everything_after_it_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_batch_does_not_affect_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_runner, "BATCH", 3)
     memory = MemoryLedger()
     asked = ask_teacher(FailsOnce(), make_requests(10), memory)
@@ -83,7 +83,7 @@ def test_a_failed_batch_was_never_cleared_and_everything_after_it_was_lost(monke
     assert ask_teacher(ScriptedTeacher(), make_requests(10), memory).new_calls == 3
 
 
-def test_the_last_partial_batch_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_partial_batch_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_runner, "BATCH", 4)
     memory = MemoryLedger()
     asked = ask_teacher(ScriptedTeacher(), make_requests(10), memory)
@@ -91,7 +91,7 @@ def test_the_last_partial_batch_was_dropped(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(memory.rows) == 10
 
 
-def test_results_were_written_once_at_the_end() -> None:
+def test_answers_are_saved_as_they_arrive() -> None:
     memory, written = MemoryLedger(), list[int]()
 
     class Watched(ScriptedTeacher):
@@ -104,16 +104,16 @@ def test_results_were_written_once_at_the_end() -> None:
     assert written == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_brace_in_a_string_or_in_the_thinking_zeroed_everything() -> None:
-    said = {"entities": [{"text": "Velsoft", "type": "company"}, {"text": "{", "type": "city"}], "relations": []}
-    with serving(lambda _: message(f"<think>a {{ and a }} }}</think>{json.dumps(said)}")) as seen:
+def test_braces_in_strings_or_in_the_thinking_do_not_matter() -> None:
+    answer_json = {"entities": [{"text": "Velsoft", "type": "company"}, {"text": "{", "type": "city"}], "relations": []}
+    with serving(lambda _: message(f"<think>a {{ and a }} }}</think>{json.dumps(answer_json)}")) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert answer.graph is not None
     assert [entity.text for entity in answer.graph.entities] == ["Velsoft"]
 
 
-def test_an_item_repeated_twenty_times_cost_nothing() -> None:
-    """In a teacher's graph it stands once, and the others are counted."""
+def test_repeated_items_are_removed_and_counted() -> None:
+    """A teacher's graph has it once; the others are counted."""
     item = {"text": "Velsoft", "type": "company"}
     with serving(lambda _: message(json.dumps({"entities": [item] * 20, "relations": []}))) as seen:
         teacher = ChatTeacher(fast_endpoint(seen.url))
@@ -123,14 +123,14 @@ def test_an_item_repeated_twenty_times_cost_nothing() -> None:
 
 
 @pytest.mark.parametrize("escaped", [True, False])
-def test_chinese_became_mojibake(escaped: bool) -> None:
+def test_chinese_text_is_preserved(escaped: bool) -> None:
     text = "王芳任职于字节跳动，负责人工智能。"
-    said: dict[str, Any] = {
+    answer_json: dict[str, Any] = {
         "entities": [{"text": "王芳", "type": "人物"}, {"text": "字节跳动", "type": "公司"}],
         "relations": [{"head": "王芳", "tail": "字节跳动", "type": "任职于"}],
     }
     memory = MemoryLedger()
-    with serving(lambda _: message(json.dumps(said, ensure_ascii=escaped))) as seen:
+    with serving(lambda _: message(json.dumps(answer_json, ensure_ascii=escaped))) as seen:
         asked = ask_teacher(ChatTeacher(fast_endpoint(seen.url)), [TeacherRequest("p", text, "zh", ZH)], memory)
     graph = asked.answers[0].graph
     assert graph is not None

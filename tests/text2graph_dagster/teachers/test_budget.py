@@ -1,4 +1,4 @@
-"""Prices, budgets, forecasts and the line that says how far a run has come."""
+"""Prices, budgets, forecasts and progress."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ PRICES: dict[str, Any] = {"prompt_price": 2.0, "completion_price": 10.0}
 
 
 class Metered(ScriptedTeacher):
-    """A scripted teacher that asks one question at a time and takes a hundred tokens for each."""
+    """A scripted teacher that makes one call at a time, of 100 tokens each."""
 
     def answer(self, requests: Any) -> Any:
         for request in requests:
@@ -24,7 +24,7 @@ class Metered(ScriptedTeacher):
                 yield replace(answer, prompt_tokens=80, completion_tokens=20, request="?")
 
 
-def test_a_call_costs_what_its_tokens_do() -> None:
+def test_a_calls_cost_follows_from_its_tokens() -> None:
     assert Budget(**PRICES).cost(1_000_000, 100_000) == 3.0
     memory = MemoryLedger()
     asked = ask_teacher(Metered(), make_requests(3), memory, budget=Budget(**PRICES))
@@ -34,29 +34,29 @@ def test_a_call_costs_what_its_tokens_do() -> None:
 
 
 @pytest.mark.parametrize("limit", [{"max_tokens_total": 450}, {"max_cost": 0.0017}])
-def test_a_spent_budget_stops_before_it_is_overrun_and_the_next_run_goes_on(limit: dict[str, Any]) -> None:
-    memory, guide = MemoryLedger(), Metered()
-    with pytest.raises(UserError) as told:
-        ask_teacher(guide, make_requests(10), memory, budget=Budget(**PRICES, **limit))
-    assert len(memory.rows) == len(guide.asked) == 4
+def test_a_run_stops_before_it_exceeds_the_budget_and_the_next_one_continues(limit: dict[str, Any]) -> None:
+    memory, teacher = MemoryLedger(), Metered()
+    with pytest.raises(UserError) as error:
+        ask_teacher(teacher, make_requests(10), memory, budget=Budget(**PRICES, **limit))
+    assert len(memory.rows) == len(teacher.asked) == 4
     for words in ("4 calls", "400 tokens", "6 calls are left", "600 tokens", "teacher.max_cost", "kept"):
-        assert words in str(told.value)
+        assert words in str(error.value)
     with pytest.raises(UserError):
-        ask_teacher(guide, make_requests(10), memory, budget=Budget(**PRICES, **limit))
-    asked = ask_teacher(guide, make_requests(10), memory, budget=Budget(**PRICES, **limit))
-    assert (asked.new_calls, len(guide.asked)) == (2, 10)
+        ask_teacher(teacher, make_requests(10), memory, budget=Budget(**PRICES, **limit))
+    asked = ask_teacher(teacher, make_requests(10), memory, budget=Budget(**PRICES, **limit))
+    assert (asked.new_calls, len(teacher.asked)) == (2, 10)
 
 
-def test_calls_under_way_count_before_their_price_is_known() -> None:
+def test_calls_in_flight_count_at_the_mean_cost() -> None:
     tally = CallTally(100, 0.0, budget=Budget(max_tokens_total=1000), started=5, done=5, tokens=500)
     assert tally.affords_another()
-    tally.started = 9  # four more are under way: with another one there would be ten
+    tally.started = 9  # four more are in flight: another one would make ten
     assert tally.affords_another()
     tally.started = 10
     assert not tally.affords_another()
 
 
-def test_a_forecast_comes_before_most_is_spent_and_its_error_after() -> None:
+def test_the_forecast_is_logged_early_and_its_error_reported() -> None:
     lines: list[str] = []
     asked = ask_teacher(Metered(), make_requests(100), MemoryLedger(), lines.append, Budget(**PRICES))
     assert "100 calls will take about 10,000 tokens, cost 0.04" in lines[0]
@@ -65,18 +65,18 @@ def test_a_forecast_comes_before_most_is_spent_and_its_error_after() -> None:
     assert "seconds_beyond_forecast" in asked.figures
     few = ask_teacher(
         Metered(), make_requests(20), MemoryLedger(), lines.append, Budget(**PRICES)
-    )  # too few to look ahead
+    )  # too few for a forecast
     assert "tokens_beyond_forecast" not in few.figures
 
 
-def test_a_forecast_is_judged_by_passages_of_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_preview_has_passages_of_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_runner, "PREVIEW", 4)
     open_ = {f"k{i}": replace(request, text="x" * (i % 10)) for i, request in enumerate(make_requests(100))}
     lengths = sorted(len(open_[key].text) for key in call_runner._choose_preview(open_))
     assert lengths == [1, 3, 6, 8]
 
 
-def test_the_forecast_warns_where_the_budget_will_not_do() -> None:
+def test_the_forecast_warns_of_an_insufficient_budget() -> None:
     forecast = Forecast.of(CallTally(100, 0.0, done=10), 5, 250, 0.5, 20.0)
     assert forecast == Forecast(100, 5000.0, 10.0, 200.0)
     assert "exceeds max_cost" in forecast.line(Budget(max_cost=9.0))
@@ -88,7 +88,7 @@ def test_the_forecast_warns_where_the_budget_will_not_do() -> None:
     }
 
 
-def test_the_line_says_what_is_done_cached_failed_spent_and_left() -> None:
+def test_the_progress_line_has_all_figures() -> None:
     tally = CallTally(200, 0.0, cached=50, done=100, failed=3, tokens=40_000, cost=1.5)
     expected = "100 of 200 calls done, 50 from the ledger, 3 failed, 4,000 tokens/s, cost 1.50, about 10 s left"
     assert tally.line(10.0) == expected

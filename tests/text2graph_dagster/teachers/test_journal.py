@@ -1,4 +1,4 @@
-"""What was appended down outlives its writer, once."""
+"""Appended rows survive their writer and are recovered once."""
 
 import os
 from pathlib import Path
@@ -9,13 +9,13 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.journal import Journal
 
 
-def test_a_living_writers_rows_are_its_own(tmp_path: Path) -> None:
+def test_a_living_writers_file_is_not_recovered(tmp_path: Path) -> None:
     writer = Journal(tmp_path)
     writer.append({"call_key": "a"})
     assert list(Journal(tmp_path).recover()) == []
     writer.clear()
     assert list(tmp_path.iterdir()) == []
-    writer.append({"call_key": "b"})  # it goes on in a new file
+    writer.append({"call_key": "b"})  # continues in a new file
     assert len(list(tmp_path.glob("*.jsonl"))) == 1
     writer.clear()
     writer.clear()
@@ -28,14 +28,14 @@ def abandon(folder: Path, data: bytes, name: str = "dead") -> Path:
     return path
 
 
-def test_what_a_dead_writer_left_is_read_once(tmp_path: Path) -> None:
+def test_a_dead_writers_rows_are_recovered_once(tmp_path: Path) -> None:
     abandon(tmp_path, '{"a": "é\\u2028"}\n{"a": 2}\n'.encode())
     assert list(Journal(tmp_path).recover()) == [[{"a": "é\u2028"}, {"a": 2}]]
     assert list(Journal(tmp_path).recover()) == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_that_a_kill_left_alone_goes_after_a_while(tmp_path: Path) -> None:
+def test_a_stale_lock_file_is_removed_after_an_hour(tmp_path: Path) -> None:
     old, new = tmp_path / "old.jsonl.lock", tmp_path / "new.jsonl.lock"
     for lock in (old, new):
         lock.touch()
@@ -44,31 +44,31 @@ def test_a_lock_that_a_kill_left_alone_goes_after_a_while(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [new]
 
 
-def test_a_line_that_was_cut_off_is_no_row(tmp_path: Path) -> None:
+def test_a_truncated_last_line_is_skipped(tmp_path: Path) -> None:
     abandon(tmp_path, b'{"a": 1}\n{"a": 2}\n{"a": "cut o')
     assert list(Journal(tmp_path).recover()) == [[{"a": 1}, {"a": 2}]]
     abandon(tmp_path, b"")
     assert list(Journal(tmp_path).recover()) == [[]]
 
 
-def test_rows_that_could_not_be_recorded_stay(tmp_path: Path) -> None:
+def test_rows_that_could_not_be_recorded_are_kept(tmp_path: Path) -> None:
     abandon(tmp_path, b'{"a": 1}\n')
     reading = Journal(tmp_path).recover()
     next(reading)
-    reading.close()  # as an error of whoever records them would
+    reading.close()  # as an error while recording would
     assert list(Journal(tmp_path).recover()) == [[{"a": 1}]]
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_a_user_error(tmp_path: Path) -> None:
     from resources.teachers import WarehouseLedger
     from resources.warehouse import Warehouse
 
-    (tmp_path / "calls").write_text("a file stands where the folder belongs")
+    (tmp_path / "calls").write_text("a file in the place of the folder")
     with pytest.raises(UserError, match=r"calls cannot be written \(File exists\)"):
         WarehouseLedger(Warehouse(path=str(tmp_path / "w.duckdb"))).append({"call_key": "a"})
 
 
-def test_any_text_can_be_kept(tmp_path: Path) -> None:
+def test_any_text_survives_the_round_trip(tmp_path: Path) -> None:
     writer = Journal(tmp_path)
     row = {"a": "line\nbreak \u2028 \x00 \ud800 漢字"}
     writer.append(row)

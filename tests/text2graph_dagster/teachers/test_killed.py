@@ -1,4 +1,4 @@
-"""kill -9 at any moment: nothing is lost, and no call that was finished is made again."""
+"""kill -9 at any moment loses no recorded answer and repeats no finished call."""
 
 import multiprocessing
 import random
@@ -17,12 +17,12 @@ KILLS, PASSAGES, AT_ONCE = 20, 600, 8
 
 
 def run(warehouse: str, url: str, batch: int) -> None:
-    """Ask for everything; what a process that is killed does."""
+    """Make all calls: the body of the process that is killed."""
     from resources.teachers import WarehouseLedger
     from resources.warehouse import Warehouse
     from text2graph_dagster.teachers import call_runner
 
-    call_runner.BATCH = batch  # so that some kills meet the table being written
+    call_runner.BATCH = batch  # so that some kills happen while the table is written
     ask_teacher(
         ChatTeacher(fast_endpoint(url, concurrency=AT_ONCE)),
         sample_requests(PASSAGES),
@@ -31,14 +31,14 @@ def run(warehouse: str, url: str, batch: int) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_again(
+def test_twenty_kills_lose_no_answer_and_repeat_no_finished_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from resources.teachers import WarehouseLedger
     from resources.warehouse import Warehouse
 
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    chance = random.Random(7)
+    rng = random.Random(7)
     context = multiprocessing.get_context("forkserver")  # the packages are imported once
     context.set_forkserver_preload(["resources.teachers", "openai", __name__])
     warehouse = str(tmp_path / "warehouse.duckdb")
@@ -50,15 +50,15 @@ def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_
         return set(ledger.warehouse.read("SELECT passage_id FROM teacher_calls")["passage_id"])
 
     with chat_server.serving(delay=0.01) as heard:
-        finished: dict[str, int] = {}  # by passage, how often it had been asked for when it was recorded
+        finished: dict[str, int] = {}  # by passage: calls made until it was recorded
         for _ in range(KILLS):
-            child = context.Process(target=run, args=(warehouse, heard.url, chance.choice([16, 4096])))
+            child = context.Process(target=run, args=(warehouse, heard.url, rng.choice([16, 4096])))
             before = sum(heard.answered.values())
             child.start()
-            until = before + chance.randrange(PASSAGES // KILLS)
+            until = before + rng.randrange(PASSAGES // KILLS)
             while child.is_alive() and sum(heard.answered.values()) <= until:
                 time.sleep(0.001)
-            time.sleep(chance.uniform(0, 0.02))
+            time.sleep(rng.uniform(0, 0.02))
             child.kill()
             child.join()
             known = recorded()
@@ -67,6 +67,6 @@ def test_killed_at_twenty_moments_nothing_is_lost_and_nothing_finished_is_asked_
         run(warehouse, heard.url, 4096)
         assert recorded() == set(prompts)
         assert {p: heard.asked[prompts[p]] for p in finished} == finished, "a finished call was made again"
-        assert sum(heard.asked.values()) <= PASSAGES + KILLS * AT_ONCE  # only calls that were under way
+        assert sum(heard.asked.values()) <= PASSAGES + KILLS * AT_ONCE  # only calls in flight
         assert len(finished) > 100
     assert not list((tmp_path / "calls").glob("*.jsonl"))

@@ -1,4 +1,4 @@
-"""Several teachers about one passage: everybody is asked once, everybody is seen, and their vote is taught."""
+"""Several teachers per passage: each is asked once, and their vote is the training graph."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.settings import TeacherSettings, VoteSettings
@@ -21,7 +21,7 @@ WORKS, NOTHING = Graph(ENTITIES, (Relation(0, 1, "works for"),)), Graph(ENTITIES
 
 
 class Fixed:
-    """A teacher that says the same of everything; of `silent` passages nothing."""
+    """A teacher with one graph for all passages, and no answer for `silent` ones."""
 
     prompt_version = "1"
 
@@ -47,7 +47,7 @@ def ask(*voters: Voter, book: MemoryLedger | None = None, **rules: Any) -> Panel
     return ask_panel(voters, PASSAGES, VoteSettings(**rules), lambda who, what: ask_teacher(who.teacher, what, pages))
 
 
-def test_one_answer_is_the_graph() -> None:
+def test_a_single_answer_is_the_graph() -> None:
     read = ask(Voter(Fixed("a", WORKS)))
     assert [(r.passage_id, r.sample, r.teacher, r.graph) for r in read.rows] == [
         ("p0", 0, "a", WORKS),
@@ -57,7 +57,7 @@ def test_one_answer_is_the_graph() -> None:
     assert (read.requested, read.new_calls) == (2, 2)
 
 
-def test_the_vote_comes_first_and_every_voice_is_seen() -> None:
+def test_the_vote_precedes_the_readings() -> None:
     read = ask(Voter(Fixed("a", WORKS), samples=2), Voter(Fixed("b", NOTHING)))
     first = [r for r in read.rows if r.passage_id == "p0"]
     assert [(r.sample, r.teacher) for r in first] == [(0, "vote"), (1, "a"), (2, "a"), (3, "b")]
@@ -72,7 +72,7 @@ def test_a_weight_decides_between_two() -> None:
     assert read.rows[0].graph == NOTHING
 
 
-def test_a_teacher_more_costs_its_own_calls_only() -> None:
+def test_another_teacher_costs_only_its_own_calls() -> None:
     book, alone = MemoryLedger(), Voter(Fixed("a", WORKS))
     keys = {r.call_key for r in ask(alone, book=book).rows}
     read = ask(alone, Voter(Fixed("b", WORKS)), book=book)
@@ -87,12 +87,12 @@ def test_without_a_quorum_there_is_no_graph() -> None:
     assert all(r.graph == WORKS for r in ask(*voters, quorum=0.3).rows if r.sample == 0)
 
 
-def test_where_nobody_answers_there_is_no_graph_whatever_the_quorum() -> None:
+def test_without_any_answer_there_is_no_graph_whatever_the_quorum() -> None:
     voters = (Voter(Fixed(name, WORKS, silent=["p0", "p1"])) for name in "ab")
     assert {r.graph for r in ask(*voters, quorum=0.0).rows} == {None}
 
 
-def test_a_panel_of_panels_is_refused() -> None:
+def test_a_panel_of_panels_is_rejected() -> None:
     assert len(TeacherSettings.model_validate({"panel": [{"kind": "chat", "model": "m"}]}).panel) == 1
     for inner in ({"panel": [{"kind": "chat"}]}, {"vote": {"keep_above": 0.1}}):
         with pytest.raises(ValidationError, match="no panel and no vote of its own"):

@@ -1,10 +1,10 @@
-"""Votes: what enough graphs say is kept, whoever says it first."""
+"""Merging graphs by vote."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.rewards.canonical import canonicalise, inverted_relations
 from text2graph_dagster.teachers.voting import Vote, vote, vote_agreement, vote_triples
@@ -29,68 +29,68 @@ WED = ("Ana Berg", "married to", "Tom Lund")
 CAPITAL = ("Oslo", "capital of", "Norway")
 
 
-def said(voted: Graph) -> dict[tuple[str, str, str], float | None]:
+def confidences(voted: Graph) -> dict[tuple[str, str, str], float | None]:
     names = voted.by_id()
     return {(names[r.head].text, r.type, names[r.tail].text): r.confidence for r in voted.relations}
 
 
 def test_a_majority_is_kept_and_its_share_is_the_confidence() -> None:
     voted = vote([Vote(graph(WORKS, WED)), Vote(graph(WORKS)), Vote(graph(WORKS, CAPITAL))], NEWS, 0.5)
-    assert said(voted) == {WORKS: 1.0}
+    assert confidences(voted) == {WORKS: 1.0}
     voted = vote([Vote(graph(WORKS, WED)), Vote(graph(WORKS)), Vote(graph(WED))], NEWS, 0.5)
-    assert said(voted) == {WORKS: pytest.approx(2 / 3), WED: pytest.approx(2 / 3)}
+    assert confidences(voted) == {WORKS: pytest.approx(2 / 3), WED: pytest.approx(2 / 3)}
 
 
 def test_half_is_no_majority_and_the_union_is_a_threshold_of_zero() -> None:
     both = [Vote(graph(WORKS)), Vote(graph(WED))]
-    assert said(vote(both, NEWS, 0.5)) == {}
-    assert said(vote(both, NEWS, 0.0)) == {WORKS: 0.5, WED: 0.5}
+    assert confidences(vote(both, NEWS, 0.5)) == {}
+    assert confidences(vote(both, NEWS, 0.0)) == {WORKS: 0.5, WED: 0.5}
 
 
-def test_a_weight_can_decide() -> None:
+def test_weights_count() -> None:
     voted = vote([Vote(graph(WORKS), 2.0), Vote(graph(WED), 1.0), Vote(graph(), 0.5)], NEWS, 0.5)
-    assert said(voted) == {WORKS: pytest.approx(2 / 3.5)}
+    assert confidences(voted) == {WORKS: pytest.approx(2 / 3.5)}
 
 
 def test_symmetric_and_inverse_relations_are_one_triple() -> None:
     turned = [graph(("Tom Lund", "married to", "Ana Berg")), graph(("Norway", "has capital", "Oslo"))]
     voted = vote([Vote(graph(WED, CAPITAL)), *map(Vote, turned)], NEWS, 0.6)
-    assert set(said(voted)) == {WED, CAPITAL}
+    assert set(confidences(voted)) == {WED, CAPITAL}
     heavier = vote([Vote(graph(WED, CAPITAL)), Vote(turned[0], 9.0), Vote(turned[1], 9.0)], NEWS, 0.1)
-    assert set(said(heavier)) == {("Tom Lund", "married to", "Ana Berg"), ("Norway", "has capital", "Oslo")}
+    assert set(confidences(heavier)) == {("Tom Lund", "married to", "Ana Berg"), ("Norway", "has capital", "Oslo")}
 
 
-def test_both_names_of_an_inverse_pair_stay_where_all_say_both() -> None:
+def test_both_names_of_an_inverse_pair_are_kept_if_all_graphs_have_both() -> None:
     both = graph(CAPITAL, ("Norway", "has capital", "Oslo"))
-    assert set(said(vote([Vote(both), Vote(both)], NEWS, 0.5))) == set(said(both))
+    assert set(confidences(vote([Vote(both), Vote(both)], NEWS, 0.5))) == set(confidences(both))
 
 
-def test_writings_of_one_name_are_one_entity_with_all_mentions() -> None:
+def test_spellings_of_one_name_are_one_entity_with_all_mentions() -> None:
     shouted = Graph((Entity(0, "ANA  BERG", "person", (Span(0, 8),)),))
     twice = Graph((Entity(0, "Ana Berg", "person", (Span(0, 8), Span(12, 19))),))
     (entity,) = vote([Vote(shouted), Vote(twice), Vote(twice)], NEWS, 0.9).entities
     assert entity == Entity(0, "Ana Berg", "person", (Span(0, 8), Span(12, 19)))
 
 
-def test_one_name_of_two_types_is_voted_apart() -> None:
+def test_a_name_with_two_types_is_two_items_of_the_vote() -> None:
     other = graph(names={**NAMES, "Oslo": "company"})
     kinds = [e.type for e in vote([Vote(graph()), Vote(graph()), Vote(other)], NEWS, 0.5).entities if e.text == "Oslo"]
     assert kinds == ["city"]
 
 
-def test_a_repetition_is_one_voice() -> None:
+def test_repetitions_in_a_graph_count_once() -> None:
     loud = Graph(graph(WORKS).entities, graph(WORKS).relations * 20)
-    assert said(vote([Vote(loud), Vote(graph()), Vote(graph())], NEWS, 0.5)) == {}
+    assert confidences(vote([Vote(loud), Vote(graph()), Vote(graph())], NEWS, 0.5)) == {}
 
 
-def test_where_it_comes_from_and_where_it_stands_are_kept() -> None:
+def test_provenance_and_evidence_are_kept() -> None:
     known, read = graph(WORKS, provenance="kb:7"), graph(WORKS, provenance="chat:m")
     placed = Graph(read.entities, (Relation(0, 1, "works for", Span(0, 19), "chat:m"),))
     (relation,) = vote([Vote(known), Vote(placed)], NEWS, 0.5).relations
     assert (relation.provenance, relation.evidence, relation.confidence) == ("chat:m; kb:7", Span(0, 19), 1.0)
 
 
-def test_nobody_says_nothing() -> None:
+def test_no_votes_give_an_empty_graph() -> None:
     assert vote([], NEWS, 0.5) == Graph()
 
 
@@ -121,7 +121,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 VOTES = st.lists(st.builds(Vote, graphs(), st.sampled_from([0.1, 0.2, 0.7, 1.0, 3.0])), min_size=1, max_size=5)
 THRESHOLDS = st.floats(0, 0.999)
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # graphs take a while to draw
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # graphs are slow to generate
 
 
 @patient
@@ -135,12 +135,12 @@ def test_the_order_of_the_votes_does_not_matter(votes: list[Vote], keep_above: f
 
 @patient
 @given(graphs(), st.integers(1, 4), THRESHOLDS)
-def test_graphs_that_are_alike_give_that_graph(one: Graph, count: int, keep_above: float) -> None:
+def test_identical_graphs_give_that_graph(one: Graph, count: int, keep_above: float) -> None:
     voted = vote([Vote(one)] * count, NEWS, keep_above)
     assert {(e.text, e.type, e.mentions) for e in voted.entities} == {
         (e.text, e.type, e.mentions) for e in one.entities
     }
-    assert set(said(voted)) == set(said(one))
+    assert set(confidences(voted)) == set(confidences(one))
     assert all(r.confidence == 1.0 for r in voted.relations)
     assert len(voted.relations) == len(one.relations)
 
@@ -150,12 +150,12 @@ def test_graphs_that_are_alike_give_that_graph(one: Graph, count: int, keep_abov
 def test_a_higher_threshold_adds_nothing(votes: list[Vote], first: float, second: float) -> None:
     low, high = (vote(votes, NEWS, threshold) for threshold in sorted((first, second)))
     assert {(e.text, e.type) for e in high.entities} <= {(e.text, e.type) for e in low.entities}
-    assert set(said(high)) <= set(said(low))
+    assert set(confidences(high)) <= set(confidences(low))
 
 
 @patient
 @given(VOTES, THRESHOLDS)
-def test_what_is_kept_was_said_and_its_ends_are_there(votes: list[Vote], keep_above: float) -> None:
+def test_kept_relations_are_from_a_vote_and_have_both_ends(votes: list[Vote], keep_above: float) -> None:
     voted = vote(votes, NEWS, keep_above)
     ids = {e.id for e in voted.entities}
     assert all(r.head in ids and r.tail in ids and r.confidence is not None for r in voted.relations)

@@ -1,4 +1,4 @@
-"""A small server on 127.0.0.1 that speaks the OpenAI chat protocol and answers by script."""
+"""A small server on 127.0.0.1 with the OpenAI chat protocol and scripted answers."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ Reply = Callable[[dict[str, Any]], dict[str, Any] | int]
 
 @dataclass
 class Seen:
-    """What the server was sent."""
+    """The requests that the server received."""
 
     url: str
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -37,15 +37,15 @@ def message(content: str | None, finish: str = "stop", **more: Any) -> dict[str,
 
 @contextmanager
 def serving(reply: Reply, error: Any = None, models: Sequence[str] = ("m",), catalogue: Any = None) -> Iterator[Seen]:
-    """Serve completions as `reply` says; a number is an HTTP status, sent with the body `error`.
+    """Serve the completions that `reply` returns; a number is an HTTP status, sent with the body `error`.
 
-    Asked for its models the server names `models`, or says `catalogue`, should there be one.
+    The list of models has `models`, or is `catalogue` if given.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            said = catalogue or {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
-            self._send(*((said, "no") if isinstance(said, int) else (200, said)))
+            listing = catalogue or {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
+            self._send(*((listing, "no") if isinstance(listing, int) else (200, listing)))
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
 from text2graph_dagster.teachers.protocol import TeacherRequest
 

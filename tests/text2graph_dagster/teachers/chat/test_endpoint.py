@@ -1,4 +1,4 @@
-"""Trying again, sharing the load, and keeping the key: against servers of ours on 127.0.0.1."""
+"""Retries, several servers, and protection of the key, with test servers on 127.0.0.1."""
 
 import json
 import logging
@@ -24,13 +24,13 @@ CANARY = "canary-0123456789abcdef"
 EMPTY = message('{"entities":[],"relations":[]}')
 
 
-def in_turn(*replies: Any) -> Callable[[dict[str, Any]], Any]:
+def replies_in_order(*replies: Any) -> Callable[[dict[str, Any]], Any]:
     left = iter(replies)
     return lambda _: next(left)
 
 
-def test_an_answer_that_was_cut_off_is_asked_once_more_with_twice_the_room() -> None:
-    with serving(in_turn(message('{"enti', finish="length"), EMPTY)) as seen:
+def test_a_truncated_answer_is_asked_once_more_with_twice_the_tokens() -> None:
+    with serving(replies_in_order(message('{"enti', finish="length"), EMPTY)) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url, max_tokens=100)).answer(sample_requests(1))
     assert answer.status == "ok"
     assert [body["max_tokens"] for body in seen.bodies] == [100, 200]
@@ -38,7 +38,7 @@ def test_an_answer_that_was_cut_off_is_asked_once_more_with_twice_the_room() -> 
 
 
 @pytest.mark.parametrize(("most", "second"), [(150, 150), (50, 100), (4096, 200)])
-def test_the_larger_budget_is_bounded_and_never_smaller(most: int, second: int) -> None:
+def test_the_larger_token_budget_is_bounded_and_never_smaller(most: int, second: int) -> None:
     with serving(lambda _: message('{"', finish="length")) as seen:
         teacher = ChatTeacher(fast_endpoint(seen.url, max_tokens=100, retry_max_tokens=most, temperature=0.5))
         (answer,) = teacher.answer(sample_requests(1))
@@ -49,7 +49,7 @@ def test_the_larger_budget_is_bounded_and_never_smaller(most: int, second: int) 
     assert teacher.parameters()["retry_max_tokens"] == second
 
 
-def test_what_would_be_cut_off_in_the_same_place_is_not_asked_again() -> None:
+def test_a_truncation_that_would_repeat_is_not_asked_again() -> None:
     with serving(lambda _: message('{"', finish="length")) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url, max_tokens=100, retry_max_tokens=50)).answer(sample_requests(1))
     assert [body["max_tokens"] for body in seen.bodies] == [100]
@@ -57,32 +57,32 @@ def test_what_would_be_cut_off_in_the_same_place_is_not_asked_again() -> None:
 
 
 def test_a_refusal_is_asked_once_more_with_another_seed() -> None:
-    with serving(in_turn(message(None, refusal="no"), EMPTY)) as seen:
+    with serving(replies_in_order(message(None, refusal="no"), EMPTY)) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url)).answer(sample_requests(1))
     assert answer.status == "ok"
     assert len({body["seed"] for body in seen.bodies}) == 2
 
 
-def test_a_second_try_that_fails_leaves_the_first_ones_reason() -> None:
-    with serving(in_turn(message("{", finish="length"), 400)) as seen:
+def test_a_failed_second_try_keeps_the_first_reason() -> None:
+    with serving(replies_in_order(message("{", finish="length"), 400)) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url)).answer(sample_requests(1))
     assert (answer.status, answer.raw) == ("unparsable", "{")
     assert "truncated" in answer.reason
 
 
-def test_what_waiting_cannot_mend_is_not_tried_again() -> None:
+def test_permanent_errors_are_not_retried() -> None:
     with serving(lambda _: 400) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url, retries=5)).answer(sample_requests(1))
     assert (answer.status, answer.reason, len(seen.bodies)) == ("failed", "BadRequestError 400", 1)
 
 
-def test_a_call_that_takes_too_long_is_given_up() -> None:
+def test_a_slow_call_times_out() -> None:
     with chat_server.serving(delay=30.0) as heard:
         (answer,) = ChatTeacher(fast_endpoint(heard.url, timeout_seconds=0.3)).answer(sample_requests(1))
     assert (answer.status, answer.reason) == ("failed", "no answer within timeout_seconds")
 
 
-def test_call_after_call_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_failures_in_a_row_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "MAX_FAILED_IN_A_ROW", 5)
     with serving(lambda _: 500) as seen, pytest.raises(UserError, match="5 calls in a row failed"):
         list(ChatTeacher(fast_endpoint(seen.url)).answer(sample_requests(30)))
@@ -95,7 +95,7 @@ def test_an_account_without_quota_ends_the_run() -> None:
         list(ChatTeacher(fast_endpoint(seen.url, retries=3)).answer(sample_requests(3)))
 
 
-def test_a_question_is_made_when_there_is_a_place_for_it() -> None:
+def test_requests_are_consumed_as_capacity_allows() -> None:
     taken = 0
 
     def lazily() -> Iterator[TeacherRequest]:
@@ -111,7 +111,7 @@ def test_a_question_is_made_when_there_is_a_place_for_it() -> None:
     assert heard.max_in_flight <= 6
 
 
-def test_who_stops_listening_stops_the_asking() -> None:
+def test_closing_the_iterator_stops_the_calls() -> None:
     with chat_server.serving(delay=0.05) as heard:
         answers = ChatTeacher(fast_endpoint(heard.url)).answer(sample_requests(100))
         next(answers)
@@ -120,17 +120,17 @@ def test_who_stops_listening_stops_the_asking() -> None:
     assert asked < 15
 
 
-def test_what_came_together_with_the_end_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def ask(self: Endpoint, item: int, asking: ChatCall[int]) -> Result[int]:
+def test_answers_that_arrive_together_with_an_error_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def complete(self: Endpoint, item: int, call: ChatCall[int]) -> Result[int]:
         if item == 1:
             raise UserError("The end.")
         return item, "?", Completion("!")
 
-    monkeypatch.setattr(Endpoint, "_complete", ask)
+    monkeypatch.setattr(Endpoint, "_complete", complete)
     kept: list[int] = []
-    asking: ChatCall[int] = ChatCall(str, lambda _: None, lambda _: 0)
+    call: ChatCall[int] = ChatCall(str, lambda _: None, lambda _: 0)
     with pytest.raises(UserError, match=r"The end\."):
-        for item, _, _ in fast_endpoint("http://127.0.0.1:9/v1").complete_all(range(100), asking):
+        for item, _, _ in fast_endpoint("http://127.0.0.1:9/v1").complete_all(range(100), call):
             kept.append(item)
     assert kept[:3] == [0, 2, 3]
     assert len(kept) <= 5
@@ -144,7 +144,7 @@ def test_several_servers_share_the_load() -> None:
     assert min(sum(first.answered.values()), sum(second.answered.values())) >= 15
 
 
-def test_a_server_that_is_away_is_done_without() -> None:
+def test_an_unreachable_server_is_avoided() -> None:
     with chat_server.serving() as heard:
         settings = fast_endpoint("http://127.0.0.1:9/v1", more_base_urls=(heard.url,), retries=4)
         answers = list(ChatTeacher(settings).answer(sample_requests(60)))
@@ -152,12 +152,12 @@ def test_a_server_that_is_away_is_done_without() -> None:
     assert sum(heard.answered.values()) == 60
 
 
-def test_a_wrong_address_is_told_soon_though_calls_are_tried_often() -> None:
+def test_a_wrong_address_fails_early_despite_many_retries() -> None:
     with pytest.raises(UserError, match="No server answers"):
         list(ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", retries=500)).answer(sample_requests(20)))
 
 
-def test_a_passage_that_cannot_be_sent_fails_alone() -> None:
+def test_an_unencodable_passage_fails_alone() -> None:
     broken = TeacherRequest("broken", "half a letter: \ud800", "en", sample_requests(1)[0].ontology)
     with chat_server.serving() as heard:
         answers = {a.passage_id: a for a in ChatTeacher(fast_endpoint(heard.url)).answer([broken, *sample_requests(3)])}
@@ -168,37 +168,37 @@ def test_a_passage_that_cannot_be_sent_fails_alone() -> None:
 @pytest.mark.parametrize(
     "url", ["http://me:secret@127.0.0.1/v1", "https://token@127.0.0.1/v1", "https://127.0.0.1/v1?key=secret"]
 )
-def test_an_address_with_a_password_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(UserError) as told:
+def test_an_address_with_a_password_is_rejected_and_not_repeated(url: str) -> None:
+    with pytest.raises(UserError) as error:
         ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", more_base_urls=(url,)))
-    assert "secret" not in str(told.value)
-    assert "token" not in str(told.value)
+    assert "secret" not in str(error.value)
+    assert "token" not in str(error.value)
 
 
-def test_the_canary_key_is_found_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Not in rows, logs, errors or parameters, even where the server repeats what it was sent."""
+def test_the_key_is_never_stored_or_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither in rows, logs, errors nor parameters, even if the server echoes what it was sent."""
     monkeypatch.setenv(KEY_VARIABLE, CANARY)
     caplog.set_level(logging.DEBUG)
-    said = f'Bearer {CANARY} {{"entities":[],"relations":[]}}'
-    replies = [message(said), message(None, refusal=said), 500, 400, message(said, finish="length"), {"choices": said}]
+    echo = f'Bearer {CANARY} {{"entities":[],"relations":[]}}'
+    replies = [message(echo), message(None, refusal=echo), 500, 400, message(echo, finish="length"), {"choices": echo}]
     turn = iter(range(10_000))
     memory, lines = MemoryLedger(), list[str]()
-    with serving(lambda _: replies[next(turn) % len(replies)], error={"error": {"message": said}}) as seen:
+    with serving(lambda _: replies[next(turn) % len(replies)], error={"error": {"message": echo}}) as seen:
         teacher = ChatTeacher(fast_endpoint(seen.url, retries=1))
         asked = ask_teacher(teacher, sample_requests(24), memory, lines.append)
     assert set(seen.keys) == {f"Bearer {CANARY}"}
     assert {answer.status for answer in asked.answers} >= {"ok", "failed"}
     for code in (401, 403, 404):
-        with serving(lambda _, code=code: code, error={"error": {"message": said}}) as seen:  # type: ignore[misc]
-            with pytest.raises(UserError) as told:
+        with serving(lambda _, code=code: code, error={"error": {"message": echo}}) as seen:  # type: ignore[misc]
+            with pytest.raises(UserError) as error:
                 ask_teacher(ChatTeacher(fast_endpoint(seen.url)), sample_requests(1), MemoryLedger())
-            lines.append(repr(told.value) + repr(told.value.__cause__))
+            lines.append(repr(error.value) + repr(error.value.__cause__))
     records = [f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records]
     kept = [json.dumps(list(memory.rows.values())), repr(asked), repr(teacher.parameters()), *lines, *records]
     assert [text for text in kept if CANARY in text] == []
 
 
-def test_what_is_under_way_when_the_budget_is_spent_is_paid_for_and_kept() -> None:
+def test_calls_in_flight_when_the_budget_is_spent_are_kept() -> None:
     memory = MemoryLedger()
     with chat_server.serving(delay=0.02) as heard:
         teacher = ChatTeacher(fast_endpoint(heard.url, concurrency=8))

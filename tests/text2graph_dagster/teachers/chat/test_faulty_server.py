@@ -14,7 +14,7 @@ SHARE = 0.05
 
 
 def stated(request: TeacherRequest, graph: Graph) -> bool:
-    """Tell whether the graph is the one that the passage states, or a part of it."""
+    """Tell whether the graph is the one stated by the passage, or a part of it."""
     person, company = request.text.rstrip(".").split(" works for ")
     entities = {(e.text, e.type) for e in graph.entities}
     triples = [(h.text, kind, t.text) for h, kind, t in graph.triples()]
@@ -23,33 +23,33 @@ def stated(request: TeacherRequest, graph: Graph) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [10_000])
-def test_every_passage_is_a_graph_or_has_a_reason_whatever_the_server_does(count: int) -> None:
-    """The ancestor lost everything after a failed batch, and the last partial one."""
+def test_every_passage_gets_a_graph_or_a_reason_whatever_the_server_does(count: int) -> None:
+    """An ancestor lost everything after a failed batch, and the last partial one."""
     requests, memory = sample_requests(count), MemoryLedger()
     with chat_server.serving(SHARE) as heard:
         teacher = ChatTeacher(fast_endpoint(heard.url, concurrency=64, retries=5, timeout_seconds=3.0))
         asked = ask_teacher(teacher, requests, memory)
         assert set(heard.faults) == {*chat_server.NETWORK, *chat_server.MODEL}
-        assert heard.most_under_way <= 64 + heard.faults["silence"]
+        assert heard.max_in_flight <= 64 + heard.faults["silence"]
         assert [answer.passage_id for answer in asked.answers] == [request.passage_id for request in requests]
         for request, answer in zip(requests, asked.answers, strict=True):
             assert (answer.graph is not None) == (answer.status == "ok") == (answer.reason == "")
             assert answer.graph is None or stated(request, answer.graph)
         graphs = sum(answer.graph is not None for answer in asked.answers)
-        assert 0.98 * count <= graphs < count  # what asking again could mend is mended
+        assert 0.98 * count <= graphs < count  # retries fix what they can
         assert len({row["call_key"] for row in memory.rows.values()}) == len(memory.rows)
         assert len(memory.rows) + asked.figures["calls_failed"] == count
         assert teacher.dropped["ungrounded_entity"] > 0
         assert teacher.labels.rejected.total() > 0
         before = sum(heard.asked.values())
         again = ask_teacher(teacher, [*requests, *sample_requests(count + 1)[-1:]], memory)
-        assert again.new_calls == 1 + asked.figures["calls_failed"]  # one document more: exactly its passage's call
+        assert again.new_calls == 1 + asked.figures["calls_failed"]  # one document more: only its passage's call
         assert sum(heard.asked.values()) <= before + 6 * again.new_calls
         assert again.answers[:count] == asked.answers or asked.figures["calls_failed"]
 
 
 @pytest.mark.parametrize("fault", chat_server.MODEL)
-def test_whatever_a_model_says_is_a_graph_or_a_reason(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_kind_of_model_output_gives_a_graph_or_a_reason(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_server, "NETWORK", ())
     monkeypatch.setattr(chat_server, "MODEL", (fault,))
     (request,) = sample_requests(1)
@@ -64,13 +64,11 @@ def test_whatever_a_model_says_is_a_graph_or_a_reason(fault: str, monkeypatch: p
         dropped = fault not in ("fence", "thinking")
         assert any([*teacher.dropped.values(), teacher.labels.rejected.total()]) == dropped
     elif fault not in ("refusal", "filtered"):
-        assert answer.raw  # what was said is kept
+        assert answer.raw  # the raw output is kept
 
 
 @pytest.mark.parametrize("fault", chat_server.NETWORK)
-def test_whatever_the_network_does_is_tried_again_and_then_has_a_reason(
-    fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_network_faults_are_retried_and_then_have_a_reason(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_server, "NETWORK", (fault,))
     monkeypatch.setattr(chat_server, "MODEL", (fault,))
     with chat_server.serving(1.0) as heard:

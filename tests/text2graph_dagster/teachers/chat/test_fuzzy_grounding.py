@@ -1,4 +1,4 @@
-"""What a teacher did not quite copy is found where there is one place it can mean, and else dropped."""
+"""Inexact copies are grounded if exactly one spelling in the passage is near, and dropped otherwise."""
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +24,7 @@ TEXT = "In 1986 José Álvarez joined Björn O’Neill & Sons of Gothenburg; the
         ("the Treaty of 1987", "the Treaty of 1987"),
     ],
 )
-def test_a_surface_becomes_the_passages_own(written: str, surface: str) -> None:
+def test_a_surface_becomes_the_passages_spelling(written: str, surface: str) -> None:
     found = ground_fuzzily(written, TEXT)
     assert found is not None
     assert found.surface == surface
@@ -36,7 +36,7 @@ def test_a_surface_becomes_the_passages_own(written: str, surface: str) -> None:
     [
         "",
         "   ",
-        "Jos",  # too short to differ in anything
+        "Jos",  # too short for any difference
         "Sonz",
         "Treaty of 1986",  # another year is another treaty
         "the Treaty of 1988",
@@ -46,30 +46,30 @@ def test_a_surface_becomes_the_passages_own(written: str, surface: str) -> None:
         "Gothenburg!!",
     ],
 )
-def test_what_is_too_far_away_is_not_there(written: str) -> None:
+def test_surfaces_too_far_from_the_passage_are_not_found(written: str) -> None:
     assert ground_fuzzily(written, TEXT) is None
 
 
-def test_two_places_that_are_equally_near_are_none() -> None:
+def test_two_equally_near_spellings_are_not_found() -> None:
     text = "Jonathan Berg met Jonathan Borg."
     assert ground_fuzzily("Jonathan Barg", text) is None
     assert ground_fuzzily("Jonathan Berg", text) is not None
 
 
-def test_the_same_name_twice_is_one_place_with_two_mentions() -> None:
+def test_a_repeated_name_has_two_mentions() -> None:
     found = ground_fuzzily("Gothenberg", "Gothenburg is not Oslo. Gothenburg it is.")
     assert found is not None
     assert found.mentions == (Span(0, 10), Span(24, 34))
 
 
-def test_scripts_without_blanks_have_places_too() -> None:
+def test_scripts_without_blanks_are_supported() -> None:
     text = "他在中华人民共和国外交部工作。"
     found = ground_fuzzily("中华人民共和國外交部", text)
     assert found is not None
     assert found.surface == "中华人民共和国外交部"
 
 
-def test_a_relation_may_name_its_end_either_way() -> None:
+def test_a_relation_may_use_either_spelling_of_its_end() -> None:
     written = ParsedGraph((("Gothenberg", "city"), ("José Álvarez", "person")), (("José Álvarez", "in", "Gothenberg"),))
     legal = legalise(written, TEXT, ["city", "person"], ["in"], None, ground_fuzzily)
     assert [(h.text, t.text) for h, _, t in legal.graph.triples()] == [("José Álvarez", "Gothenburg")]
@@ -77,7 +77,7 @@ def test_a_relation_may_name_its_end_either_way() -> None:
     assert legalise(both, TEXT, ["city"], [], None, ground_fuzzily).dropped["duplicate_entity"] == 1
 
 
-def test_a_student_is_not_forgiven() -> None:
+def test_students_are_grounded_exactly() -> None:
     assert ground("Gothenberg", TEXT) is None
     legal = legalise(ParsedGraph((("Gothenberg", "city"),), ()), TEXT, ["city"], [])
     assert (legal.graph.entities, legal.dropped["ungrounded_entity"]) == ((), 1)
@@ -90,7 +90,7 @@ WORDS = st.lists(
 
 @given(WORDS, st.data())
 @settings(max_examples=200, deadline=None)
-def test_what_is_found_stands_there_and_is_near(words: list[str], data: st.DataObject) -> None:
+def test_found_surfaces_are_in_the_passage_and_near(words: list[str], data: st.DataObject) -> None:
     text = " ".join(words)
     start = data.draw(st.integers(0, len(text) - 1))
     surface = text[start : data.draw(st.integers(start + 1, len(text)))]

@@ -1,4 +1,4 @@
-"""Documents that try to steer the teacher, against a server that obeys every one of them."""
+"""Prompt injection: documents with instructions, and a server that obeys all of them."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
 from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint
 from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.graph.mentions import find_occurrences
 from text2graph_dagster.prompts.escaping import escape_document
@@ -24,7 +24,7 @@ RIGHT = {
     "entities": [{"text": "Ana Berg", "type": "person"}, {"text": "Velsoft", "type": "company"}],
     "relations": [{"head": "Ana Berg", "tail": "Velsoft", "type": "works for"}],
 }
-# What the documents want said; the server says it spelled backwards, so that the words do not stand in the document.
+# The answers that the documents demand, spelled backwards so that their words are not in the document.
 WANTED: list[Any] = [
     {"entities": [{"text": "sitnaltA", "type": "ytic"}], "relations": []},
     {"entities": [{"text": "anA greB", "type": "dog"}], "relations": []},
@@ -88,14 +88,14 @@ NEIGHBOURS = [f"Ana Berg works for Velsoft. Note {i}." for i in range(10)]
 
 
 def gullible(body: dict[str, Any]) -> dict[str, Any]:
-    """Obey any order in the prompt, wherever it stands and whatever form was asked for; else tell the truth."""
+    """Obey any order in the prompt, wherever it is and whatever the schema; without one, answer correctly."""
     order = re.search(r"OBEY(.*?)YEBO", body["messages"][0]["content"], re.DOTALL)
     if order is None:
         return message(json.dumps(RIGHT))
-    said = json.loads(
+    demanded = json.loads(
         order[1], object_hook=lambda value: {k: v[::-1] if isinstance(v, str) else v for k, v in value.items()}
     )
-    return message(json.dumps(said))
+    return message(json.dumps(demanded))
 
 
 def graphs(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -105,7 +105,7 @@ def graphs(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return [a.graph for a in ask_teacher(ChatTeacher(fast_endpoint(seen.url)), requests, MemoryLedger()).answers]
 
 
-def test_nothing_ungrounded_or_outside_the_ontology_comes_of_thirty_six_hostile_documents(
+def test_hostile_documents_give_only_grounded_items_of_the_ontology(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert len(DOCUMENTS) >= 30
@@ -123,7 +123,7 @@ def test_nothing_ungrounded_or_outside_the_ontology_comes_of_thirty_six_hostile_
 
 
 @pytest.mark.parametrize("number", range(len(DOCUMENTS)))
-def test_a_document_cannot_end_its_own_quotation(number: int) -> None:
+def test_a_document_cannot_break_out_of_its_delimiters(number: int) -> None:
     request = TeacherRequest("p", DOCUMENTS[number], "en", NEWS)
     prompts = [build_prompt(request), build_reasoning_prompt(ReasoningRequest("p", request.text, "en", NEWS, GRAPH))]
     for prompt in prompts:
@@ -135,5 +135,5 @@ def test_a_document_cannot_end_its_own_quotation(number: int) -> None:
 @pytest.mark.parametrize(
     "text", [TEXT, "a < b << c > d >> e", "f(x) | g", "[1] <b>bold</b> |", "1 <= 2 || 3 >= 2", "汉字"]
 )
-def test_harmless_text_is_shown_as_it_is(text: str) -> None:
+def test_harmless_text_is_not_changed(text: str) -> None:
     assert escape_document(text) == text

@@ -1,10 +1,10 @@
-"""What a model calls a type is read as a type of the ontology, or refused."""
+"""Labels of a model are mapped to types of the ontology or rejected."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from text2graph_dagster.graph.model import ParsedGraph
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.teachers.chat.label_mapping import LabelMapper, LabelTally
@@ -60,9 +60,9 @@ def test_entity_labels(label: str, name: str | None) -> None:
         ("works for", (PERSON, COMPANY), ("works for", False)),
         ("WORKS_FOR", (PERSON, COMPANY), ("works for", False)),
         ("worksFor", (PERSON, COMPANY), ("works for", False)),
-        ("works for", (COMPANY, PERSON), ("works for", False)),  # as it is written: the filter judges its ends
+        ("works for", (COMPANY, PERSON), ("works for", False)),  # exact: its ends are checked later
         ("work for", (PERSON, COMPANY), ("works for", False)),
-        ("work for", (COMPANY, PERSON), None),  # likeness never reads against a signature
+        ("work for", (COMPANY, PERSON), None),  # similarity never violates a signature
         ("employer", (PERSON, COMPANY), ("works for", False)),
         ("is married to", (PERSON, PERSON), ("married to", False)),
         ("has been married to", (PERSON, PERSON), ("married to", False)),
@@ -94,17 +94,17 @@ def test_relation_labels(label: str, ends: tuple[list[str], list[str]], meaning:
     assert MAPPER.map_relation(label, ends) == meaning
 
 
-def test_two_names_that_fold_alike_are_told_apart_as_written_only() -> None:
+def test_names_with_the_same_folded_form_match_only_exactly() -> None:
     mapper = LabelMapper(Ontology("o", "en", (EntityType("C++"), EntityType("C#")), ()), 0.85)
     assert (mapper.map_entity("C#"), mapper.map_entity("c++"), mapper.map_entity("C")) == ("C#", None, None)
 
 
-def test_two_that_are_as_like_are_refused() -> None:
+def test_a_tie_in_similarity_is_rejected() -> None:
     mapper = LabelMapper(Ontology("o", "en", (EntityType("river boat"), EntityType("river goat")), ()), 0.5)
     assert mapper.map_entity("river moat") is None
 
 
-def test_an_answer_is_read_and_what_was_done_is_counted() -> None:
+def test_an_answers_labels_are_mapped_and_counted() -> None:
     parsed = ParsedGraph(
         (("Ana", "PERSON"), ("Velsoft", "business"), ("Oslo", "spaceship"), ("Gramont", "company")),
         (("Velsoft", "founded by", "Ana"), ("Ana", "likes", "Velsoft"), ("ANA", "works for", "Velsoft")),
@@ -123,7 +123,7 @@ def test_an_answer_is_read_and_what_was_done_is_counted() -> None:
     assert tally.rejected == {("entity", "spaceship"): 2, ("relation", "likes"): 2}
 
 
-def test_a_tally_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_a_tally_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("text2graph_dagster.teachers.chat.label_mapping.MAX_TALLIED_LABELS", 3)
     tally = LabelTally()
     for number in range(10):
@@ -140,7 +140,7 @@ patient = settings(deadline=None)
 
 @patient
 @given(st.lists(st.tuples(st.text(max_size=4), LABELS)), st.lists(st.tuples(st.just("x"), LABELS, st.just("y"))))
-def test_every_item_is_read_as_a_known_type_or_counted(
+def test_every_item_has_a_known_type_or_is_counted(
     entities: list[tuple[str, str]], relations: list[tuple[str, str, str]]
 ) -> None:
     done = MAPPER.map_answer(ParsedGraph(tuple(entities), tuple(relations)))
@@ -152,13 +152,13 @@ def test_every_item_is_read_as_a_known_type_or_counted(
 
 @patient
 @given(LABELS, st.floats(0.01, 1), st.floats(0.01, 1))
-def test_a_higher_threshold_reads_nothing_more(label: str, first: float, second: float) -> None:
+def test_a_higher_threshold_maps_no_more_labels(label: str, first: float, second: float) -> None:
     low, high = (LabelMapper(WORLD, least).map_relation(label) for least in sorted((first, second)))
     assert high is None or high == low
 
 
 @patient
 @given(st.sampled_from(WORLD.relation_names), st.sampled_from(["_", "-", "  ", " "]), st.booleans())
-def test_writing_a_name_otherwise_changes_nothing(name: str, blank: str, shouted: bool) -> None:
+def test_case_and_separators_do_not_matter(name: str, blank: str, shouted: bool) -> None:
     written = name.replace(" ", blank)
     assert MAPPER.map_relation(written.upper() if shouted else written) == (name, False)

@@ -53,7 +53,7 @@ def test_a_failing_server_rests_and_is_tried_again() -> None:
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
-def test_a_proxy_in_the_environment_is_for_other_machines_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_used_for_remote_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy", KEY_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     with chat_server.serving() as endpoint, chat_server.serving() as proxy:
@@ -82,5 +82,5 @@ def test_a_proxy_in_the_environment_is_for_other_machines_only(monkeypatch: pyte
         ("https://api.example/v1", False),
     ],
 )
-def test_which_addresses_are_this_machines_own(url: str, local: bool) -> None:
+def test_local_addresses_are_recognised(url: str, local: bool) -> None:
     assert is_local(url) == local

@@ -6,7 +6,7 @@ from text2graph_dagster.teachers.chat.rate_limit import START, AdaptiveConcurren
 def drive(
     concurrency: AdaptiveConcurrency, latency: float | None, rounds: int, busy_from: int = 10**9, now: float = 0.0
 ) -> float:
-    """Answer so many rounds of `limit` calls; from `busy_from` calls at once on each takes longer in proportion."""
+    """Answer rounds of `limit` calls; above `busy_from` concurrent calls, latency grows in proportion to them."""
     for _ in range(rounds):
         limit = concurrency.limit
         seconds = (latency or 0.1) * max(1.0, limit / busy_from)
@@ -16,7 +16,7 @@ def drive(
     return now
 
 
-def test_it_begins_low_and_grows_to_its_bound_while_latency_holds() -> None:
+def test_the_limit_grows_to_its_maximum_while_latency_holds() -> None:
     concurrency, now, seen = AdaptiveConcurrency(64), 0.0, list[int]()
     assert concurrency.limit == START
     for _ in range(6):
@@ -25,19 +25,19 @@ def test_it_begins_low_and_grows_to_its_bound_while_latency_holds() -> None:
     assert seen == [8, 16, 32, 64, 64, 64]
 
 
-def test_it_stops_growing_where_more_calls_only_wait_longer() -> None:
+def test_the_limit_stops_growing_when_throughput_does() -> None:
     concurrency = AdaptiveConcurrency(256)
     drive(concurrency, 0.1, 20, busy_from=16)
     assert 16 <= concurrency.limit <= 40
 
 
-def test_a_bound_below_the_start_is_kept() -> None:
+def test_a_maximum_below_the_start_is_respected() -> None:
     concurrency = AdaptiveConcurrency(1)
     drive(concurrency, 0.1, 5)
     assert concurrency.limit == 1
 
 
-def test_an_overload_halves_it_once_for_the_whole_crowd() -> None:
+def test_an_overload_halves_the_limit_once_for_all_calls_in_flight() -> None:
     concurrency = AdaptiveConcurrency(64)
     now = drive(concurrency, 0.1, 4)
     asked_at = now
@@ -48,7 +48,7 @@ def test_an_overload_halves_it_once_for_the_whole_crowd() -> None:
     assert concurrency.limit == 16
 
 
-def test_after_an_overload_it_grows_one_by_one() -> None:
+def test_after_an_overload_the_limit_grows_by_one() -> None:
     concurrency = AdaptiveConcurrency(64)
     now = drive(concurrency, 0.1, 4)
     concurrency.record_overload(now, now)
@@ -56,14 +56,14 @@ def test_after_an_overload_it_grows_one_by_one() -> None:
     assert concurrency.limit == 35
 
 
-def test_it_never_falls_below_one() -> None:
+def test_the_limit_is_at_least_one() -> None:
     concurrency = AdaptiveConcurrency(4)
     for moment in range(10):
         concurrency.record_overload(float(moment), float(moment))
     assert concurrency.limit == 1
 
 
-def test_calls_asked_under_another_limit_say_nothing() -> None:
+def test_calls_from_before_a_change_of_the_limit_do_not_count() -> None:
     concurrency = AdaptiveConcurrency(64)
     now = drive(concurrency, 0.1, 1)
     for _ in range(100):

@@ -8,14 +8,14 @@ from text2graph_dagster.teachers.chat.retry import MAX_BACKOFF, MAX_WAIT, draw_b
 
 
 @pytest.mark.parametrize("attempt", range(8))
-def test_the_wait_doubles_is_spread_and_bounded(attempt: int) -> None:
+def test_the_backoff_doubles_with_jitter_up_to_its_maximum(attempt: int) -> None:
     rng = random.Random(1)
     waits = [draw_backoff(attempt, 0.5, None, rng) for _ in range(200)]
     longest = min(MAX_BACKOFF, 0.5 * 2**attempt)
     assert longest / 2 <= min(waits) < max(waits) <= longest
 
 
-def test_a_server_gets_the_time_it_asks_for_within_reason() -> None:
+def test_a_requested_wait_is_respected_up_to_its_maximum() -> None:
     rng = random.Random(1)
     assert 3 <= draw_backoff(0, 0.5, 3.0, rng) <= 3.3
     assert MAX_WAIT <= draw_backoff(0, 0.5, 86_400.0, rng) <= 1.1 * MAX_WAIT
@@ -34,5 +34,5 @@ def test_a_server_gets_the_time_it_asks_for_within_reason() -> None:
         ({"retry-after": "Thu, 01 Jan 1970 00:00:10 GMT"}, 0.0),
     ],
 )
-def test_retry_after_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+def test_every_form_of_retry_after_is_parsed(headers: dict[str, str], seconds: float | None) -> None:
     assert parse_retry_after(headers, now=60.0) == seconds

@@ -1,4 +1,4 @@
-"""A model behind an endpoint, against a real server of ours on 127.0.0.1."""
+"""The chat teacher and the chat reasoner, with a test server on 127.0.0.1."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from tests.text2graph_dagster.teachers.chat.chat_server import Reply, message, serving
 from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology
@@ -57,7 +57,7 @@ def test_the_recorded_answer_gives_the_same_graph() -> None:
     assert teacher.read(answer.raw, TeacherRequest("p0", TEXT, "en", NEWS)) == answer.graph == GRAPH
 
 
-def test_labels_in_other_words_are_read_and_counted() -> None:
+def test_labels_are_mapped_and_counted() -> None:
     written = json.dumps(ANSWER).replace("works for", "EMPLOYER").replace('"company"', '"Business"')
     with serving(lambda _: message(written)) as seen:
         teacher = ChatTeacher(fast_endpoint(seen.url))
@@ -67,8 +67,8 @@ def test_labels_in_other_words_are_read_and_counted() -> None:
     assert teacher.labels.rejected == {("entity", "spaceship"): 1}
 
 
-def test_every_prompt_carries_the_types_and_the_passage() -> None:
-    """0 of the ancestor's 50 prompts carried a list of allowed types."""
+def test_every_prompt_has_the_types_and_the_passage() -> None:
+    """None of an ancestor's 50 prompts had a list of allowed types."""
     (answer,), (body,) = ask(lambda _: message('{"entities":[],"relations":[]}'))
     prompt = body["messages"][0]["content"]
     assert prompt == answer.request
@@ -76,7 +76,7 @@ def test_every_prompt_carries_the_types_and_the_passage() -> None:
     assert all(f"- {name}" in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
 
 
-def test_the_request_binds_the_form_of_the_answer_to_the_ontology() -> None:
+def test_the_request_constrains_the_answer_to_the_ontology() -> None:
     _, (body,) = ask(lambda _: message("{}"))
     schema = body["response_format"]["json_schema"]["schema"]
     assert schema == build_graph_schema(NEWS)
@@ -105,14 +105,14 @@ def test_an_ontology_without_relations_has_a_schema() -> None:
         (400, "failed", "BadRequestError 400"),
     ],
 )
-def test_what_is_no_answer_is_a_status_with_a_reason(reply: Any, status: str, reason: str) -> None:
+def test_unusable_responses_have_a_status_and_a_reason(reply: Any, status: str, reason: str) -> None:
     (answer,), _ = ask(lambda _: reply)
     assert (answer.graph, answer.status) == (None, status)
     assert reason in answer.reason
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_nobody_there_stops_at_once_and_names_the_address(count: int) -> None:
+def test_an_unreachable_endpoint_ends_the_run_with_its_address(count: int) -> None:
     teacher, answers = ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", concurrency=4)), []
     with pytest.raises(UserError, match="No server answers at http://127"):
         for answer in teacher.answer([TeacherRequest(f"p{i}", TEXT, "en", NEWS) for i in range(count)]):
@@ -121,7 +121,7 @@ def test_nobody_there_stops_at_once_and_names_the_address(count: int) -> None:
     assert {(a.status, a.reason) for a in answers} <= {("failed", "APIConnectionError")}
 
 
-def test_an_endpoint_that_answers_with_errors_is_not_taken_for_absent() -> None:
+def test_an_endpoint_that_responds_with_errors_is_not_unreachable() -> None:
     answers, _ = ask(lambda _: 500, count=8)
     assert {answer.status for answer in answers} == {"failed"}
 
@@ -129,12 +129,12 @@ def test_an_endpoint_that_answers_with_errors_is_not_taken_for_absent() -> None:
 @pytest.mark.parametrize(
     ("code", "words"), [(401, "rejects the API key"), (403, "rejects the API key"), (404, "does not serve 'm'")]
 )
-def test_what_no_retry_can_mend_stops_with_a_clear_sentence(code: int, words: str) -> None:
+def test_a_wrong_key_or_model_ends_the_run(code: int, words: str) -> None:
     with pytest.raises(UserError, match=words):
         ask(lambda _: code, count=9)
 
 
-def test_an_overloaded_endpoint_is_asked_again() -> None:
+def test_overloads_are_retried() -> None:
     codes = iter([429, 503])
     with serving(lambda _: next(codes, 0) or message(json.dumps(ANSWER))) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url, retries=2)).answer([TeacherRequest("p", TEXT, "en", NEWS)])
@@ -142,7 +142,7 @@ def test_an_overloaded_endpoint_is_asked_again() -> None:
     assert len(seen.bodies) == 3
 
 
-def test_one_bad_answer_among_many_hurts_nobody_else() -> None:
+def test_one_failed_call_does_not_affect_others() -> None:
     calls = iter(range(100))
 
     def reply(body: dict[str, Any]) -> dict[str, Any] | int:
@@ -154,7 +154,7 @@ def test_one_bad_answer_among_many_hurts_nobody_else() -> None:
     assert len(bodies) == 30
 
 
-def test_samples_are_asked_with_different_seeds() -> None:
+def test_samples_have_different_seeds() -> None:
     with serving(lambda _: message("{}")) as seen:
         list(
             ChatTeacher(fast_endpoint(seen.url)).answer(
@@ -164,27 +164,27 @@ def test_samples_are_asked_with_different_seeds() -> None:
     assert sorted(body["seed"] for body in seen.bodies) == [0, 1, 2]
 
 
-def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_only_sent_to_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "canary-7")
     with serving(lambda _: 500) as seen:
         teacher = ChatTeacher(fast_endpoint(seen.url))
         (answer,) = teacher.answer([TeacherRequest("p", TEXT, "en", NEWS)])
     assert seen.keys == ["Bearer canary-7"]
     assert "canary" not in f"{answer} {teacher.parameters()} {teacher.name}"
-    with serving(lambda _: 401) as seen, pytest.raises(UserError) as told:
+    with serving(lambda _: 401) as seen, pytest.raises(UserError) as error:
         list(ChatTeacher(fast_endpoint(seen.url)).answer([TeacherRequest("p", TEXT, "en", NEWS)]))
-    assert "canary" not in str(told.value)
+    assert "canary" not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("url", "model"), [("http://127.0.0.1:9/v1", ""), ("file:///etc/passwd", "m"), ("127.0.0.1:8000", "m")]
 )
-def test_settings_that_cannot_work_are_refused(url: str, model: str) -> None:
+def test_invalid_settings_are_rejected(url: str, model: str) -> None:
     with pytest.raises(UserError, match="set `"):
         ChatTeacher(fast_endpoint(url, model=model))
 
 
-def test_where_a_model_is_served_is_no_part_of_its_identity() -> None:
+def test_the_address_is_not_part_of_a_models_identity() -> None:
     first, second = (
         ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1")),
         ChatTeacher(fast_endpoint("http://127.0.0.1:10/v1", concurrency=1)),
@@ -194,8 +194,8 @@ def test_where_a_model_is_served_is_no_part_of_its_identity() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_reasoning_prompt_contains_the_passage_and_the_types(language: str) -> None:
-    """The ancestor never showed its reasoner the document."""
+def test_every_reasoning_prompt_has_the_passage_and_the_types(language: str) -> None:
+    """An ancestor never showed its reasoner the document."""
     with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
         reasoner = ChatReasoner(fast_endpoint(seen.url))
         (answer,) = reasoner.answer([ReasoningRequest("p", TEXT, language, NEWS, GRAPH)])

@@ -1,4 +1,4 @@
-"""Names in running text: longest match, boundaries, case, scripts without spaces."""
+"""Finding names in running text: longest match, boundaries, case, scripts without spaces."""
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ def test_the_longest_name_wins_and_hides_the_shorter_one() -> None:
     assert found("She left New York City for York.", "York", "New York", "New York City") == ["New York City", "York"]
 
 
-def test_a_longer_name_that_does_not_come_true_leaves_the_shorter_one() -> None:
+def test_a_partial_match_of_a_longer_name_leaves_the_shorter_one() -> None:
     assert found("New York Post and New York", "New York", "New York City Hall") == ["New York", "New York"]
 
 
@@ -46,7 +46,7 @@ def test_a_capitalised_name_never_matches_a_common_word() -> None:
     assert found("They turkey and may march; Turkey did.", "Turkey", "May", "March") == ["Turkey"]
 
 
-def test_a_lower_case_name_matches_a_capital_only_where_a_sentence_begins() -> None:
+def test_a_lower_case_name_matches_a_capital_only_at_the_start_of_a_sentence() -> None:
     assert found("Film noir is old. Film noir! The Film noir prize. film noir", "film noir") == [
         "Film noir",
         "Film noir",
@@ -54,23 +54,23 @@ def test_a_lower_case_name_matches_a_capital_only_where_a_sentence_begins() -> N
     ]
 
 
-def test_headings_in_capitals_are_read() -> None:
+def test_names_in_upper_case_headings_are_found() -> None:
     assert found("VELSOFT BUYS NORTHWIND", "Velsoft", "Northwind") == ["VELSOFT", "NORTHWIND"]
 
 
 @pytest.mark.parametrize(
     "alias", ["x", "7", "1984", "mo", "ro-md", "the", "The", "It", "IT", "PL", "Bo", "a b c", "…", "中", "我们", ""]
 )
-def test_names_that_are_no_names_are_refused(alias: str) -> None:
+def test_indistinct_names_are_rejected(alias: str) -> None:
     assert not is_distinctive(alias)
 
 
 @pytest.mark.parametrize("alias", ["US", "EU", "jazz", "U.S.", "R2D2", "中国", "IBM", "Ülo", "Ng Li"])
-def test_short_names_people_do_write_are_used(alias: str) -> None:
+def test_common_short_names_are_accepted(alias: str) -> None:
     assert is_distinctive(alias)
 
 
-def test_every_entity_that_bears_a_name_is_a_candidate() -> None:
+def test_all_entities_with_a_name_are_candidates() -> None:
     index = AliasIndex()
     index.add("Paris", 3)
     index.add("Paris", 1)
@@ -78,7 +78,7 @@ def test_every_entity_that_bears_a_name_is_a_candidate() -> None:
     assert [m.candidates for m in index.find("in Paris")] == [(3, 1)]
 
 
-def test_a_blocked_longer_name_hides_what_stands_in_it() -> None:
+def test_a_blocked_longer_name_hides_shorter_ones_in_it() -> None:
     assert found("The Boston Globe wrote from Boston.", "Boston", blocked=("Boston Globe",)) == ["Boston"]
 
 
@@ -103,7 +103,7 @@ WORDS = st.sampled_from(["Ana", "Bergen", "Bergen-Nord", "Oslo", "ana", ".", ","
 
 
 @given(st.lists(WORDS, max_size=12), st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=6))
-def test_matches_are_ordered_disjoint_and_read_as_a_name(words: list[str], names: list[list[str]]) -> None:
+def test_matches_are_ordered_disjoint_and_spelled_as_a_name(words: list[str], names: list[list[str]]) -> None:
     text = " ".join(words)
     aliases = [" ".join(name) for name in names]
     index = AliasIndex()
@@ -128,7 +128,7 @@ def test_an_english_common_name_is_found_in_title_case_and_in_the_plural() -> No
     ]
 
 
-def test_a_number_inside_a_longer_one_is_no_name() -> None:
+def test_a_number_inside_a_longer_one_is_not_found() -> None:
     index = AliasIndex()
     index.add_literal("1,200", 0)
     index.add_literal("1865", 1)

@@ -1,11 +1,11 @@
-"""Reading a knowledge base: bad lines, identity, the ontology's words for it."""
+"""Loading a knowledge base: invalid lines, identity of entities, mapping to the ontology."""
 
 import hashlib
 from pathlib import Path
 
 import pytest
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS, line, write
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS, line, write
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.knowledge_base.knowledge import Knowledge, load_knowledge
 
@@ -39,38 +39,38 @@ def facts(knowledge: Knowledge) -> set[tuple[str, str, str]]:
         ("[" * 100_000, "not JSON"),
     ],
 )
-def test_a_broken_line_is_refused_with_its_number_and_reason(tmp_path: Path, bad: object, reason: str) -> None:
+def test_a_broken_line_is_reported_with_its_number_and_reason(tmp_path: Path, bad: object, reason: str) -> None:
     knowledge = load(tmp_path, *[GOOD] * 30, bad)
     assert [(b.line, b.reason) for b in knowledge.broken] == [(31, reason)]
     assert knowledge.lines == 31
 
 
-def test_more_than_five_percent_broken_lines_are_one_clear_sentence(tmp_path: Path) -> None:
+def test_more_than_five_percent_broken_lines_are_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"line 2: not JSON \(2 of 21 lines are broken, more than 5 %\)\. Correct"):
         load(tmp_path, GOOD, "{", "oops", *[GOOD] * 18)
 
 
-def test_a_missing_file_is_one_clear_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is missing"):
         load_knowledge(tmp_path / "none.jsonl", NEWS)
 
 
-def test_bytes_that_are_no_text_are_a_broken_line(tmp_path: Path) -> None:
+def test_invalid_utf8_is_a_broken_line(tmp_path: Path) -> None:
     path = write(tmp_path / "kb.jsonl", [GOOD] * 30)  # type: ignore[list-item]
     path.write_bytes(path.read_bytes() + b'{"head": "\xff"}\n')
     assert [b.line for b in load_knowledge(path, NEWS).broken] == [31]
 
 
-def test_blank_lines_are_nothing(tmp_path: Path) -> None:
+def test_blank_lines_are_skipped(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD, "", "  ", GOOD).lines == 2
 
 
-def test_the_file_is_known_by_its_content(tmp_path: Path) -> None:
+def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     knowledge = load(tmp_path, GOOD)
     assert knowledge.sha256 == hashlib.sha256((tmp_path / "kb.jsonl").read_bytes()).hexdigest()
 
 
-def test_an_id_unites_names_and_types(tmp_path: Path) -> None:
+def test_an_id_joins_names_and_types(tmp_path: Path) -> None:
     knowledge = load(
         tmp_path,
         line("Ana Berg", "employer", "Velsoft", "person", "business", head_id="1", head_aliases=["A. Berg"]),
@@ -85,7 +85,7 @@ def test_an_id_unites_names_and_types(tmp_path: Path) -> None:
     )
 
 
-def test_without_ids_an_entity_is_its_name_and_type(tmp_path: Path) -> None:
+def test_without_ids_entities_are_identified_by_name_and_type(tmp_path: Path) -> None:
     knowledge = load(
         tmp_path,
         line("Paris", "capital of", "France", "city", "country"),
@@ -112,7 +112,7 @@ def test_the_most_frequent_type_comes_first(tmp_path: Path) -> None:
     assert knowledge.entities[0].types == ("country", "city")
 
 
-def test_relations_map_by_name_by_list_and_backwards(tmp_path: Path) -> None:
+def test_relations_map_by_name_by_list_and_inverted(tmp_path: Path) -> None:
     knowledge = load(
         tmp_path,
         GOOD,
@@ -128,7 +128,7 @@ def test_an_inverse_relation_follows_from_either_side(tmp_path: Path) -> None:
     assert facts(load(tmp_path, line("Norway", "has capital", "Oslo", "country", "city"))) == both
 
 
-def test_facts_about_unknown_types_and_about_oneself_are_left_out(tmp_path: Path) -> None:
+def test_facts_with_unknown_types_or_equal_ends_are_left_out(tmp_path: Path) -> None:
     knowledge = load(
         tmp_path,
         line("Ana Berg", "employer", "Velsoft", "person", "asteroid"),

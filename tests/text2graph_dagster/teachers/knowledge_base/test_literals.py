@@ -1,4 +1,4 @@
-"""Dates and numbers as texts write them."""
+"""Forms of dates and numbers in texts."""
 
 from datetime import date
 
@@ -34,12 +34,12 @@ def test_parts_of_dates_and_numbers(literal: str, written: set[str]) -> None:
 
 
 @pytest.mark.parametrize("literal", ["Velsoft", "Route 66", "3", "Smarch 3, 1865", "", "北京", "1.5"])
-def test_what_is_neither_has_no_renderings(literal: str) -> None:
+def test_other_literals_have_no_forms(literal: str) -> None:
     assert render_literal(literal) == ()
 
 
 @given(st.dates(min_value=date(1000, 1, 1)))
-def test_every_rendering_of_a_date_that_is_itself_read_means_the_same_date(day: date) -> None:
+def test_parsable_forms_of_a_date_mean_the_same_date(day: date) -> None:
     forms = {day.isoformat(), *render_literal(day.isoformat())}
     for form in forms:
         again = {form, *render_literal(form)}

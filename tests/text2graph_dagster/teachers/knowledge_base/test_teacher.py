@@ -1,4 +1,4 @@
-"""Distant supervision: what the teacher reads in a passage."""
+"""Graphs of passages by distant supervision."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_worlds import NEWS, line, teacher, write
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS, line, make_teacher, write
 from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.corpus.text.packing import pack_passages
 from text2graph_dagster.errors import UserError
@@ -37,41 +37,41 @@ def triples(graph: Graph) -> set[tuple[str, str, str]]:
 
 
 def test_direction_comes_from_the_fact_not_from_the_order_in_the_text(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, WORLD)
-    assert triples(guide.annotate("Velsoft hired Ana Berg.", "en")) == {("Ana Berg", "works for", "Velsoft")}
-    assert triples(guide.annotate("Ana Berg joined Velsoft.", "en")) == {("Ana Berg", "works for", "Velsoft")}
-    assert triples(guide.annotate("Northwind went to Velsoft.", "en")) == {("Velsoft", "owns", "Northwind")}
+    teacher = make_teacher(tmp_path, WORLD)
+    assert triples(teacher.annotate("Velsoft hired Ana Berg.", "en")) == {("Ana Berg", "works for", "Velsoft")}
+    assert triples(teacher.annotate("Ana Berg joined Velsoft.", "en")) == {("Ana Berg", "works for", "Velsoft")}
+    assert triples(teacher.annotate("Northwind went to Velsoft.", "en")) == {("Velsoft", "owns", "Northwind")}
 
 
-def test_a_symmetric_relation_is_stated_once_from_the_first_mention(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, [*WORLD, line("Tom Lund", "married to", "Ana Berg", "person", "person")])
-    assert triples(guide.annotate("Tom Lund wed Ana Berg.", "en")) == {("Tom Lund", "married to", "Ana Berg")}
-    assert triples(guide.annotate("Ana Berg wed Tom Lund.", "en")) == {("Ana Berg", "married to", "Tom Lund")}
+def test_a_symmetric_relation_is_extracted_once_from_the_first_mention(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, [*WORLD, line("Tom Lund", "married to", "Ana Berg", "person", "person")])
+    assert triples(teacher.annotate("Tom Lund wed Ana Berg.", "en")) == {("Tom Lund", "married to", "Ana Berg")}
+    assert triples(teacher.annotate("Ana Berg wed Tom Lund.", "en")) == {("Ana Berg", "married to", "Tom Lund")}
 
 
 def test_inverse_relations_both_hold(tmp_path: Path) -> None:
-    graph = teacher(tmp_path, WORLD).annotate("Oslo governs Norway.", "en")
+    graph = make_teacher(tmp_path, WORLD).annotate("Oslo governs Norway.", "en")
     assert triples(graph) == {("Oslo", "capital of", "Norway"), ("Norway", "has capital", "Oslo")}
 
 
-def test_a_signature_is_respected(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, [line("Velsoft", "born in", "Oslo", "business", "city")])
-    graph = guide.annotate("Velsoft started in Oslo.", "en")
+def test_signatures_are_respected(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, [line("Velsoft", "born in", "Oslo", "business", "city")])
+    graph = teacher.annotate("Velsoft started in Oslo.", "en")
     assert len(graph.entities) == 2
     assert not graph.relations
 
 
-def test_aliases_of_one_entity_are_one_entity_with_every_mention(tmp_path: Path) -> None:
+def test_all_names_of_an_entity_are_its_mentions(tmp_path: Path) -> None:
     text = "Velsoft Systems grew. Berg said Velsoft is fine; Velsoft agreed."
-    graph = teacher(tmp_path, WORLD).annotate(text, "en")
+    graph = make_teacher(tmp_path, WORLD).annotate(text, "en")
     surfaces = {e.text: [text[m.start : m.end] for m in e.mentions] for e in graph.entities}
     assert surfaces == {"Velsoft Systems": ["Velsoft Systems", "Velsoft", "Velsoft"], "Berg": ["Berg"]}
     assert [e.id for e in graph.entities] == [0, 1]
 
 
-def test_every_relation_carries_its_sentence_and_its_line(tmp_path: Path) -> None:
+def test_every_relation_has_its_sentence_and_its_line(tmp_path: Path) -> None:
     text = "Snow fell. Ana Berg joined Velsoft in May. Nothing else happened."
-    (relation,) = teacher(tmp_path, WORLD).annotate(text, "en").relations
+    (relation,) = make_teacher(tmp_path, WORLD).annotate(text, "en").relations
     assert relation.evidence is not None
     assert text[relation.evidence.start : relation.evidence.end] == "Ana Berg joined Velsoft in May."
     assert relation.provenance == "kb:1"
@@ -79,39 +79,41 @@ def test_every_relation_carries_its_sentence_and_its_line(tmp_path: Path) -> Non
 
 def test_evidence_runs_from_the_head_to_the_tail_across_sentences(tmp_path: Path) -> None:
     text = "Ana Berg is tired. She works at Velsoft. It rained."
-    (relation,) = teacher(tmp_path, WORLD).annotate(text, "en").relations
+    (relation,) = make_teacher(tmp_path, WORLD).annotate(text, "en").relations
     assert relation.evidence is not None
     assert text[relation.evidence.start : relation.evidence.end] == "Ana Berg is tired. She works at Velsoft."
 
 
-def test_a_sentence_that_does_not_refer_back_states_nothing_about_the_one_before(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, WORLD)
-    assert not guide.annotate("Ana Berg is tired. Velsoft grew.", "en").relations
-    assert guide.annotate("Ana Berg is tired. Velsoft pays her well.", "en").relations
-    assert guide.annotate("Ana Berg er trøtt. Velsoft vokser.", "no").relations  # no words are known for this language
+def test_a_sentence_without_an_anaphor_is_not_joined_to_the_one_before(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, WORLD)
+    assert not teacher.annotate("Ana Berg is tired. Velsoft grew.", "en").relations
+    assert teacher.annotate("Ana Berg is tired. Velsoft pays her well.", "en").relations
+    assert teacher.annotate(
+        "Ana Berg er trøtt. Velsoft vokser.", "no"
+    ).relations  # no anaphors are known for this language
 
 
-def test_a_farther_mention_may_state_what_the_closest_does_not(tmp_path: Path) -> None:
+def test_a_more_distant_mention_may_have_the_evidence(tmp_path: Path) -> None:
     text = "He met Ana Berg. Velsoft grew. Velsoft pays its staff well and she, Ana Berg, likes it."
-    (relation,) = teacher(tmp_path, WORLD).annotate(text, "en").relations
+    (relation,) = make_teacher(tmp_path, WORLD).annotate(text, "en").relations
     assert relation.evidence is not None
     assert text[relation.evidence.start :].startswith("Velsoft pays")
 
 
-def test_ends_that_are_too_far_apart_state_nothing(tmp_path: Path) -> None:
+def test_ends_too_far_apart_have_no_relation(tmp_path: Path) -> None:
     text = "Ana Berg is tired. It rained. So it was that Velsoft grew."
-    assert not teacher(tmp_path, WORLD, window=2).annotate(text, "en").relations
-    assert teacher(tmp_path, WORLD, window=3).annotate(text, "en").relations
+    assert not make_teacher(tmp_path, WORLD, window=2).annotate(text, "en").relations
+    assert make_teacher(tmp_path, WORLD, window=3).annotate(text, "en").relations
 
 
 def test_entities_without_a_relation_are_kept(tmp_path: Path) -> None:
-    graph = teacher(tmp_path, WORLD).annotate("Norway met Northwind.", "en")
+    graph = make_teacher(tmp_path, WORLD).annotate("Norway met Northwind.", "en")
     assert [(e.text, e.type) for e in graph.entities] == [("Norway", "country"), ("Northwind", "company")]
 
 
 def test_a_passage_without_names_is_an_empty_graph(tmp_path: Path) -> None:
-    assert teacher(tmp_path, WORLD).annotate("It rained all day.", "en") == Graph()
-    assert teacher(tmp_path, WORLD).annotate("", "en") == Graph()
+    assert make_teacher(tmp_path, WORLD).annotate("It rained all day.", "en") == Graph()
+    assert make_teacher(tmp_path, WORLD).annotate("", "en") == Graph()
 
 
 PLACES = Ontology(
@@ -127,19 +129,19 @@ NESTED: list[dict[str, Any] | str] = [
 ]
 
 
-def test_what_follows_from_two_steps_is_left_out_of_a_transitive_relation(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, NESTED, PLACES)
-    assert triples(guide.annotate("Oslo is a city of Norway in Europe.", "en")) == {
+def test_implied_edges_of_a_transitive_relation_are_left_out(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, NESTED, PLACES)
+    assert triples(teacher.annotate("Oslo is a city of Norway in Europe.", "en")) == {
         ("Oslo", "located in", "Norway"),
         ("Norway", "located in", "Europe"),
     }
-    assert triples(guide.annotate("Oslo is a city in Europe.", "en")) == {("Oslo", "located in", "Europe")}
+    assert triples(teacher.annotate("Oslo is a city in Europe.", "en")) == {("Oslo", "located in", "Europe")}
 
 
-def test_in_a_circle_of_a_transitive_relation_nothing_follows(tmp_path: Path) -> None:
+def test_a_cycle_of_a_transitive_relation_implies_nothing(tmp_path: Path) -> None:
     circle = [*NESTED[:2], line("Europe", "located in", "Oslo", "place", "place")]
-    guide = teacher(tmp_path, circle, PLACES)
-    assert len(guide.annotate("Oslo is a city of Norway in Europe.", "en").relations) == 3
+    teacher = make_teacher(tmp_path, circle, PLACES)
+    assert len(teacher.annotate("Oslo is a city of Norway in Europe.", "en").relations) == 3
 
 
 LIVES = Ontology(
@@ -154,16 +156,16 @@ LIVES = Ontology(
 
 
 @pytest.mark.parametrize("day", ["1865-09-03", "September 3, 1865", "3 Sept. 1865", "1865年9月3日"])
-def test_a_date_of_the_knowledge_base_is_read_as_texts_write_it(tmp_path: Path, day: str) -> None:
-    guide = teacher(tmp_path, [line("Ana Berg", "born on", "1865-09-03", "person", "date")], LIVES)
-    assert triples(guide.annotate(f"Ana Berg was born on {day} at home.", "en")) == {("Ana Berg", "born on", day)}
+def test_a_date_is_found_in_the_forms_of_texts(tmp_path: Path, day: str) -> None:
+    teacher = make_teacher(tmp_path, [line("Ana Berg", "born on", "1865-09-03", "person", "date")], LIVES)
+    assert triples(teacher.annotate(f"Ana Berg was born on {day} at home.", "en")) == {("Ana Berg", "born on", day)}
 
 
-def test_a_number_is_read_as_texts_write_it(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, [line("Ana Berg", "fortune", "1200000", "person", "number")], LIVES)
+def test_a_number_is_found_in_the_forms_of_texts(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, [line("Ana Berg", "fortune", "1200000", "person", "number")], LIVES)
     for written in ("1,200,000", "1.2 million", "120万"):
-        assert triples(guide.annotate(f"Ana Berg left {written} to all.", "en")) == {("Ana Berg", "fortune", written)}
-    assert not guide.annotate("Ana Berg left 11,200,000 to all.", "en").relations
+        assert triples(teacher.annotate(f"Ana Berg left {written} to all.", "en")) == {("Ana Berg", "fortune", written)}
+    assert not teacher.annotate("Ana Berg left 11,200,000 to all.", "en").relations
 
 
 AMBIGUOUS: list[dict[str, Any] | str] = [
@@ -177,24 +179,22 @@ AMBIGUOUS: list[dict[str, Any] | str] = [
     ("text", "expected"),
     [("Paris loves France.", "city"), ("Paris left Velsoft.", "person"), ("Paris is fine.", "city")],
 )
-def test_an_ambiguous_name_means_what_the_others_relate_to_else_the_better_known(
-    tmp_path: Path, text: str, expected: str
-) -> None:
-    graph = teacher(tmp_path, AMBIGUOUS).annotate(text, "en")
+def test_an_ambiguous_name_is_resolved_by_facts_then_by_frequency(tmp_path: Path, text: str, expected: str) -> None:
+    graph = make_teacher(tmp_path, AMBIGUOUS).annotate(text, "en")
     assert [e.type for e in graph.entities if e.text == "Paris"] == [expected]
 
 
-def test_the_last_candidate_of_a_name_does_not_overwrite_the_others(tmp_path: Path) -> None:
+def test_a_name_keeps_all_its_candidates(tmp_path: Path) -> None:
     """KG2Instruction's alias index kept only the last entity of a name."""
-    guide = teacher(tmp_path, AMBIGUOUS)
-    assert triples(guide.annotate("Paris loves France.", "en")) == {
+    teacher = make_teacher(tmp_path, AMBIGUOUS)
+    assert triples(teacher.annotate("Paris loves France.", "en")) == {
         ("Paris", "capital of", "France"), ("France", "has capital", "Paris"),
     }  # fmt: skip
-    assert triples(guide.annotate("Velsoft hired Paris.", "en")) == {("Paris", "works for", "Velsoft")}
+    assert triples(teacher.annotate("Velsoft hired Paris.", "en")) == {("Paris", "works for", "Velsoft")}
 
 
-def test_a_short_form_means_whom_the_passage_calls_by_full_name(tmp_path: Path) -> None:
-    guide = teacher(
+def test_a_short_form_means_the_entity_with_its_full_name_in_the_passage(tmp_path: Path) -> None:
+    teacher = make_teacher(
         tmp_path,
         [
             line("Eva Berg", "employer", "Northwind", "person", "business", head_aliases=["Berg"]),
@@ -202,13 +202,13 @@ def test_a_short_form_means_whom_the_passage_calls_by_full_name(tmp_path: Path) 
             line("Ana Berg", "employer", "Velsoft", "person", "business", head_aliases=["Berg"]),
         ],
     )
-    graph = guide.annotate("Ana Berg left. Berg now lives in Oslo.", "en")
+    graph = teacher.annotate("Ana Berg left. Berg now lives in Oslo.", "en")
     assert [(e.text, len(e.mentions)) for e in graph.entities] == [("Ana Berg", 2), ("Oslo", 1)]
     assert not graph.relations
 
 
-def test_a_certain_partner_counts_more_than_a_possible_one(tmp_path: Path) -> None:
-    guide = teacher(
+def test_facts_with_certain_entities_count_more_than_with_possible_ones(tmp_path: Path) -> None:
+    teacher = make_teacher(
         tmp_path,
         [
             line("Lee", "employer", "Velsoft", "person", "business", head_id="worker"),
@@ -216,59 +216,59 @@ def test_a_certain_partner_counts_more_than_a_possible_one(tmp_path: Path) -> No
             line("Kim", "married to", "Per Moe", "person", "person", head_id="other"),
         ],
     )
-    assert triples(guide.annotate("Lee left Velsoft with Kim.", "en")) == {("Lee", "works for", "Velsoft")}
+    assert triples(teacher.annotate("Lee left Velsoft with Kim.", "en")) == {("Lee", "works for", "Velsoft")}
 
 
 def test_items_of_an_enumeration_are_not_related_to_each_other(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, [*WORLD, line("Ole Vik", "married to", "Ana Berg", "person", "person")])
-    assert not guide.annotate("Tom Lund, Ole Vik and Ana Berg came.", "en").relations
-    assert not guide.annotate("Tom Lund, Per Moe, Ole Vik, Kari Nes and Ana Berg came.", "en").relations
-    assert guide.annotate("Tom Lund and Ana Berg wed.", "en").relations
+    teacher = make_teacher(tmp_path, [*WORLD, line("Ole Vik", "married to", "Ana Berg", "person", "person")])
+    assert not teacher.annotate("Tom Lund, Ole Vik and Ana Berg came.", "en").relations
+    assert not teacher.annotate("Tom Lund, Per Moe, Ole Vik, Kari Nes and Ana Berg came.", "en").relations
+    assert teacher.annotate("Tom Lund and Ana Berg wed.", "en").relations
 
 
 def test_a_long_enumeration_may_mix_types(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, WORLD)
-    assert not guide.annotate(
+    teacher = make_teacher(tmp_path, WORLD)
+    assert not teacher.annotate(
         "Ana Berg, Velsoft, Northwind, Norway, Tom Lund and Oslo are on the list.", "en"
     ).relations
-    assert guide.annotate("They met in Oslo, Norway.", "en").relations
+    assert teacher.annotate("They met in Oslo, Norway.", "en").relations
 
 
-def test_an_enumeration_still_relates_to_what_stands_outside_it(tmp_path: Path) -> None:
+def test_items_of_an_enumeration_are_related_to_entities_outside_it(tmp_path: Path) -> None:
     rows = [line(name, "employer", "Velsoft", "person", "business") for name in ("Ana Berg", "Tom Lund", "Ole Vik")]
-    graph = teacher(tmp_path, list(rows)).annotate("Ana Berg, Tom Lund and Ole Vik joined Velsoft.", "en")
+    graph = make_teacher(tmp_path, list(rows)).annotate("Ana Berg, Tom Lund and Ole Vik joined Velsoft.", "en")
     assert len(graph.relations) == 3
 
 
-def test_a_word_that_is_part_of_many_names_is_no_name(tmp_path: Path) -> None:
+def test_a_word_in_many_names_is_not_a_name(tmp_path: Path) -> None:
     cities = [
         line(f"{name} City", "capital of", "Norway", "city", "country")
         for name in ("Ada", "Bel", "Cor", "Dan", "Eva", "Fin")
     ]
-    guide = teacher(
+    teacher = make_teacher(
         tmp_path, [*cities, line("Manley City Club", "owns", "Velsoft", "company", "business", head_aliases=["City"])]
     )
-    assert not guide.annotate("The City is large.", "en").entities
-    assert guide.annotate("Ada City is large.", "en").entities
+    assert not teacher.annotate("The City is large.", "en").entities
+    assert teacher.annotate("Ada City is large.", "en").entities
 
 
-def test_a_lower_case_alias_that_is_not_the_name_itself_is_not_used(tmp_path: Path) -> None:
-    guide = teacher(
+def test_a_single_lower_case_alias_is_not_used(tmp_path: Path) -> None:
+    teacher = make_teacher(
         tmp_path, [line("House Music Ltd", "owns", "Velsoft", "company", "business", head_aliases=["house"])]
     )
-    assert not guide.annotate("The house burnt down.", "en").entities
+    assert not teacher.annotate("The house burnt down.", "en").entities
 
 
-def test_names_of_unknown_types_block_but_are_not_entities(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, [*WORLD, line("Oslo Symphony", "part of", "Music", "orchestra", "art")])
-    graph = guide.annotate("The Oslo Symphony toured Norway.", "en")
+def test_names_of_unknown_types_block_shorter_names(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, [*WORLD, line("Oslo Symphony", "part of", "Music", "orchestra", "art")])
+    graph = teacher.annotate("The Oslo Symphony toured Norway.", "en")
     assert [e.text for e in graph.entities] == ["Norway"]
 
 
-def test_an_entity_of_two_types_takes_the_one_its_facts_need(tmp_path: Path) -> None:
+def test_an_entity_with_two_types_gets_the_one_its_facts_need(tmp_path: Path) -> None:
     row = line("Monaco", "has capital", "Monte", "country", "city", head_id="m")
-    guide = teacher(tmp_path, [row, {**row, "head_type": "city"}, {**row, "head_type": "city"}])
-    graph = guide.annotate("Monaco shines; Monte is its heart.", "en")
+    teacher = make_teacher(tmp_path, [row, {**row, "head_type": "city"}, {**row, "head_type": "city"}])
+    graph = teacher.annotate("Monaco shines; Monte is its heart.", "en")
     assert ("Monaco", "has capital", "Monte") in triples(graph)
 
 
@@ -283,50 +283,52 @@ CHINESE = Ontology(
 )
 
 
-def test_chinese_passages_are_read_without_spaces(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, [line("王小明", "出生地", "北京市", "人類", "城市", tail_aliases=["北京"])], CHINESE)
+def test_chinese_names_are_found_without_spaces(tmp_path: Path) -> None:
+    teacher = make_teacher(
+        tmp_path, [line("王小明", "出生地", "北京市", "人類", "城市", tail_aliases=["北京"])], CHINESE
+    )
     text = "天气很好。王小明生于北京，后来离开了北京市。"
-    graph = guide.annotate(text, "zh")
+    graph = teacher.annotate(text, "zh")
     (relation,) = graph.relations
     assert triples(graph) == {("王小明", "出生地", "北京市")}
     assert relation.evidence is not None
     assert text[relation.evidence.start : relation.evidence.end] == "王小明生于北京，后来离开了北京市。"
 
 
-def test_a_chinese_enumeration_relates_nothing(tmp_path: Path) -> None:
-    guide = teacher(
+def test_items_of_a_chinese_enumeration_are_not_related(tmp_path: Path) -> None:
+    teacher = make_teacher(
         tmp_path,
         [line("法国", "接壤", "德国", "国家", "国家"), line("法国", "接壤", "意大利", "国家", "国家")],
         CHINESE,
     )
-    assert not guide.annotate("参加的有法国、意大利和德国。", "zh").relations
-    assert guide.annotate("法国与德国接壤。", "zh").relations
+    assert not teacher.annotate("参加的有法国、意大利和德国。", "zh").relations
+    assert teacher.annotate("法国与德国接壤。", "zh").relations
 
 
-def test_a_recorded_answer_is_read_back_as_the_same_graph(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, WORLD)
+def test_a_recorded_answer_gives_the_same_graph(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, WORLD)
     request = TeacherRequest("p1", 'Ana "Velsoft" Berg and Ana Berg joined Velsoft in Oslo, Norway.', "en", NEWS)
-    (answer,) = guide.answer([request])
+    (answer,) = teacher.answer([request])
     assert answer.status == "ok"
-    assert guide.read(answer.raw, request) == answer.graph
+    assert teacher.read(answer.raw, request) == answer.graph
 
 
 @pytest.mark.parametrize("raw", ["", "null", "{}", '{"entities":1,"relations":[]}', '{"entities":[{}],"relations":[]}'])
-def test_what_is_no_record_is_not_read(raw: str) -> None:
+def test_invalid_json_is_a_parse_error(raw: str) -> None:
     with pytest.raises(GraphParseError):
         load_graph(raw)
 
 
-def test_a_request_in_other_words_is_a_mistake(tmp_path: Path) -> None:
-    guide = teacher(tmp_path, WORLD)
+def test_a_request_with_another_ontology_is_an_error(tmp_path: Path) -> None:
+    teacher = make_teacher(tmp_path, WORLD)
     with pytest.raises(ValueError, match="ontology"):
-        list(guide.answer([TeacherRequest("p", "text", "en", CHINESE)]))
+        list(teacher.answer([TeacherRequest("p", "text", "en", CHINESE)]))
 
 
-def test_another_knowledge_base_is_another_teacher(tmp_path: Path) -> None:
-    first = teacher(tmp_path, WORLD).parameters()
-    assert teacher(tmp_path, WORLD).parameters() == first
-    assert teacher(tmp_path, WORLD[:-1]).parameters() != first
+def test_the_parameters_depend_on_the_knowledge_bases_content(tmp_path: Path) -> None:
+    first = make_teacher(tmp_path, WORLD).parameters()
+    assert make_teacher(tmp_path, WORLD).parameters() == first
+    assert make_teacher(tmp_path, WORLD[:-1]).parameters() != first
 
 
 SENTENCES = st.sampled_from(
@@ -346,7 +348,7 @@ SENTENCES = st.sampled_from(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(SENTENCES, max_size=6))
-def test_every_graph_is_grounded_legal_and_repeatable(
+def test_every_graph_is_grounded_legal_and_deterministic(
     tmp_path_factory: pytest.TempPathFactory, parts: list[str]
 ) -> None:
     path = write(tmp_path_factory.getbasetemp() / "property.jsonl", [*WORLD, *AMBIGUOUS])
@@ -368,14 +370,14 @@ def test_every_graph_is_grounded_legal_and_repeatable(
 
 
 def test_real_knowledge_on_real_text(real_data: Path) -> None:
-    """Wikidata on encyclopaedic English: every graph grounded and legal, and not nothing."""
+    """Wikidata on encyclopaedic English: every graph is grounded and legal, and some have relations."""
     ontology = load_ontology(Path(__file__).parents[4] / "examples" / "wikitext" / "ontology.yaml")
-    guide = KnowledgeBaseTeacher(real_data / "kb" / "wikidata_en.jsonl", ontology)
-    assert not guide.broken
+    teacher = KnowledgeBaseTeacher(real_data / "kb" / "wikidata_en.jsonl", ontology)
+    assert not teacher.broken
     relations = 0
     for path in sorted((real_data / "raw" / "en_wikitext2_test").glob("*.md"))[:12]:
         for text in path.read_text(encoding="utf-8").split("\n"):
-            graph = guide.annotate(text, "en")
+            graph = teacher.annotate(text, "en")
             relations += len(graph.relations)
             assert all(e.text in [text[m.start : m.end] for m in e.mentions] for e in graph.entities)
             assert all(ontology.allows(h.type, kind, t.type) for h, kind, t in graph.triples())
@@ -383,29 +385,27 @@ def test_real_knowledge_on_real_text(real_data: Path) -> None:
 
 
 def test_real_chinese_knowledge_on_real_text(real_data: Path) -> None:
-    """Wikidata on Chinese Wikipedia: the graphs are grounded, and their rationales lead back to them."""
+    """Wikidata on Chinese Wikipedia: the graphs are grounded, and their rationales verify."""
     ontology = Ontology(
         "zh",
         "zh",
         (EntityType("人物", kb_types=("人類",)), EntityType("国家", kb_types=("主权国家", "国家", "歷史國家"))),
         (RelationType("国籍", signatures=(("人物", "国家"),)),),
     )
-    guide = KnowledgeBaseTeacher(real_data / "kb" / "wikidata_zh.jsonl", ontology)
+    teacher = KnowledgeBaseTeacher(real_data / "kb" / "wikidata_zh.jsonl", ontology)
     entities = 0
     for path in sorted((real_data / "raw" / "zh_wikipedia").iterdir())[:10]:
         document = path.read_text(encoding="utf-8")
         for span in pack_passages(document, "zh", 48):
             text = document[span.start : span.end]
-            graph = guide.annotate(text, "zh")
+            graph = teacher.annotate(text, "zh")
             entities += len(graph.entities)
             assert all(e.text in [text[m.start : m.end] for m in e.mentions] for e in graph.entities)
             assert verify_rationale(compose_rationale(text, "zh", ontology, graph), text, ontology, graph).verified
     assert entities > 50
 
 
-def test_knowledge_is_read_when_the_ledger_does_not_have_the_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_knowledge_base_is_loaded_only_for_new_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "kb.jsonl", [*WORLD * 5, "{"])
     requests = [TeacherRequest("p", "Ana Berg works for Velsoft.", "en", NEWS)]
     ledger = MemoryLedger()
@@ -420,10 +420,10 @@ def test_knowledge_is_read_when_the_ledger_does_not_have_the_answer(
     assert loaded == []
 
 
-def test_knowledge_that_changed_while_it_was_read_is_one_sentence(tmp_path: Path) -> None:
+def test_a_change_during_loading_is_a_user_error(tmp_path: Path) -> None:
     path = write(tmp_path / "kb.jsonl", [line("Ana Berg", "employer", "Velsoft", "person", "business")])
-    guide = KnowledgeBaseTeacher(path, NEWS)
-    guide.parameters()
+    teacher = KnowledgeBaseTeacher(path, NEWS)
+    teacher.parameters()
     write(path, [line("Ana Berg", "employer", "Gramont", "person", "business")])
     with pytest.raises(UserError, match="changed while it was read"):
-        guide.annotate("Ana Berg", "en")
+        teacher.annotate("Ana Berg", "en")

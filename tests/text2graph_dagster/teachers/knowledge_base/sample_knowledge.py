@@ -1,4 +1,4 @@
-"""A small ontology and knowledge base that the tests of this folder share."""
+"""A small ontology, and knowledge bases for it."""
 
 import json
 from pathlib import Path
@@ -33,14 +33,14 @@ def line(head: str, relation: str, tail: str, head_type: str, tail_type: str, **
 
 
 def write(path: Path, lines: list[dict[str, Any] | str]) -> Path:
-    """Write a knowledge base; a string is written as it stands."""
+    """Write a knowledge base; a string is written unchanged."""
     text = "\n".join(row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in lines)
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def teacher(
+def make_teacher(
     tmp_path: Path, lines: list[dict[str, Any] | str], ontology: Ontology = NEWS, window: int = 2
 ) -> KnowledgeBaseTeacher:
-    """Return a teacher that knows these lines."""
+    """Return a teacher whose knowledge base has these lines."""
     return KnowledgeBaseTeacher(write(tmp_path / "knowledge_base.jsonl", lines), ontology, window)
