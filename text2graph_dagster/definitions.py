@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-# Partitioned checks are a preview feature; without them a gate would judge one corpus by another's data.
+# Partitioned checks are a preview feature; without them a gate would evaluate one corpus on another's data.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 from assets.user_errors import install_excepthook  # noqa: E402

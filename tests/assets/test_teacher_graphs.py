@@ -68,22 +68,22 @@ def rejected_labels(result: dg.ExecuteInProcessResult) -> int:
 def test_cost_rejected_labels_and_forecast_are_reported(chat: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_server, "NETWORK", ())
     monkeypatch.setattr(chat_server, "MODEL", ("not in the text",))
-    with chat_server.serving(0.3) as heard:
-        run, tables = materialise(chat, heard.url, prompt_price=2.0, completion_price=10.0)
+    with chat_server.serving(0.3) as server:
+        run, tables = materialise(chat, server.url, prompt_price=2.0, completion_price=10.0)
         assert tables["accounting"]["calls_made"] == DOCUMENTS == chat.warehouse.count("teacher_graphs", "c")
-        assert rejected_labels(run) >= heard.faults["not in the text"] > 0
+        assert rejected_labels(run) >= server.faults["not in the text"] > 0
         cost = chat.warehouse.value("SELECT sum(cost) FROM teacher_calls")
         assert tables["calls"]["cost"] == pytest.approx(cost)
         assert cost > 0
         assert abs(tables["calls"]["tokens_beyond_forecast"]) < 0.1
-        rerun, again = materialise(chat, heard.url)
+        rerun, again = materialise(chat, server.url)
         assert (again["accounting"]["calls_made"], again["calls"]["cost"]) == (0, 0)
         assert rejected_labels(rerun) == rejected_labels(run)
 
 
 def test_a_spent_budget_fails_with_one_sentence_and_the_next_run_continues(chat: Sandbox) -> None:
-    with chat_server.serving() as heard:
-        result, _ = materialise(chat, heard.url, max_tokens_total=12_000)
+    with chat_server.serving() as server:
+        result, _ = materialise(chat, server.url, max_tokens_total=12_000)
         (failure,) = (event for event in result.all_events if event.is_step_failure)
         assert failure.step_failure_data.error
         sentence = failure.step_failure_data.error.message
@@ -92,15 +92,15 @@ def test_a_spent_budget_fails_with_one_sentence_and_the_next_run_continues(chat:
         kept = chat.warehouse.count("teacher_calls")
         assert 0 < kept < DOCUMENTS
         assert chat.warehouse.count("teacher_graphs") == 0
-        _, tables = materialise(chat, heard.url)
+        _, tables = materialise(chat, server.url)
     assert tables["accounting"]["calls_from_ledger"] == kept
-    assert set(heard.asked.values()) == {1}
+    assert set(server.asked.values()) == {1}
 
 
 def test_the_api_key_is_in_no_table_event_or_file(chat: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
-    with chat_server.serving(0.3) as heard:
-        result, _ = materialise(chat, heard.url, retries=0)
-        materialise(chat, heard.url.replace("127.0.0.1", f"user:{CANARY}@127.0.0.1"))
+    with chat_server.serving(0.3) as server:
+        result, _ = materialise(chat, server.url, retries=0)
+        materialise(chat, server.url.replace("127.0.0.1", f"user:{CANARY}@127.0.0.1"))
         materialise(chat, "http://127.0.0.1:9/v1", model="other", retries=0)
     events = [repr(record) for record in chat.instance.all_logs(result.run_id)] + [repr(result.all_events)]
     files = [path.read_bytes() for path in chat.root.rglob("*") if path.is_file()]

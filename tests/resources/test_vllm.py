@@ -47,8 +47,8 @@ def test_the_error_about_a_server_that_ended_contains_its_log(tmp_path: Path) ->
 
 def test_a_server_that_stays_silent_is_ended(tmp_path: Path) -> None:
     settings = fake_vllm(tmp_path, "silent stubborn", start_seconds=3.0)
-    silence = pytest.raises(UserError, match="did not answer within 3 s")
-    with silence, run_server("tiny", settings, tmp_path / "log", print):
+    timeout = pytest.raises(UserError, match="did not answer within 3 s")
+    with timeout, run_server("tiny", settings, tmp_path / "log", print):
         raise AssertionError("the server answered")
     assert find_leftovers(tmp_path) == []
 

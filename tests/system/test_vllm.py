@@ -1,4 +1,4 @@
-"""A real vLLM server on the CPU serves a student of the pipeline as a corpus's teacher; `make test-vllm` runs it."""
+"""A real vLLM server on the CPU serves a student as a corpus's teacher; run with `make test-vllm`."""
 
 import json
 import os
@@ -37,10 +37,10 @@ pytestmark = [
 
 ASSETS = "raw_corpus,teacher_graphs,cot_traces,filtered_dataset"
 MODEL = "student"
-MARK = "TEXT2GRAPH_TEST_SERVER"  # a variable by which all processes of one server are known
+MARK = "TEXT2GRAPH_TEST_SERVER"  # an environment variable that marks all processes of a server
 PASSAGES, NEW_TOKENS = 200, 128
-# A student that is asked as chat models are, on passages of which it sees many: it learns to answer in a minute.
-LESSON: dict[str, Mapping[str, Any]] = {
+# A student with the chat prompt and many similar passages: it learns to answer within a minute of training.
+STUDENT_SETTINGS: dict[str, Mapping[str, Any]] = {
     "student": {"base_model": "scratch", "wire": "public", "context": 1024},
     "dataset": {"template": "extract", "phrasings": False, "full_ontology_share": 1.0},
     "sft": {"max_steps": 150, "save_steps": 150, "batch_size": 8, "max_length": 1024, "name_augmentation_share": 0.0},
@@ -67,7 +67,7 @@ def marked(mark: str) -> list[int]:
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model directory of a student that the lineage has trained."""
-    site = make_site(tmp_path_factory.mktemp("school"), LESSON)
+    site = make_site(tmp_path_factory.mktemp("trained"), STUDENT_SETTINGS)
     source = write_corpus(site.root / "sources" / "tiny", documents=128)
     assert site.tool("text2graph", "corpora", "add", str(source)).returncode == 0
     done = site.materialise(f"{ASSETS},sft_checkpoint", "tiny")
@@ -85,7 +85,7 @@ def server(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def requests(tmp_path_factory: pytest.TempPathFactory) -> list[TeacherRequest]:
-    """Questions about the documents of a corpus; the student was taught the first 128 of them."""
+    """Questions about the documents of a corpus; the student was trained on the first 128 of them."""
     corpus = write_corpus(tmp_path_factory.mktemp("corpus"), documents=PASSAGES)
     texts = [json.loads(line)["text"] for line in (corpus / "documents.jsonl").read_text().splitlines()]
     ontology = load_ontology(corpus / "ontology.yaml")
@@ -97,7 +97,7 @@ def first_difference(one: list[int], other: list[int]) -> int:
 
 
 def vllm_tokens(server: RunningServer, prompts: list[str]) -> list[list[int]]:
-    """Return the tokens that the server writes, with no schema to hold to."""
+    """Return the tokens that the server generates without a schema."""
     from openai import OpenAI
 
     client = OpenAI(base_url=server.base_url, api_key="none")
@@ -118,7 +118,7 @@ def vllm_tokens(server: RunningServer, prompts: list[str]) -> list[list[int]]:
 
 
 def transformers_tokens(student: Path, prompts: list[str]) -> tuple[list[list[int]], list[list[float]]]:
-    """Return the tokens that `generate` writes, and by how much each one's logit leads over the next best."""
+    """Return the tokens that `generate` emits, and each one's logit margin over the second best."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -132,42 +132,42 @@ def transformers_tokens(student: Path, prompts: list[str]) -> tuple[list[list[in
     tokens: dict[int, list[int]] = {}
     margins: dict[int, list[float]] = {}
     by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    for length, group in groupby(by_length, key=lambda i: len(ids[i])):  # equally long ones need no padding
+    for length, group in groupby(by_length, key=lambda i: len(ids[i])):  # equal lengths need no padding
         batch = list(group)
         config = greedy_generation_config(tokenizer)
         config.max_new_tokens, config.output_logits, config.return_dict_in_generate = NEW_TOKENS, True, True
         with torch.no_grad():
-            told = model.generate(torch.tensor([ids[i] for i in batch]), generation_config=config)
-        leads = torch.stack([logits.topk(2).values for logits in told.logits], dim=1)
+            output = model.generate(torch.tensor([ids[i] for i in batch]), generation_config=config)
+        leads = torch.stack([logits.topk(2).values for logits in output.logits], dim=1)
         for row, i in enumerate(batch):
-            written = told.sequences[row, length:].tolist()
-            end = written.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in written else len(written)
-            tokens[i] = written[:end]
+            emitted = output.sequences[row, length:].tolist()
+            end = emitted.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in emitted else len(emitted)
+            tokens[i] = emitted[:end]
             margins[i] = (leads[row, :, 0] - leads[row, :, 1]).tolist()
     return [tokens[i] for i in range(len(ids))], [margins[i] for i in range(len(ids))]
 
 
 class TestOneServer:
-    """What it answers; it ends with these tests."""
+    """The answers of one server, which ends after these tests."""
 
     def test_greedy_answers_are_those_of_transformers(
         self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
-        """Token for token. Where they part, the two likeliest tokens must be as good as equally likely."""
+        """Token for token. Where they differ, the two most likely tokens must be almost equally likely."""
         prompts = [build_prompt(request) for request in requests]
         expected, margins = transformers_tokens(student, prompts)
-        given = vllm_tokens(server, prompts)
-        parted = [
+        generated = vllm_tokens(server, prompts)
+        differing = [
             (i, step, margins[i][step])
             for i in range(PASSAGES)
-            if given[i] != expected[i]
-            for step in [first_difference(given[i], expected[i])]
+            if generated[i] != expected[i]
+            for step in [first_difference(generated[i], expected[i])]
         ]
-        print(f"equal: {PASSAGES - len(parted)} of {PASSAGES}; parted at (passage, token, margin): {parted}")
-        assert len(parted) <= 0.02 * PASSAGES
-        assert all(margin < 1e-3 for _, _, margin in parted)
+        print(f"equal: {PASSAGES - len(differing)} of {PASSAGES}; differing at (passage, token, margin): {differing}")
+        assert len(differing) <= 0.02 * PASSAGES
+        assert all(margin < 1e-3 for _, _, margin in differing)
 
-    def test_extraction_through_it_is_what_the_student_extracts_here(
+    def test_extraction_through_it_equals_local_extraction(
         self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
         texts = [request.text for request in requests]
@@ -179,7 +179,7 @@ class TestOneServer:
         assert equal >= 0.98 * PASSAGES
         assert sum(bool(e.graph.relations) for e in there) > PASSAGES / 2
 
-    def test_it_holds_answers_to_the_grammar_that_they_are_held_to_here(
+    def test_it_constrains_answers_to_the_same_grammar_as_local_extraction(
         self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
         texts = [request.text for request in requests[:50]]
@@ -205,46 +205,46 @@ class TestOneServer:
 
 
 @pytest.fixture(scope="module")
-def taught(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site whose teacher is the student, with a corpus that it has to read."""
-    root = tmp_path_factory.mktemp("taught")
+def student_site(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site with the student as the teacher of a new corpus."""
+    root = tmp_path_factory.mktemp("student_teacher")
     server = server_settings(student, str(root)).model_dump()
     teacher = {"kind": "chat", "model": MODEL, "max_tokens": 256, "server": server}
-    site = make_site(root, {**LESSON, "teacher": teacher})
+    site = make_site(root, {**STUDENT_SETTINGS, "teacher": teacher})
     source = write_corpus(root / "sources" / "other", documents=PASSAGES)
     assert site.tool("text2graph", "corpora", "add", str(source)).returncode == 0
     return site
 
 
-def test_the_lineage_runs_through_the_server(taught: Site) -> None:
-    done = taught.materialise(ASSETS, "other")
+def test_the_lineage_runs_through_the_server(student_site: Site) -> None:
+    done = student_site.materialise(ASSETS, "other")
     assert done.returncode == 0, done.stderr[-4000:]
-    assert marked(str(taught.root)) == []
-    graphs, calls = taught.warehouse.count("teacher_graphs"), taught.warehouse.count("teacher_calls")
+    assert marked(str(student_site.root)) == []
+    graphs, calls = student_site.warehouse.count("teacher_graphs"), student_site.warehouse.count("teacher_calls")
     assert graphs >= 0.95 * PASSAGES
-    assert taught.warehouse.count("filtered_dataset") > 0
+    assert student_site.warehouse.count("filtered_dataset") > 0
 
-    log = taught.root / "servers" / "teacher.log"
+    log = student_site.root / "servers" / "teacher.log"
     started = log.stat().st_mtime
     time.sleep(0.1)
-    again = taught.materialise("teacher_graphs", "other")
+    again = student_site.materialise("teacher_graphs", "other")
     assert again.returncode == 0, again.stderr[-4000:]
-    assert taught.warehouse.count("teacher_calls") == calls
-    assert log.stat().st_mtime == started  # nothing was asked, so nothing was started
+    assert student_site.warehouse.count("teacher_calls") == calls
+    assert log.stat().st_mtime == started  # no request, so no server was started
 
 
-def test_a_killed_step_leaves_no_server(taught: Site) -> None:
-    source = write_corpus(taught.root / "sources" / "new", documents=PASSAGES + 8)
-    assert taught.tool("text2graph", "corpora", "add", str(source)).returncode == 0
+def test_a_killed_step_leaves_no_server(student_site: Site) -> None:
+    source = write_corpus(student_site.root / "sources" / "new", documents=PASSAGES + 8)
+    assert student_site.tool("text2graph", "corpora", "add", str(source)).returncode == 0
     command = ["dagster", "asset", "materialize", "--select", "raw_corpus,teacher_graphs", "--partition", "new"]
     step = subprocess.Popen(
         [str(TOOLS / command[0]), *command[1:], "-m", "text2graph_dagster.definitions"],
-        env=dict(taught.env),
+        env=dict(student_site.env),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    mark = str(taught.root)
+    mark = str(student_site.root)
     try:  # supervisor, API server, engine and what they start
         wait_until(lambda: step.poll() is not None or len(marked(mark)) > 3, 600, "no server was started")
         assert step.poll() is None
