@@ -8,8 +8,7 @@ import pytest
 
 from benchmarks import chat_server
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
-from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint, sample_requests
-from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT
+from tests.text2graph_dagster.teachers.chat.sample_calls import GRAPH, TEXT, fast_endpoint, sample_requests
 from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from tests.text2graph_dagster.teachers.scripted_teacher import ScriptedTeacher, make_requests

@@ -71,10 +71,16 @@ def serving(reply: Reply, error: Any = None, models: Sequence[str] = ("m",), cat
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     seen = Seen(f"http://127.0.0.1:{server.server_address[1]}/v1")
+    with _running(server):
+        yield seen
+
+
+@contextmanager
+def _running(server: ThreadingHTTPServer) -> Iterator[None]:
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield seen
+        yield
     finally:
         server.shutdown()
         server.server_close()

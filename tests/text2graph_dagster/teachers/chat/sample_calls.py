@@ -1,10 +1,17 @@
-"""An endpoint without waits, and requests whose passages state one relation each."""
+"""An endpoint without waits, a passage with its graph, and requests whose passages state one relation each."""
 
 from typing import Any
 
 from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
+from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.teachers.chat.endpoint import Endpoint, EndpointSettings
 from text2graph_dagster.teachers.protocol import TeacherRequest
+
+TEXT = "Velsoft hired Ana Berg. Berg lives in Oslo."
+GRAPH = Graph(
+    (Entity(0, "Velsoft", "company", (Span(0, 7),)), Entity(1, "Ana Berg", "person", (Span(14, 22),))),
+    (Relation(1, 0, "works for", None, "chat:m"),),
+)
 
 
 def fast_endpoint(url: str, **settings: Any) -> Endpoint:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
-from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint
-from tests.text2graph_dagster.teachers.chat.test_teacher import GRAPH, TEXT
+from tests.text2graph_dagster.teachers.chat.sample_calls import GRAPH, TEXT, fast_endpoint
 from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.graph.mentions import find_occurrences

@@ -6,19 +6,14 @@ from typing import Any
 import pytest
 
 from tests.text2graph_dagster.teachers.chat.chat_server import Reply, message, serving
-from tests.text2graph_dagster.teachers.chat.sample_calls import fast_endpoint
+from tests.text2graph_dagster.teachers.chat.sample_calls import GRAPH, TEXT, fast_endpoint
 from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.ontology import EntityType, Ontology
-from text2graph_dagster.reasoning.chat_reasoner import ChatReasoner
-from text2graph_dagster.reasoning.composed_reasoner import compose_rationale
-from text2graph_dagster.reasoning.verifier import verify_rationale
 from text2graph_dagster.teachers.chat.endpoint import KEY_VARIABLE
 from text2graph_dagster.teachers.chat.teacher import ChatTeacher, build_graph_schema
-from text2graph_dagster.teachers.protocol import ReasoningRequest, TeacherAnswer, TeacherRequest
+from text2graph_dagster.teachers.protocol import TeacherAnswer, TeacherRequest
 
-TEXT = "Velsoft hired Ana Berg. Berg lives in Oslo."
 ANSWER = {
     "entities": [
         {"id": 0, "text": "Velsoft", "type": "company"},
@@ -32,10 +27,6 @@ ANSWER = {
         {"head": "ana  berg", "tail": "Atlantis", "type": "born in"},
     ],
 }
-GRAPH = Graph(
-    (Entity(0, "Velsoft", "company", (Span(0, 7),)), Entity(1, "Ana Berg", "person", (Span(14, 22),))),
-    (Relation(1, 0, "works for", None, "chat:m"),),
-)
 
 
 def ask(reply: Reply, count: int = 1) -> tuple[list[TeacherAnswer], list[dict[str, Any]]]:
@@ -191,24 +182,3 @@ def test_the_address_is_not_part_of_a_models_identity() -> None:
     )
     assert (first.name, first.parameters()) == (second.name, second.parameters())
     assert ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", temperature=0.5)).parameters() != first.parameters()
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_reasoning_prompt_has_the_passage_and_the_types(language: str) -> None:
-    """An ancestor never showed its reasoner the document."""
-    with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
-        reasoner = ChatReasoner(fast_endpoint(seen.url))
-        (answer,) = reasoner.answer([ReasoningRequest("p", TEXT, language, NEWS, GRAPH)])
-    prompt = seen.bodies[0]["messages"][0]["content"]
-    assert prompt == answer.request
-    assert TEXT in prompt
-    assert all(name in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
-    assert "response_format" not in seen.bodies[0]
-
-
-def test_a_models_rationale_is_verified_like_a_composed_one() -> None:
-    rationale = compose_rationale(TEXT, "en", NEWS, GRAPH)
-    with serving(lambda _: message(f"<think>let me see</think>\n{rationale}\n")) as seen:
-        (answer,) = ChatReasoner(fast_endpoint(seen.url)).answer([ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)])
-    assert answer.rationale == rationale
-    assert verify_rationale(answer.rationale, TEXT, NEWS, GRAPH).verified

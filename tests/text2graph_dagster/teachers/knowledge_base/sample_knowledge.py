@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import EntityType, Ontology, RelationType
 from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeacher
 
@@ -44,3 +45,34 @@ def make_teacher(
 ) -> KnowledgeBaseTeacher:
     """Return a teacher whose knowledge base has these lines."""
     return KnowledgeBaseTeacher(write(tmp_path / "knowledge_base.jsonl", lines), ontology, window)
+
+
+WORLD: list[dict[str, Any] | str] = [
+    line(
+        "Ana Berg", "employer", "Velsoft", "person", "business", head_aliases=["Berg"], tail_aliases=["Velsoft Systems"]
+    ),
+    line("Ana Berg", "married to", "Tom Lund", "person", "person", head_aliases=["Berg"]),
+    line("Oslo", "capital of", "Norway", "city", "country"),
+    line("Northwind", "owned by", "Velsoft", "business", "business", tail_aliases=["Velsoft Systems"]),
+    line("Ana Berg", "born in", "Oslo", "person", "city"),
+]
+
+AMBIGUOUS: list[dict[str, Any] | str] = [
+    line("Paris", "capital of", "France", "city", "country", head_id="city"),
+    line("Paris", "employer", "Velsoft", "person", "business", head_id="person"),
+    line("Paris", "capital of", "Gaul", "city", "country", head_id="city"),
+]
+
+CHINESE = Ontology(
+    "zh",
+    "zh",
+    (EntityType("人物", kb_types=("人類",)), EntityType("城市"), EntityType("国家")),
+    (
+        RelationType("出生地", signatures=(("人物", "城市"),)),
+        RelationType("接壤", signatures=(("国家", "国家"),), symmetric=True),
+    ),
+)
+
+
+def named_triples(graph: Graph) -> set[tuple[str, str, str]]:
+    return {(head.text, kind, tail.text) for head, kind, tail in graph.triples()}

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import NEWS, line, make_teacher, write
+from tests.text2graph_dagster.teachers.knowledge_base.sample_knowledge import (
+    AMBIGUOUS,
+    CHINESE,
+    NEWS,
+    WORLD,
+    line,
+    make_teacher,
+    named_triples,
+    write,
+)
 from tests.text2graph_dagster.teachers.memory_ledger import MemoryLedger
 from text2graph_dagster.corpus.text.packing import pack_passages
 from text2graph_dagster.errors import UserError
@@ -21,37 +30,23 @@ from text2graph_dagster.teachers.knowledge_base.teacher import KnowledgeBaseTeac
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import TeacherRequest
 
-WORLD: list[dict[str, Any] | str] = [
-    line(
-        "Ana Berg", "employer", "Velsoft", "person", "business", head_aliases=["Berg"], tail_aliases=["Velsoft Systems"]
-    ),
-    line("Ana Berg", "married to", "Tom Lund", "person", "person", head_aliases=["Berg"]),
-    line("Oslo", "capital of", "Norway", "city", "country"),
-    line("Northwind", "owned by", "Velsoft", "business", "business", tail_aliases=["Velsoft Systems"]),
-    line("Ana Berg", "born in", "Oslo", "person", "city"),
-]
-
-
-def triples(graph: Graph) -> set[tuple[str, str, str]]:
-    return {(head.text, kind, tail.text) for head, kind, tail in graph.triples()}
-
 
 def test_direction_comes_from_the_fact_not_from_the_order_in_the_text(tmp_path: Path) -> None:
     teacher = make_teacher(tmp_path, WORLD)
-    assert triples(teacher.annotate("Velsoft hired Ana Berg.", "en")) == {("Ana Berg", "works for", "Velsoft")}
-    assert triples(teacher.annotate("Ana Berg joined Velsoft.", "en")) == {("Ana Berg", "works for", "Velsoft")}
-    assert triples(teacher.annotate("Northwind went to Velsoft.", "en")) == {("Velsoft", "owns", "Northwind")}
+    assert named_triples(teacher.annotate("Velsoft hired Ana Berg.", "en")) == {("Ana Berg", "works for", "Velsoft")}
+    assert named_triples(teacher.annotate("Ana Berg joined Velsoft.", "en")) == {("Ana Berg", "works for", "Velsoft")}
+    assert named_triples(teacher.annotate("Northwind went to Velsoft.", "en")) == {("Velsoft", "owns", "Northwind")}
 
 
 def test_a_symmetric_relation_is_extracted_once_from_the_first_mention(tmp_path: Path) -> None:
     teacher = make_teacher(tmp_path, [*WORLD, line("Tom Lund", "married to", "Ana Berg", "person", "person")])
-    assert triples(teacher.annotate("Tom Lund wed Ana Berg.", "en")) == {("Tom Lund", "married to", "Ana Berg")}
-    assert triples(teacher.annotate("Ana Berg wed Tom Lund.", "en")) == {("Ana Berg", "married to", "Tom Lund")}
+    assert named_triples(teacher.annotate("Tom Lund wed Ana Berg.", "en")) == {("Tom Lund", "married to", "Ana Berg")}
+    assert named_triples(teacher.annotate("Ana Berg wed Tom Lund.", "en")) == {("Ana Berg", "married to", "Tom Lund")}
 
 
 def test_inverse_relations_both_hold(tmp_path: Path) -> None:
     graph = make_teacher(tmp_path, WORLD).annotate("Oslo governs Norway.", "en")
-    assert triples(graph) == {("Oslo", "capital of", "Norway"), ("Norway", "has capital", "Oslo")}
+    assert named_triples(graph) == {("Oslo", "capital of", "Norway"), ("Norway", "has capital", "Oslo")}
 
 
 def test_signatures_are_respected(tmp_path: Path) -> None:
@@ -75,35 +70,6 @@ def test_every_relation_has_its_sentence_and_its_line(tmp_path: Path) -> None:
     assert relation.evidence is not None
     assert text[relation.evidence.start : relation.evidence.end] == "Ana Berg joined Velsoft in May."
     assert relation.provenance == "kb:1"
-
-
-def test_evidence_runs_from_the_head_to_the_tail_across_sentences(tmp_path: Path) -> None:
-    text = "Ana Berg is tired. She works at Velsoft. It rained."
-    (relation,) = make_teacher(tmp_path, WORLD).annotate(text, "en").relations
-    assert relation.evidence is not None
-    assert text[relation.evidence.start : relation.evidence.end] == "Ana Berg is tired. She works at Velsoft."
-
-
-def test_a_sentence_without_an_anaphor_is_not_joined_to_the_one_before(tmp_path: Path) -> None:
-    teacher = make_teacher(tmp_path, WORLD)
-    assert not teacher.annotate("Ana Berg is tired. Velsoft grew.", "en").relations
-    assert teacher.annotate("Ana Berg is tired. Velsoft pays her well.", "en").relations
-    assert teacher.annotate(
-        "Ana Berg er trøtt. Velsoft vokser.", "no"
-    ).relations  # no anaphors are known for this language
-
-
-def test_a_more_distant_mention_may_have_the_evidence(tmp_path: Path) -> None:
-    text = "He met Ana Berg. Velsoft grew. Velsoft pays its staff well and she, Ana Berg, likes it."
-    (relation,) = make_teacher(tmp_path, WORLD).annotate(text, "en").relations
-    assert relation.evidence is not None
-    assert text[relation.evidence.start :].startswith("Velsoft pays")
-
-
-def test_ends_too_far_apart_have_no_relation(tmp_path: Path) -> None:
-    text = "Ana Berg is tired. It rained. So it was that Velsoft grew."
-    assert not make_teacher(tmp_path, WORLD, window=2).annotate(text, "en").relations
-    assert make_teacher(tmp_path, WORLD, window=3).annotate(text, "en").relations
 
 
 def test_entities_without_a_relation_are_kept(tmp_path: Path) -> None:
@@ -131,11 +97,11 @@ NESTED: list[dict[str, Any] | str] = [
 
 def test_implied_edges_of_a_transitive_relation_are_left_out(tmp_path: Path) -> None:
     teacher = make_teacher(tmp_path, NESTED, PLACES)
-    assert triples(teacher.annotate("Oslo is a city of Norway in Europe.", "en")) == {
+    assert named_triples(teacher.annotate("Oslo is a city of Norway in Europe.", "en")) == {
         ("Oslo", "located in", "Norway"),
         ("Norway", "located in", "Europe"),
     }
-    assert triples(teacher.annotate("Oslo is a city in Europe.", "en")) == {("Oslo", "located in", "Europe")}
+    assert named_triples(teacher.annotate("Oslo is a city in Europe.", "en")) == {("Oslo", "located in", "Europe")}
 
 
 def test_a_cycle_of_a_transitive_relation_implies_nothing(tmp_path: Path) -> None:
@@ -158,129 +124,18 @@ LIVES = Ontology(
 @pytest.mark.parametrize("day", ["1865-09-03", "September 3, 1865", "3 Sept. 1865", "1865年9月3日"])
 def test_a_date_is_found_in_the_forms_of_texts(tmp_path: Path, day: str) -> None:
     teacher = make_teacher(tmp_path, [line("Ana Berg", "born on", "1865-09-03", "person", "date")], LIVES)
-    assert triples(teacher.annotate(f"Ana Berg was born on {day} at home.", "en")) == {("Ana Berg", "born on", day)}
+    assert named_triples(teacher.annotate(f"Ana Berg was born on {day} at home.", "en")) == {
+        ("Ana Berg", "born on", day)
+    }
 
 
 def test_a_number_is_found_in_the_forms_of_texts(tmp_path: Path) -> None:
     teacher = make_teacher(tmp_path, [line("Ana Berg", "fortune", "1200000", "person", "number")], LIVES)
     for written in ("1,200,000", "1.2 million", "120万"):
-        assert triples(teacher.annotate(f"Ana Berg left {written} to all.", "en")) == {("Ana Berg", "fortune", written)}
+        assert named_triples(teacher.annotate(f"Ana Berg left {written} to all.", "en")) == {
+            ("Ana Berg", "fortune", written)
+        }
     assert not teacher.annotate("Ana Berg left 11,200,000 to all.", "en").relations
-
-
-AMBIGUOUS: list[dict[str, Any] | str] = [
-    line("Paris", "capital of", "France", "city", "country", head_id="city"),
-    line("Paris", "employer", "Velsoft", "person", "business", head_id="person"),
-    line("Paris", "capital of", "Gaul", "city", "country", head_id="city"),
-]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("Paris loves France.", "city"), ("Paris left Velsoft.", "person"), ("Paris is fine.", "city")],
-)
-def test_an_ambiguous_name_is_resolved_by_facts_then_by_frequency(tmp_path: Path, text: str, expected: str) -> None:
-    graph = make_teacher(tmp_path, AMBIGUOUS).annotate(text, "en")
-    assert [e.type for e in graph.entities if e.text == "Paris"] == [expected]
-
-
-def test_a_name_keeps_all_its_candidates(tmp_path: Path) -> None:
-    """KG2Instruction's alias index kept only the last entity of a name."""
-    teacher = make_teacher(tmp_path, AMBIGUOUS)
-    assert triples(teacher.annotate("Paris loves France.", "en")) == {
-        ("Paris", "capital of", "France"), ("France", "has capital", "Paris"),
-    }  # fmt: skip
-    assert triples(teacher.annotate("Velsoft hired Paris.", "en")) == {("Paris", "works for", "Velsoft")}
-
-
-def test_a_short_form_means_the_entity_with_its_full_name_in_the_passage(tmp_path: Path) -> None:
-    teacher = make_teacher(
-        tmp_path,
-        [
-            line("Eva Berg", "employer", "Northwind", "person", "business", head_aliases=["Berg"]),
-            line("Eva Berg", "born in", "Oslo", "person", "city", head_aliases=["Berg"]),
-            line("Ana Berg", "employer", "Velsoft", "person", "business", head_aliases=["Berg"]),
-        ],
-    )
-    graph = teacher.annotate("Ana Berg left. Berg now lives in Oslo.", "en")
-    assert [(e.text, len(e.mentions)) for e in graph.entities] == [("Ana Berg", 2), ("Oslo", 1)]
-    assert not graph.relations
-
-
-def test_facts_with_certain_entities_count_more_than_with_possible_ones(tmp_path: Path) -> None:
-    teacher = make_teacher(
-        tmp_path,
-        [
-            line("Lee", "employer", "Velsoft", "person", "business", head_id="worker"),
-            *[line("Lee", "born in", "Kim", "person", "city", head_id="native", tail_id="city")] * 2,
-            line("Kim", "married to", "Per Moe", "person", "person", head_id="other"),
-        ],
-    )
-    assert triples(teacher.annotate("Lee left Velsoft with Kim.", "en")) == {("Lee", "works for", "Velsoft")}
-
-
-def test_items_of_an_enumeration_are_not_related_to_each_other(tmp_path: Path) -> None:
-    teacher = make_teacher(tmp_path, [*WORLD, line("Ole Vik", "married to", "Ana Berg", "person", "person")])
-    assert not teacher.annotate("Tom Lund, Ole Vik and Ana Berg came.", "en").relations
-    assert not teacher.annotate("Tom Lund, Per Moe, Ole Vik, Kari Nes and Ana Berg came.", "en").relations
-    assert teacher.annotate("Tom Lund and Ana Berg wed.", "en").relations
-
-
-def test_a_long_enumeration_may_mix_types(tmp_path: Path) -> None:
-    teacher = make_teacher(tmp_path, WORLD)
-    assert not teacher.annotate(
-        "Ana Berg, Velsoft, Northwind, Norway, Tom Lund and Oslo are on the list.", "en"
-    ).relations
-    assert teacher.annotate("They met in Oslo, Norway.", "en").relations
-
-
-def test_items_of_an_enumeration_are_related_to_entities_outside_it(tmp_path: Path) -> None:
-    rows = [line(name, "employer", "Velsoft", "person", "business") for name in ("Ana Berg", "Tom Lund", "Ole Vik")]
-    graph = make_teacher(tmp_path, list(rows)).annotate("Ana Berg, Tom Lund and Ole Vik joined Velsoft.", "en")
-    assert len(graph.relations) == 3
-
-
-def test_a_word_in_many_names_is_not_a_name(tmp_path: Path) -> None:
-    cities = [
-        line(f"{name} City", "capital of", "Norway", "city", "country")
-        for name in ("Ada", "Bel", "Cor", "Dan", "Eva", "Fin")
-    ]
-    teacher = make_teacher(
-        tmp_path, [*cities, line("Manley City Club", "owns", "Velsoft", "company", "business", head_aliases=["City"])]
-    )
-    assert not teacher.annotate("The City is large.", "en").entities
-    assert teacher.annotate("Ada City is large.", "en").entities
-
-
-def test_a_single_lower_case_alias_is_not_used(tmp_path: Path) -> None:
-    teacher = make_teacher(
-        tmp_path, [line("House Music Ltd", "owns", "Velsoft", "company", "business", head_aliases=["house"])]
-    )
-    assert not teacher.annotate("The house burnt down.", "en").entities
-
-
-def test_names_of_unknown_types_block_shorter_names(tmp_path: Path) -> None:
-    teacher = make_teacher(tmp_path, [*WORLD, line("Oslo Symphony", "part of", "Music", "orchestra", "art")])
-    graph = teacher.annotate("The Oslo Symphony toured Norway.", "en")
-    assert [e.text for e in graph.entities] == ["Norway"]
-
-
-def test_an_entity_with_two_types_gets_the_one_its_facts_need(tmp_path: Path) -> None:
-    row = line("Monaco", "has capital", "Monte", "country", "city", head_id="m")
-    teacher = make_teacher(tmp_path, [row, {**row, "head_type": "city"}, {**row, "head_type": "city"}])
-    graph = teacher.annotate("Monaco shines; Monte is its heart.", "en")
-    assert ("Monaco", "has capital", "Monte") in triples(graph)
-
-
-CHINESE = Ontology(
-    "zh",
-    "zh",
-    (EntityType("人物", kb_types=("人類",)), EntityType("城市"), EntityType("国家")),
-    (
-        RelationType("出生地", signatures=(("人物", "城市"),)),
-        RelationType("接壤", signatures=(("国家", "国家"),), symmetric=True),
-    ),
-)
 
 
 def test_chinese_names_are_found_without_spaces(tmp_path: Path) -> None:
@@ -290,19 +145,9 @@ def test_chinese_names_are_found_without_spaces(tmp_path: Path) -> None:
     text = "天气很好。王小明生于北京，后来离开了北京市。"
     graph = teacher.annotate(text, "zh")
     (relation,) = graph.relations
-    assert triples(graph) == {("王小明", "出生地", "北京市")}
+    assert named_triples(graph) == {("王小明", "出生地", "北京市")}
     assert relation.evidence is not None
     assert text[relation.evidence.start : relation.evidence.end] == "王小明生于北京，后来离开了北京市。"
-
-
-def test_items_of_a_chinese_enumeration_are_not_related(tmp_path: Path) -> None:
-    teacher = make_teacher(
-        tmp_path,
-        [line("法国", "接壤", "德国", "国家", "国家"), line("法国", "接壤", "意大利", "国家", "国家")],
-        CHINESE,
-    )
-    assert not teacher.annotate("参加的有法国、意大利和德国。", "zh").relations
-    assert teacher.annotate("法国与德国接壤。", "zh").relations
 
 
 def test_a_recorded_answer_gives_the_same_graph(tmp_path: Path) -> None:
