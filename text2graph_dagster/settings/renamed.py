@@ -25,7 +25,7 @@ RENAMED = {
 }
 
 _CONSTANT = "it is a constant of text2graph_dagster/dataset/denoising now; leave it out"
-_NO_GAIN = "it never improved a student (docs/log.md); leave it out"
+_NO_GAIN = "it was removed, because no gain was ever measured (docs/log.md); leave it out"
 
 REMOVED = {
     **{
