@@ -7,7 +7,7 @@ export DAGSTER_HOME ?= $(TEXT2GRAPH_HOME)/dagster
 export HF_HUB_DISABLE_TELEMETRY = 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo smoke dev test test-vllm lint install install-test install-vllm clean
+.PHONY: demo smoke dev test test-fast test-vllm lint install install-test install-vllm clean
 
 demo: export TEXT2GRAPH_CONFIG ?= examples/gazette/demo.yaml
 demo: install $(DAGSTER_HOME)/dagster.yaml  ## run the whole lineage on the embedded corpus, then print its headline figures
@@ -32,6 +32,10 @@ dev: install $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI with the daemo
 test: export OMP_NUM_THREADS = 1  # one core per worker
 test: install-test lint  ## run linters, type checker, import rules and tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'not vllm'
+
+test-fast: export OMP_NUM_THREADS = 1
+test-fast: install-test  ## the tests that run no lineage, train nothing and read no real texts, in under two minutes
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'not slow and not vllm'
 
 test-vllm: install-test install-vllm  ## run the tests with a real vLLM server on the CPU
 	$(BIN)/python -m pytest -m vllm --durations 0 tests/system

@@ -1,8 +1,8 @@
 """Measure the data half without a teacher, up to 1,000,000 passages: `python -m benchmarks.data_half [--quick]`.
 
-A corpus is made of real sentences with exchanged words (benchmarks/support/corpora.py), in three sizes: about 10,000, 100,000
-and 1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in a process of its own, like an asset, and
-its memory is the peak of the process with its children (shared pages count for each).
+A corpus is made of real sentences with exchanged words (benchmarks/support/corpora.py), in three sizes: about 10,000,
+100,000 and 1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in a process of its own, like an
+asset, and its memory is the peak of the process with its children (shared pages count for each).
 
 - raw_corpus: read, clean, pack, MinHash; find near duplicates; store
 - gates: the contract gate, and the version of the table for the gates and for filtered_dataset

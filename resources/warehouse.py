@@ -209,7 +209,9 @@ def _explain(file: Path, error: Exception) -> str:
     text = str(error)
     low = text.casefold()
     if "no space" in low or "disk full" in low or "enospc" in low:
-        return f"there is no space left for {file}: free some, or point TEXT2GRAPH_HOME to another disk, then run again."
+        return (
+            f"there is no space left for {file}: free some, or point TEXT2GRAPH_HOME to another disk, then run again."
+        )
     if "permission" in low or "read-only" in low or "readonly" in low:
         return f"{file} cannot be written: point TEXT2GRAPH_HOME to a writable folder, then run again."
     if "lock" in low:

@@ -92,6 +92,7 @@ def test_the_import_rules_cover_every_module() -> None:
     assert set(contracts["heavy-packages"]["source_modules"]) == light
 
 
+@pytest.mark.slow
 def test_loading_imports_nothing_heavy() -> None:
     program = f"import sys, text2graph_dagster.definitions\nprint([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -123,6 +124,7 @@ def test_every_profile_has_valid_settings(profile: str, monkeypatch: pytest.Monk
     assert build_settings().load().teacher.kind == ("knowledge_base" if profile == "local" else "chat")
 
 
+@pytest.mark.slow
 def test_tools_accept_the_project(tmp_path: Path) -> None:
     env = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
     tools = Path(sys.executable).parent

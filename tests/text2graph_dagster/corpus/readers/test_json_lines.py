@@ -34,6 +34,7 @@ def test_lines_before_the_break_of_an_archive_are_read(corpus: Path) -> None:
     assert outcomes([cut, no]) == [("cut.jsonl.gz", "broken_archive"), ("no.jsonl.gz", "broken_archive")]
 
 
+@pytest.mark.slow
 def test_reading_stops_at_the_expansion_limit(corpus: Path) -> None:
     line = b'{"text": "Ana lives in Oslo."}\n'
     (corpus / "a.jsonl.gz").write_bytes(gzip.compress(line * 400_000))

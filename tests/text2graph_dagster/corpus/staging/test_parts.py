@@ -69,6 +69,7 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path, packed: list[str], monkey
     assert len(packed) == 4 + 8
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_corpus(tmp_path, {"a.jsonl": note_lines(list(range(60))), "b.txt": "\u200b"})
     alone = build_again(path, None)

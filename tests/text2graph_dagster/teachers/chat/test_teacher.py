@@ -112,6 +112,7 @@ def test_an_unreachable_endpoint_ends_the_run_with_its_address(count: int) -> No
     assert {(a.status, a.reason) for a in answers} <= {("failed", "APIConnectionError")}
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_responds_with_errors_is_not_unreachable() -> None:
     answers, _ = ask(lambda _: 500, count=8)
     assert {answer.status for answer in answers} == {"failed"}
