@@ -81,38 +81,38 @@ def add_corpus(
         )
     folder = open_corpus(source)
     target = home.corpora / key
-    unread: list[str] = []
+    unreadable: list[str] = []
     if target.resolve() != source:
         if (target.exists() or target.is_symlink()) and not replace:
             raise UserError(f"there is a corpus {key!r} already: pass --replace to replace it.")
-        unread = _put(folder, target, link=link)
+        unreadable = _put(folder, target, link=link)
     instance.add_dynamic_partitions(PARTITIONS, [key])
-    return key, unread
+    return key, unreadable
 
 
 def _put(folder: CorpusFolder, target: Path, *, link: bool) -> list[str]:
     """Copy or link the corpus to `target`, entirely or not at all; return the documents that could not be read."""
     fresh = target.with_name(f".{target.name}.new")
-    unread: list[str] = []
+    unreadable: list[str] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _delete(fresh)
         if link:
             fresh.symlink_to(folder.path, target_is_directory=True)
         else:
-            unread = _copy(folder, fresh)
+            unreadable = _copy(folder, fresh)
         _delete(target)
         fresh.rename(target)
     except OSError as error:
         with suppress(OSError):
             _delete(fresh)
         raise UserError(f"the corpus cannot be put at {target}: {error.filename}: {_first_line(error)}.") from None
-    return unread
+    return unreadable
 
 
 def _copy(folder: CorpusFolder, fresh: Path) -> list[str]:
     """Copy what the lineage reads, file by file; return the documents that could not be read."""
-    unread: list[str] = []
+    unreadable: list[str] = []
     special = [folder.path / ONTOLOGY, *(path for path in (folder.knowledge_base, folder.gold) if path)]
     for file in [*special, *folder.documents]:
         copy = fresh / file.relative_to(folder.path)
@@ -122,9 +122,9 @@ def _copy(folder: CorpusFolder, fresh: Path) -> list[str]:
         elif file in special or (file.is_file() and os.access(file, os.R_OK)):
             shutil.copy2(file, copy)
         else:
-            unread.append(format_relative_path(folder.path, file))
-            copy.symlink_to(f"{copy.name}.unreadable")  # a broken link, so that raw_corpus quarantines it
-    return unread
+            unreadable.append(format_relative_path(folder.path, file))
+            copy.symlink_to(f"{copy.name}.unread")  # a broken link, so that raw_corpus quarantines it
+    return unreadable
 
 
 def _delete(folder: Path) -> None:

@@ -41,12 +41,12 @@ def add(
 ) -> None:
     """Check a folder, copy or link it into the home folder, and register it as a partition."""
     with corpora_on_disk.open_dagster_instance() as instance:
-        key, unread = corpora_on_disk.add_corpus(
+        key, unreadable = corpora_on_disk.add_corpus(
             path, name, Home(root=str(find_home_folder())), instance, link=link, replace=replace
         )
-    if unread:
-        shown = ", ".join(unread[:10]) + (", …" if len(unread) > 10 else "")
-        typer.echo(f"documents that cannot be read and will be quarantined: {len(unread)} ({shown})", err=True)
+    if unreadable:
+        shown = ", ".join(unreadable[:10]) + (", …" if len(unreadable) > 10 else "")
+        typer.echo(f"documents that cannot be read and will be quarantined: {len(unreadable)} ({shown})", err=True)
     typer.echo(f"corpus {key!r} is registered; run it with: dagster asset materialize --select '*' --partition {key}")
 
 

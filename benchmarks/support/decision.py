@@ -33,7 +33,7 @@ class Decision:
 
     @classmethod
     def by(cls, evaluated: Sequence[EvaluatedPassage], labelled: Sequence[Passage]) -> "Decision":
-        """Decide on the labels of the passages `taught`, given gold passages."""
+        """Decide on the labels of the passages `labelled`, given gold passages."""
         labels = sum(len(passage.graph.relations) for passage in labelled) / max(1, len(labelled))
         denoise, counted = Settings().dataset.denoise, [one.counts for one in evaluated]
         verdict = decision.decide(counted, range(len(counted)), labels, denoise, SAMPLES, 0)

@@ -34,7 +34,7 @@ def test_the_base_is_written_once_and_without_type_tokens(
     assert run["steps"] == 2 and run["held_out"]["passages"] == 4
 
     def refuse(*arguments: Any, **named: Any) -> None:
-        raise AssertionError("it was taught again")
+        raise AssertionError("it was trained again")
 
     monkeypatch.setattr("text2graph_dagster.training.sft.train", refuse)
     assert pretrain.main(command) == 0
