@@ -131,3 +131,34 @@ def test_the_makefile_has_every_target_in_the_documents() -> None:
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
         named = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
         assert {first or second for first, second in named} <= targets
+
+
+def _expand(pattern: str) -> list[str]:
+    """Return the patterns of `a/{b,c}` and of `a, b`, without braces and commas."""
+    if found := re.fullmatch(r"(.*){(.*)}", pattern):
+        return [f"{found[1]}{name}" for name in found[2].split(",")]
+    return [name.strip() for name in pattern.split(",")]
+
+
+def _rooted(path: str) -> str:
+    return path if path.startswith(("assets/", "resources/", "system/")) else f"text2graph_dagster/{path}"
+
+
+def test_every_module_has_a_test_file_or_a_line_that_names_one() -> None:
+    (block,) = _blocks(ROOT / "docs" / "architecture.md", "tests")
+    lines = [re.split(r"\s{2,}", line.strip()) for line in block.splitlines() if line.strip()]
+    listed = {_rooted(name): _rooted(test) for pattern, test in lines for name in _expand(pattern)}
+    missing = {test for test in listed.values() if not (ROOT / "tests" / f"{test}.py").is_file()}
+    assert not missing
+    without, used = [], set()
+    for folder in ("assets", "resources", "text2graph_dagster"):
+        for path in sorted((ROOT / folder).rglob("[!_]*.py")):
+            module = path.relative_to(ROOT).with_suffix("").as_posix()
+            package, _, name = module.rpartition("/")
+            if (ROOT / "tests" / package / f"test_{name}.py").is_file():
+                continue
+            matches = {module, f"{package}/*"} & set(listed)
+            used |= matches
+            without += [] if matches else [module]
+    assert not without
+    assert not set(listed) - used, "these modules have a test file now, or are gone"
