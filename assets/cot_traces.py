@@ -50,7 +50,7 @@ def cot_traces(
     reasoner: ReasonerResource,
     teacher: TeacherResource,
 ) -> dg.MaterializeResult[None]:
-    """A verified rationale per graph of a training passage: graphs in = traces + quarantined passages."""
+    """A verified rationale per training passage. Accounting: input graphs = traces + quarantined passages."""
     corpus = context.partition_key
     with fail_on_user_error():
         folder, config = open_corpus(home.corpora / corpus), settings.load().reasoner
@@ -93,7 +93,7 @@ def _ask_blind(
     settings: TeacherSettings,
     questions: Sequence[TeacherRequest],
 ) -> CallResults[TeacherAnswer]:
-    """Ask the blind reader, a teacher of its own, what it extracts from rationales."""
+    """Ask the blind reader, a teacher with its own settings, to extract a graph from each rationale."""
     reader = teacher.for_corpus(folder, settings)
     with closing_model_server(reader):
         return ask_teacher(reader, questions, WarehouseLedger(warehouse), context.log.info, make_budget(settings))
@@ -117,7 +117,7 @@ def _store(warehouse: Warehouse, corpus: str, graphs: int, results: TraceResults
 
 
 def _describe_rejections(results: TraceResults) -> dict[str, Any]:
-    """Return how many rationales were rejected, why, and how many were replaced; empty if none was."""
+    """Return how many rationales were rejected, why, and how many were replaced; empty if none was rejected."""
     objections = results.count_objections()
     if not objections:
         return {}
@@ -130,7 +130,7 @@ def _describe_rejections(results: TraceResults) -> dict[str, Any]:
 
 
 def _make_tables(corpus: str, results: TraceResults) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows of cot_traces, each with the verifier's verdict, and of quarantine."""
+    """Return (rows of cot_traces with the verifier's verdicts, rows of quarantine)."""
     traces = [
         {
             **{"corpus": corpus, "passage_id": trace.request.passage_id, "reasons": list(trace.reasons)},

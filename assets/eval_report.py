@@ -31,7 +31,7 @@ from text2graph_dagster.evaluation.score import score_run
 from text2graph_dagster.identity import digest_json
 from text2graph_dagster.training.learning_curves import read_learning_curves
 
-# Part of every report's identity: raise it when the same answers give other figures or another page.
+# Part of every report's id. Increase it when a code change alters the figures or the page for the same predictions.
 REPORT_VERSION = 2
 STAGES = ("sft", "grpo")
 LATEST_GATES = "SELECT DISTINCT ON (asset, corpus, gate) * FROM gates ORDER BY asset, corpus, gate, judged_at DESC"
@@ -152,7 +152,7 @@ def _collect_provenance(
 
 
 def _make_latest(context: ModelContext, run: str, page: Path, gold: pl.DataFrame) -> None:
-    """Record this run as the latest one, and on which gold version each of its corpora was measured."""
+    """Record this run as the latest one, and the gold version that each of its corpora was scored on."""
     row = {"run": run, "made_at": datetime.now(UTC).replace(tzinfo=None), "path": str(page)}
     measured_on = [
         {"run": run, "corpus": corpus, "gold_version": context.gold_version(SPLIT, corpus)}
@@ -165,7 +165,7 @@ def _make_latest(context: ModelContext, run: str, page: Path, gold: pl.DataFrame
 
 
 def _describe_figures(rows: list[dict[str, Any]], systems: list[str]) -> dict[str, Any]:
-    """Return the headline, and the last system's primary figure per corpus, which the UI plots over runs."""
+    """Return the headline table, and the last system's primary metric per corpus; the UI plots the metric over runs."""
     primary = {
         f"{r['corpus']}/{PRIMARY}": r["value"]
         for r in rows

@@ -49,7 +49,7 @@ JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.d
 WHERE t.corpus = ? AND p.split = 'train'
 GROUP BY t.corpus, t.passage_id HAVING bool_or(g.sample = 0)
 """
-# Texts of the training passages of several corpora, to find passages that two of them share.
+# Texts of the training passages of several corpora, to find passages that are in more than one corpus.
 TRACED_TEXTS = """
 SELECT DISTINCT p.corpus, p.passage_id, p.text FROM raw_corpus p SEMI JOIN cot_traces t USING (corpus, passage_id)
 WHERE p.split = 'train' AND p.duplicate_of IS NULL AND list_contains(?, p.corpus)
@@ -61,8 +61,8 @@ SELECT DISTINCT passage_id FROM (
     SELECT passage_id, unnest(entities) AS e FROM teacher_graphs WHERE corpus = ? AND sample = 0
 ) WHERE lower(e.text) IN (SELECT name FROM gold)
 """
-# One corpus's dev passages with the teacher's graph and gold, to decide whether labels are denoised. Passages that are
-# not annotated exhaustively do not show which added relations are wrong; the test split is for the report only.
+# One corpus's dev passages with the teacher's graph and the gold graph, to decide whether labels are denoised. Only
+# exhaustively annotated passages show which added relations are wrong. The test split is used for the report only.
 DEV_GRAPHS = """
 SELECT g.passage_id, p.text, p.doc_id, t.entities, t.relations,
        g.entities AS gold_entities, g.relations AS gold_relations
@@ -84,7 +84,7 @@ WHERE g.corpus = ? AND g.split = 'dev' AND g.exhaustive
 def filtered_dataset(
     context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource, launcher: Launcher
 ) -> dg.MaterializeResult[None]:
-    """Training examples of every corpus whose current data passed its gates: traces in = examples + left out."""
+    """Training examples of all corpora that passed their gates. Accounting: input traces = examples + left out."""
     with fail_on_user_error():
         config = settings.load()
         names, closed = open_corpora(warehouse, config)
@@ -120,7 +120,7 @@ def filtered_dataset(
 
 
 def _funnel(warehouse: Warehouse, corpora: Sequence[str]) -> dict[str, Any]:
-    """Return the stages from documents to examples, a table and a picture per corpus, and a sample of lost rows."""
+    """Return a table and a picture of the stages from documents to examples per corpus, and a sample of lost rows."""
     rows = warehouse.read("SELECT * FROM accounting ORDER BY ALL").to_dicts()
     shown: dict[str, Any] = {}
     for corpus, stages in build_funnels(rows, corpora).items():
@@ -146,7 +146,7 @@ def build_dataset(
     staging: Path,
     scorer: EntailmentScorer | None = None,
 ) -> list[CorpusExamples]:
-    """Return the examples of every corpus, as many of each as the mixture asks for; files are written to `staging`."""
+    """Return each corpus's examples, in the proportions of the mixture; files are written to `staging`."""
     gold = GoldSearch(warehouse.read(GOLD_TEXTS), home.gold, settings.dataset.gold_ngram)
     denoiser = CorpusDenoiser(settings.dataset.denoise, settings.evaluation.bootstrap_samples, settings.seed, scorer)
     builder = DatasetBuilder(settings.dataset, settings.seed, denoiser, gold, staging, home.examples)

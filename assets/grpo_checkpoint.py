@@ -21,8 +21,8 @@ from text2graph_dagster.contracts import CONTRACTS
 
 SECTIONS = {"student", "grpo", "decoding", "evaluation"}
 CHARTS = ["reward", "dev_relation_f1", "reward_relation_f1", "reward_entity_f1", "entropy", "kl"]
-ROLLOUTS = "rollouts.jsonl"  # what the training program writes into its output
-ROLLOUT_ROWS = 5_000  # per insert
+ROLLOUTS = "rollouts.jsonl"  # written by the training program into its output directory
+ROLLOUT_ROWS = 5_000  # rows per insert
 
 
 def build_asset(*upstream: str) -> dg.AssetsDefinition:
@@ -36,7 +36,7 @@ def build_asset(*upstream: str) -> dg.AssetsDefinition:
         settings: SettingsResource,
         launcher: Launcher,
     ) -> dg.MaterializeResult[None]:
-        """A model directory: never worse on dev gold than the SFT student it starts from; unmeasured without gold."""
+        """A model directory: the GRPO student, or the SFT student if GRPO brought no gain on dev gold."""
         with fail_on_user_error():
             model_context = ModelContext(context, home, warehouse, launcher, settings.load())
             refusal = "GRPO does not start from the SFT checkpoint"
@@ -59,16 +59,16 @@ grpo_checkpoint = build_asset("sft_checkpoint")
 
 
 def depend_on_reward_model(assets: Iterable[Any]) -> list[Any]:
-    """Return the assets with grpo_checkpoint downstream of the reward model as well.
+    """Return the assets, with the reward model as an additional dependency of grpo_checkpoint.
 
-    The asset is built anew: the UI would draw a dependency added by `map_asset_specs`, but no run would wait for it.
+    The asset is rebuilt because a dependency added by `map_asset_specs` is only drawn in the UI: runs ignore it.
     """
     built = build_asset("sft_checkpoint", "reward_model")
     return [built if isinstance(a, dg.AssetsDefinition) and a.keys == built.keys else a for a in assets]
 
 
 def store_rollouts(warehouse: Warehouse, checkpoint: Mapping[str, Any]) -> int:
-    """Replace the table rollouts by the checkpoint's; return their number."""
+    """Replace the rows of the table rollouts by the checkpoint's rollouts; return the number of rows."""
     file = Path(checkpoint["path"]) / ROLLOUTS
     dtypes = {name: dtype for name, dtype in CONTRACTS["rollouts"].dtypes.items() if name != "run"}
     rows = (

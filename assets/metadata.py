@@ -1,4 +1,4 @@
-"""What assets show in Dagster's UI: row counts and schemas, counts, pictures, labels, checkpoints."""
+"""Metadata of assets in Dagster's UI: row counts, schemas, accounting, pictures, labels and checkpoints."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from text2graph_dagster.teachers.chat.label_mapping import LabelTally
 from text2graph_dagster.teachers.protocol import Teacher
 from text2graph_dagster.training.learning_curves import read_learning_curves
 
-LABEL_EXAMPLES = 20  # of each kind, the most frequent ones
+LABEL_EXAMPLES = 20  # the number of most frequent mapped and rejected labels shown per teacher
 _CHECKPOINT_METRICS = ("examples", "examples_too_long", "steps", "seconds", "cpu_seconds")
 
 
 def describe_table(warehouse: Warehouse, table: str, corpus: str | None = None) -> dict[str, Any]:
-    """Return row count and documented column schema of a table (or of one corpus's rows in it)."""
+    """Return the row count and the documented schema of a table, or of one corpus's rows in the table."""
     columns = [
         dg.TableColumn(
             name=name,
@@ -37,7 +37,7 @@ def describe_table(warehouse: Warehouse, table: str, corpus: str | None = None) 
 
 
 def replace_accounting(stage: str, corpus: str, counts: Mapping[str, int]) -> Replace:
-    """Return the change that stores a stage's counts, which the gates and the report read."""
+    """Return the change that stores a stage's counts in the table accounting, for the gates and the report."""
     rows = [{"stage": stage, "corpus": corpus, "item": item, "count": count} for item, count in counts.items()]
     return Replace("accounting", pl.DataFrame(rows), {"stage": stage, "corpus": corpus})
 
@@ -48,7 +48,7 @@ def log_counts(context: dg.AssetExecutionContext, counts: Mapping[str, int]) -> 
 
 
 def counts_table(counts: Mapping[str, float]) -> dg.TableMetadataValue:
-    """Return counts as a table."""
+    """Return counts as a table for the UI."""
     return dg.MetadataValue.table([dg.TableRecord({"what": name, "count": n}) for name, n in counts.items()])
 
 
@@ -58,7 +58,7 @@ def embed_picture(svg: str, title: str) -> dg.MarkdownMetadataValue:
 
 
 def describe_labels(teachers: Iterable[Teacher]) -> dict[str, Any]:
-    """Return the labels that were mapped to types of the ontology or rejected; empty if every label was a type."""
+    """Return the labels that were mapped or rejected; empty if every label is a type of the ontology."""
     rows, mapped, rejected = [], 0, 0
     for teacher in teachers:
         tally = getattr(teacher, "labels", None)
@@ -81,7 +81,7 @@ def describe_labels(teachers: Iterable[Teacher]) -> dict[str, Any]:
 
 
 def describe_checkpoint(checkpoint: Mapping[str, Any], charted: list[str]) -> dict[str, Any]:
-    """Return a checkpoint's path, ids and dev figures, and the charts of the figures named in `charted`."""
+    """Return a checkpoint's path, ids and dev metrics, and a chart of each training metric named in `charted`."""
     curves = read_learning_curves(Path(checkpoint["path"]))
     pictures = {name: embed_picture(line_chart({name: curves[name]}, name), name) for name in charted if name in curves}
     metrics = checkpoint["metrics"]

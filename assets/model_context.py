@@ -1,4 +1,4 @@
-"""The resources of a step of the model half, and the ontologies and gold of the corpora in filtered_dataset."""
+"""What a step of the model half uses: resources, and ontologies and gold of the corpora in filtered_dataset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class ModelContext:
     settings: Settings
 
     def log(self, message: str) -> None:
-        """Log a line."""
+        """Log a message at level INFO."""
         self.dagster.log.info(message)
 
     def run_program(self, module: str, config: Path) -> Mapping[str, Any]:
@@ -71,7 +71,7 @@ class ModelContext:
     def read_gold_examples(self, split: str) -> pl.DataFrame:
         """Return the gold passages of a split as examples that ask for their corpus's whole ontology.
 
-        Columns: those of filtered_dataset that the programs read, and `text`; the messages hold the prompt only.
+        Columns: `text`, and the columns of filtered_dataset that the programs read. `messages` has the prompt only.
         """
         ontologies, template = self.load_ontologies(), self.settings.dataset.template
         rows = self.read_gold_rows(split).iter_rows(named=True)

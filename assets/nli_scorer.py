@@ -1,4 +1,4 @@
-"""Score entailment with the NLI model in a process of its own; scores of the same pairs are cached."""
+"""Score entailment with the NLI model in a separate process; the scores of a list of pairs are cached."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ PROGRAM = "text2graph_dagster.training.entailment"
 def make_entailment_scorer(
     context: dg.AssetExecutionContext, home: Home, launcher: Launcher, model: str | None
 ) -> EntailmentScorer | None:
-    """Return a function that scores how far premises entail hypotheses; None where no model is set."""
+    """Return a function that gives the probability that each premise entails its hypothesis; None without a model."""
     if model is None:
         return None
     identity = identify_base_model(model)

@@ -10,20 +10,20 @@ from resources.profiles import build_settings
 OWNERS = ["team:text2graph"]
 AUTOMATION = build_settings().load().automation
 
-# A corpus is a partition: `text2graph corpora add` and the sensor register its name.
+# Each corpus is a partition, registered by `text2graph corpora add` or by the sensor.
 corpora = dg.DynamicPartitionsDefinition(name="corpora")
 
-# New content upstream (not merely a new run), nothing missing or in progress.
+# True if the content upstream has changed (a new run alone is not enough) and nothing is missing or in progress.
 _changed = dg.AutomationCondition.eager().replace("newly_updated", dg.AutomationCondition.data_version_changed())
-# Once the nightly schedule has run the data half again, changed or not: what failed last night is tried again, and
-# what exists already costs nothing.
+# True once per night, after the scheduled run of the data half, even if no data changed. This retries failed assets;
+# existing results are reused at no cost.
 _nightly = (
     dg.AutomationCondition.on_cron(AUTOMATION.cron, AUTOMATION.timezone)
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 )
-# An upstream gate has failed. This is strict: Dagster's own `all_deps_blocking_checks_passed` lets an unpartitioned
-# asset through as soon as *any* corpus passes.
+# True if an upstream gate has failed for any corpus. Dagster's own `all_deps_blocking_checks_passed` is not used,
+# because an unpartitioned asset satisfies it as soon as *one* corpus passes.
 _gate_failed = dg.AutomationCondition.any_deps_match(
     dg.AutomationCondition.any_checks_match(dg.AutomationCondition.check_failed(), blocking_only=True)
 )

@@ -1,4 +1,4 @@
-"""The table predictions: what each system of the report answers to the gold test passages; each is asked once."""
+"""The table predictions: the answers of each system of the report on the gold test passages, computed once."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ PROGRAM = "text2graph_dagster.evaluation.predict"
 
 
 def predict_all(context: ModelContext, teacher: TeacherResource, gold: pl.DataFrame) -> dict[str, str]:
-    """Return, per system in the order of the report, the run of its predictions; ask those that are not known yet.
+    """Return system → run id of its predictions, in the order of the report; compute missing predictions.
 
     Raises:
         UserError: there is no SFT or GRPO checkpoint, a model cannot be loaded, or an endpoint cannot be reached.
@@ -66,7 +66,7 @@ def predict_all(context: ModelContext, teacher: TeacherResource, gold: pl.DataFr
 
 
 def predict_with_teacher(context: ModelContext) -> str:
-    """Store the teacher's graphs of the gold passages as predictions of the system "teacher"; return their run."""
+    """Store the teacher's graphs of the gold passages as predictions of the system "teacher"; return the run id."""
     run = digest("teacher", context.warehouse.version("teacher_graphs"), context.gold_version(SPLIT))
     rows = []
     for row in context.warehouse.read(TEACHER_GRAPHS, [SPLIT]).iter_rows(named=True):
@@ -84,12 +84,12 @@ def predict_with_model(
     gold: pl.DataFrame,
     settings: AnswerSettings | None = None,
 ) -> str:
-    """Store a model's answers to the gold passages as predictions of `system`; return their run.
+    """Store a model's answers to the gold passages as predictions of `system`; return the run id.
 
     Args:
-        identity: the model's identity, e.g. the digest of its weights; models with equal identities are asked once.
-        model: its directory or hub name.
-        settings: how it answers and how its labels are read; None: as the student.
+        identity: the model's identity, e.g. the digest of its weights. Predictions are shared by equal models.
+        model: the model's directory or hub name.
+        settings: the settings for decoding and label mapping; None: the student's settings.
     """
     ontologies = context.load_ontologies()
     settings = settings or AnswerSettings.for_student(context.settings)
@@ -102,13 +102,13 @@ def predict_with_model(
         _store(context, run, system, list(make_prediction_rows(run, system, rows, answers, ontologies, similarity)))
         return run
     context.log(f"{system}: its answers are already known")
-    if system not in complete:  # GRPO that did not improve hands on the SFT student itself
+    if system not in complete:  # if GRPO brought no gain, both stages have the same weights
         _store(context, run, system, context.warehouse.read(ANSWERS, [system, run, complete[0]]).to_dicts())
     return run
 
 
 def predict_with_endpoint(context: ModelContext, teacher: TeacherResource, name: str, config: TeacherSettings) -> str:
-    """Store an endpoint's answers as predictions and return their run; calls in the ledger are not repeated."""
+    """Store an endpoint's answers as predictions; return the run id. Calls that are in the ledger are not repeated."""
     rows: list[dict[str, Any]] = []
     ledger, responses = WarehouseLedger(context.warehouse), []
     gold = context.read_gold_rows(SPLIT)
@@ -118,7 +118,7 @@ def predict_with_endpoint(context: ModelContext, teacher: TeacherResource, name:
         endpoint = teacher.for_corpus(open_corpus(context.home.corpora / corpus), config)
         with closing_model_server(endpoint):
             results = ask_teacher(endpoint, requests, ledger, context.log, make_budget(config))
-        known = ledger.known(results.keys)  # with the raw responses
+        known = ledger.known(results.keys)  # ledger rows, with the raw responses
         responses += [key if key in known else "" for key in results.keys]
         for row, answer, key in zip(passages, results.answers, results.keys, strict=True):
             entities, relations = to_rows(answer.graph or Graph())
@@ -135,7 +135,7 @@ def predict_with_endpoint(context: ModelContext, teacher: TeacherResource, name:
 
 
 def _predict_with_system(context: ModelContext, name: str, system: SystemSettings, gold: pl.DataFrame) -> str:
-    """Store the answers of a model that the setting `systems` names; return their run."""
+    """Store the answers of a local model named in the setting `systems`; return the run id."""
     settings = AnswerSettings(
         system.max_new_tokens or context.settings.evaluation.max_new_tokens, system.label_similarity
     )
@@ -173,6 +173,6 @@ def _run_program(
 
 
 def _store(context: ModelContext, run: str, system: str, rows: list[dict[str, Any]]) -> None:
-    """Replace the predictions of a system in a run."""
+    """Replace the stored predictions of a system in a run."""
     frame = pl.DataFrame(rows, schema=CONTRACTS["predictions"].dtypes)
     context.warehouse.commit(Replace("predictions", frame, {"run": run, "system": system}))

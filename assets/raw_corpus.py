@@ -17,7 +17,7 @@ from text2graph_dagster.progress import log_progress
 def raw_corpus(
     context: dg.AssetExecutionContext, home: Home, warehouse: Warehouse, settings: SettingsResource
 ) -> dg.MaterializeResult[None]:
-    """Passages of one corpus: documents in = documents with passages + quarantined documents."""
+    """Passages of one corpus. Accounting: input documents = documents with passages + quarantined documents."""
     corpus = context.partition_key
     with fail_on_user_error():
         folder = open_corpus(home.corpora / corpus)

@@ -1,4 +1,4 @@
-"""reward_model: scores the graphs of a passage for GRPO. It is part of the lineage only where it is enabled."""
+"""reward_model: scores the graphs of a passage for GRPO. It is part of the lineage only if it is enabled."""
 
 import dagster as dg
 
@@ -22,7 +22,7 @@ def reward_model(
     settings: SettingsResource,
     launcher: Launcher,
 ) -> dg.MaterializeResult[None]:
-    """A model directory: the SFT student with a scalar head, which scores answers where no graph is trusted."""
+    """The SFT student with a scalar head, to score answers on passages without a trusted graph."""
     with fail_on_user_error():
         model_context = ModelContext(context, home, warehouse, launcher, settings.load())
         refusal = "no reward model is trained from the SFT checkpoint"

@@ -22,7 +22,7 @@ def sft_checkpoint(
     settings: SettingsResource,
     launcher: Launcher,
 ) -> dg.MaterializeResult[None]:
-    """A model directory: the student, fine-tuned on filtered_dataset; it is reused if nothing has changed."""
+    """A model directory: the student, fine-tuned on filtered_dataset; reused if data and settings are unchanged."""
     with fail_on_user_error():
         model_context = ModelContext(context, home, warehouse, launcher, settings.load())
         refuse_bad_data(warehouse, model_context.settings)

@@ -1,4 +1,4 @@
-"""teacher_graphs: the graph that the teacher extracts from each passage; every call is made once."""
+"""teacher_graphs: the graphs that the teacher extracts from the passages; recorded calls are not repeated."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ PASSAGES = """
 SELECT passage_id, any_value(text) AS text, any_value(language) AS language
 FROM raw_corpus WHERE corpus = ? AND duplicate_of IS NULL GROUP BY passage_id ORDER BY passage_id
 """
-# What a run costs is not part of the data: only these counts are stored.
+# Only these counts are stored. The cost of a run is not part of the data.
 STORED_COUNTS = ("passages_in", "graphs", "passages_quarantined")
 
 
@@ -45,7 +45,7 @@ def teacher_graphs(
     settings: SettingsResource,
     teacher: TeacherResource,
 ) -> dg.MaterializeResult[None]:
-    """A graph for every passage of one corpus, gold passages included: passages in = graphs + quarantined passages."""
+    """A graph of every passage of one corpus, also gold. Accounting: input passages = graphs + quarantined passages."""
     corpus = context.partition_key
     with fail_on_user_error():
         folder, config = open_corpus(home.corpora / corpus), settings.load().teacher
@@ -77,7 +77,7 @@ def _store(
     """Store graphs, quarantined passages and facts, and accounting; return the counts."""
     graphs, quarantined = _make_tables(corpus, readings.rows)
     broken = [line for voter in voters for line in list_broken_facts(voter.teacher)]
-    # With several samples, a passage counts by the graph that is used for training.
+    # With several samples per passage, only the graph that is used for training is counted.
     with_graph = graphs.filter(sample=TRAINING_SAMPLE).height
     counts = {
         "passages_in": passages,
@@ -117,7 +117,7 @@ def _describe(
 
 
 def _make_tables(corpus: str, readings: Sequence[PanelReading]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows of teacher_graphs and of quarantine."""
+    """Return (rows of teacher_graphs, rows of quarantine)."""
     graphs: list[dict[str, object]] = []
     quarantined: list[dict[str, object]] = []
     for reading in readings:

@@ -31,16 +31,16 @@ def train_checkpoint(
     parent: Checkpoint | None = None,
     reward_model: Checkpoint | None = None,
 ) -> dict[str, Any]:
-    """Return the stage's checkpoint for the present data and settings; train it unless it exists.
+    """Return the stage's checkpoint for the present data and settings; train it if it does not exist.
 
     Args:
-        stage: the program of text2graph_dagster.training: "sft", "reward_model" or "grpo".
-        sections: the sections of the settings that decide the result.
+        stage: the name of the program in text2graph_dagster.training: "sft", "reward_model" or "grpo".
+        sections: the sections of the settings that the result depends on.
         parent: the checkpoint to start from.
         reward_model: the checkpoint of the reward model that scores completions.
 
     Raises:
-        dagster.RetryRequested: the program failed; it is started once more and continues from its last save.
+        dagster.RetryRequested: the program failed. It is retried once and resumes from its last saved state.
     """
     warehouse = context.warehouse
     row = _describe(context, stage, sections, parent, reward_model)
@@ -60,7 +60,7 @@ def train_checkpoint(
 def _describe(
     context: ModelContext, stage: str, sections: set[str], parent: Checkpoint | None, reward_model: Checkpoint | None
 ) -> dict[str, Any]:
-    """Return what a checkpoint's row says before it is trained: its id and what the id is made of."""
+    """Return the columns of a checkpoint's row that are known before training: its id and its inputs."""
     sections = {*sections, "seed", *(["reward_model"] if reward_model else [])}
     config = context.settings.model_dump(mode="json", include=sections)
     dataset = context.warehouse.version("filtered_dataset")
@@ -101,5 +101,5 @@ def _run_program(
     )
     try:
         return context.run_program(f"text2graph_dagster.training.{stage}", config)
-    except dg.Failure as failure:  # a RetryPolicy would also retry what the user has interrupted
+    except dg.Failure as failure:  # a RetryPolicy would also retry after an interrupt by the user
         raise dg.RetryRequested(max_retries=1) from failure

@@ -1,4 +1,4 @@
-"""User errors in Dagster: one sentence instead of a traceback, and no retry."""
+"""User errors in Dagster are reported in one sentence without a traceback, and are not retried."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from text2graph_dagster.errors import UserError
 
 @contextmanager
 def fail_on_user_error() -> Iterator[None]:
-    """Turn a UserError into a failure that Dagster shows as its message and does not retry."""
+    """Turn a UserError into a Dagster failure with the same message and without retries."""
     try:
         yield
     except UserError as error:
@@ -20,7 +20,7 @@ def fail_on_user_error() -> Iterator[None]:
 
 
 def install_excepthook() -> None:
-    """Let the `dagster` command print a wrong setting or partition as one sentence, without a traceback."""
+    """Make the `dagster` command report an invalid setting or partition in one sentence, without a traceback."""
     default = sys.excepthook
 
     def report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

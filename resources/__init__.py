@@ -1,1 +1,1 @@
-"""What is injected into the assets: settings, warehouse, teacher, reasoner, training launcher."""
+"""Dagster resources of the assets: settings, warehouse, teacher, reasoner and training launcher."""

@@ -1,4 +1,4 @@
-"""The table checkpoints: the checkpoint in use of every training stage."""
+"""The table checkpoints: all trained checkpoints, and which one of each training stage is current."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from resources.warehouse import Replace, Warehouse
 
 
 def current_checkpoint(warehouse: Warehouse, stage: str) -> dict[str, Any] | None:
-    """Return the row of the stage's current checkpoint, config and metrics decoded; None if there is none."""
+    """Return the row of the stage's current checkpoint with config and metrics parsed; None if there is none."""
     rows = warehouse.read("SELECT * FROM checkpoints WHERE stage = ? AND current", [stage]).to_dicts()
     if not rows:
         return None
@@ -18,13 +18,13 @@ def current_checkpoint(warehouse: Warehouse, stage: str) -> dict[str, Any] | Non
 
 
 def find_checkpoint(warehouse: Warehouse, checkpoint_id: str) -> dict[str, Any] | None:
-    """Return the row of a checkpoint, current or not, as it is stored; None if there is none."""
+    """Return the stored row of a checkpoint, current or not (JSON columns are not parsed); None if there is none."""
     rows = warehouse.read("SELECT * FROM checkpoints WHERE checkpoint_id = ?", [checkpoint_id]).to_dicts()
     return rows[0] if rows else None
 
 
 def make_current(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
-    """Store a checkpoint's row as the stage's current one; the stage's other rows stay, no longer current."""
+    """Store a checkpoint as the stage's current one; the stage's other checkpoints are kept as not current."""
     others = warehouse.read(
         "SELECT * REPLACE (false AS current) FROM checkpoints WHERE stage = ? AND checkpoint_id <> ?",
         [row["stage"], row["checkpoint_id"]],

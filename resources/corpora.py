@@ -1,4 +1,4 @@
-"""Corpora on disk and their partitions in Dagster; this module keeps the two consistent."""
+"""Add, list and remove corpora: this keeps their folders and their Dagster partitions consistent."""
 
 import os
 import shutil
@@ -18,17 +18,17 @@ from text2graph_dagster.errors import UserError
 
 PARTITIONS = "corpora"
 INSTANCE_CONFIGURATION = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
-# Every table with a column `corpus`.
+# The tables that have a column `corpus`.
 _CORPUS_TABLES = tuple(name for name, contract in CONTRACTS.items() if "corpus" in contract.dtypes)
 
 
 @contextmanager
 def open_dagster_instance() -> Iterator[dg.DagsterInstance]:
-    """Open the instance that DAGSTER_HOME names.
+    """Open the Dagster instance in the folder DAGSTER_HOME.
 
     Raises:
-        UserError: DAGSTER_HOME is not set (the next command would not know what is registered here), is not an
-            absolute path, or cannot be used.
+        UserError: DAGSTER_HOME is not set, is not an absolute path, or cannot be used. (Without DAGSTER_HOME, Dagster
+            uses a temporary instance, so later commands would not see the registered corpora.)
     """
     folder = os.environ.get("DAGSTER_HOME")
     if not folder:
@@ -48,7 +48,7 @@ def open_dagster_instance() -> Iterator[dg.DagsterInstance]:
 
 
 def _copy_configuration(folder: Path) -> None:
-    """Copy the project's dagster.yaml into a DAGSTER_HOME without one: Dagster warns about that at every call."""
+    """Copy the project's dagster.yaml if DAGSTER_HOME has none, because Dagster would warn at every call."""
     if INSTANCE_CONFIGURATION.is_file() and not (folder / INSTANCE_CONFIGURATION.name).exists():
         shutil.copyfile(INSTANCE_CONFIGURATION, folder / INSTANCE_CONFIGURATION.name)
 
@@ -65,12 +65,12 @@ def add_corpus(
     """Check the folder, copy or link it into the home folder, and register its name.
 
     Returns:
-        The name, and the documents that could not be copied: they are unreadable in the copy too, so that raw_corpus
-        counts and quarantines them.
+        (name, documents that could not be copied). Unreadable documents become broken links in the copy, so that
+        raw_corpus counts and quarantines them.
 
     Raises:
-        UserError: the folder is not a corpus, its name is not usable, it contains the home folder, it exists already
-            and `replace` is not set, or it cannot be copied.
+        UserError: the folder is not a corpus, contains the home folder, or cannot be copied; or the name is invalid, or
+            is in use and `replace` is not set.
     """
     source = source.expanduser().resolve()
     key = check_name(name or source.name)
@@ -91,7 +91,7 @@ def add_corpus(
 
 
 def _put(folder: CorpusFolder, target: Path, *, link: bool) -> list[str]:
-    """Copy or link the corpus to `target`, entirely or not at all; return the documents that could not be read."""
+    """Copy or link the corpus to `target`, completely or not at all; return the documents that could not be read."""
     fresh = target.with_name(f".{target.name}.new")
     unreadable: list[str] = []
     try:
@@ -111,7 +111,7 @@ def _put(folder: CorpusFolder, target: Path, *, link: bool) -> list[str]:
 
 
 def _copy(folder: CorpusFolder, fresh: Path) -> list[str]:
-    """Copy what the lineage reads, file by file; return the documents that could not be read."""
+    """Copy the files that the lineage reads; return the documents that could not be read."""
     unreadable: list[str] = []
     special = [folder.path / ONTOLOGY, *(path for path in (folder.knowledge_base, folder.gold) if path)]
     for file in [*special, *folder.documents]:
@@ -135,12 +135,13 @@ def _delete(folder: Path) -> None:
 
 
 def remove_corpus(name: str, home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> list[Path]:
-    """Remove a corpus: its folder here (or the link to it), its rows, its caches, its name. The ledger keeps its calls.
+    """Remove a corpus: its folder (or link) in the home folder, its rows, caches and partition. Ledger calls are kept.
 
-    Reports that covered it are removed too; their figures on other corpora stay, for comparison with later reports.
+    Reports that covered the corpus are removed from report_runs. Their scores on other corpora are kept, to be compared
+    with later reports.
 
     Returns:
-        What still contains its text, or was trained on it: report pages, and folders of checkpoints and predictions.
+        Paths that still contain its text or models trained on it: report pages, checkpoints and predictions.
 
     Raises:
         UserError: there is no such corpus.
@@ -164,7 +165,7 @@ def remove_corpus(name: str, home: Home, warehouse: Warehouse, instance: dg.Dags
 
 
 def _find_remains(name: str, home: Home, pages: list[Path]) -> list[Path]:
-    """Return the existing pages, and the folders of checkpoints and predictions that contain the corpus's text."""
+    """Return the existing pages, the folders of checkpoints trained on the corpus, and the folder of predictions."""
     found = [page for page in pages if page.is_file()]
     for inputs in sorted(home.checkpoints.glob("*.inputs")):
         tables = sorted(inputs.glob("*.parquet"))
@@ -180,7 +181,7 @@ def list_registered(instance: dg.DagsterInstance) -> list[str]:
 
 
 def summarise_corpora(home: Home, warehouse: Warehouse, instance: dg.DagsterInstance) -> pl.DataFrame:
-    """Return one row per corpus: name, whether registered, and its counts in the warehouse."""
+    """Return one row per corpus: name, whether it is registered, and its numbers of rows in the warehouse."""
     folders = [p.name for p in home.corpora.iterdir() if not p.name.startswith(".")] if home.corpora.is_dir() else []
     names = sorted({*folders, *list_registered(instance)})
     known = set(list_registered(instance))

@@ -1,4 +1,4 @@
-"""The home folder: where everything that the pipeline makes is stored."""
+"""The home folder, where the pipeline stores all its outputs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from resources.run_locks import fail_dead_runs, hold_run_lock
 
 
 class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """One folder: corpora, checkpoints, reports, and the warehouse beside them."""
+    """The folder of corpora, checkpoints, reports and the warehouse."""
 
     root: str
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Home"]:
-        """Lock this run as alive, and fail dead runs before a step waits for its pool."""
+        """Hold this run's lock file while it runs; first fail dead runs, so that no step waits for their pool slots."""
         if context.instance is None or context.run_id is None:
             yield self
             return
@@ -26,7 +26,7 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def root_path(self) -> Path:
-        """The folder itself."""
+        """The home folder as a path."""
         return Path(self.root)
 
     @property
@@ -51,7 +51,7 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def gold(self) -> Path:
-        """Cache of passages found near gold; it may be deleted at any time."""
+        """Cache of the search for training passages near gold; it may be deleted at any time."""
         return self.staged / ".gold"
 
     @property

@@ -1,4 +1,4 @@
-"""Start, watch and end training and prediction programs."""
+"""Run training and prediction programs as supervised processes."""
 
 import os
 import sys
@@ -41,7 +41,8 @@ class _LiveMetrics(dg.PipesTempFileMessageReader):
 class Launcher(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Runs a program of the library through Dagster Pipes.
 
-    Its whole process tree ends with the run, also when the run's process is killed, so that no orphan keeps a GPU.
+    The program's whole process tree is ended with the run, even if the run's process is killed. So no orphan process
+    keeps the GPU.
     """
 
     prefix: list[str] = Field(default_factory=lambda: [sys.executable], description="e.g. ['accelerate', 'launch']")
@@ -49,7 +50,7 @@ class Launcher(dg.ConfigurableResource):  # type: ignore[type-arg]
     grace_seconds: float = 20.0
 
     def run(self, context: dg.AssetExecutionContext, module: str, config: Path) -> Mapping[str, Any]:
-        """Run `python -m module --config config` to its end and return the result it reported.
+        """Run `python -m module --config config`, wait for it, and return the result that it reports.
 
         Raises:
             dagster.Failure: the program failed, or ended without a result.

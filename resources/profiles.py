@@ -13,7 +13,7 @@ from resources.teachers import ReasonerResource, TeacherResource
 from resources.warehouse import Warehouse
 from text2graph_dagster.errors import UserError
 
-# What a profile changes of the defaults in text2graph_dagster/settings (which are the local profile's).
+# The settings that a profile changes. The defaults in text2graph_dagster/settings are those of the local profile.
 _CHAT_STUDENT: Mapping[str, Any] = {
     "dataset": {
         **{"template": "extract", "full_ontology_share": 0.5, "shuffle_types": True, "hard_negatives": 2},
@@ -26,7 +26,7 @@ _CHAT_STUDENT: Mapping[str, Any] = {
     "grpo": {"max_steps": 500, "prompts_per_step": 64, "max_completion_length": 512, "micro_batch": 16},
     "evaluation": {"max_new_tokens": 512},
 }
-# On one GPU: the teacher's server ends before the student is trained.
+# For one GPU: the teacher's server is ended before the student is trained.
 _OWN_TEACHER: Mapping[str, Any] = {
     "kind": "chat",
     "model": "Qwen/Qwen2.5-7B-Instruct",
@@ -47,12 +47,12 @@ PREFIXES: Mapping[str, list[str]] = {
 
 
 def find_home_folder() -> Path:
-    """Return the home folder: TEXT2GRAPH_HOME, or `home` in the working directory."""
+    """Return the home folder: TEXT2GRAPH_HOME, by default `home` in the working directory."""
     return Path(os.environ.get("TEXT2GRAPH_HOME") or "home").absolute()
 
 
 def read_profile_name() -> str:
-    """Return the active profile: TEXT2GRAPH_PROFILE, or local.
+    """Return the name of the active profile: TEXT2GRAPH_PROFILE, by default local.
 
     Raises:
         UserError: there is no such profile.
@@ -69,14 +69,14 @@ def build_warehouse() -> Warehouse:
 
 
 def build_settings() -> SettingsResource:
-    """Return the settings of the profile and of the file that TEXT2GRAPH_CONFIG names."""
+    """Return the settings: the active profile, overridden by the file TEXT2GRAPH_CONFIG."""
     return SettingsResource(
         path=os.environ.get("TEXT2GRAPH_CONFIG") or "", profile_defaults=dict(DEFAULTS[read_profile_name()])
     )
 
 
 def build_resources() -> dict[str, Any]:
-    """Return every resource by the parameter name that assets use for it."""
+    """Return all resources, keyed by the parameter names of the assets."""
     return {
         "home": Home(root=str(find_home_folder())),
         "warehouse": build_warehouse(),

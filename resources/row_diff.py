@@ -1,4 +1,4 @@
-"""Which rows of a table can stay when other rows replace them."""
+"""Find the rows of a table that need not be rewritten when new rows replace the table's content."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +10,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class ExistingRows:
-    """The rows of a table by a hash of all their values; the collision probability for 10⁶ rows is about 10⁻⁷.
+    """The rows of a table, identified by row hashes; for 10⁶ rows, the collision probability is about 10⁻⁷.
 
-    `rows` are row numbers and `hashes` their hashes, sorted by hash. `matched` counts, at the first position of each
-    hash, how many rows with that hash were matched.
+    `rows` are row numbers and `hashes` the hashes of these rows, both sorted by hash. `matched` has, at the first
+    position of each hash, the number of rows with that hash that were matched.
     """
 
     rows: Array
@@ -27,7 +27,7 @@ class ExistingRows:
         return cls(rows[order], hashes[order], np.zeros(len(rows) + 1, dtype=np.int64))
 
     def match(self, hashes: Array) -> Array:
-        """Tell for every new row whether it exists; each existing row is matched at most once."""
+        """Return a mask of the new rows that exist already; each existing row is matched at most once."""
         order = np.argsort(hashes, kind="stable")
         wanted = hashes[order]
         begin, end = np.searchsorted(self.hashes, wanted, "left"), np.searchsorted(self.hashes, wanted, "right")

@@ -1,8 +1,8 @@
-"""Release what killed runs hold in Dagster's pools.
+"""Release the slots that killed runs hold in Dagster's pools.
 
-Dagster's daemon frees the pool slots of runs that ended, but a run started from the command line may have no daemon,
-and the next run would wait for ever. So each run's process holds a lock on a file of its own, which the kernel releases
-however the process ends. A run without such a file (on another machine) is left alone.
+Dagster's daemon frees the pool slots of runs that ended. Runs from the command line often have no daemon, so the next
+run would wait forever. Therefore each run's process holds a lock on its own lock file, and the kernel releases the lock
+when the process ends, even by SIGKILL. A run without a lock file here (on another machine) is not touched.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def hold_run_lock(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the lock file of a run while the block runs."""
+    """Hold the lock on a run's lock file while the block runs."""
     folder.mkdir(parents=True, exist_ok=True)
     file = _lock_file(folder, run_id)
     with FileLock(file):
@@ -24,7 +24,7 @@ def hold_run_lock(folder: Path, run_id: str) -> Iterator[None]:
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, folder: Path) -> list[str]:
-    """Free the pool slots that dead runs hold or wait for, mark the runs as failed, and return their ids."""
+    """Mark dead runs as failed, free the pool slots that they hold or wait for, and return the ids of the runs."""
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:
         return []
@@ -43,7 +43,7 @@ def _lock_file(folder: Path, run_id: str) -> Path:
 
 
 def _is_dead(file: Path) -> bool:
-    """Tell whether the run with this lock file has ended without removing it."""
+    """Tell whether the run with this lock file was killed: the file exists, but nobody holds the lock."""
     if not file.exists():
         return False
     try:

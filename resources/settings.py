@@ -1,4 +1,4 @@
-"""The settings as a resource, so that a run's configuration can override them."""
+"""The settings as a Dagster resource, so that the configuration of a run can override settings."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from text2graph_dagster.settings import Settings
 
 
 class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Defaults, then the profile's, then the YAML file's, then this run's `overrides`."""
+    """The defaults, overridden in this order by the profile, the YAML file and the run's `overrides`."""
 
     path: str = Field(default="", description="YAML file (TEXT2GRAPH_CONFIG)")
     profile_defaults: dict[str, Any] = Field(default_factory=dict, description="what the profile changes")

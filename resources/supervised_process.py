@@ -1,4 +1,4 @@
-"""Programs that must never outlive the pipeline that starts them: training, prediction, model servers."""
+"""Run programs (training, prediction, model servers) that must not outlive the pipeline that starts them."""
 
 import subprocess
 import sys
@@ -9,18 +9,18 @@ from typing import IO
 
 from resources import supervisor
 
-REAP_SECONDS = 10.0  # after the grace period, for processes that have to be killed
+REAP_SECONDS = 10.0  # extra wait after the grace period, for processes that have to be killed
 
 
 @contextmanager
 def run_supervised(
     command: Sequence[str], env: Mapping[str, str], grace_seconds: float, output: IO[bytes] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command in a session of its own; its whole process tree ends with the block, however the block ends.
+    """Run a command in its own session; when the block ends, even by an exception, its process tree is ended.
 
-    It also ends when this process is killed, because a supervisor process watches for that. What is yielded is the
-    supervisor: it ends when the command does, with the same exit code. `output` takes both output streams; without it
-    they are those of this process.
+    A supervisor process also ends the process tree if this process is killed. The supervisor is yielded; it ends with
+    the command, with the same exit code. Standard output and standard error are written to `output`; without `output`,
+    they are inherited from this process.
     """
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), str(grace_seconds), *command],

@@ -1,8 +1,8 @@
-"""Run one command and end its whole process tree: `python supervisor.py GRACE_SECONDS COMMAND…`.
+"""Run a command, and later end its whole process tree: `python supervisor.py GRACE_SECONDS COMMAND…`.
 
-Standard input is a pipe whose other end the owner holds. It closes when the owner closes it or dies, by SIGKILL too.
-Then the command's process group gets SIGTERM and, after the grace period, all its descendants, in whatever group, get
-SIGKILL. The same happens when the command ends by itself but leaves children behind.
+Standard input is a pipe from the owner process. It is closed when the owner closes it or ends, even by SIGKILL. Then
+the command's process group gets SIGTERM. After the grace period, all descendants of the command, in any process group,
+get SIGKILL. The same happens if the command ends and leaves child processes.
 
 This is a separate program that uses only the standard library, so that it starts fast and outlives its owner.
 """
@@ -34,10 +34,10 @@ class ProcessTree:
             start_new_session=True,
             preexec_fn=_tie_to_this_process(),
         )
-        self.code: int | None = None  # of the command itself, once it has ended
+        self.code: int | None = None  # exit code of the command after it has ended
 
     def is_alive(self) -> bool:
-        """Reap dead processes; return whether any process is left."""
+        """Reap dead processes; return whether any process is left alive."""
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -48,12 +48,12 @@ class ProcessTree:
         return False
 
     def end(self, grace_seconds: float) -> None:
-        """End the processes that are left: with SIGTERM, then, after the grace period, with SIGKILL."""
+        """End all remaining processes: send SIGTERM, and after the grace period SIGKILL."""
         self._signal_group(signal.SIGTERM)
         deadline = time.monotonic() + grace_seconds
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        while self.is_alive():  # orphans become children of this process, so each round reaches deeper
+        while self.is_alive():  # orphans become children of this process, so each round reaches one level deeper
             self._signal_group(signal.SIGKILL)
             for pid in _children():
                 with suppress(ProcessLookupError):
@@ -66,12 +66,12 @@ class ProcessTree:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command until it ends or the owner closes the pipe; return its exit code, 128 + n after signal n."""
+    """Run the command until it ends or the pipe is closed; return its exit code, or 128 + n after signal n."""
     grace_seconds, command = float(arguments[0]), arguments[1:]
     released = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: released.set())
-    # Temporary files and sockets of the command are removed with it, also when it has to be killed.
+    # The command's temporary files and sockets are removed afterwards, even if the command was killed.
     with tempfile.TemporaryDirectory(prefix="text2graph-", ignore_cleanup_errors=True) as scratch:
         try:
             tree = ProcessTree(command, scratch)
@@ -93,10 +93,10 @@ def _wait_for_owner(released: threading.Event) -> None:
 
 
 def _tie_to_this_process() -> Callable[[], None] | None:
-    """Adopt orphaned descendants; return a function that ties the command to this process's life (both Linux only)."""
+    """Adopt orphaned descendants; return a function that makes the command end with this process. Linux only."""
     if not sys.platform.startswith("linux"):
         return None
-    libc = ctypes.CDLL(None)  # loaded before the fork: loading a library in the child is not safe
+    libc = ctypes.CDLL(None)  # loaded before the fork, because loading a library in the forked child is not safe
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def die_with_parent() -> None:
@@ -106,7 +106,7 @@ def _tie_to_this_process() -> Callable[[], None] | None:
 
 
 def _children() -> list[int]:
-    """Return the living children of this process; none where there is no /proc."""
+    """Return the process ids of this process's children; empty on systems without /proc."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

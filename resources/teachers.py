@@ -1,4 +1,4 @@
-"""Teachers and reasoners as resources, and the ledger in the warehouse, so that every call is made once."""
+"""Teachers and reasoners as resources, and the ledger in the warehouse that prevents repeated calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -28,7 +28,7 @@ from text2graph_dagster.teachers.protocol import Reasoner, Teacher
 
 
 def make_endpoint(settings: TeacherSettings | ReasonerSettings, log_file: Path) -> Endpoint:
-    """Return the chat endpoint of a teacher or reasoner, with a model server of its own if the settings have one.
+    """Return the chat endpoint of a teacher or reasoner, with its own model server if `server` is set.
 
     Raises:
         UserError: the settings have no model or no valid address.
@@ -43,14 +43,14 @@ def make_endpoint(settings: TeacherSettings | ReasonerSettings, log_file: Path) 
 
 
 def make_budget(settings: TeacherSettings | ReasonerSettings) -> Budget:
-    """Return the limits on what a run may spend on calls."""
+    """Return the budget for the calls of a run."""
     names = {field.name for field in fields(Budget)}
     return Budget(**settings.model_dump(include=names))
 
 
 @dataclass(frozen=True)
 class WarehouseLedger:
-    """The table teacher_calls behind the protocol `text2graph_dagster.teachers.ledger.Ledger`."""
+    """The table teacher_calls as an implementation of `text2graph_dagster.teachers.ledger.Ledger`."""
 
     warehouse: Warehouse
 
@@ -59,17 +59,17 @@ class WarehouseLedger:
         return Journal(Path(self.warehouse.path).parent / "calls")
 
     def known(self, keys: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-        """Return the recorded calls among `keys`, by key, including those that a killed run left in the journal."""
+        """Return key → recorded call for `keys`, including calls that a killed run left in the journal."""
         for rows in self._journal.recover():
             self._write(rows)
         sql = "SELECT * EXCLUDE (request) FROM teacher_calls WHERE call_key IN (SELECT unnest(?))"
         return {row["call_key"]: row for row in self.warehouse.read(sql, [list(keys)]).iter_rows(named=True)}
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Append a call to the journal, so that it survives if the process is killed before it is recorded.
+        """Append a call to the journal, so that it is not lost if the process is killed before `record`.
 
         Raises:
-            UserError: there is no space left, or the folder cannot be written.
+            UserError: the disk is full, or the journal's folder is not writable.
         """
         try:
             self._journal.append(row)
@@ -80,7 +80,7 @@ class WarehouseLedger:
             ) from None
 
     def record(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store these calls; they are on disk when this returns."""
+        """Store calls in the warehouse, durably, and clear the journal."""
         self._write(rows)
         self._journal.clear()
 
@@ -90,7 +90,7 @@ class WarehouseLedger:
 
 
 def list_broken_facts(teacher: Teacher) -> list[BrokenLine]:
-    """Return the lines of the teacher's knowledge base that could not be parsed; empty if it has none."""
+    """Return the lines of the teacher's knowledge base that could not be parsed; empty for other teachers."""
     return teacher.broken if isinstance(teacher, KnowledgeBaseTeacher) else []
 
 

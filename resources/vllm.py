@@ -1,7 +1,7 @@
-"""A vLLM server managed by the pipeline: started for the step that needs it, ended with that step.
+"""A vLLM server managed by the pipeline: started for the step that needs it, and ended with the step.
 
-vLLM has its own Python environment and is called over the OpenAI protocol, so it shares no package with the pipeline.
-Its process tree (API server, engine, workers) ends with the step, also when the step is killed.
+vLLM may have its own Python environment, because it is called over the OpenAI protocol and shares no package with the
+pipeline. Its process tree (API server, engine, workers) is ended with the step, even if the step is killed.
 """
 
 import http.client
@@ -26,7 +26,7 @@ HOST = "127.0.0.1"
 MODULE = "vllm.entrypoints.openai.api_server"
 POLL_SECONDS, LOG_SECONDS, TAIL_LINES = 0.2, 5.0, 20
 
-# The variables that the server inherits. Any other may be a secret.
+# The environment variables that the server inherits. Others are not passed on, because they may be secrets.
 INHERITED = {
     "PATH",
     "HOME",
@@ -66,21 +66,21 @@ def build_command(model: str, settings: ServerSettings, port: int) -> list[str]:
         "--dtype": settings.dtype,
         "--tensor-parallel-size": str(settings.tensor_parallel_size),
         "--gpu-memory-utilization": str(settings.gpu_memory_utilization),
-        # A model's own defaults (a repetition penalty, say) would change answers without a trace in the ledger.
+        # Ignore the model's sampling defaults (e.g. a repetition penalty): they would not be recorded in the ledger.
         "--generation-config": "vllm",
-        # JSON without white space: nothing to spend a budget on.
+        # No white space in JSON, because a model could fill its token budget with it.
         "--structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
         "--uvicorn-log-level": "warning",
     }
     if settings.max_model_len:
         options["--max-model-len"] = str(settings.max_model_len)
     pairs = [part for pair in options.items() for part in pair]
-    # Prefix caching: every prompt lists the ontology. `extra_args` come last, so that they win.
+    # Prefix caching helps because every prompt lists the ontology. `extra_args` are last, so that they take precedence.
     return [settings.python or sys.executable, "-m", MODULE, *pairs, "--enable-prefix-caching", *settings.extra_args]
 
 
 def build_environment(settings: ServerSettings, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the server's environment variables: no secret unless `pass_env` names it."""
+    """Return the server's environment variables, without secrets except those listed in `pass_env`."""
 
     def is_inherited(name: str) -> bool:
         harmless = not any(word in name for word in SECRET_WORDS)
@@ -92,11 +92,11 @@ def build_environment(settings: ServerSettings, variables: Mapping[str, str]) ->
 
 @contextmanager
 def run_server(model: str, settings: ServerSettings, log_file: Path, log: Log) -> Iterator["RunningServer"]:
-    """Start a server, wait until it answers, and end it with the block.
+    """Start a server, wait until it answers, and end it at the end of the block.
 
     Raises:
-        UserError: the interpreter is missing, or the server ends or does not answer in time; with the last lines of
-            its log.
+        UserError: the interpreter is missing, or the server ends or does not answer in time. The message has the last
+            lines of the server's log.
     """
     python = settings.python or sys.executable
     if not shutil.which(python):
@@ -133,7 +133,7 @@ class RunningServer:
         """Wait until the server answers, and log its progress every few seconds.
 
         Raises:
-            UserError: it ended, or did not answer in time.
+            UserError: the server ended, or did not answer in time.
         """
         started, seconds = time.monotonic(), self._settings.start_seconds
         logged, last = started, ""
@@ -155,18 +155,18 @@ class RunningServer:
         """Raise if the server has ended.
 
         Raises:
-            UserError: with the exit code and the log's last lines.
+            UserError: the message has the exit code and the last lines of the log.
         """
         if not self._healthy():
-            with suppress(subprocess.TimeoutExpired):  # its remaining processes are being ended
+            with suppress(subprocess.TimeoutExpired):  # the server is closing
                 self._process.wait(self._settings.grace_seconds + 1)
         self.raise_if_ended()
 
     def raise_if_ended(self) -> None:
-        """Raise if the server's process has ended, without a request to it.
+        """Raise if the server's process has ended; this sends no request to the server.
 
         Raises:
-            UserError: with the exit code and the log's last lines.
+            UserError: the message has the exit code and the last lines of the log.
         """
         code = self._process.poll()
         if code is not None:

@@ -1,8 +1,8 @@
-"""The warehouse: one DuckDB file, one writer at a time, never held while something is generated or trained.
+"""The warehouse: one DuckDB file, opened by one process at a time, and never while a model generates or is trained.
 
-DuckDB locks its file per process, and a second process that opens it fails at once. So every access is a short
-connection behind a file lock, and every write is one transaction that replaces what it names. Rows that exist already
-stay where they are: only the difference is written.
+DuckDB locks its file per process, and a second process fails at once when it opens the file. Therefore every access is
+a short connection protected by a file lock. Every write is one transaction that replaces the given rows. Existing
+rows are not rewritten.
 """
 
 import tempfile
@@ -27,9 +27,9 @@ SLICE_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Replace:
-    """Replace the rows whose columns equal `where` (an empty `where`: the whole table) by `rows`.
+    """Replace the rows whose columns equal `where` by `rows`; an empty `where` replaces the whole table.
 
-    `rows` is a frame or, where all rows do not fit into memory, parquet files or frames one after the other; they are
+    `rows` is a frame. Rows that do not fit into memory are given as an iterable of frames or parquet files, which are
     inserted in the same transaction.
     """
 
@@ -53,7 +53,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                 FileLock(f"{file}.lock", timeout=self.lock_timeout_seconds),
                 duckdb.connect(str(file)) as connection,
             ):
-                connection.execute("SET enable_progress_bar = false")  # it writes into the log
+                connection.execute("SET enable_progress_bar = false")  # it would be written to the log
                 for contract in CONTRACTS.values():
                     connection.execute(contract.create_table())
                 try:
@@ -73,7 +73,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise UserError(_explain(file, error)) from error
 
     def read(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
-        """Return the result of one query; values are passed as parameters, never inside the text."""
+        """Return the result of a query; values must be passed as parameters, never inside the SQL text."""
         with self._connection() as connection:
             result: pl.DataFrame = connection.sql(sql, params=list(params)).pl()
             return result
@@ -85,11 +85,11 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         rows: int = SLICE_ROWS,
         order: Sequence[str] = ("passage_id",),
     ) -> Iterator[pl.DataFrame]:
-        """Yield the result of one query in frames of about `rows` rows, sorted by the columns `order`.
+        """Yield the result of a query in frames of about `rows` rows, sorted by the columns `order`.
 
-        Rows with equal values in the first of these columns are in the same frame. The whole result is read when the
-        first frame is: it is staged on disk, so the warehouse is not locked while the caller works, and memory is
-        bounded.
+        Rows with equal values in the first column of `order` are in the same frame. The whole result is written to a
+        temporary file before the first frame is yielded. So memory is bounded, and the warehouse is not locked while
+        the caller processes frames.
         """
         by = ", ".join(f'"{column}"' for column in order)
         with tempfile.TemporaryDirectory(prefix=".slices-", dir=Path(self.path).parent) as folder:
@@ -100,7 +100,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield from _read_groups(staged, order[0], rows)
 
     def value(self, sql: str, params: Sequence[object] = ()) -> Any:
-        """Return the first column of the first row of a query, None when there is no row."""
+        """Return the first column of the first row of a query's result, or None if there is no row."""
         frame = self.read(sql, params)
         return frame.item(0, 0) if frame.height else None
 
@@ -113,7 +113,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             connection.commit()
 
     def record(self, table: str, rows: pl.DataFrame) -> None:
-        """Add the rows whose key does not exist yet."""
+        """Insert the rows whose key is not in the table yet."""
         contract = CONTRACTS[table]
         frame = contract.conform(rows).unique(contract.key, keep="first", maintain_order=True)
         with self._connection() as connection:
@@ -122,9 +122,9 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM frame ANTI JOIN "{table}" USING ({keys})')  # noqa: S608
 
     def version(self, table: str, corpus: str | None = None) -> str:
-        """Return the version of a table, or of one corpus's rows in it: a digest of its content in any order.
+        """Return the version of a table, or of one corpus's rows: a digest of the rows that ignores their order.
 
-        It is computed from the rows themselves, so it cannot be out of date.
+        The digest is computed at each call, so it is always up to date.
         """
         condition, params = ("WHERE corpus = ?", [corpus]) if corpus is not None else ("", [])
         sql = (
@@ -133,7 +133,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         return str(self.value(sql, params))
 
     def count(self, table: str, corpus: str | None = None) -> int:
-        """Return the number of rows of a table, or of one corpus in it."""
+        """Return the number of rows of a table, or of one corpus's rows in it."""
         condition, params = ("WHERE corpus = ?", [corpus]) if corpus is not None else ("", [])
         return int(self.value(f'SELECT count(*) FROM "{_check_table(table)}" {condition}', params))  # noqa: S608
 
@@ -145,7 +145,7 @@ def _read_parts(contract: Contract, rows: pl.DataFrame | Iterable[Path | pl.Data
 
 
 def _read_groups(file: Path, column: str, rows: int) -> Iterator[pl.DataFrame]:
-    """Yield a parquet file sorted by `column` in frames; rows with equal values in it are never separated."""
+    """Yield a parquet file, sorted by `column`, in frames; rows with equal values in `column` are in one frame."""
     held: pl.DataFrame | None = None
     with pq.ParquetFile(file) as source:
         for batch in source.iter_batches(batch_size=rows):
@@ -186,16 +186,16 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFra
 
 
 def _check_table(table: str) -> str:
-    """Return the name if it is a table's: names cannot be passed as parameters."""
+    """Return the name if it is a known table's name; this is checked because SQL has no parameters for table names."""
     return CONTRACTS[table].name
 
 
 def _find_outdated_table(file: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Return a table that lacks a column of its contract, or has it in another type; None if there is none."""
+    """Return a table with a missing column, or a column of another type than in its contract; None if all conform."""
     sql = """
     SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal AND database_name = ?
     """
-    with suppress(duckdb.Error):  # there may be no open transaction
+    with suppress(duckdb.Error):  # fails if no transaction is open
         connection.rollback()
     with duckdb.connect() as fresh:
         for contract in CONTRACTS.values():

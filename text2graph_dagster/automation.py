@@ -1,7 +1,7 @@
-"""Jobs, sensors and the schedule: what runs without a user.
+"""Jobs, sensors and the schedule: they start runs without a user.
 
-The sensor and the schedule run the data half of a corpus in one run, in which its gates block. Declarative automation
-then materialises the model half when the data has changed (`assets/orchestration.py`).
+The sensor and the schedule start one run per corpus for the data half; a failed gate stops the run. If the data has
+changed, declarative automation then materialises the model half (`assets/orchestration.py`).
 """
 
 import json
@@ -31,15 +31,15 @@ lineage = dg.define_asset_job(
 def corpora_folder(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
     """Register a corpus that appears in the corpora folder, and run every new or changed corpus.
 
-    The cursor records what was seen. Runs have no run key, because Dagster skips a key that was used before, and a
-    corpus that is restored to an earlier state, or added again, must run too.
+    The cursor records the fingerprints of the corpora. Runs have no run key, because Dagster skips a run key that was
+    used before. But a corpus that is restored to an earlier state, or added again, must run again.
     """
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     present: dict[str, str] = {}
     for folder in _folders(context, home.corpora):
         try:
             present[folder.name] = fingerprint(folder)
-        except UserError as error:  # one folder that cannot be listed must not block the others
+        except UserError as error:  # a folder that cannot be listed must not block the other corpora
             context.log.warning(str(error))
             present |= {name: stamp for name, stamp in seen.items() if name == folder.name}
     changed = [name for name, stamp in present.items() if seen.get(name) != stamp]
@@ -74,7 +74,7 @@ def _folders(context: dg.SensorEvaluationContext, root: Path) -> Iterator[Path]:
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Run every registered corpus again; automation then runs the model half. Unchanged data costs nothing."""
+    """Run the data half of every corpus; automation then runs the model half. Existing results are reused."""
     for name in sorted(context.instance.get_dynamic_partitions(str(corpora.name))):
         yield dg.RunRequest(partition_key=name, run_key=None)
 

@@ -61,12 +61,12 @@ def list_() -> None:
 
 @corpora.command("remove")
 def remove(name: Annotated[str, typer.Argument(help="name of the corpus")]) -> None:
-    """Remove a corpus and its rows, and list what was trained on it; the ledger of teacher calls is kept."""
+    """Remove a corpus and its rows, and list the models trained on it; recorded teacher calls are kept."""
     with corpora_on_disk.open_dagster_instance() as instance:
         remains = corpora_on_disk.remove_corpus(name, Home(root=str(find_home_folder())), build_warehouse(), instance)
     typer.echo(f"corpus {name!r} is removed; the ledger keeps its teacher calls, so that they are not paid for again")
     if remains:
-        typer.echo("these still contain its text or a model trained on it (delete them, then materialise again):")
+        typer.echo("these paths contain its text or models trained on it; delete them, then materialise again:")
         for path in remains:
             typer.echo(f"  {path}")
 
@@ -75,7 +75,7 @@ def remove(name: Annotated[str, typer.Argument(help="name of the corpus")]) -> N
 def report(
     as_json: Annotated[bool, typer.Option("--json", help="print every metric with its interval and n as JSON")] = False,
 ) -> None:
-    """Print the main metrics of the latest report, and the paths of its page and of its model."""
+    """Print the main metrics of the latest report, and the paths of the model and of the report page."""
     tables = build_warehouse()
     last = tables.read("SELECT * FROM report_runs ORDER BY made_at DESC LIMIT 1").to_dicts()
     if not last:
@@ -107,7 +107,7 @@ def export(
 
 
 def main() -> None:
-    """Run the command line; errors of the user or the machine are one sentence on standard error, exit code 2."""
+    """Run the command line. User errors and system errors print one sentence on standard error; exit code 2."""
     try:
         app()
     except UserError as error:

@@ -1,6 +1,6 @@
-"""The code location: assets, gates, jobs, sensors, schedules and resources.
+"""The Dagster code location: assets, gates, jobs, sensors, schedules and resources.
 
-Loading it must stay light: no torch, no transformers, no trl (a test asserts it).
+It must not import heavy packages such as torch, transformers or trl; a test asserts this.
 """
 
 import warnings
@@ -8,12 +8,12 @@ from typing import Any
 
 import dagster as dg
 
-# Partitioned checks are a preview feature; without them a gate would evaluate one corpus on another's data.
+# Partitioned checks are a preview feature. They are needed because each corpus has its own gate results.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 from assets.user_errors import install_excepthook  # noqa: E402
 
-install_excepthook()  # before the settings are read: they may be wrong
+install_excepthook()  # must precede the imports below, which read the settings, as settings may be invalid
 
 from assets import (  # noqa: E402
     cot_traces,
@@ -34,7 +34,7 @@ MODULES = [raw_corpus, teacher_graphs, cot_traces, filtered_dataset, sft_checkpo
 
 
 def load_lineage(settings: Settings) -> tuple[list[Any], list[Any]]:
-    """Return assets and gates; the reward model is among them only where it is enabled."""
+    """Return (assets, gates); the reward model and its gate are included only if the reward model is enabled."""
     enabled = settings.reward_model.enabled
     assets = list(dg.load_assets_from_modules([*MODULES, reward_model] if enabled else MODULES))
     if enabled:
@@ -54,7 +54,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         sensors=[automation.corpora_folder, automation.failures, automation.conditions],
         schedules=[automation.nightly],
         resources=build_resources(),
-        # One process per run: training runs in processes of its own, and a process per step would cost seconds each.
+        # The steps share a process, because starting one per step takes seconds. Training runs in its own process.
         executor=dg.in_process_executor,
     )
 

@@ -1,4 +1,4 @@
-"""Gates of cot_traces: rationales are complete, lead back to their graph, and do not contain the answer."""
+"""Gates of cot_traces: no graph is lost; rationales imply their graph and do not contain the answer."""
 
 from assets.gates.gate import build_gates, contract_gate, sql_gate
 from assets.orchestration import corpora
@@ -21,7 +21,7 @@ COT_TRACES_GATES = (
     ),
     sql_gate(
         "verified",
-        "share of rationales from which the verifier recovers their graph",
+        "share of rationales from which the verifier derives the graph",
         "≥",
         lambda s: s.gates.traces_min_verified,
         "SELECT avg(verified::INT) FROM cot_traces WHERE corpus = ?",

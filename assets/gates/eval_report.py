@@ -1,13 +1,13 @@
 """Gates of eval_report: the student is not worse than in the last accepted report.
 
-A report is accepted when all its gates passed.
+A report is accepted if it passed all its gates.
 """
 
 from assets.gates.gate import Gate, Measured, Scope, build_gates, contract_gate
 
 PRIMARY = "relation_strict_f1"
 PRESENT = "SELECT run FROM report_runs ORDER BY made_at DESC LIMIT 1"
-# $1 is the run to compare.
+# $1 is the id of the run to compare, $2 the metric.
 _ACCEPTED = """
 WITH accepted AS (
     SELECT data_version AS run, max(judged_at) AS judged_at FROM gates
@@ -34,10 +34,10 @@ WHERE corpus NOT IN (SELECT corpus FROM figures WHERE run = $1) ORDER BY corpus
 
 
 def _regression(scope: Scope) -> Measured:
-    """Return the largest drop, over corpora, of the upper end of the student's interval below its accepted figure.
+    """Return the largest value of (accepted score - upper end of the student's interval) over corpora.
 
-    A corpus's accepted figure is that of the last accepted report that covers it on the same gold. Failed reports, and
-    reports on other corpora, in between do not matter.
+    A corpus's accepted score is from the last accepted report that covers the corpus on the same gold. Later reports
+    that failed, or that do not cover the corpus, are ignored.
     """
     rows = scope.warehouse.read(BASELINE, [scope.warehouse.value(PRESENT) or "", PRIMARY]).to_dicts()
     compared = {row["corpus"]: f"{row['high']:.4f} against {row['accepted']:.4f} of {row['run'][:12]}" for row in rows}
@@ -46,7 +46,7 @@ def _regression(scope: Scope) -> Measured:
 
 
 def _missing_corpora(scope: Scope) -> Measured:
-    """Return how many corpora the last accepted report covers and this one does not; removed corpora do not count."""
+    """Return how many corpora of the last accepted report are missing here; removed corpora are not counted."""
     missing = scope.warehouse.read(MISSING, [scope.warehouse.value(PRESENT) or "", PRIMARY])["corpus"].to_list()
     return Measured(len(missing), {"missing": ", ".join(missing)} if missing else {})
 
@@ -55,14 +55,14 @@ EVAL_REPORT_GATES = (
     contract_gate("eval_report"),
     Gate(
         "regression",
-        "drop of the upper end of relation F1's interval below the corpus's last accepted figure on the same gold",
+        "last accepted relation F1 of a corpus on the same gold, minus the upper end of the present interval",
         "≤",
         lambda s: s.gates.report_max_regression,
         _regression,
     ),
     Gate(
         "missing_corpora",
-        "corpora of the last accepted report that this one lacks: fix the data until their gates pass, or remove them",
+        "corpora of the last accepted report that are missing in this one: fix their data, or remove the corpora",
         "≤",
         lambda _: 0,
         _missing_corpora,

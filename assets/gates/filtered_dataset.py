@@ -1,4 +1,4 @@
-"""Gates of filtered_dataset: enough varied examples, none of them near a gold passage."""
+"""Gates of filtered_dataset: there are enough varied examples, and none is near a gold passage."""
 
 import dagster as dg
 import polars as pl
@@ -10,7 +10,7 @@ GOLD_TEXTS = "SELECT DISTINCT passage_id, text FROM raw_corpus WHERE split <> 't
 
 
 def _near_gold(scope: Scope) -> Measured:
-    """Search the examples for gold passages, independently of the asset's own search."""
+    """Return how many examples match a gold passage, found independently of the asset's own search."""
     sql = """
     SELECT DISTINCT passage_id, text FROM raw_corpus
     WHERE passage_id IN (SELECT passage_id FROM filtered_dataset) AND split = 'train'
@@ -38,7 +38,7 @@ FILTERED_DATASET_GATES = (
     contract_gate("filtered_dataset"),
     sql_gate(
         "accounting",
-        "traces that are neither an example nor left out with a reason",
+        "traces that are neither an example nor left out for a recorded reason",
         "≤",
         lambda _: 0,
         """
@@ -56,7 +56,7 @@ FILTERED_DATASET_GATES = (
     ),
     Gate(
         "covered",
-        "share of the relation types present that have enough examples",
+        "share of the relation types in the examples that have enough examples",
         "≥",
         lambda s: s.gates.dataset_min_covered,
         _covered,

@@ -42,7 +42,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Measured:
-    """A gate's number; None means that there is nothing to measure, which passes."""
+    """The measured value of a gate; None means that there is nothing to measure, and the gate passes."""
 
     value: float | None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Gate:
-    """A named number with a threshold, which is computed from the settings."""
+    """A named measure, and a threshold from the settings that its value is compared with."""
 
     name: str
     description: str
@@ -63,14 +63,14 @@ class Gate:
         return f"{self.sign} {self.threshold(settings):g}"
 
     def passes(self, measured: Measured, settings: Settings) -> bool:
-        """Tell whether the number meets the condition."""
+        """Tell whether the value meets the condition."""
         return measured.value is None or _SIGNS[self.sign](measured.value, self.threshold(settings))
 
 
 def sql_gate(
     name: str, description: str, sign: Literal["≥", "≤"], threshold: Callable[[Settings], float], sql: str
 ) -> Gate:
-    """Return a gate whose number is the result of one SQL query; its parameter is the scope's corpus, if any."""
+    """Return a gate whose value is the result of an SQL query; the query's parameter is the scope's corpus, if any."""
 
     def measure(scope: Scope) -> Measured:
         value = scope.warehouse.value(sql, [scope.corpus] if scope.corpus is not None else [])
@@ -87,7 +87,7 @@ def contract_gate(table: str) -> Gate:
         sql, params = f'SELECT * FROM "{contract.name}"', []  # noqa: S608
         if scope.corpus is not None:
             sql, params = f"{sql} WHERE corpus = ?", [scope.corpus]
-        # Rows with equal keys agree in this column, so they are in the same slice.
+        # Rows with equal keys are equal in this column, so they are in one slice, and duplicates are detected.
         order = next(column for column in contract.key if column != "corpus")
         count, sample = 0, pl.DataFrame()
         for rows in scope.warehouse.slices(sql, params, order=[order]):
@@ -101,7 +101,7 @@ def contract_gate(table: str) -> Gate:
 
 
 def find_contract_failures(table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return pandera's failure cases; an empty frame if the rows satisfy the contract."""
+    """Return pandera's failure cases, or an empty frame if the rows satisfy the contract."""
     try:
         CONTRACTS[table].schema.validate(rows, lazy=True)
     except pandera.errors.SchemaErrors as error:
@@ -111,14 +111,14 @@ def find_contract_failures(table: str, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def measure_dev(scope: Scope, stage: str, figure: str) -> float | None:
-    """Return a figure that the stage's training program measured on the gold dev passages; None without any."""
+    """Return a metric that the stage's training program measured on the gold dev passages; None if not measured."""
     checkpoint = current_checkpoint(scope.warehouse, stage)
     value = ((checkpoint or {"metrics": {}})["metrics"].get("dev") or {}).get(figure)
     return None if value is None else float(value)
 
 
 def present_version(warehouse: Warehouse, asset: str, corpus: str | None) -> str:
-    """Return the version of what the asset has written: the current checkpoint's id, or a digest of the table."""
+    """Return the version of the asset's data: a checkpoint id, a report's run id, or a digest of the table."""
     if stage := _CHECKPOINT_STAGES.get(asset):
         found = warehouse.value("SELECT checkpoint_id FROM checkpoints WHERE stage = ? AND current", [stage])
         return str(found or "none")
@@ -130,7 +130,7 @@ def present_version(warehouse: Warehouse, asset: str, corpus: str | None) -> str
 def build_gates(
     asset: str, gates: Sequence[Gate], partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetChecksDefinition:
-    """Return one blocking check per gate of the asset with this key; one step evaluates them all."""
+    """Return the gates of an asset as blocking checks that are evaluated in one step."""
     key, by_name = dg.AssetKey(asset), {gate.name: gate for gate in gates}
     specs = [
         dg.AssetCheckSpec(g.name, asset=key, description=g.description, blocking=True, partitions_def=partitions_def)

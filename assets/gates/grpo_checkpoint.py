@@ -26,7 +26,7 @@ def _length_ratio(scope: Scope) -> Measured:
 
 
 def _last_tenth(figure: str) -> Callable[[Scope], Measured]:
-    """Return a measure: the mean of a training figure over its last tenth."""
+    """Return a measure: the mean of a training metric over the last tenth of training."""
 
     def measure(scope: Scope) -> Measured:
         checkpoint = current_checkpoint(scope.warehouse, "grpo")
@@ -42,9 +42,7 @@ def _triple_ratio(scope: Scope) -> Measured:
 
 
 GRPO_CHECKPOINT_GATES = (
-    Gate(
-        "dev_f1", "drop of dev relation F1 below the SFT student's", "≤", lambda s: s.gates.grpo_max_dev_loss, _dev_loss
-    ),
+    Gate("dev_f1", "dev relation F1: SFT minus GRPO", "≤", lambda s: s.gates.grpo_max_dev_loss, _dev_loss),
     Gate(
         "few_triples",
         "predicted relations per gold relation on dev",
@@ -61,14 +59,14 @@ GRPO_CHECKPOINT_GATES = (
     ),
     Gate(
         "length",
-        "length of dev answers relative to the SFT student's",
+        "mean length of dev answers relative to the SFT student's answers",
         "≤",
         lambda s: s.gates.grpo_max_length_ratio,
         _length_ratio,
     ),
     Gate(
         "empty",
-        "increase of the share of empty dev answers over the SFT student's",
+        "share of empty dev answers minus the SFT student's share",
         "≤",
         lambda s: s.gates.grpo_max_empty_rise,
         _empty_rise,

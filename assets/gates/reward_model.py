@@ -1,4 +1,4 @@
-"""Gate of reward_model: it tells the better graph of a pair from the worse one."""
+"""Gate of reward_model: the model ranks the better graph of a pair above the worse one."""
 
 from assets.gates.gate import Gate, Measured, build_gates, measure_dev
 

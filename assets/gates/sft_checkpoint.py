@@ -1,4 +1,4 @@
-"""Gates of sft_checkpoint: the student has learned, and its dev answers can be read."""
+"""Gates of sft_checkpoint: the training loss has fallen, and the dev answers can be parsed."""
 
 from math import isnan
 from pathlib import Path
@@ -9,7 +9,7 @@ from text2graph_dagster.training.learning_curves import average_ends, read_learn
 
 
 def _loss_drop(scope: Scope) -> Measured:
-    """Return the fall of the loss from the first to the last tenth of its points, as a share of the first."""
+    """Return the relative drop of the mean loss from the first to the last tenth of training."""
     checkpoint = current_checkpoint(scope.warehouse, "sft")
     curves = read_learning_curves(Path(checkpoint["path"])) if checkpoint else {}
     losses = [value for _, value in curves.get("loss", [])]
@@ -20,7 +20,7 @@ def _loss_drop(scope: Scope) -> Measured:
 
 
 def _too_long(scope: Scope) -> Measured:
-    """Return the share of the examples that were left out for their length."""
+    """Return the share of the examples that were left out because they are too long."""
     metrics = (current_checkpoint(scope.warehouse, "sft") or {"metrics": {}})["metrics"]
     examples, left_out = metrics.get("examples", 0), metrics.get("examples_too_long", 0)
     return Measured(left_out / examples if examples else None, {"examples": examples, "examples_too_long": left_out})

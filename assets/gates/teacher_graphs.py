@@ -1,4 +1,4 @@
-"""Gates of teacher_graphs: graphs are complete, grounded, keep to the ontology, and agree with each other."""
+"""Gates of teacher_graphs: no passage is lost; graphs are grounded, conform to the ontology, and agree."""
 
 import dagster as dg
 import polars as pl

@@ -1,6 +1,6 @@
-"""Which gates passed on the present data: whoever trains, or reports on a checkpoint, asks here first.
+"""Look up which gates passed on the present data; this is checked before training and before reporting.
 
-A gate without a verdict on the present data and the present threshold counts as not passed.
+A gate without a verdict for the present data and the present threshold counts as not passed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ PER_CORPUS = ("raw_corpus", "teacher_graphs", "cot_traces")
 
 
 def failed_gates(warehouse: Warehouse, settings: Settings, asset: str, corpus: str | None = None) -> list[str]:
-    """Return a sentence per gate that has not passed on the asset's present data; an empty list if all have."""
+    """Return a sentence per gate that has not passed on the asset's present data; empty if all gates passed."""
     version = present_version(warehouse, asset, corpus)
     rows = warehouse.read("SELECT * FROM gates WHERE asset = ? AND corpus = ?", [asset, corpus or ALL]).to_dicts()
     verdicts = {row["gate"]: row for row in rows if row["data_version"] == version}
@@ -54,7 +54,7 @@ def failed_gates(warehouse: Warehouse, settings: Settings, asset: str, corpus: s
 
 
 def open_corpora(warehouse: Warehouse, settings: Settings) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the corpora whose gates all passed on their present data, and the failed gates of each other corpus."""
+    """Return (corpora whose gates all passed on their present data, failed gates of each other corpus)."""
     corpora = warehouse.read("SELECT DISTINCT corpus FROM raw_corpus ORDER BY corpus")["corpus"].to_list()
     failed = {
         corpus: [failure for asset in PER_CORPUS for failure in failed_gates(warehouse, settings, asset, corpus)]
@@ -67,7 +67,7 @@ def refuse_bad_data(warehouse: Warehouse, settings: Settings) -> None:
     """Stop before training if a gate of the present dataset, or of a corpus in it, has not passed.
 
     Raises:
-        UserError: with every gate that has not passed.
+        UserError: a gate has not passed; the message names each such gate.
     """
     objections = failed_gates(warehouse, settings, "filtered_dataset")
     trained_on = set(warehouse.read("SELECT DISTINCT corpus FROM filtered_dataset")["corpus"])
@@ -95,7 +95,7 @@ def require_reward_model(warehouse: Warehouse, settings: Settings) -> dict[str, 
     """Return the current reward model's checkpoint for GRPO; None if the settings do not enable one.
 
     Raises:
-        UserError: it was not trained from the current SFT checkpoint, or its gate has not passed.
+        UserError: the reward model was not trained from the current SFT checkpoint, or its gate has not passed.
     """
     if not settings.reward_model.enabled:
         return None
