@@ -15,10 +15,10 @@ _CHUNK_ELEMENTS = 4_000_000  # 32 MB of weights at a time
 def resample_sums(
     vectors: FloatArray, samples: int, seed: int, units: npt.NDArray[np.int64] | None = None
 ) -> FloatArray:
-    """Return the sum over passages of every column, for every resample: (passages, columns) to (samples, columns).
+    """Return the column sums of every resample, of shape (samples, columns); `vectors` is (passages, columns).
 
-    `units` is the index of the document of every passage: passages of one document depend on each other, so whole
-    documents are drawn. Without it passages are drawn independently.
+    `units` holds the document index of every passage. If it is given, whole documents are drawn, because passages of
+    one document depend on each other. Otherwise, single passages are drawn.
     """
     if units is not None:
         _, index = np.unique(units, return_inverse=True)
@@ -41,7 +41,7 @@ def _weights(size: int, samples: int, seed: int) -> Iterator[FloatArray]:
 
 
 def percentile_interval(resampled: FloatArray, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Return the percentile interval; resamples without a value (NaN) are ignored, None if no other is left."""
+    """Return the percentile interval over the resamples that have a value (not NaN), or None if there are none."""
     values = resampled[~np.isnan(resampled)]
     if not values.size:
         return None

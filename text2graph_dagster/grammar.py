@@ -1,13 +1,13 @@
 """Write the grammar of an answer for constrained decoding with llguidance: one grammar for a batch of requests.
 
 The grammar is in llguidance's dialect of Lark (a context-free grammar whose rules may have a numeric parameter and
-compare it). It fixes the JSON of the student's wire form, counts the entities, and keeps relation ends that are
-numbers below that count. If `copied`, every name is a span of the passage between word boundaries, so the legality
-filter finds it there. That filter checks what a context-free grammar cannot: that a relation's end written as text is
-the text of an entity, that no item is repeated, that signatures hold.
+compare it). It fixes the JSON of the student's wire form and counts the entities, so that a head or tail that is a
+number refers to an entity. If `copied`, every name is a span of the passage between word boundaries, so the legality
+filter finds it there. The legality filter checks what a context-free grammar cannot: that a head or tail written as
+text is the text of an entity, that no item is repeated, and that signatures hold.
 
-Compiling a grammar costs more than checking an answer against it, so the requests of a batch share one: for the engine
-only, the answer to request 3 is preceded by ``3:``.
+Compiling a grammar costs more than checking an answer against it, so the requests of a batch share one grammar. In it,
+an answer of the form with index 3 is preceded by ``3:``; only the engine sees this prefix.
 """
 
 import json
@@ -28,12 +28,13 @@ ANY: CHARACTER*
 CHARACTER: /[^"\\\x00-\x1F]|\\(["\\bfnrt]|u00[01][0-9a-f])/
 space: /\s{0,4}/
 """
-# A span is not empty and does not begin with white space, escaped or not; a nano student writes a blank before it.
+# A span is not empty and does not begin with (escaped) white space. Nano students write a blank before every span.
 _SPAN = r'" "? (WORDS & ~/((\s|\\[bfnrtu])(?s:.)*)?/)'
-# An escaped character, or a run of characters without a boundary (`graph.mentions.is_boundary`); a test compares both.
+# An escaped character, or a run of characters without a word boundary. A test compares this pattern with
+# `graph.mentions.is_boundary`.
 _WORD = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|[^\W_{IDEOGRAPHS}]+|.", re.DOTALL)
 _OPEN, _MIDDLE, _CLOSE, _COMMA = (json.dumps(piece) for piece in ('{"entities":[', '],"relations":[', "]}", ","))
-# A rationale between tags that are text to the engine, or special tokens.
+# The rule for a rationale: first if the engine reads its tags as text, second if they are special tokens.
 _THOUGHT = ('thought[suffix="</think>"]: /<think>(?s:.)*/', "thought: <think> /(?s:.)*/ </think>")
 _ALWAYS = f"%if le(_, {MAX_ENTITIES})"
 
@@ -47,7 +48,7 @@ class AnswerForm:
     text: str
     wire: WireForm
     copied: bool  # names are spans of `text`
-    requested: bool  # types are those of the request; else any string
+    requested: bool  # only requested types are allowed; otherwise a type is any string
     thinking: bool  # a rationale may precede the JSON
 
 
@@ -61,7 +62,7 @@ class TypeRequest:
 
 
 class AnswerRequest(Protocol):
-    """Anything with these attributes: a `TypeRequest`, an example, a prompt."""
+    """Any object with these attributes, such as a `TypeRequest`, an example or a prompt."""
 
     @property
     def text(self) -> str: ...
@@ -74,7 +75,7 @@ class AnswerRequest(Protocol):
 def make_forms(
     requests: Iterable[AnswerRequest], decoding: DecodingSettings, wire: WireForm, thinking: bool
 ) -> list[AnswerForm] | None:
-    """Return the form of the answer to every request; None if decoding is not constrained."""
+    """Return the form of the answer to every request, or None if decoding is not constrained."""
     if decoding.grammar == "none":
         return None
     constraints = (wire, decoding.grammar == "copy", decoding.types == "requested", thinking)
@@ -82,7 +83,7 @@ def make_forms(
 
 
 def deduplicate_forms(forms: Sequence[AnswerForm]) -> tuple[list[AnswerForm], list[int]]:
-    """Return the forms that differ in what they allow, and for every form its index among them."""
+    """Return the distinct forms, and for every given form the index of the distinct form with the same answers."""
     compared = [form if form.copied else replace(form, text="") for form in forms]
     places = {form: place for place, form in enumerate(dict.fromkeys(compared))}
     return list(places), [places[form] for form in compared]
@@ -118,13 +119,13 @@ def form_prefix(place: int) -> str:
 
 
 def _numbers() -> Iterator[str]:
-    """Yield the rules for the id of the next entity, and for a relation end among the entities so far."""
+    """Yield the rule for the id of the next entity, and the rule for a head or tail that is an earlier entity's id."""
     for rule, compared in (("own", "eq"), ("earlier", "gt")):
         yield f"{rule}::_: " + " | ".join(f'"{i}" %if {compared}(_, {i})' for i in range(MAX_ENTITIES))
 
 
 def _rules(form: AnswerForm, n: str, types: dict[tuple[str, ...] | None, str]) -> Iterator[str]:
-    """Yield the rules of one form, with names that end in `n`; their parameter is the number of entities so far."""
+    """Yield the rules of one form. Their names end in `n`; their parameter is the number of entities so far."""
     name = f"SPAN{n}" if form.copied else "ANY"
     listed = (form.entity_types, form.relation_types)
     kinds = [types.setdefault(names if form.requested else None, f"type{len(types)}") for names in listed]
@@ -161,7 +162,7 @@ def _relation(wire: WireForm, name: str, kind: str) -> str:
 
 
 def _alternatives(names: tuple[str, ...] | None) -> str:
-    """Return the rule for any string (None), or for one of the names, as JSON."""
+    """Return the body of a rule that matches one of the names as JSON, or any JSON string if `names` is None."""
     if names is None:
         return "STRING"
     return " | ".join(_quote(json.dumps(name, ensure_ascii=False)) for name in names)

@@ -38,5 +38,5 @@ def sha256_file(path: Path) -> str:
 
 
 def digest_programs(paths: Iterable[Path]) -> str:
-    """Return the digest of source files; cached results that depend on them are computed again when it changes."""
+    """Return a digest of source files; results that are cached with the digest are recomputed when it changes."""
     return digest(*(path.read_text(encoding="utf-8") for path in sorted(paths)))

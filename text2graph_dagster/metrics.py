@@ -1,19 +1,22 @@
 """Metrics of the published protocols, as pure functions over the (gold, predicted) items of passages.
 
-Everything is counted per passage first, as (right, predicted, gold), because the bootstrap can resample whatever is
-computed from sums of such counts. Protocols (named in Taille et al. 2020, "Let's stop incorrect comparisons in
-end-to-end relation extraction!"):
+Items are first counted per passage, as (right, predicted, gold). All metrics are computed from sums of these counts, so
+the bootstrap can resample them. Protocols (named in Taille et al. 2020, "Let's stop incorrect comparisons in end-to-end
+relation extraction!"):
 
-- entity strict: text and type; entity boundary: text alone (Segura-Bedmar et al. 2013, SemEval task 9).
-- relation strict, "RE+": both texts, both entity types, the relation; boundary, "Rel": both texts, the relation.
+- entity strict compares text and type; entity boundary compares text only (Segura-Bedmar et al. 2013, SemEval task 9).
+- relation strict ("RE+") compares the relation, and text and type of head and tail; relation boundary ("Rel") ignores
+  the entity types.
 
-Rules that published scores often break: a missing prediction (None) counts all of its gold and no prediction, and is
-0 in means over passages; an empty answer to empty gold adds nothing to micro counts and is 1 in means over passages; a
-repetition in a raw answer is one more prediction; a relation whose end was not emitted as an entity is predicted and
-wrong. Symmetric and inverse relations of the ontology are compared in one direction; a relation and its inverse count
-once if both are emitted.
+Published scores often break these rules:
 
-This module shares no code with `rewards`, so that a student is not evaluated by what trained it.
+- A missing prediction (None) counts all its gold items and no predicted ones. In means over passages, it is 0.
+- An empty answer to empty gold adds nothing to micro counts. In means over passages, it is 1.
+- A repeated item in a raw answer is one more predicted item.
+- A relation whose head or tail was not emitted as an entity counts as predicted and wrong.
+
+Symmetric and inverse relations of the ontology are compared in one direction; a relation and its inverse count once if
+both are emitted. This module shares no code with `rewards`, so that evaluation is independent of the training reward.
 """
 
 import re
@@ -43,8 +46,8 @@ _EDGE = re.compile(r"^[\s\"'`“”„‘’‚«»‹›「」『』《》.,;:]
 class Items:
     """The items to compare: entities (text, type) and relations (head, type, tail), texts in their matching form.
 
-    An end is None if the answer does not emit it as an entity. If `distinct` (a graph), repetitions do not count;
-    otherwise (a raw answer) they do.
+    A head or tail is None if the answer does not emit it as an entity. `distinct` is true for graphs, whose repeated
+    items count once, and false for raw answers, whose repeated items all count.
     """
 
     entities: tuple[Item, ...]
@@ -61,7 +64,7 @@ class Directions:
 
     @classmethod
     def of(cls, ontology: Ontology) -> "Directions":
-        """Read them from an ontology; of two inverse relations the alphabetically first replaces the other."""
+        """Read the directions from an ontology; of two inverse relations, the alphabetically first one is used."""
         flips = {}
         for relation in ontology.relation_types:
             if relation.inverse and relation.inverse != relation.name:
@@ -94,42 +97,45 @@ def graph_items(graph: Graph, directions: Directions | None = None) -> Items:
 
 
 def output_items(parsed: ParsedGraph, directions: Directions | None = None) -> Items:
-    """Return the items of a raw answer, repetitions included; an end is the first entity emitted with its text."""
+    """Return the items of a raw answer, with repetitions.
+
+    The head or tail of a relation is resolved to the first emitted entity that has the same text.
+    """
     orient = (directions or Directions()).orient
     entities = [(matching_form(text), kind) for text, kind in parsed.entities]
     emitted: dict[str, Item] = {}
     for entity in entities:
         emitted.setdefault(entity[0], entity)
-    names: dict[Triple, Counter[str]] = {}  # of a triple, the relation names under which it is emitted
+    names: dict[Triple, Counter[str]] = {}  # triple → how often it is emitted under each relation name
     for head, kind, tail in parsed.relations:
         oriented = orient(emitted.get(matching_form(head)), kind, emitted.get(matching_form(tail)))
         names.setdefault(oriented, Counter())[kind] += 1
     relations = [
         triple
         for triple, counts in names.items()
-        # Without an entity at both ends, a relation and its inverse cannot be identified as the same.
+        # If head or tail is not an entity, a relation and its inverse cannot be identified as the same.
         for _ in range(max(counts.values()) if triple[0] and triple[2] else counts.total())
     ]
     return Items(tuple(entities), tuple(relations), distinct=False)
 
 
 def entity_strict(items: Items) -> Keyed:
-    """Entity strict: text and type."""
+    """Entity strict: compare text and type."""
     return ((entity, entity[1]) for entity in items.entities)
 
 
 def entity_boundary(items: Items) -> Keyed:
-    """Entity boundary: text alone, whatever its type."""
+    """Entity boundary: compare the text and ignore the type."""
     return ((text, "") for text, _ in items.entities)
 
 
 def relation_strict(items: Items) -> Keyed:
-    """Relation strict, RE+: both texts with their entity types, and the relation."""
+    """Relation strict, RE+: compare the relation, and text and type of head and tail."""
     return ((r if r[0] and r[2] else None, r[1]) for r in items.relations)
 
 
 def relation_boundary(items: Items) -> Keyed:
-    """Relation boundary, Rel: both texts, and the relation."""
+    """Relation boundary, Rel: compare the relation, and the texts of head and tail."""
     return (((h[0], kind, t[0]) if h and t else None, kind) for h, kind, t in items.relations)
 
 
@@ -141,9 +147,9 @@ Pairs = Sequence[tuple[Items, Items | None]]
 
 
 def count_items(pairs: Pairs, protocol: Callable[[Items], Keyed], types: Sequence[str]) -> IntArray:
-    """Return (right, predicted, gold) of every passage and type: shape (passages, types + 1, 3).
+    """Return the counts (right, predicted, gold) of every passage and type: shape (passages, types + 1, 3).
 
-    The last type collects everything whose type is not in `types` (all of it, for `entity_boundary`).
+    The last type counts all items whose type is not in `types`; for `entity_boundary`, these are all items.
     """
     column = {name: i for i, name in enumerate(types)}
     counts = np.zeros((len(pairs), len(types) + 1, 3), dtype=np.int64)
@@ -165,28 +171,28 @@ def count_items(pairs: Pairs, protocol: Callable[[Items], Keyed], types: Sequenc
 
 
 def precision(counts: npt.NDArray[np.generic]) -> FloatArray:
-    """Right per predicted over the last axis (right, predicted, gold); NaN where nothing was predicted."""
+    """Return right / predicted; the last axis is (right, predicted, gold). NaN if nothing was predicted."""
     return ratio(counts[..., 0], counts[..., 1])
 
 
 def recall(counts: npt.NDArray[np.generic]) -> FloatArray:
-    """Right per gold over the last axis (right, predicted, gold); NaN where there is no gold."""
+    """Return right / gold; the last axis is (right, predicted, gold). NaN if there is no gold."""
     return ratio(counts[..., 0], counts[..., 2])
 
 
 def f1(counts: npt.NDArray[np.generic]) -> FloatArray:
-    """Twice the right per predicted and gold, over the last axis; NaN where there is neither."""
+    """Return 2 right / (predicted + gold); the last axis is (right, predicted, gold). NaN if the denominator is 0."""
     values = np.asarray(counts, dtype=np.float64)
     return ratio(2 * values[..., 0], values[..., 1] + values[..., 2])
 
 
 def micro_f1(counts: npt.NDArray[np.generic]) -> FloatArray:
-    """F1 of the counts summed over types; `counts` (…, types, 3), already summed over passages."""
+    """Return the F1 of the counts summed over types; `counts` is (…, types, 3), already summed over passages."""
     return f1(np.asarray(counts, dtype=np.float64).sum(axis=-2))
 
 
 def macro_f1(counts: npt.NDArray[np.generic]) -> FloatArray:
-    """Mean of the types' F1 over the types that occur in gold; `counts` (…, types, 3), summed over passages."""
+    """Return the mean F1 of the types that occur in gold; `counts` is (…, types, 3), already summed over passages."""
     values = np.asarray(counts, dtype=np.float64)
     present = values[..., 2] > 0
     total = np.where(present, np.nan_to_num(f1(values)), 0.0).sum(axis=-1)
@@ -194,22 +200,22 @@ def macro_f1(counts: npt.NDArray[np.generic]) -> FloatArray:
 
 
 def passage_f1(counts: IntArray, answered: npt.NDArray[np.bool_]) -> FloatArray:
-    """F1 of every passage, for means over passages: an empty answer to empty gold is 1, a missing prediction 0."""
+    """Return the F1 of every passage: 1 for an empty answer to empty gold, 0 for a missing prediction."""
     values = f1(counts.sum(axis=1))
     return np.where(answered, np.where(np.isnan(values), 1.0, values), 0.0)
 
 
 def count_empty_answers(pairs: Pairs) -> IntArray:
-    """Return per passage whether (gold and answer, answer, gold) have no relation: precision and recall of abstention.
+    """Return (both, answer, gold) of every passage: 1 if they have no relation, else 0.
 
-    A missing prediction is not an empty answer.
+    The sums give precision and recall of abstention. A missing prediction is not an empty answer.
     """
     rows = [(predicted is not None and not predicted.relations, not gold.relations) for gold, predicted in pairs]
     return np.array([(answer and gold, answer, gold) for answer, gold in rows], dtype=np.int64).reshape(-1, 3)
 
 
 def count_exact_graphs(pairs: Pairs) -> IntArray:
-    """Return per passage whether the answer equals the gold graph: every entity and relation, strict, and no other."""
+    """Return 1 for every passage whose answer has exactly the gold entities and relations (strict), else 0."""
     return np.array([p is not None and _sorted(p) == _sorted(g) for g, p in pairs], dtype=np.int64)
 
 
@@ -218,7 +224,7 @@ def _sorted(items: Items) -> tuple[list[str], list[str]]:
 
 
 def count_grounded_spans(parsed: ParsedGraph, text: str) -> tuple[int, int]:
-    """Return how many of a raw answer's spans (entities, ends of relations) are in the passage, and their number."""
+    """Return (found, total): how many texts of entities, heads and tails are in the passage, and how many there are."""
     spans = [surface for surface, _ in parsed.entities]
     spans += [end for head, _, tail in parsed.relations for end in (head, tail)]
     passage, forms = matching_form(text), map(matching_form, spans)

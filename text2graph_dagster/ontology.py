@@ -15,7 +15,7 @@ from text2graph_dagster.identity import digest_json
 _TOP_LEVEL = {"name", "language", "entity_types", "relation_types"}
 _ENTITY_KEYS = {"description", "kb_types", "parent"}
 _RELATION_KEYS = {"description", "signatures", "symmetric", "transitive", "inverse", "kb_relations", "aliases"}
-# Type names are in JSON and in comma-separated lists of prompts.
+# Characters that would break type names in the JSON and the comma-separated lists of prompts.
 _BAD_IN_NAME = re.compile(r'[\x00-\x1f\x7f,"\\<>{}|]')
 MAX_NAME_CHARACTERS = 80
 
@@ -24,8 +24,8 @@ MAX_NAME_CHARACTERS = 80
 class EntityType:
     """An entity type; `kb_types` are its names in the knowledge base.
 
-    `parent` is the name of the wider type. On loading, a signature with a parent is expanded to all its children, so
-    that no other code needs to know about parents.
+    `parent` is the name of the wider type. On loading, a signature with a parent is expanded to all descendants of the
+    parent, so no other code needs to know about parents.
     """
 
     name: str
@@ -36,11 +36,11 @@ class EntityType:
 
 @dataclass(frozen=True)
 class RelationType:
-    """A relation type; `signatures` are its allowed pairs (head type, tail type), and none means any pair.
+    """A relation type; `signatures` are the allowed pairs (head type, tail type). If it is empty, all are allowed.
 
     `kb_relations` are its names in the knowledge base, `aliases` are phrases that express it in texts. A symmetric
-    relation holds in both directions and is stored once; `inverse` is the name of the relation from tail to head. Of a
-    transitive relation, an instance that follows from two others of the same passage is left out.
+    relation holds in both directions and is stored once; `inverse` is the name of the relation from tail to head. An
+    instance of a transitive relation is left out if it follows from two others in the same passage.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Ontology:
         return {t.name: t for t in self.relation_types}
 
     def relation(self, name: str) -> RelationType:
-        """Return the relation type of that name; KeyError when there is none."""
+        """Return the relation type of that name; raise KeyError if there is none."""
         return self._relations[name]
 
     @cached_property
@@ -152,7 +152,7 @@ class _OntologyReader:
         return ontology
 
     def read_types(self, raw: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
-        """Return name → properties, from a mapping or a plain list of names."""
+        """Return the properties of every type by name; the file has a mapping or a plain list of names."""
         value = raw.get(key) or {}
         if not isinstance(value, list | Mapping):
             raise self.error(f"{key} must be a mapping of names to properties, or a list of names.")
@@ -178,7 +178,7 @@ class _OntologyReader:
         return EntityType(name, str(body.get("description") or ""), self.read_strings(name, body, "kb_types"), parent)
 
     def find_descendants(self, types: tuple[EntityType, ...]) -> dict[str, list[str]]:
-        """Return type → itself and every type below it, in the order of the file."""
+        """Return for every type the list of itself and all its descendants, in the order of the file."""
         parents = {t.name: t.parent for t in types}
         below: dict[str, list[str]] = {t.name: [] for t in types}
         for name in parents:
@@ -187,7 +187,7 @@ class _OntologyReader:
                 if at not in parents:
                     raise self.error(f"type {line[-1]!r}: its parent {at!r} is not an entity type.")
                 if at in line:
-                    raise self.error(f"type {name!r}: its parents lead in a circle; one of them must have none.")
+                    raise self.error(f"type {name!r}: its parents form a cycle; remove one of the parents.")
                 line.append(at)
                 at = parents[at]
             for ancestor in line:

@@ -62,7 +62,7 @@ def test_a_signature_of_a_parent_allows_its_children(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("city: {parent: place}", "city: {parent: lake}", "its parent 'lake' is not an entity type"),
-        ("  place:\n", "  place: {parent: port}\n", "lead in a circle"),
+        ("  place:\n", "  place: {parent: port}\n", "form a cycle"),
     ],
 )
 def test_an_unknown_or_circular_parent_is_an_error(tmp_path: Path, old: str, new: str, message: str) -> None:

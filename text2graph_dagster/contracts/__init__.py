@@ -1,8 +1,7 @@
 """One contract per warehouse table: its columns with their meaning, the checks on its rows, and the DDL.
 
 A contract is a pandera schema. The DuckDB DDL and the column documentation in the UI are derived from it, and the gate
-`contract` validates the rows with it. The tables are in `data_tables` and
-`model_tables`; `CONTRACTS` lists all of them.
+`contract` validates the rows with it. The contracts are in `data_tables` and `model_tables`; `CONTRACTS` lists them.
 """
 
 from collections.abc import Mapping

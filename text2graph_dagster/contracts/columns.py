@@ -55,5 +55,5 @@ PASSAGE_ID = make_column(pl.String, "digest of the normalised text", pa.Check.st
 ENTITIES_COLUMN = make_column(ENTITIES, "entities with all their mentions in the passage")
 RELATIONS_COLUMN = make_column(
     RELATIONS,
-    "relations between these entities, with evidence, provenance and confidence",
+    "relations between the entities of the row, with evidence, provenance and confidence",
 )

@@ -32,7 +32,7 @@ class Contract:
         missing = [name for name, column in columns.items() if name not in frame.columns and not column.nullable]
         unknown = [name for name in frame.columns if name not in columns]
         if missing or unknown:
-            raise ValueError(f"{self.name}: columns missing {missing}, unknown {unknown}")
+            raise ValueError(f"{self.name}: missing columns {missing}, unknown columns {unknown}")
         return frame.select(
             (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
             for name, dtype in self.dtypes.items()
@@ -43,14 +43,14 @@ class Contract:
         return pl.DataFrame(schema=self.dtypes)
 
     def frame(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-        """Return rows, with every column of the contract, as a frame."""
+        """Return `rows` as a frame; every row must have every column of the contract."""
         return frame_of(rows, self.dtypes)
 
     def create_table(self) -> str:
         """Return the DuckDB statement that creates the table if it does not exist.
 
-        The key is not a PRIMARY KEY: DuckDB checks that index eagerly, so deleting and inserting the same key in one
-        transaction fails. The schema's `unique` enforces it instead.
+        The key is not a PRIMARY KEY, because DuckDB checks its index eagerly: deleting and inserting a key in the same
+        transaction would fail. The schema's `unique` enforces the key instead.
         """
         columns = ", ".join(
             f'"{name}" {_sql_type(dtype)}{"" if self.schema.columns[name].nullable else " NOT NULL"}'
@@ -60,7 +60,7 @@ class Contract:
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]], dtypes: Mapping[str, Any]) -> pl.DataFrame:
-    """Return rows as a frame, through Arrow, which reads nested values twenty times faster than polars."""
+    """Return rows as a frame; they are converted with Arrow, which reads nested values 20 times faster than polars."""
     schema = pl.DataFrame(schema=dtypes).to_arrow().schema
     columns = [pyarrow.array([row[field.name] for row in rows], type=field.type) for field in schema]
     return pl.DataFrame(pyarrow.table(columns, schema=schema))

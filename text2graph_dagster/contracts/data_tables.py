@@ -22,23 +22,23 @@ RAW_CORPUS = make_contract(
     {
         "corpus": CORPUS,
         "passage_id": PASSAGE_ID,
-        "doc_id": make_column(pl.String, "the document, by its file and line"),
+        "doc_id": make_column(pl.String, "id of the document, from its file and line"),
         "start": make_column(pl.Int64, "first code point in the cleaned document", pa.Check.ge(0)),
-        "end": make_column(pl.Int64, "code point after the last one", pa.Check.gt(0)),
+        "end": make_column(pl.Int64, "code point after the end of the passage", pa.Check.gt(0)),
         "text": make_column(pl.String, "whole sentences up to the token budget", pa.Check.str_length(min_value=1)),
         "language": make_column(pl.String, "language found, as an ISO 639-1 code, or 'other'"),
         "split": make_column(
             pl.String, "train, or the split of the gold document it comes from", check_one_of(*SPLITS)
         ),
         "tokens": make_column(pl.Int64, "words and punctuation marks", pa.Check.ge(0)),
-        "duplicate_of": make_column(pl.String, "the passage of which this is a duplicate", nullable=True),
+        "duplicate_of": make_column(pl.String, "passage_id of the passage that this row duplicates", nullable=True),
     },
 )
 QUARANTINE = make_contract(
     "quarantine",
     (),
     {
-        "stage": make_column(pl.String, "the asset that rejected it", check_one_of(*STAGES)),
+        "stage": make_column(pl.String, "the asset that rejected the document or passage", check_one_of(*STAGES)),
         "corpus": CORPUS,
         "doc_id": make_column(pl.String, "the rejected document", nullable=True),
         "passage_id": make_column(pl.String, "the rejected passage", nullable=True),
@@ -101,10 +101,10 @@ COT_TRACES = make_contract(
         "rationale": make_column(pl.String, "the reasoning that leads from the passage to its graph"),
         "verified": make_column(pl.Boolean, "whether the graph can be derived from passage and rationale"),
         "reasons": make_column(
-            STRINGS, "objections of the verifier; of a replacement, those to the rationale it replaces"
+            STRINGS, "objections of the verifier; for a replacement, its objections to the replaced rationale"
         ),
-        "author": make_column(pl.String, "the reasoner that wrote it"),
-        "rejected": make_column(pl.String, "the rejected rationale that it replaces", nullable=True),
+        "author": make_column(pl.String, "the reasoner that wrote the rationale"),
+        "rejected": make_column(pl.String, "the rejected rationale that this one replaces", nullable=True),
         "call_key": make_column(pl.String, "the call that returned it"),
     },
 )
@@ -113,7 +113,7 @@ GATES = make_contract(
     ("asset", "corpus", "gate", "data_version"),
     {
         "asset": make_column(pl.String, "the table that was checked"),
-        "corpus": make_column(pl.String, "the corpus, or '*' for all together"),
+        "corpus": make_column(pl.String, "the corpus, or '*' for all corpora together"),
         "gate": make_column(pl.String, "name of the gate"),
         "data_version": make_column(pl.String, "version of the rows that were checked"),
         "value": make_column(pl.Float64, "the measured value", nullable=True),

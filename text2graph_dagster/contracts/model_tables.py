@@ -25,12 +25,14 @@ FILTERED_DATASET = make_contract(
         "passage_id": PASSAGE_ID,
         "split": make_column(
             pl.String,
-            "the stage that trains on it; without examples for grpo, it uses those of sft",
+            "the stage that trains on it; if there are no grpo examples, GRPO uses the sft examples",
             check_one_of("sft", "grpo"),
         ),
         "task": make_column(pl.String, "what is requested", check_one_of("both", "entities", "relations")),
         "kind": make_column(
-            pl.String, "all types, a subset, or an empty answer", check_one_of("full", "subset", "negative")
+            pl.String,
+            "full: all types requested; subset: some types; negative: empty answer",
+            check_one_of("full", "subset", "negative"),
         ),
         "messages": make_column(MESSAGES, "the prompt and the answer"),
         "entity_types": make_column(STRINGS, "requested entity types, in the order of the prompt"),
@@ -52,23 +54,23 @@ CHECKPOINTS = make_contract(
         "config": make_column(pl.String, "settings, as JSON"),
         "dataset_digest": make_column(pl.String, "version of filtered_dataset"),
         "metrics": make_column(pl.String, "measurements of the training program, as JSON"),
-        "current": make_column(pl.Boolean, "whether it is the one that the next stage uses"),
+        "current": make_column(pl.Boolean, "whether the next stage uses this checkpoint"),
     },
 )
 _PENALTY = {
-    "grounding": "spans that are not in the passage",
-    "schema_legal": "unrequested types, and relations with a wrong signature or end",
-    "spurious": "relations that are not in gold",
-    "verbosity": "more items than gold has",
+    "grounding": "penalty for spans that are not in the passage",
+    "schema_legal": "penalty for unrequested types, and for relations with a wrong signature, head or tail",
+    "spurious": "penalty for relations that are not in gold",
+    "verbosity": "penalty for more items than gold has",
 }
 ROLLOUTS = make_contract(
     "rollouts",
     ("run", "step", "place"),
     {
         "run": make_column(
-            pl.String, "the RL checkpoint that was trained on them; only those of the current one are kept"
+            pl.String, "the RL checkpoint trained on the rollouts; only rollouts of the current one are kept"
         ),
-        "step": make_column(pl.Int64, "the optimizer step that used it", pa.Check.ge(1)),
+        "step": make_column(pl.Int64, "the optimizer step that used the rollout", pa.Check.ge(1)),
         "place": make_column(pl.Int64, "its place in the step; completions of a prompt are adjacent", pa.Check.ge(0)),
         "corpus": CORPUS,
         "passage_id": PASSAGE_ID,
@@ -115,10 +117,10 @@ EVAL_REPORT = make_contract(
         "system": make_column(pl.String, "a system, or a difference of two"),
         "corpus": make_column(pl.String, "the corpus, or 'all'"),
         "metric": make_column(pl.String, "the metric, named after its protocol"),
-        "value": make_column(pl.Float64, "its value", nullable=True),
+        "value": make_column(pl.Float64, "value of the metric", nullable=True),
         "low": make_column(pl.Float64, "lower end of the 95 % interval", nullable=True),
         "high": make_column(pl.Float64, "upper end of the 95 % interval", nullable=True),
-        "n": make_column(pl.Int64, "number of items that it was counted over", pa.Check.ge(0)),
+        "n": make_column(pl.Int64, "number of items or passages that it was computed from", pa.Check.ge(0)),
     },
 )
 REPORT_GOLD = make_contract(

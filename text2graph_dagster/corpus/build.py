@@ -75,11 +75,11 @@ class _Tables:
 def build_corpus(
     folder: CorpusFolder, settings: CorpusSettings, progress: Progress = ignore_progress, staged: Path | None = None
 ) -> CorpusTables:
-    """Read, clean, pack and deduplicate all documents; what is not used has a row in quarantine.
+    """Read, clean, pack and deduplicate all documents; rejected documents and parts have rows in quarantine.
 
     `progress(done, total, what)` is called every few hundred documents. The tables depend only on the content of the
     folder and the settings. The rows of a document are cached in the folder `staged` and reused as long as the
-    document, the settings and this package do not change; without `staged` all documents are processed.
+    document, the settings and this package do not change. Without `staged`, all documents are processed.
     """
     root = tempfile.TemporaryDirectory(prefix="text2graph-") if staged is None else None
     staging = Staging.open(staged or Path(str(root and root.name)), compute_version(folder, settings))
@@ -114,7 +114,7 @@ _COUNTED = (
 
 
 def _stage_documents(tables: _Tables, staging: Staging, progress: Progress) -> Array:
-    """Process the documents that no part contains; add up the counts and return the sorted digests of all documents."""
+    """Process the documents that are not cached yet, add up counts, and return the sorted digests of all documents."""
     folder = replace(tables.folder, documents=())  # the worker processes do not need the list
     items = iterate_changed(tables.folder, tables.settings, staging, progress)
     process_chunks(partial(_write_part, folder, tables.settings), staging.chunks(items))

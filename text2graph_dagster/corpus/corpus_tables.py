@@ -15,7 +15,7 @@ from text2graph_dagster.corpus.staging.parts import Staging
 
 @dataclass(frozen=True)
 class StagedPassages:
-    """The passages of one corpus: those of the documents in `live` (sorted digests), part by part, then gold."""
+    """The passages of one corpus: those of the documents in `live` (sorted digests) part by part, then gold."""
 
     staging: Staging
     live: Array
@@ -37,7 +37,7 @@ class StagedPassages:
         return pl.concat(frames, rechunk=True), np.concatenate(keys)
 
     def texts(self, rows: Array) -> pl.Series:
-        """Return the texts of `rows`, which are sorted."""
+        """Return the texts of the row numbers `rows`, which must be sorted."""
         found, begin = [pl.Series("text", dtype=pl.String)], 0
         if not len(rows):
             return found[0]
@@ -54,12 +54,13 @@ class StagedPassages:
 
 @dataclass(frozen=True)
 class CorpusTables:
-    """The result of `build_corpus`. In `accounting`, among others:
+    """The result of `build_corpus`. These equations hold in `accounting`:
 
-    documents_in = documents_with_passages + documents_quarantined, the same for gold_documents_*;
-    passages = passages_kept + passages_exact_duplicates + passages_near_duplicates (documents and gold together);
-    gold_relations = gold_relations_kept + gold_relations_lost; stretches_quarantined counts rejected parts of documents
-    that have passages.
+    - documents_in = documents_with_passages + documents_quarantined, and the same for gold_documents_*
+    - passages = passages_kept + passages_exact_duplicates + passages_near_duplicates (documents and gold together)
+    - gold_relations = gold_relations_kept + gold_relations_lost
+
+    stretches_quarantined counts rejected parts of documents that have passages.
     """
 
     passages: StagedPassages

@@ -74,7 +74,7 @@ def open_corpus(path: Path) -> CorpusFolder:
 def find_documents(path: Path) -> list[tuple[Path, str]]:
     """Return the documents of a file or folder in order, each with its name: its path, starting with `path`.
 
-    In a corpus these are its documents, in any other folder all files. Hidden files are skipped.
+    In a corpus folder, only its documents are returned; in any other folder, all files. Hidden files are skipped.
 
     Raises:
         UserError: the path does not exist, is empty or cannot be listed, or a link in it leads out of it.
@@ -131,7 +131,7 @@ def _list_files(root: Path) -> Iterator[Path]:
 
     found: list[Path] = []
     for folder, folders, files in os.walk(root, onerror=fail):
-        # os.walk does not enter linked folders; they are listed with the files so that escapes are detected.
+        # os.walk does not enter linked folders; they are listed with the files, so that their links are checked.
         linked = [name for name in folders if (Path(folder) / name).is_symlink()]
         folders[:] = [name for name in folders if not name.startswith(".") and name not in linked]
         found += [Path(folder) / name for name in [*files, *linked] if not name.startswith(".")]

@@ -34,7 +34,7 @@ class GoldRelation:
 
 @dataclass(frozen=True, slots=True)
 class GoldDocument:
-    """An annotated document. Offsets are code points into `text`, which is as in the file: it is never cleaned.
+    """An annotated document. Offsets are code points into `text`, which is the text of the file without cleaning.
 
     `exhaustive` tells whether the annotation covers everything in the text that the ontology describes.
     """
@@ -56,11 +56,11 @@ class _AnnotationError(ValueError):
 
 
 def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDocument | Rejection]:
-    """Yield every annotated document of a JSON Lines file, or why it is rejected.
+    """Yield every annotated document of a JSON Lines file, or its rejection.
 
     A line is `{"text", "entities": [{"id", "text", "type", "start", "end"[, "mentions": [{"start", "end"}]]}],
     "relations": [{"head_id", "tail_id", "type"[, "evidence": {"start", "end"}]}][, "id", "split", "exhaustive"]}`.
-    Without a split, a third of the documents is dev and the rest test, by the hash of their text.
+    A document without a split is assigned to dev (a third of the documents) or test by a hash of its text.
     """
     seen: set[str] = set()
     for line in read_json_lines(path, path.name, max_bytes):
@@ -143,8 +143,8 @@ def clip_graph(
     """Return the annotated graph of `passage`, and the indices of the document's relations that are in it.
 
     Offsets count from the start of the passage. Entities with the same longest surface and type in the passage are
-    merged. A relation needs both ends and its evidence inside the passage. Relations of a `symmetric` type start at the
-    entity mentioned first; self-relations are dropped.
+    merged. A relation is kept if its head, tail and evidence are inside the passage. The head of a `symmetric` relation
+    is the entity mentioned first; relations of an entity to itself are dropped.
     """
     entities, number = _passage_entities(document, passage)
     relations: dict[tuple[int, int, str], Relation] = {}

@@ -16,7 +16,7 @@ from text2graph_dagster.settings import CorpusSettings
 
 @dataclass(frozen=True)
 class PreparedDocument:
-    """The passages of a document, what was rejected of it, or both; offsets are into `text`, the cleaned document.
+    """The passages and the rejected parts of a document; offsets refer to `text`, the cleaned document.
 
     `counts` has `stretches_quarantined` (rejected parts of a document that has passages), `quarantined_<reason>` (parts
     or documents), `encoding_<name>` and `documents_cleaned` (documents changed by cleaning).
@@ -70,7 +70,7 @@ def _pack(
     settings: CorpusSettings,
     blocked: BlockList | None,
 ) -> tuple[list[tuple[Span, int]], list[_RejectedStretch]]:
-    """Return the passages of the stretches with their token counts, and the rejected ones."""
+    """Return the passages of the stretches with their token counts, and the rejected passages."""
     budgets = settings.passage_tokens, settings.max_passage_characters, settings.overlap_sentences
     rejected: list[_RejectedStretch] = []
     passages: list[tuple[Span, int]] = []
@@ -91,7 +91,7 @@ def _pack(
 
 
 def _summarise(rejected: list[_RejectedStretch]) -> list[tuple[str, str]]:
-    """Return one (reason, detail) per reason: where it occurs first, and how often."""
+    """Return one (reason, detail) per reason; the detail states where it occurs first, and how often."""
     rows: list[tuple[str, str]] = []
     for reason in sorted({reason for _, reason, _ in rejected}):
         found = [(span, more) for span, why, more in rejected if why == reason]

@@ -1,4 +1,4 @@
-"""Map offsets of raw_corpus, which count in the cleaned text, back to the source text."""
+"""Map offsets of raw_corpus, which refer to the cleaned text, back to the source text."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +17,9 @@ _DEFAULTS = CorpusSettings()
 def find_source_span(
     corpus: Path, doc_id: str, start: int, end: int, settings: CorpusSettings = _DEFAULTS
 ) -> tuple[str, Span]:
-    """Return the text of a document as its reader gave it, and the span in it of [start, end) of the cleaned text.
+    """Return (source text, span): the span of the source text from which [start, end) of the cleaned text was made.
 
-    For text files and rows this is the decoded text of the file; for web pages, PDF and Word it is the extracted text.
+    The source text of text files and rows is the decoded text; for web pages, PDF and Word it is the extracted text.
     The document is read and cleaned again, because storing the offsets would double the size of the table.
 
     Raises:

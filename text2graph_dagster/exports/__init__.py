@@ -1,7 +1,7 @@
 """Export graphs in the formats of graph databases and other tools, with the evidence of every entity and relation.
 
-Every format is a module with `write(passages, out)`, which returns the files that it wrote. To add one: write the
-module, and list it here in `ExportFormat` and `FORMATS`; the command line follows.
+Every format is a module with `write(passages, out)`, which returns the files that it wrote. To add a format, write its
+module and list it in `ExportFormat` and `FORMATS` below; the command line then offers it.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Cypher that is idempotent: every statement merges, so nothing is created twice.
+"""Idempotent Cypher: every statement uses MERGE, so no node or relationship is created twice.
 
 Text from documents and models is in quoted literals only. Labels and relationship types keep letters, digits, blanks,
 `_` and `-` and are in backticks; the exact type of the ontology is the property `type`.
@@ -41,8 +41,8 @@ def write(passages: Iterable[PassageGraph], out: Path) -> list[Path]:
 def cypher_literal(text: str) -> str:
     """Return a Cypher string expression.
 
-    A server may replace \\uXXXX before it parses literals, even where the backslash is escaped, so a backslash and a
-    following u are written in two concatenated literals.
+    A server may replace \\uXXXX before it parses literals, even if the backslash is escaped. Therefore a backslash and
+    a following u are written in two concatenated literals.
     """
     escaped = _ESCAPED.sub(lambda found: _ESCAPES[found[0]], text)
     return "'" + re.sub(r"\\(?=[uU])", r"\\' + '", escaped) + "'"

@@ -1,4 +1,4 @@
-"""GraphML (Brandes et al. 2002) for Gephi, yEd, Cytoscape and NetworkX; the evidence is a JSON attribute."""
+"""GraphML (Brandes et al. 2002) for Gephi, yEd, Cytoscape and NetworkX; evidence is stored as JSON in an attribute."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

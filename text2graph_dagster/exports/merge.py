@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from text2graph_dagster.graph.model import Entity, Graph, Span
 from text2graph_dagster.identity import digest, normalise
 
-# Forbidden in XML, rejected by databases: control characters (not tab and line ends), lone surrogates, non-characters.
+# XML and databases reject these: control characters (except tab and line ends), lone surrogates, non-characters.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -35,7 +35,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class MergedEntity:
-    """All entities of one text and type; `id` is a digest of both."""
+    """All entities with the same text and type; `id` is a digest of both."""
 
     id: str
     text: str
@@ -63,7 +63,7 @@ class MergedGraph:
 
 
 def merge_passages(passages: Iterable[PassageGraph]) -> MergedGraph:
-    """Merge the graphs of passages; their order changes only the order of the items."""
+    """Merge the graphs of passages; the order of the passages changes only the order of the items."""
     merged = MergedGraph({}, {})
     for passage in passages:
         ids: dict[int, str] = {}
@@ -91,7 +91,10 @@ def _evidence(passage: PassageGraph, span: Span) -> Evidence:
 
 
 def covering_span(head: Entity, tail: Entity) -> Span | None:
-    """Return the shortest span with a mention of both ends of a relation; None if an end has no mention."""
+    """Return the shortest span with a mention of the head and another of the tail.
+
+    If there is none, return the shortest mention of the head, or None if the head has no mention.
+    """
     spans = [
         Span(min(h.start, t.start), max(h.end, t.end)) for h in head.mentions for t in tail.mentions if h != t
     ] or list(head.mentions)

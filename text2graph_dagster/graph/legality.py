@@ -1,8 +1,8 @@
 """The legality filter: drop and count every item of an answer that is not legal.
 
-Dropped are items of a type that was not requested, spans that are not in the passage, relations whose ends are not
-entities of the answer, relations against the ontology's signatures, and repetitions. Users, the main metrics and the
-rewards see only what is left. Nothing is repaired: an item is legal or it is not.
+An item is dropped if its type was not requested, its span is not in the passage, its head or tail is not an entity of
+the answer, it violates the ontology's signatures, or it is repeated. Users, the main metrics and the reward model see
+only the remaining items. Illegal items are never repaired.
 """
 
 import re
@@ -27,7 +27,7 @@ DROP_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class LegalisedAnswer:
-    """The legal part of an answer; `dropped` counts the other items by each of `DROP_REASONS`."""
+    """The legal part of an answer; `dropped` counts the dropped items by reason (see `DROP_REASONS`)."""
 
     graph: Graph
     dropped: dict[str, int]
@@ -35,13 +35,13 @@ class LegalisedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GroundedSurface:
-    """A surface that is in a passage: `surface` as the passage writes it, `mentions` are all its spans."""
+    """A surface found in a passage: `surface` is its text as written there, `mentions` are all its spans."""
 
     surface: str
     mentions: tuple[Span, ...]
 
 
-SurfaceFinder = Callable[[str, str], GroundedSurface | None]  # (surface, passage) → where it is, None if nowhere
+SurfaceFinder = Callable[[str, str], GroundedSurface | None]  # (surface, passage) → the surface found, or None
 
 
 def legalise(
@@ -52,12 +52,12 @@ def legalise(
     ontology: Ontology | None = None,
     find: SurfaceFinder | None = None,
 ) -> LegalisedAnswer:
-    """Return the legal part of an answer about the passage `text`, grounded, and the number of dropped items by reason.
+    """Return the legal, grounded part of an answer about the passage `text`, and the number of dropped items by reason.
 
-    An entity's text becomes the surface in the passage, its mentions are all its spans there. A relation refers to its
-    ends by text: where one text is two entities (a person and a city), the first pair that the ontology's signatures
-    allow is taken. A symmetric relation is kept once, from the end mentioned first. `find` is `ground` by default; for
-    a teacher it may search more leniently.
+    The text of an entity becomes its surface in the passage, with all its spans as mentions. A relation names its head
+    and tail by text. If two entities have this text (a person and a city), the first pair that the signatures allow is
+    taken. The head of a symmetric relation is the entity mentioned first. `find` is `ground` by default; teachers may
+    pass a more lenient search.
     """
     dropped = dict.fromkeys(DROP_REASONS, 0)
     entities, names = _legal_entities(parsed, text, set(entity_types), dropped, find or ground)
@@ -102,7 +102,7 @@ def _legal_entities(
 
 
 def _resolve_end(written: str, names: dict[str, list[Entity]]) -> list[Entity]:
-    """Return the entities that a relation's end may refer to: those of exactly this text, else of its folded form."""
+    """Return the entities that a head or tail may refer to: those with the same text, or else the same folded text."""
     found = names.get(fold(written), [])
     return [entity for entity in found if entity.text == written] or found
 
@@ -110,7 +110,7 @@ def _resolve_end(written: str, names: dict[str, list[Entity]]) -> list[Entity]:
 def _choose_ends(
     pairs: list[tuple[Entity, Entity]], kind: str, ontology: Ontology | None
 ) -> tuple[Entity, Entity] | None:
-    """Return the first pair that `kind` may hold between, an entity to itself last; None when there is none."""
+    """Return the first (head, tail) that `kind` allows, or None. Pairs of an entity with itself are tried last."""
     ordered = sorted(pairs, key=lambda pair: pair[0].id == pair[1].id)
     for head, tail in ordered:
         if ontology is None:
@@ -126,15 +126,15 @@ def _mention_order(entity: Entity) -> tuple[int, int]:
 
 
 def fold(text: str) -> str:
-    """Return `text` casefolded, with single blanks: the form in which relation ends and entity texts are compared."""
+    """Return `text` casefolded and with single blanks, the form in which heads, tails and entities are compared."""
     return " ".join(text.split()).casefold()
 
 
 @lru_cache(maxsize=1 << 14)
 def ground(written: str, text: str) -> GroundedSurface | None:
-    """Find a surface in the passage, on word boundaries; None when it is not there.
+    """Find a surface in the passage, on word boundaries; return None if it is not there.
 
-    An exact match is tried first, then one that differs in case and white space only.
+    An exact match is tried first, then a match that differs only in case and white space.
     """
     written = written.strip()
     if mentions := find_occurrences(written, text):

@@ -25,7 +25,7 @@ class Entity:
 class Relation:
     """A typed, directed edge; `head` and `tail` are ids of entities of the same graph.
 
-    `confidence` is a probability, None where it has not been estimated; it is ignored when relations are compared.
+    `confidence` is a probability, or None if it was not estimated; it is ignored when relations are compared.
     """
 
     head: int

@@ -15,7 +15,7 @@ _FENCE = re.compile(r"^```[\w-]*\s*\n(?P<body>.*?)\n?\s*```$", re.DOTALL)
 
 
 class _DuplicateKeys(dict[str, Any]):
-    """A JSON object with a duplicate key: no parser reads the first value, so it could be anything."""
+    """A JSON object with a duplicate key. It is not strict, because parsers ignore the first of the two values."""
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _has_only_known_keys(value: dict[str, Any]) -> bool:
 def _split_thinking(raw: str) -> tuple[str, str, bool]:
     """Return (rationale, answer, whether there is no text before the rationale)."""
     text = raw.strip()
-    if text.startswith("{"):  # no rationale; a tag further on is inside a string
+    if text.startswith("{"):  # there is no rationale; any tag is inside a JSON string
         return "", text, True
     opened, closed = text.find(_OPEN_THINK), text.find(_CLOSE_THINK)
     if opened == -1 and closed == -1:
@@ -101,7 +101,7 @@ def _split_object(body: str) -> tuple[dict[str, Any], str, str]:
         raise GraphParseError("truncated" if cut else "no_json", error.msg) from None
     except RecursionError:
         raise GraphParseError("no_json", "nested too deeply") from None
-    except ValueError as error:  # an integer of more digits than Python converts
+    except ValueError as error:  # an integer with more digits than Python converts
         raise GraphParseError("no_json", str(error)) from None
     after = body[end:].strip()
     if _contains_object(after):
@@ -141,7 +141,7 @@ def _entity(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _names_by_id(value: Mapping[str, Any]) -> dict[int, str]:
-    """Return entity texts by their declared id: some teachers refer to the ends of a relation by id."""
+    """Return entity texts by declared id, because some teachers refer to head and tail by id."""
     return {item["id"]: item["text"] for item in value["entities"] if type(item.get("id")) is int}
 
 

@@ -1,6 +1,6 @@
 """Serialise a graph as one line of JSON, in one of three equivalent forms, all of which `graph.parsing` reads.
 
-- ``public``: the form of open-r1-text2graph, so that its models and ours can be compared; teachers write it::
+- ``public``: the form of open-r1-text2graph, so that its models and ours can be compared. Teachers answer in it::
 
     {"entities":[{"id":0,"text":"Ana","type":"person"}],"relations":[{"head":"Ana","tail":"Velsoft","type":"founded"}]}
 
@@ -22,7 +22,7 @@ _BLANK = re.compile(rf'("(?:{"|".join(NAME_KEYS)})":") ')
 def serialise(graph: Graph, form: WireForm = "public") -> str:
     """Return the graph as one line of JSON.
 
-    Entities are in the order of their first mention, relations by head, tail and type: equal graphs give equal strings.
+    Entities are sorted by first mention, relations by head, tail and type, so equal graphs give equal strings.
     """
     entities = sorted(graph.entities, key=lambda e: (e.mentions[0].start if e.mentions else 0, e.id))
     number = {entity.id: i for i, entity in enumerate(entities)}

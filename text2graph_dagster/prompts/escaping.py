@@ -1,8 +1,8 @@
 """Escape documents in prompts: neutralise quotation marks of the template and control tokens of chat templates.
 
 Templates put the passage between a line of `<<<` and a line of `>>>`. A document with such marks could close its own
-quotation; one with control words of a chat template could pose as the user, because servers read them as control
-tokens wherever they are. A blank inside makes both harmless and hardly disturbs a reader.
+quotation. A document with control tokens of a chat template could pose as the user, because servers interpret these
+tokens anywhere in a text. A blank inside a mark or token makes it harmless and hardly disturbs a reader.
 """
 
 import re

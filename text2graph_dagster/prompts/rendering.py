@@ -1,7 +1,7 @@
-"""Render the extraction prompt, for training, evaluation, extraction and teachers alike.
+"""Render the extraction prompt for training, evaluation, extraction and teachers.
 
-Every prompt lists the requested types. The phrasings of an instruction are files beside each other (`extract.jinja`,
-`extract.2.jinja`, …); gold passages and teachers get the first.
+Every prompt lists the requested types. Each phrasing of an instruction is a file (`extract.jinja`, `extract.2.jinja`,
+…); gold passages and teachers get the first phrasing.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ Task = Literal["both", "entities", "relations"]
 _TEXT, _GIVEN = (
     "\0text\0",
     "\0given\0",
-)  # placeholders of an example's own text; no type or description can contain a NUL
-# The templates that request relations between given entities, and those that list these entities.
+)  # placeholders for the passage and the given entities; no type or description can contain a NUL
+# The templates that request relations between given entities, and the templates that list the given entities.
 _RELATE = {"compact": "compact_relate", "extract": "relate"}
 _LISTED = {"compact": "compact_given", "extract": "given"}
 
@@ -37,12 +37,12 @@ def render_prompt(
     given: Sequence[Entity] | None = None,
     phrasing: int = 0,
 ) -> str:
-    """Return the user message that requests these types in this text.
+    """Return the user message that requests the given types in `text`.
 
     Args:
         entity_types, relation_types: names of types of `ontology`, in the order in which the prompt lists them.
-        template: "compact" for nano and scratch, "extract" for a model that follows instructions.
-        language: of the prompt; English if there is no prompt in it.
+        template: "compact" for nano and scratch students, "extract" for models that follow instructions.
+        language: the language of the prompt; English is used if there is no template in this language.
         given: the text's entities, if only relations between them are requested.
         phrasing: index of the instruction's phrasing; evaluation uses 0.
     """
@@ -82,7 +82,7 @@ def _split_prompt(
     language: str,
     phrasing: int,
 ) -> tuple[str, ...]:
-    """Return the parts of the prompt around the example's own text; cached, as they are the same for the same types."""
+    """Return the parts of the prompt around passage and given entities; cached, because many examples share them."""
     ontology = by_digest.ontology
     entities = {t.name: t for t in ontology.entity_types}
     wanted = set(entity_types)
@@ -99,12 +99,12 @@ def _split_prompt(
         entity_types=[entities[name] for name in entity_types],
         relation_types=relations,
     )
-    before, after = prompt.split(_TEXT)  # fails for a template that has the text twice or not at all
+    before, after = prompt.split(_TEXT)  # raises ValueError unless the template contains the text exactly once
     return (*before.split(_GIVEN), after)
 
 
 def choose_phrasing(passage_id: str, template: Template, task: Task, language: str, seed: int) -> int:
-    """Return the phrasing of a passage's instruction, drawn by the digest of its id."""
+    """Return the index of the instruction's phrasing for a passage, chosen by a digest of the passage_id."""
     name = _RELATE[template] if task == "relations" else template
     count = len(templates.list_phrasings(name, language))
     return int(digest(str(seed), "phrasing", passage_id)[:8], 16) % count if count > 1 else 0

@@ -1,4 +1,4 @@
-"""Load prompt templates: Jinja files beside this one, in one folder per language."""
+"""Load prompt templates: Jinja files in one folder per language, beside this module."""
 
 from functools import cache
 from typing import Any
@@ -32,7 +32,7 @@ def _template(language: str, name: str) -> Template:
 
 
 def fill_template(language: str, name: str, **values: Any) -> str:
-    """Return the prompt `name` in `language` (English if there is none in it) with its variables filled in.
+    """Return the prompt `name` in `language` (or in English, if it is missing) with its variables filled in.
 
     Raises:
         jinja2.UndefinedError: a variable of the template has no value.

@@ -22,9 +22,9 @@ def canonicalise(text: str) -> str:
 
 
 def inverted_relations(ontology: Ontology | None) -> dict[str, str]:
-    """Map each relation that may be inverted: a symmetric one to itself, of two inverse ones the later to the earlier.
+    """Map each relation that may be inverted to the relation that replaces it.
 
-    Earlier and later are by alphabet.
+    A symmetric relation is mapped to itself. Of two inverse relations, the alphabetically later is mapped to the other.
     """
     inverted: dict[str, str] = {}
     for relation in ontology.relation_types if ontology else ():
@@ -36,7 +36,7 @@ def inverted_relations(ontology: Ontology | None) -> dict[str, str]:
 
 
 def orient(head: Item, tail: Item, kind: str, inverted: Mapping[str, str]) -> tuple[Item, str, Item]:
-    """Return a relation in the direction in which it is compared; the ends of a symmetric one are sorted."""
+    """Return a relation in the direction in which it is compared; for a symmetric one, head and tail are sorted."""
     name = inverted.get(kind, kind)
     if name != kind or (kind in inverted and tail < head):
         head, tail = tail, head

@@ -4,10 +4,11 @@ The components in `PENALTIES` lie in [-1, 0], the others in [0, 1]. To add one: 
 `COMPONENTS`, compute it in `scoring.score_completion`, give it a weight in the settings and a column in the table
 `rollouts`.
 
-F1 counts the items that pass the legality filter's own tests (type requested, every span in the passage, relation
-allowed between such ends). Users do not see the others; `grounding` and `schema_legal` penalise them. A relation earns
-credit only if both its ends are emitted as entities of the right type and of no wrong one, and otherwise counts as a
-predicted item: no item can be added to hedge another, or left out to make it count for less.
+F1 counts the items that pass these tests of the legality filter: the type is requested, every span is in the passage,
+and the relation is allowed between its head and tail. Users do not see the other items; `grounding` and `schema_legal`
+penalise them. A relation earns credit only if its head and tail are emitted as entities with the right type and no
+wrong type. Otherwise it still counts as predicted. So it never pays to add an item as a hedge, or to leave out an
+entity to make its relation cost less.
 """
 
 from collections import Counter
@@ -23,18 +24,18 @@ COMPONENTS = ("json_valid", "format", "entity_f1", "relation_f1", *PENALTIES)
 
 
 def json_valid(completion: str, parsed: ParsedGraph, thinking: bool) -> float:
-    """1 if the whole completion (after its rationale, if `thinking`) is one object of the right shape."""
+    """Return 1 if the completion (after its rationale, if `thinking`) is exactly one object of the right shape."""
     return float(parsed.strict and (thinking or completion.lstrip().startswith("{")))
 
 
 def format_valid(completion: str, parsed: ParsedGraph) -> float:
-    """1 if the completion is one closed, non-empty think block, then the object, and nothing else."""
+    """Return 1 if the completion is one closed, non-empty think block, then the object, and nothing else; else 0."""
     once = completion.count("<think>") == completion.count("</think>") == 1
     return float(parsed.strict and once and bool(parsed.rationale) and completion.lstrip().startswith("<think>"))
 
 
 def entity_f1(answer: ParsedAnswer, gold: GoldItems, span_credit: float = 0.0) -> float:
-    """F1 over (text, type), one to one; a repeated item matches once."""
+    """Return F1 over (text, type), matched one to one; a repeated item matches once."""
     predicted = set(answer.entities)
     exact = gold.entities & predicted
     right = float(len(exact))
@@ -44,52 +45,53 @@ def entity_f1(answer: ParsedAnswer, gold: GoldItems, span_credit: float = 0.0) -
 
 
 def relation_f1(right: float, answer: ParsedAnswer, gold: GoldItems) -> float:
-    """F1 over (head, type, tail); `right` is the sum of what `match_relations` returns."""
+    """Return F1 over (head, type, tail); `right` is the sum of both values that `match_relations` returns."""
     return reward_f1(right, len(answer.relations), gold.relation_count)
 
 
 def spurious(exact: int, answer: ParsedAnswer, gold: GoldItems) -> float:
-    """-(relations that are not in gold) per gold relation, at least -1; a partly right one is not in gold either.
+    """Return minus the number of relations not in gold (partly right ones included) per gold relation, at least -1.
 
-    The reported F1 is over all passages, where a wrong relation always costs. F1 of a single passage puts no price on
-    a guess where an empty answer would earn nothing: with a weight of w against v for `relation_f1`, one guess at a
-    passage's only relation pays if it is right with a probability above w / (v + w).
+    The reported F1 is computed over all passages, so a wrong relation always lowers it. The F1 of a single passage does
+    not penalise a wrong guess if an empty answer would earn nothing either. If this component has weight w and
+    `relation_f1` has weight v, one guess at a passage's only relation pays if it is right with a probability above
+    w / (v + w).
     """
     return penalty(len(answer.relations) - exact, gold.relation_count)
 
 
 def grounding(answer: ParsedAnswer, gold_size: int) -> float:
-    """-(items with a span that is not in the passage) per gold item, at least -1."""
+    """Return minus the number of items with a span that is not in the passage per gold item, at least -1."""
     return penalty(answer.ungrounded, gold_size)
 
 
 def schema_legal(answer: ParsedAnswer, gold_size: int) -> float:
-    """-(items of an unrequested type, relations with a wrong signature or end) per gold item, at least -1."""
+    """Return minus the number of illegal items (see `ParsedAnswer`) per gold item, at least -1."""
     return penalty(answer.illegal, gold_size)
 
 
 def verbosity(answer_size: int, gold_size: int) -> float:
-    """-(items beyond one more than gold) / (gold + 1), at least -1: discourages long answers that only raise recall."""
+    """Return -max(0, answer - gold - 1) / (gold + 1), at least -1; it discourages answers that only raise recall."""
     return -min(1.0, max(0, answer_size - gold_size - 1) / (gold_size + 1))
 
 
 def reward_f1(right: float, predicted: int, gold: int) -> float:
-    """F1 from counts; 1 / (1 + predicted) where there is no gold, so that an empty answer to it is 1."""
+    """Return F1 from counts, or 1 / (1 + predicted) if there is no gold, so that an empty answer to it earns 1."""
     return 2 * right / (predicted + gold) if gold else 1 / (1 + predicted)
 
 
 def penalty(bad: float, gold: int) -> float:
-    """-(bad items) per gold item, at least -1.
+    """Return minus the number of bad items per gold item, at least -1.
 
-    Counted per gold item and not per item of the answer: there, one more wrong item would dilute the others.
+    It is not divided by the number of predicted items, because one more wrong item would then dilute the others.
     """
     return -min(1.0, bad / max(1, gold))
 
 
 def match_relations(answer: ParsedAnswer, request: RewardRequest, span_credit: float = 0.0) -> tuple[int, float]:
-    """Return the number of right relations (head, type, tail), matched one to one, and the credit of partly right ones.
+    """Return (number of right relations, credit of partly right relations), matched with gold one to one.
 
-    Both ends must be `valid_ends` of the answer, with the gold ends' types.
+    Head and tail must be among `valid_ends` and have the gold types.
     """
     emitted, counts, gold = valid_ends(answer, request.gold), Counter(answer.relations), request.gold.relations
     exact: dict[Triple, list[Ends]] = {}
@@ -117,9 +119,9 @@ def _in_order(types: frozenset[Ends]) -> Collection[Ends]:
 
 
 def valid_ends(answer: ParsedAnswer, gold: GoldItems) -> set[Item]:
-    """Return the entities that a relation may end in: those whose text is not emitted under another, wrong type too.
+    """Return the entities that may be a head or tail: those whose text is not also emitted under another, wrong type.
 
-    Otherwise a name could be emitted under every type, and its relations would count whatever its type.
+    Otherwise, an answer could emit a name under every type, and its relations would always have the right types.
     """
     predicted = set(answer.entities)
     wrong: dict[str, set[str]] = {}

@@ -26,18 +26,18 @@ Ends = tuple[str, str]  # entity types of head and tail
 
 @dataclass(frozen=True, slots=True)
 class GoldItems:
-    """The distinct entities of a gold graph, and for every distinct triple the types of its ends."""
+    """The distinct entities of a gold graph, and for every distinct triple the types of its head and tail."""
 
     entities: frozenset[Item]
     relations: Mapping[Triple, frozenset[Ends]]
-    relation_count: int  # triples whose ends differ in type count separately
+    relation_count: int  # equal triples whose heads or tails differ in type count separately
 
 
 UNKNOWN_GOLD = GoldItems(frozenset(), {}, 0)  # the gold graph is unknown (not the same as empty)
 
 
 class CanonicalSurfaces(dict[str, str | None]):
-    """Map a surface to its canonical text, or to None where the legality filter does not find it in the passage.
+    """Map a surface to its canonical text, or to None if the legality filter does not find it in the passage.
 
     Values are computed on first access.
     """
@@ -53,7 +53,7 @@ class CanonicalSurfaces(dict[str, str | None]):
 
 @dataclass(frozen=True, slots=True)
 class RewardRequest:
-    """The requested types and the gold items of a passage; made once for all completions of a prompt."""
+    """The requested types and the gold items of a passage; created once for all completions of a prompt."""
 
     surfaces: CanonicalSurfaces
     entity_types: frozenset[str]
@@ -71,14 +71,14 @@ class RewardRequest:
         gold: Graph | None,
         ontology: Ontology | None,
     ) -> "RewardRequest":
-        """Prepare a request; `gold` is the passage's graph for the requested types, None where it is unknown."""
+        """Prepare a request; `gold` is the passage's graph for the requested types, or None if it is unknown."""
         inverted = inverted_relations(ontology)
         items = UNKNOWN_GOLD if gold is None else to_gold_items(gold, inverted)
         surfaces = CanonicalSurfaces(text)
         return cls(surfaces, frozenset(entity_types), frozenset(relation_types), items, inverted, ontology)
 
     def correct_texts(self, emitted: Mapping[str, Collection[Item]]) -> set[str]:
-        """Return the texts that are emitted under gold types only; all of them where gold is unknown."""
+        """Return the texts that are emitted with gold types only, or all texts if gold is unknown."""
         if self.gold is UNKNOWN_GOLD:
             return set(emitted)
         return {text for text, items in emitted.items() if self.gold.entities.issuperset(items)}
@@ -91,12 +91,12 @@ class RewardRequest:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """A parsed completion against its request: the items that F1 counts, and the number of items with a fault.
+    """The items of a parsed completion that F1 counts, and the numbers of all, ungrounded and illegal items.
 
-    `items` is the number of all items, `ungrounded` of those with a span that the passage does not have, `illegal` of
-    those of a type that was not requested, of relations that the ontology does not allow, and of relations whose ends
-    are not correct entities. F1 counts the last as well: it must never pay to emit an end wrongly, or not at all, so
-    that a relation costs less.
+    `items` counts all items; `ungrounded` counts items with a span that is not in the passage. `illegal` counts items
+    of a type that was not requested, relations that the ontology does not allow, and relations whose head or tail is
+    not a correct entity. F1 counts this last kind too. Otherwise a relation would cost less if its head or tail were
+    emitted wrongly, or not at all.
     """
 
     entities: Sequence[Item]
@@ -107,7 +107,7 @@ class ParsedAnswer:
 
 
 def parse_completion(completion: str) -> ParsedGraph | None:
-    """Return the parsed completion, or None when it holds no readable graph."""
+    """Return the parsed completion, or None if it contains no readable graph."""
     try:
         return parse(completion)
     except ValueError:  # GraphParseError, and what json raises on an integer of more than 4,300 digits
@@ -115,7 +115,7 @@ def parse_completion(completion: str) -> ParsedGraph | None:
 
 
 def to_gold_items(gold: Graph, inverted: Mapping[str, str] = NO_INVERSIONS) -> GoldItems:
-    """Return the distinct items of a graph, its relations in the direction in which they are compared."""
+    """Return the distinct items of a graph, with relations in the direction in which they are compared."""
     relations: dict[Triple, set[Ends]] = {}
     for head, name, tail in gold.triples():
         ends = (canonicalise(head.text), head.type), (canonicalise(tail.text), tail.type)
@@ -127,9 +127,9 @@ def to_gold_items(gold: Graph, inverted: Mapping[str, str] = NO_INVERSIONS) -> G
 
 
 def to_parsed_answer(parsed: ParsedGraph, request: RewardRequest) -> ParsedAnswer:
-    """Sort the items of an answer into those that F1 counts and those with a faulty span, type or end.
+    """Collect the items of an answer that F1 counts, and count the items with an invalid span, type, head or tail.
 
-    A relation and its inverse are one item; a relation repeated under the same name is two.
+    A relation and its inverse count once; a relation that is repeated under the same name counts twice.
     """
     entities: list[Item] = []
     emitted: defaultdict[str, set[Item]] = defaultdict(set)

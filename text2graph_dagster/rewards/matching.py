@@ -1,6 +1,6 @@
 """Partial credit for spans: the one-to-one matching of inexact items with the largest total credit.
 
-An exact item counts 1 and is matched beforehand. An inexact one counts at most `MAX_SPAN_CREDIT`, so that two of them
+An exact item counts 1 and is matched beforehand. An inexact item counts at most `MAX_SPAN_CREDIT`, so two inexact items
 never outweigh an exact one.
 """
 
@@ -31,7 +31,7 @@ def token_multiset(text: str) -> frozenset[tuple[str, int]]:
 
 
 def token_f1(predicted: str, gold: str) -> float:
-    """F1 over the tokens of two canonical texts; 0 where it is below one half."""
+    """Return F1 over the tokens of two canonical texts, or 0 if it is below one half."""
     p, g = token_multiset(predicted), token_multiset(gold)
     size = len(p) + len(g)
     value = 2 * len(p & g) / size if size else 0.0
@@ -61,7 +61,7 @@ def partial_relation_credit(
     span_credit: float,
     inverted: Mapping[str, str],
 ) -> float:
-    """Return the same for relations; their ends must be `emitted` as entities of the gold ends' types."""
+    """Return the same credit for relations; head and tail must be `emitted` as entities of the gold types."""
     if not extra or not missed:
         return 0.0
     index: dict[str, list[int]] = {}
@@ -82,7 +82,7 @@ def partial_relation_credit(
 def _relation_credit(
     predicted: Triple, gold: Triple, types: Ends, emitted: Collection[Item], span_credit: float, symmetric: bool
 ) -> float:
-    """Return the product over both ends of 1 (equal) or span credit times token F1; 0 for another relation type."""
+    """Return the credit of the head times that of the tail, or 0 if the relation types differ."""
     (first, kind, second), (head, gold_kind, tail) = predicted, gold
     if kind != gold_kind:
         return 0.0
@@ -94,6 +94,7 @@ def _relation_credit(
 
 
 def _end_credit(predicted: str, gold: str, span_credit: float) -> float:
+    """Return the credit of a head or tail: 1 if the texts are equal, else span credit times token F1."""
     return 1.0 if predicted == gold else span_credit * token_f1(predicted, gold)
 
 
@@ -105,7 +106,7 @@ def max_weight_matching(edges: Edges) -> float:
     if 1 in (len(rows), len(columns)):
         return max(edges.values())
     import numpy as np
-    from scipy.optimize import linear_sum_assignment  # only partial credit needs it, and importing it takes a while
+    from scipy.optimize import linear_sum_assignment  # imported here: it is slow and only partial credit needs it
 
     row_of, column_of = ({number: k for k, number in enumerate(side)} for side in (rows, columns))
     weights = np.zeros((len(rows), len(columns)))

@@ -1,7 +1,7 @@
 """The reward of a completion: the weighted sum of its components.
 
-These hold whatever the partial credit, and are tested: the order of items does not matter, adding a wrong item never
-helps, removing a right one never helps, repetition never helps, and no string raises.
+Tests assert these properties with and without partial credit: the order of items does not matter, adding a wrong item
+never helps, removing a right one never helps, repetition never helps, and no completion raises an exception.
 """
 
 from collections.abc import Mapping
@@ -35,14 +35,14 @@ def score_completion(
 ) -> dict[str, float]:
     """Return every component, `total`, and the number of predicted and gold entities and relations.
 
-    `total` lies between minus the weights of the four penalties and the sum of the other weights. A completion that
-    cannot be parsed earns nothing and gets the full penalties, so that it is never better than an empty answer.
+    `total` lies between minus the sum of the four penalties' weights and the sum of the other weights. A completion
+    that cannot be parsed earns nothing and gets the full penalties, so it is never better than an empty answer.
 
     Args:
         weights: a weight, at least 0, for each of `COMPONENTS`.
-        span_credit: credit for an item whose span overlaps the right one, times their token F1; at most one half.
-        untidy: share of its F1 that an answer keeps that is readable but not exactly one object of the right shape.
-        thinking: whether a rationale is asked for; without it `format` is 0.
+        span_credit: at most one half; an item whose span overlaps the gold span earns this times their token F1.
+        untidy: share of F1 that an answer keeps if it is readable but not exactly one object of the right shape.
+        thinking: whether a rationale is requested; if not, `format` is 0.
 
     Raises:
         ValueError: `span_credit` is out of range.

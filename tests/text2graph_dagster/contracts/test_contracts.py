@@ -14,11 +14,11 @@ def test_every_table_is_listed_under_its_name() -> None:
 
 
 def test_conforming_rejects_missing_and_unknown_columns() -> None:
-    with pytest.raises(ValueError, match=r"columns missing \['corpus', 'gold_version'\], unknown \['name'\]"):
+    with pytest.raises(ValueError, match=r"missing columns \['corpus', 'gold_version'\], unknown columns \['name'\]"):
         REPORT_GOLD.conform(pl.DataFrame({"run": ["r"], "name": ["n"]}))
 
 
-def test_an_absent_nullable_column_becomes_null() -> None:
+def test_a_missing_nullable_column_becomes_null() -> None:
     row = {"run": "r", "system": "s", "corpus": "c", "metric": "m", "n": 3}
     frame = CONTRACTS["eval_report"].conform(pl.DataFrame([row]))
     assert frame.schema == CONTRACTS["eval_report"].empty().schema

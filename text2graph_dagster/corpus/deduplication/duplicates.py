@@ -46,10 +46,10 @@ def find_duplicates(
 ) -> pl.Series:
     """Return the column duplicate_of: for every duplicate row the passage_id of the passage that is kept, else null.
 
-    `passages` has the columns passage_id, doc_id, start, split and, unless a `source` is given, text. Of equal or
-    similar passages the first is kept in the order test, dev, train, then passage_id, doc_id, start; the order of the
-    rows does not matter. A gold passage (test, dev) is a duplicate only of an equal gold passage; a train passage is a
-    duplicate of an equal passage, or of a similar one that is kept.
+    `passages` has the columns passage_id, doc_id, start, split and, unless a `source` is given, text. Passages are
+    ordered by split (test, dev, train), then by passage_id, doc_id and start; the first of equal or similar passages is
+    kept. The order of the rows does not matter. A gold passage (test, dev) is a duplicate only of an equal gold
+    passage. A train passage is a duplicate of an equal passage, or of a similar one that is kept.
     """
     if source is None:
         source = PassageSource(compute_band_keys(passages["text"], jaccard, progress), passages["text"].gather)
@@ -79,9 +79,9 @@ def find_duplicates_across(
 ) -> pl.DataFrame:
     """Find the training passages that repeat a passage of another corpus.
 
-    `passages` has the columns corpus, passage_id and text, and comes from corpora with the same ontology: the same text
-    under another ontology is another task. The passage with the smallest passage_id is kept, and of equal passages the
-    one whose corpus name sorts first, so that the result does not depend on the order in which corpora were added.
+    `passages` has the columns corpus, passage_id and text. All corpora must have the same ontology, because the same
+    text under another ontology is another task. The passage with the smallest passage_id is kept, and of equal passages
+    the one whose corpus name sorts first, so the result does not depend on the order in which corpora were added.
     Returns the columns corpus, passage_id, kept_corpus, kept_passage_id.
     """
     rows = passages.select("corpus", "passage_id", "text", doc_id="corpus", start=pl.lit(0), split=pl.lit("train"))

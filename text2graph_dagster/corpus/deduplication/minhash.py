@@ -22,8 +22,8 @@ PERMUTATIONS = 260
 # Every value is used in two bands, a straight and a slanted one: this finds more of the pairs near the threshold than
 # twice as many values in straight bands would, at no extra hashing cost.
 BAND_SETS = 2
-# A member of a bucket is compared with its first MAX_COMPARISONS members only: missing a near-duplicate is cheap,
-# comparing all pairs is not.
+# A text is compared only with the first MAX_COMPARISONS texts of its bucket, because missing a near-duplicate is cheap
+# and comparing all pairs is not.
 MAX_COMPARISONS = 32
 NO_BAND = np.uint32(0)
 _BATCH, _PAIRS = 1_024, 8_192
@@ -33,7 +33,7 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def choose_bands(jaccard: float) -> tuple[int, int]:
-    """Return (bands, rows per band): the most rows with a threshold (1/bands)^(1/rows) of at most `jaccard`."""
+    """Return (bands, rows per band), with the most rows for which the threshold (1/bands)^(1/rows) <= `jaccard`."""
     rows = max(r for r in range(1, PERMUTATIONS) if PERMUTATIONS % r == 0 and (r / PERMUTATIONS) ** (1 / r) <= jaccard)
     return PERMUTATIONS // rows, rows
 
@@ -41,8 +41,8 @@ def choose_bands(jaccard: float) -> tuple[int, int]:
 def compute_band_keys(texts: pl.Series, jaccard: float, progress: Progress | None = None) -> Array:
     """Return uint32 keys of shape [texts, BAND_SETS * bands]; texts that agree in a band have the same key there.
 
-    The key is NO_BAND where no shingle of a (very short) text fell into the band. Keys depend only on the text, up to
-    white space, and on `jaccard`, so they may be stored.
+    The key is NO_BAND if no shingle of a (very short) text fell into the band. Keys depend only on the text (without
+    differences in white space) and on `jaccard`, so they may be stored.
     """
     bands, rows = choose_bands(jaccard)
     random = np.random.default_rng(_SEED)
@@ -96,7 +96,10 @@ def _bin_minima(hashes: Array, counts: Array, factors: Array, bins: int) -> Arra
 
 
 def _band_keys_of(minima: Array, weights: Array) -> Array:
-    """Return keys [texts, BAND_SETS * bins] from values [rounds, texts, bins]; set s takes bins b + s * round."""
+    """Return keys [texts, BAND_SETS * bins] from values [rounds, texts, bins].
+
+    In set s, band b consists of bin b + s * round of every round.
+    """
     sets = []
     for slant, of_rounds in enumerate(weights):
         total = np.zeros(minima.shape[1:], dtype=np.uint64)

@@ -11,7 +11,7 @@ _FREE_BYTES = 10_000_000  # an archive may always unpack to this much, whatever 
 class Document:
     """One text. `path` is relative to the corpus, `line` counts from 1 in files of many documents, `size` is in bytes.
 
-    `encoding` is empty where the format defines it (PDF, Word).
+    `encoding` is empty if the format defines it (PDF, Word).
     """
 
     doc_id: str
@@ -34,7 +34,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedText:
-    """The text of a file without byte order mark; `encoding` is empty where the format defines it."""
+    """The text of a file without byte order mark; `encoding` is empty if the format defines it."""
 
     text: str
     encoding: str = ""
@@ -66,7 +66,7 @@ def make_row_id(name: str, number: int, own: Any, seen: set[str]) -> str:
 def make_row_document(
     name: str, number: int, row: dict[str, Any], field: str, size: int, seen: set[str]
 ) -> Document | Rejection:
-    """Return the document in row `number` of the file `name`: its string `field`, with its `id` if it has one."""
+    """Return the document in row `number` of the file `name`: its text is in `field`, its id in `id`, if present."""
     doc_id = make_row_id(name, number, row.get("id"), seen)
     text = row.get(field)
     if not isinstance(text, str):

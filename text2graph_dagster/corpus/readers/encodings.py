@@ -1,4 +1,4 @@
-"""Detect the encoding of a file: byte order mark, UTF-8, UTF-16 without a mark, and last by statistics."""
+"""Detect the encoding of a file: by byte order mark, as UTF-8, as UTF-16 without a mark, or else by statistics."""
 
 import codecs
 import re
@@ -14,7 +14,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# First bytes of binary files, whatever their suffix says.
+# First bytes of binary files; they are checked regardless of the suffix.
 _MAGIC = {
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
@@ -33,9 +33,9 @@ _CANDIDATES = ("cp1252", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp
 _MIN_COHERENCE = 0.1  # how language-like the letter frequencies must be; 40 of 40 articles in GB18030 pass
 _MAX_CHAOS = 0.1  # how unusual the sequence of characters may be
 _SAMPLE = 4_096
-_NUL_SHARE = 0.5  # of every second byte, in UTF-16 without a mark
+_NUL_SHARE = 0.5  # minimum share of NUL among every second byte, in UTF-16 without a mark
 _DECLARED = re.compile(rb"""<(?:meta|\?xml)\b[^>]{0,200}?(?:charset|encoding)\s*=\s*["']?([\w-]{3,20})""", re.I)
-# What browsers use for a declared encoding.
+# Declared encodings, and the encodings that browsers use instead.
 _BROWSER_ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "ascii": "cp1252"}
 
 
@@ -66,7 +66,7 @@ def decode_bytes(data: bytes) -> ExtractedText | Rejection:
 
 
 def decode_html(data: bytes) -> ExtractedText | Rejection:
-    """Decode a web page in its declared encoding if that succeeds, else like `decode_bytes`."""
+    """Decode a web page in its declared encoding; if that fails, decode it like `decode_bytes`."""
     declared = _DECLARED.search(data, 0, _SAMPLE)
     try:
         name = codecs.lookup(declared[1].decode()).name if declared else ""
@@ -89,7 +89,7 @@ def _decode_strictly(data: bytes, encoding: str) -> ExtractedText | Rejection:
 
 
 def _detect_unmarked_utf16(sample: bytes) -> str | None:
-    """Return the byte order of UTF-16 by its NUL bytes: spaces and ASCII letters have one, always on the same side."""
+    """Return the byte order of UTF-16, or None: spaces and ASCII letters have a NUL byte, always on the same side."""
     half = len(sample) // 2
     high, low = sample[1::2].count(0), sample[::2].count(0)
     min_count = max(8, _NUL_SHARE * half)

@@ -1,7 +1,7 @@
 """Web pages: the main text without markup and boilerplate.
 
-trafilatura separates articles from menus, cookie notices and footers by rules that others maintain and measure; parsers
-such as lxml or selectolax would keep all of these. It takes about four seconds per megabyte.
+trafilatura separates articles from menus, cookie notices and footers by rules that its authors maintain and measure;
+plain parsers such as lxml or selectolax would keep all of these. trafilatura takes about four seconds per megabyte.
 """
 
 import logging
@@ -16,7 +16,7 @@ from text2graph_dagster.settings import CorpusSettings
 
 
 def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the document of the page, or why it is rejected."""
+    """Yield the document of the page, or its rejection."""
     yield read_whole_file(extract, path, name, settings, settings.max_page_bytes)
 
 

@@ -28,7 +28,7 @@ class JsonLine:
 
 @dataclass(frozen=True, slots=True)
 class KnownHead:
-    """The start of a file that is already read: its bytes and lines, and the ids of its documents."""
+    """The start of a file that is already read: the numbers of its bytes and lines, and the ids of its documents."""
 
     size: int = 0
     lines: int = 0
@@ -39,7 +39,7 @@ _NO_HEAD = KnownHead()
 
 
 def read(path: Path, name: str, settings: CorpusSettings, head: KnownHead = _NO_HEAD) -> Iterator[Document | Rejection]:
-    """Yield the document of every line after the head, or why it is rejected."""
+    """Yield the document of every line after the head, or its rejection."""
     seen = set(head.ids)
     for line in read_json_lines(path, name, settings.max_document_bytes, settings.max_expansion, head):
         if isinstance(line, Rejection):
@@ -51,7 +51,7 @@ def read(path: Path, name: str, settings: CorpusSettings, head: KnownHead = _NO_
 def read_json_lines(
     path: Path, name: str, max_bytes: int = DEFAULT_MAX_BYTES, max_expansion: int = 200, head: KnownHead = _NO_HEAD
 ) -> Iterator[JsonLine | Rejection]:
-    """Yield the object of every line after `head` that is not blank, or why the line is rejected.
+    """Yield the object of every line after `head` that is not blank, or the rejection of the line.
 
     `name` is the file's name in doc_ids. A file with the suffix .gz is decompressed on the fly, up to `max_expansion`
     times its size.

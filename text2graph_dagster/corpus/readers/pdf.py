@@ -21,15 +21,15 @@ _OWN_LINE = re.compile(r"[-*+•·▪●◦–]\s|\(?\d{1,3}[.)]\s|#|\|")
 
 
 def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the document of the file, or why it is rejected."""
+    """Yield the document of the file, or its rejection."""
     yield read_whole_file(extract, path, name, settings, settings.max_document_bytes)
 
 
 def extract(path: Path, settings: CorpusSettings) -> ExtractedText | Rejection:
     """Return the text of a PDF without its running titles (a rejection has no doc_id).
 
-    The file is rejected after `settings.max_reading_seconds`, checked after every page, or
-    `settings.max_document_bytes` characters.
+    The file is rejected if reading takes more than `settings.max_reading_seconds` (checked after every page), or if the
+    text has more than `settings.max_document_bytes` characters.
     """
     from pypdf import PdfReader
 
@@ -65,14 +65,14 @@ def join_pages(pages: Sequence[str]) -> str:
 
 
 def _begins_paragraph(before: str, short: bool, line: str) -> bool:
-    """Tell whether `line` begins a paragraph: it is a list item, or follows a short line that ends a sentence."""
+    """Tell whether `line` begins a paragraph: it is a list item, or it does not continue the short line before it."""
     if _OWN_LINE.match(line):
         return True
     return short and bool(_SENTENCE_END.search(before) or not (line[0].islower() or before[-1] in ",-\u2010\u00ad"))
 
 
 def _join_lines(text: str) -> str:
-    """Join lines: halves of a word and Chinese text without a space, everything else with one."""
+    """Join lines with a space, but halves of a word and Chinese text without one."""
     known = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower()))
 
     def word(match: re.Match[str]) -> str:
@@ -87,7 +87,7 @@ def _join_lines(text: str) -> str:
 
 
 def _without_running_titles(pages: list[list[str]]) -> list[list[str]]:
-    """Drop lines that are equal, up to page numbers, at the edges of at least half of three or more pages."""
+    """Drop lines that are repeated, except for numbers, at the edges of at least half of the pages (at least three)."""
     if len(pages) < 3:
         return pages
 

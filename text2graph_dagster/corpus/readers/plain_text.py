@@ -10,7 +10,7 @@ from text2graph_dagster.settings import CorpusSettings
 
 
 def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the document of the file, or why it is rejected."""
+    """Yield the document of the file, or its rejection."""
     yield read_whole_file(extract, path, name, settings, settings.max_document_bytes)
 
 

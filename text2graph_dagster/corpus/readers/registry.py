@@ -36,15 +36,15 @@ _DEFAULTS = CorpusSettings()
 def read_documents(folder: CorpusFolder, settings: CorpusSettings = _DEFAULTS) -> Iterator[Document | Rejection]:
     """Yield every document of the corpus in the order of its files; at most one document is in memory."""
     for path in folder.documents:
-        if not path.is_dir():  # a link to a folder of the corpus, whose files are listed at their real place
+        if not path.is_dir():  # skip a link to a folder of the corpus; its files are listed under their real path
             yield from read_file(path, format_relative_path(folder.path, path), settings)
 
 
 def read_file(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the documents of one file, whose ids start with `name`; none is skipped without a rejection.
+    """Yield every document of one file, or its rejection; document ids start with `name`.
 
-    A text, HTML, PDF or Word file is one document. In `.jsonl`, `.jsonl.gz`, `.parquet` and `.arrow` every line or row
-    is one, with its text in `settings.text_field` and optionally an `id`. Documents larger than
+    A text, HTML, PDF or Word file is one document. In `.jsonl`, `.jsonl.gz`, `.parquet` and `.arrow` files, every line
+    or row is a document, with its text in `settings.text_field` and optionally an `id`. Documents larger than
     `settings.max_document_bytes` are rejected.
     """
     suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()

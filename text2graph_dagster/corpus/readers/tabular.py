@@ -13,7 +13,7 @@ _BATCH_BYTES, _MAX_BATCH_ROWS = 4_000_000, 1_024
 
 
 def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the document of every row: the string column `settings.text_field`, with the column `id` as its id."""
+    """Yield the document of every row: its text is in the column `settings.text_field`, its id in the column `id`."""
     read_rows = _read_parquet if path.suffix.lower() == ".parquet" else _read_arrow
     try:
         yield from read_rows(path, name, settings)

@@ -1,4 +1,4 @@
-"""Read a file that is one document; shared by the formats for which this holds."""
+"""Read a file that is one document; shared by all formats with one document per file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ def read_whole_file(
         return Rejection(name, "unreadable", str(error.strerror or error)[:300], size)
     except ModuleNotFoundError as error:
         return Rejection(name, "reader_missing", f"the package {error.name} is missing; {_HINT}", size)
-    except Exception as error:  # third-party parsers raise anything: reject one document, do not fail the corpus
+    except Exception as error:  # third-party parsers raise any exception; only this document must be rejected
         return Rejection(name, "broken_document", f"{type(error).__name__}: {error}"[:300], size)
     if isinstance(found, Rejection):
         return Rejection(name, found.reason, found.detail, size)

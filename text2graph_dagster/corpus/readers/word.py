@@ -13,7 +13,7 @@ _OLE = b"\xd0\xcf\x11\xe0"  # first bytes of an encrypted .docx and of an old .d
 
 
 def read(path: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the document of the file, or why it is rejected."""
+    """Yield the document of the file, or its rejection."""
     yield read_whole_file(extract, path, name, settings, settings.max_document_bytes)
 
 

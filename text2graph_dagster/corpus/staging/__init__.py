@@ -1,1 +1,1 @@
-"""Incremental builds: processed documents in parts on disk, and which files changed since."""
+"""Incremental builds: a cache of processed documents in parts on disk, and detection of changed files."""

@@ -28,10 +28,10 @@ def compute_version(folder: CorpusFolder, settings: CorpusSettings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _FileState:
-    """The content of a file: `digest` is computed from its name and bytes, and 0 if it is not a readable file.
+    """The content of a file: `digest` is computed from its name and bytes, or 0 if it is not a readable file.
 
-    `head` is the same digest for the first `head_size` bytes, the size at the last run; `lines` is their number of
-    lines. It is 0 if the file is shorter or the head does not end with a line end.
+    `head` is the same digest for the first `head_size` bytes (the file's size at the last run), which have `lines`
+    lines. `head` is 0 if the file is now shorter, or if these bytes do not end with a line end.
     """
 
     name: str
@@ -47,7 +47,7 @@ def iterate_changed(
 ) -> Iterator[tuple[int, Item]]:
     """Yield the documents of the changed files, each with the digest of its file.
 
-    If lines were appended to a .jsonl file, only these are read.
+    If lines were appended to a .jsonl file, only the new lines are read.
     """
     done = 0
     sizes = {path: path.stat().st_size for path in folder.documents if path.is_file()}
@@ -71,7 +71,7 @@ def iterate_changed(
 def _documents(
     folder: CorpusFolder, path: Path, settings: CorpusSettings, staging: Staging, state: _FileState
 ) -> Iterator[Item]:
-    """Yield the documents of a file, except those in its unchanged head, which the parts contain."""
+    """Yield the documents of a file, except those in its unchanged head, which are already cached in parts."""
     known = staging.files.documents_of(state.head)
     if known is None:
         yield from read_documents(replace(folder, documents=(path,)), settings)

@@ -15,8 +15,8 @@ from text2graph_dagster.files import write_parquet_atomically, write_text_atomic
 class FileIndex:
     """The document digests of every file, by a digest of the file's name and content.
 
-    `sizes` has the bytes of the JSON Lines files by name: if such a file still starts with its old content, only the
-    appended lines are read.
+    `sizes` has the size in bytes of every JSON Lines file by name. If such a file still starts with its old content,
+    only the appended lines are read.
     """
 
     folder: Path
@@ -33,7 +33,7 @@ class FileIndex:
         if index._path.exists():
             for (file,), rows in pl.read_parquet(index._path).group_by("file", maintain_order=True):
                 documents = rows["document"].to_numpy()
-                if file and contains(known, documents).all():  # 0: not read completely
+                if file and contains(known, documents).all():  # file 0: it changed while it was read
                     index._documents[int(file)] = documents
         if index._sizes_path.exists():
             index.sizes = json.loads(index._sizes_path.read_text())

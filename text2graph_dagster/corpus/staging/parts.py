@@ -25,10 +25,10 @@ from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.identity import digest
 
 CHUNK_DOCUMENTS, CHUNK_CHARACTERS = 1_000, 1_000_000
-# Starting processes takes seconds, so the first few chunks are processed in this one.
+# Starting processes takes seconds, so the first few chunks are processed in the main process.
 _SERIAL_CHUNKS, _MAX_PROCESSES = 12, 4
 _DOCUMENTS, _PASSAGES, _REJECTED = ".documents.parquet", ".passages.parquet", ".refused.parquet"
-_MIN_LIVE_SHARE = 0.5  # parts with a smaller share of documents of the corpus are deleted
+_MIN_LIVE_SHARE = 0.5  # a part is deleted if a smaller share of its documents is still in the corpus
 _COUNTS = pl.List(pl.Struct({"item": pl.String, "count": pl.Int64}))
 
 Item = Document | Rejection
@@ -213,7 +213,7 @@ def _length(item: Item) -> int:
 
 
 def process_chunks(work: Callable[[Chunk], None], chunks: Iterator[Chunk]) -> None:
-    """Process the first few chunks here and the others in worker processes; only a few chunks are in memory."""
+    """Process the first few chunks in this process and the others in workers; only a few chunks are in memory."""
     processes = min(_MAX_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     for number, chunk in enumerate(chunks, 1):
         work(chunk)

@@ -30,7 +30,7 @@ class BlockList:
     patterns: tuple[tuple[int, Any], ...]
 
     def find_hit(self, text: str) -> str | None:
-        """Return the line of the list that matches, or None. The term itself is left out of the tables."""
+        """Return the number of the matching line and the list's name, or None; the term must not be in any table."""
         found = self.terms.search(text) if self.terms is not None else None
         if found is not None:
             return f"line {self.lines.get(_key(next(filter(None, found.groups()))), '?')} of {self.name}"

@@ -27,7 +27,7 @@ _MOJIBAKE = re.compile(f"(?:[\xc2-\xf4][{_CONTINUATION}]{{1,3}})+")
 
 
 def _repair(match: re.Match[str]) -> str:
-    """Repair UTF-8 that was decoded with the wrong encoding where ftfy is sure; leave everything else."""
+    """Repair UTF-8 that was decoded with the wrong encoding if ftfy is sure; otherwise, leave it."""
     from ftfy import fix_encoding  # the import takes 0.1 s and is needed only for suspicious text
 
     repaired: str = fix_encoding(match[0])
@@ -130,7 +130,7 @@ def _replacements(rule: _Rule, text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _compositions(stretch: str, offset: int, composed: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the changes of NFC in a stretch, piece by piece, or the whole stretch if the pieces do not add up to it."""
+    """Yield the changes of NFC piece by piece, or one change of the whole stretch if the pieces give another result."""
     pieces: list[str] = []
     for char in stretch:
         if pieces and (unicodedata.combining(char) or _compose_two(pieces[-1], char)):

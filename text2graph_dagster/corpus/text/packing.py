@@ -13,9 +13,9 @@ from text2graph_dagster.graph.model import Span
 from text2graph_dagster.unicode import HAN, KANA, SUPPLEMENTARY_HAN
 
 DEFAULT_MAX_CHARACTERS = 4_000
-# A sentence of more than this many token budgets is split at its line ends: it is headlines, verse or a table.
+# A sentence of more than this many token budgets is split at its line ends, because it is headlines, verse or a table.
 RUN_ON_FACTOR = 3
-# A line without a sentence end of more than this many times the maximum passage length is a data dump, not prose.
+# A line without a sentence end that has more than this many times the maximum passage length is a data dump, not prose.
 RUNAWAY_FACTOR = 25
 
 _CJK = KANA + HAN + SUPPLEMENTARY_HAN
@@ -40,8 +40,8 @@ def pack_passages(
     `max_tokens`, is split into its lines. Only a line over `max_characters` is cut, at white space where possible, into
     pieces of at most `max_tokens`.
 
-    With an `overlap`, a passage starts with up to that many of the last sentences of the passage before: never all of
-    them, and only as long as the next sentence still fits.
+    With an `overlap`, a passage starts with up to `overlap` of the last sentences of the previous passage. It never
+    repeats the whole previous passage, and it repeats fewer sentences if the next one would not fit.
     """
     return [span for span, _ in pack_with_counts(text, language, max_tokens, max_characters, overlap)]
 

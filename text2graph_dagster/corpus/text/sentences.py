@@ -16,7 +16,7 @@ from text2graph_dagster.unicode import UNIFIED_HAN
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Code points [start, end) without surrounding white space; `heading` is true for titles of what follows."""
+    """Code points [start, end) without surrounding white space; `heading` is true for the title of the text below."""
 
     start: int
     end: int
