@@ -1,6 +1,6 @@
 """Charts as SVG text: self-contained (no style sheet, no script), escaped, deterministic.
 
-They are used in the report's page and, as data URIs, in the metadata of assets.
+The charts are used in the report's page and, as data URIs, in the metadata of assets.
 """
 
 import base64
@@ -28,7 +28,7 @@ _TINY, _HUGE = 1e-100, 1e100  # limits of the values that are drawn to scale
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A figure with its interval; None if it has no value."""
+    """A figure with its interval; `value`, `low` and `high` are None if they are unknown."""
 
     label: str
     value: float | None
@@ -126,7 +126,7 @@ def _axes(x_ticks: Sequence[float], y_ticks: Sequence[float], place_x: "_Scale",
 
 
 def _line(points: Points, place_x: "_Scale", place_y: "_Scale", color: str) -> list[Markup]:
-    """Return one series as a line, with its running mean if it is noisy; a single point as a dot."""
+    """Return one series as a line, with its running mean if it is noisy; draw a single point as a dot."""
     parts: list[Markup] = []
     shown = _downsample(points)
     if _is_noisy(shown):

@@ -46,14 +46,14 @@ class GraphPanel:
 
 
 def sample_passages(passage_ids: Sequence[str], number: int, seed: int) -> list[str]:
-    """Sample passages pseudo-randomly; the result depends on the seed only, not on their order."""
+    """Sample passages pseudo-randomly; the result depends on the seed, not on the order of the passages."""
     return sorted(passage_ids, key=lambda name: digest(str(seed), name))[:number]
 
 
 def build_panels(
     example: ReportExample, ontology: Ontology, labels: Mapping[str, str], colors: Mapping[str, tuple[str, str]]
 ) -> tuple[GraphPanel, list[GraphPanel]]:
-    """Return the gold panel, which marks what the last system missed, and one panel per system."""
+    """Return (gold panel, one panel per system). The gold panel marks the items that the last system missed."""
     directions = Directions.of(ontology)
     systems = list(example.predictions)
     last = example.predictions[systems[-1]] if systems else None
@@ -107,7 +107,7 @@ def _relations(graph: Graph, directions: Directions) -> set[Triple]:
 
 
 def highlight(text: str, entities: Sequence[Entity], marks: Sequence[Mark]) -> tuple[TextPiece, ...]:
-    """Split a passage at its mentions; of overlapping ones the longest is shown, of equally long ones the first."""
+    """Split a passage at its mentions; if some overlap, only the longest (the first of equally long ones) is shown."""
     mentions = [(m.start, m.end, e.type, mark) for e, mark in zip(entities, marks, strict=True) for m in e.mentions]
     mentions.sort(key=lambda m: (m[0] - m[1], m[0]))
     free: list[tuple[int, int, str, Mark]] = []

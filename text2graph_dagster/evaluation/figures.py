@@ -1,7 +1,7 @@
 """The list of all figures of a report, and how each is computed from counts summed over passages.
 
 A passage contributes one row to every block of `CountBlocks`; a figure is a function of one block's sum. Figures of the
-graph that users get (after the legality filter) have the plain name; those of the raw output begin with `raw:`.
+graph that users get (after the legality filter) have the plain name; the names of raw-output figures begin with `raw:`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +91,7 @@ def types_of(protocol: str, ontologies: Sequence[Ontology]) -> tuple[str, ...]:
 
 
 def list_figures() -> list[Figure]:
-    """Return all figures except those of a single type."""
+    """Return all figures except the figures of individual types."""
     found: list[Figure] = []
     for prefix in (LEGAL, RAW):
         for name in metrics.PROTOCOLS:
@@ -163,7 +163,7 @@ def stack_blocks(found: Mapping[str, FloatArray]) -> FloatArray:
 
 
 def unstack_blocks(sums: FloatArray, like: Mapping[str, FloatArray]) -> CountBlocks:
-    """Split what `stack_blocks` concatenated, after its rows were summed: block name → (resamples, …)."""
+    """Split row sums of the matrix of `stack_blocks` into blocks again: block name → (resamples, …)."""
     shapes = {name: block.shape[1:] for name, block in like.items()}
     edges = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
     parts = np.split(sums, edges, axis=1)

@@ -69,7 +69,7 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[FunnelStage]:
 
 
 def draw_funnel(stages: Sequence[FunnelStage], title: str) -> Markup:
-    """Draw the stages as bars, with the losses before each stage beside it."""
+    """Draw the stages as bars, with the losses before each stage beside its bar."""
     most = max((stage.count for stage in stages), default=0) or 1
     children, y = [svg_label(0, 14, title, font_weight="600", font_size="12")], 26.0
     for stage in stages:

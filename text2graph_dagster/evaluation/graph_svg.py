@@ -1,6 +1,7 @@
 """The drawing of a passage's graph: entities in reading order on the left, relations as arrows in lanes beside them.
 
-Arrows that would overlap get different lanes, and every label its own line, so that a graph of any size stays readable.
+Arrows that would overlap get different lanes, and every label gets its own line, so that a graph of any size stays
+readable.
 """
 
 from collections.abc import Mapping, Sequence

@@ -36,11 +36,11 @@ class FigureTable:
         return [self.get(system, corpus, metric) for system in self.systems]
 
     def get_delta_row(self, corpus: str, metric: str, pairs: Sequence[tuple[str, str]]) -> list[Row | None]:
-        """Return the rows of the differences in one figure, for each pair the first system minus the second."""
+        """Return, for each pair of systems, the row of the difference (first minus second) in one figure."""
         return [self.get_delta(second, first, corpus, metric) for second, first in pairs]
 
     def system_pairs(self) -> list[tuple[str, str]]:
-        """Return all (later, earlier) pairs of systems: the last system's pairs first, the closest one first."""
+        """Return all (later, earlier) pairs of systems; both go from the last system to the first."""
         names = self.systems
         return [(names[b], names[a]) for b in reversed(range(len(names))) for a in reversed(range(b))]
 
@@ -63,7 +63,7 @@ def format_figure(row: Row | None, *, signed: bool = False) -> str:
 def format_headline(
     rows: Iterable[Row], systems: Sequence[str] | None = None, labels: Mapping[str, str] = SYSTEM_LABELS
 ) -> str:
-    """Format the headline as plain text, per corpus a table of the systems and one of their differences."""
+    """Format the headline as plain text: for each corpus, a table of the systems and a table of their differences."""
     figures = FigureTable(rows, systems)
     if not figures.rows:
         return "no report yet"

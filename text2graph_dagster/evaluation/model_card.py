@@ -1,4 +1,4 @@
-"""The model card of a checkpoint (README.md): training data, scores and training run, from the files beside it.
+"""The model card of a checkpoint (README.md): training data, scores and training run, read from the checkpoint's files.
 
 `run.json` and `extraction.json` are written by training. The evaluation adds `report.json` and rewrites the card.
 """
@@ -22,16 +22,16 @@ _STAGES = {"sft": "Supervised fine-tuning", "grpo": "RL (GRPO) of a fine-tuned s
 
 
 def write_card(checkpoint: Path, run: Mapping[str, Any] | None = None, license_: str = "other") -> None:
-    """Write a checkpoint's card; `run` is the content of run.json if that is not written yet."""
+    """Write a checkpoint's card; `run` is the content of run.json (None: read the file)."""
     run = run if run is not None else _read(checkpoint / RUN)
     _write(checkpoint / CARD, _card(checkpoint, run, _read(checkpoint / REPORT), license_))
 
 
 def write_report(checkpoint: Path, facts: Mapping[str, str], rows: Sequence[Mapping[str, Any]], license_: str) -> None:
-    """Write a checkpoint's scores to report.json and into its card.
+    """Write a checkpoint's scores to report.json and to its card.
 
     Args:
-        facts: name → digest.
+        facts: the digests that identify the data, by name.
         rows: the rows of eval_report for this system.
     """
     figures = [{k: r[k] for k in ("corpus", "metric", "value", "low", "high", "n")} for r in rows]
@@ -44,7 +44,7 @@ def _card(checkpoint: Path, run: Mapping[str, Any], report: Mapping[str, Any], l
     ontologies, base = load_ontologies(checkpoint), run["settings"]["student"]["base_model"]
     base = "" if base == SCRATCH else Path(base).name if Path(base).is_absolute() else base
     public = "" if base in EMBEDDED else base  # a public name
-    # Markdown, so nothing is escaped here. The names in it were checked when the ontologies were read.
+    # The output is Markdown, so nothing is escaped. Type names were checked when the ontologies were read.
     environment = Environment(
         loader=PackageLoader("text2graph_dagster.evaluation", "templates"),
         undefined=StrictUndefined,
@@ -108,7 +108,7 @@ def _dev(dev: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file atomically, but only if its content changes: a directory's identity includes modification times."""
+    """Write a file only if its content changes, because a directory's identity includes modification times."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     write_text_atomically(text, path)

@@ -1,7 +1,7 @@
 """Answer many prompts with a student: `python -m text2graph_dagster.evaluation.predict --config run.json`.
 
-Reads a parquet file of prompts (id, messages) and writes one of answers (id, raw_output, tokens, stopped) atomically.
-Answers are saved in parts during the run, so that an interrupted run only answers the remaining prompts.
+Reads a parquet file of prompts (id, messages) and atomically writes a parquet file of answers (id, raw_output, tokens,
+stopped). Answers are saved in parts during the run, so that a resumed run answers only the remaining prompts.
 """
 
 import shutil
@@ -103,7 +103,7 @@ def read_prompts(path: Path, constrained: bool = False) -> list[Prompt]:
 
 
 def _open_parts(config: PredictionConfig) -> Path:
-    """Return the directory of the parts, emptied if they belong to another model, other prompts or other settings."""
+    """Return the directory of the parts; empty it first if model, prompts or settings have changed."""
     weights = {p.name: sha256_file(p) for p in sorted(config.model.glob("*.safetensors"))}
     inputs = {"settings": config.model_dump(mode="json"), "weights": weights, "prompts": sha256_file(config.prompts)}
     identity, parts = digest_json(inputs), config.output.with_name(config.output.name + ".parts")

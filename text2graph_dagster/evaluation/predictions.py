@@ -1,4 +1,4 @@
-"""How systems are asked about gold passages, and how their answers become rows of the table predictions."""
+"""Prompt systems with gold passages, and turn their answers into rows of the table predictions."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class AnswerSettings:
 
 
 def make_gold_example(row: Mapping[str, Any], ontology: Ontology, template: Template) -> dict[str, Any]:
-    """Return a gold passage as an example that asks for the whole ontology; its messages hold the prompt only."""
+    """Return a gold passage as an example that asks for all types; its messages have the prompt only."""
     entity_types, relation_types = list(ontology.entity_names), list(ontology.relation_names)
     prompt = render_prompt(row["text"], entity_types, relation_types, ontology, template, row["language"])
     return {
@@ -141,10 +141,10 @@ def fill_message(content: str, row: Mapping[str, Any]) -> str:
 def make_system_messages(
     system: SystemSettings, recipe: CheckpointRecipe | None, row: Mapping[str, Any], ontology: Ontology
 ) -> list[dict[str, str]]:
-    """Return the messages in which a system is asked about a gold passage.
+    """Return the messages that ask a system about a gold passage.
 
-    These are the system's own messages, or else one rendered with its template; `auto` is the template that `recipe`
-    (of its checkpoint) records, or "extract". `row` has text, language, entity_types and relation_types.
+    If the system has its own messages, they are used, else its template. `auto` means the template in the `recipe`
+    of its checkpoint, or "extract" without a recipe. `row` has text, language, entity_types and relation_types.
     """
     if system.messages:
         return [{"role": m.role, "content": fill_message(m.content, row)} for m in system.messages]
@@ -157,7 +157,7 @@ def make_system_messages(
 def sample_report_examples(
     gold: pl.DataFrame, predictions: pl.DataFrame, systems: Sequence[str], number: int, seed: int
 ) -> list[ReportExample]:
-    """Return randomly drawn gold passages with each system's predicted graph; None where its output is unreadable."""
+    """Return randomly drawn gold passages with each system's predicted graph (None if its output is unreadable)."""
     by_key = {(r["system"], r["corpus"], r["passage_id"]): r for r in predictions.to_dicts()}
     chosen = set(sample_passages(gold["example_id"].to_list(), number, seed))
     examples = []

@@ -1,7 +1,7 @@
 """The evaluation report: one self-contained HTML page.
 
-It needs no network, script or server, and is printable. All text from documents, models and settings is escaped by the
-template engine or by `charts.svg_element`; a content security policy blocks anything that might slip through.
+The page needs no network, script or server, and is printable. All text from documents, models and settings is escaped
+by the template engine or by `charts.svg_element`; a content security policy blocks anything that might slip through.
 """
 
 import json
@@ -30,7 +30,7 @@ from text2graph_dagster.ontology import Ontology
 
 @dataclass(frozen=True, slots=True)
 class FunnelStage:
-    """One stage of the funnel: the number of items that reached it, and those lost before it, by reason."""
+    """One stage of the funnel: the number of items that reached it, and the losses before it, by reason."""
 
     name: str
     count: int
@@ -122,7 +122,7 @@ def system_colors(systems: Sequence[str]) -> dict[str, str]:
 
 
 def _summary(figures: FigureTable, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content of the first sentence: the last system on the first corpus ("all" if there are several)."""
+    """Return the content of the summary: the last system's score on the first corpus ("all" if there are several)."""
     if not figures.systems or not figures.corpora:
         return {"row": None}
     corpus, last = figures.corpora[0], figures.systems[-1]

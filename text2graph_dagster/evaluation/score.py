@@ -1,4 +1,4 @@
-"""Score predictions against gold: the rows of eval_report, every figure with its interval and its n."""
+"""Score predictions against gold; the rows of eval_report have every figure with its interval and its n."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -40,12 +40,12 @@ def score_run(
 ) -> pl.DataFrame:
     """Return the rows of eval_report for one evaluation.
 
-    Every figure has a 95 % interval, and so has the difference of every two systems (the later minus the earlier) in
-    the figures of `HEADLINE`. With several corpora, all passages together form the corpus "all". `n` is the number of
-    passages, the number of gold items for a single type, or the denominator of a share.
+    Every figure has a 95 % interval. For the figures of `HEADLINE`, there are also rows for the difference of every two
+    systems (later minus earlier), with intervals. With several corpora, all passages together form the corpus "all".
+    `n` is the number of passages, the number of gold items for a single type, or the denominator of a share.
 
     Args:
-        gold: corpus, passage_id, text, entities, relations; doc_id: passages of a document are resampled together.
+        gold: corpus, passage_id, text, entities, relations; with doc_id, a document's passages are resampled together.
         predictions: system, corpus, passage_id, raw_output (null: no answer), entities, relations (the legal graph).
             A gold passage without a row counts as a missing prediction.
         samples: the number of bootstrap resamples.
@@ -74,7 +74,7 @@ def score_run(
 def _match_predictions(
     gold: pl.DataFrame, by_system: Mapping[str, Mapping[tuple[str, str], dict[str, object]]], ontology: Ontology
 ) -> tuple[list[tuple[str, str]], dict[str, list[PassageResult]]]:
-    """Return the passages' keys, and per system the result for every passage."""
+    """Return (keys of the passages, results for every passage by system)."""
     directions = metrics.Directions.of(ontology)
     rows = gold.to_dicts()
     keys = [(row["corpus"], row["passage_id"]) for row in rows]
@@ -98,7 +98,7 @@ def read_output(raw: object) -> ParsedGraph | None:
         return None
     try:
         return parse(raw)
-    except ValueError:  # GraphParseError, or json on an integer of more than 4,300 digits
+    except ValueError:  # a GraphParseError, or raised by json for an integer of more than 4,300 digits
         return None
 
 
@@ -143,7 +143,7 @@ def _rows(
 def _row(
     figure: Figure, totals: Sequence[CountBlocks], sums: Sequence[CountBlocks], passages: int
 ) -> tuple[float | None, float | None, float | None, int]:
-    """Return (value, low, high, n) of one system's figure, or of the first system's minus the second's."""
+    """Return (value, low, high, n) of one system's figure, or of the first system's figure minus the second's."""
     values = [float(figure.value(t[figure.block])) for t in totals]
     spread = [figure.value(s[figure.block]) for s in sums]
     value = values[0] - values[1] if len(values) == 2 else values[0]

@@ -3,5 +3,5 @@
 - `extractor`: the Python API; `command`: the shell command `text2graph extract`.
 - `document_run`: documents → passages → one graph per document; `merging`: the graphs of a document's passages.
 - `backends`: a server that serves the student; `local_backend`: the student in this process.
-- `results`: what is returned for each document.
+- `results`: the result for each document.
 """

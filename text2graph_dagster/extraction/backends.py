@@ -1,4 +1,4 @@
-"""Where the student runs: the protocol of a backend, and the server backend (`local_backend` has the other one)."""
+"""Where the student runs: the protocol of a backend, and the server backend. The other one is in `local_backend`."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -63,7 +63,7 @@ class ServerBackend:
         """Yield every request with its reply, in order of arrival.
 
         Raises:
-            UserError: the server rejects the key, does not know the model, or cannot be reached.
+            UserError: the server rejects the API key, does not know the model, or cannot be reached.
         """
         call: ChatCall[PassageRequest] = ChatCall(lambda request: request.prompt, self._schema, lambda request: 0)
         endpoint = _StudentEndpoint(self._settings, self._options)  # one per call: two runs may be active at once
@@ -118,7 +118,8 @@ def find_only_model(url: str) -> str:
 def check_grammar_support(url: str, model: str, grammar: str) -> None:
     """Request one token under a grammar, so that a server without grammar support fails before the first passage.
 
-    Servers that do not know `structured_outputs` ignore it. Any other failure is left to the requests themselves.
+    A server that does not know `structured_outputs` ignores it and is not detected. Other errors are ignored here:
+    the requests for the passages will report them.
 
     Raises:
         UserError: the server rejects the grammar.

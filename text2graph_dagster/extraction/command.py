@@ -1,7 +1,7 @@
 """`text2graph extract`: extract graphs from files, folders or standard input.
 
-Exit codes: 0: every document was read and every passage answered; 1: some were not (the output says which ones);
-2: nothing could be done (the error message says why).
+Exit codes: 0: every document was read and every passage was answered; 1: some documents were not read or some passages
+not answered (the output says which ones); 2: nothing could be done (the error message says why).
 """
 
 import json
@@ -27,7 +27,7 @@ from text2graph_dagster.progress import log_progress
 STDIO = "-"
 INCOMPLETE = 1
 _UNANSWERED = ("failed", "refused", "too_long")  # problems of passages that the student did not answer at all
-_OUTDATED = "the prompt has changed since this student was trained: it may do worse than its measured scores"
+_OUTDATED = "the prompt template has changed since this student was trained: it may do worse than its measured scores"
 
 OutputFormat = Literal["jsonl", ExportFormat]
 
@@ -35,10 +35,10 @@ OutputFormat = Literal["jsonl", ExportFormat]
 def extract_command(
     paths: Annotated[list[str] | None, typer.Argument(help="files and folders; - or none: standard input")] = None,
     checkpoint: Annotated[str | None, typer.Option(help="the student: a checkpoint or any model directory")] = None,
-    corpus: Annotated[str | None, typer.Option(help="whose types to extract, if it was trained on several")] = None,
+    corpus: Annotated[str | None, typer.Option(help="the training corpus whose types to extract, if several")] = None,
     ontology: Annotated[Path | None, typer.Option(help="an ontology.yaml with other types")] = None,
-    server: Annotated[str | None, typer.Option(help="URL of a server that serves it; else it runs here")] = None,
-    model: Annotated[str, typer.Option(help="its name on the server, if that serves several models")] = "",
+    server: Annotated[str | None, typer.Option(help="URL of the student's server; else it runs locally")] = None,
+    model: Annotated[str, typer.Option(help="the student's name, if a server has several models")] = "",
     out: Annotated[str, typer.Option(help="output file (csv: folder); -: standard output")] = STDIO,
     format_: Annotated[OutputFormat, typer.Option("--format", help="the output format")] = "jsonl",
     text: Annotated[bool, typer.Option(help="include each document's text (jsonl)")] = True,
@@ -128,7 +128,7 @@ def _graphs(extractions: Iterable[Extraction], corpus: str) -> Iterator[PassageG
 
 
 def _write(extractions: Iterable[Extraction], out: str, format_: OutputFormat, corpus: str, *, with_text: bool) -> None:
-    """Write all extractions; print the files written, except for JSON lines."""
+    """Write all extractions; unless the format is JSON lines, print the paths of the files written."""
     if format_ == "jsonl":
         write_lines(extractions, out, with_text=with_text)
         return
@@ -139,7 +139,7 @@ def _write(extractions: Iterable[Extraction], out: str, format_: OutputFormat, c
 def write_lines(extractions: Iterable[Extraction], out: str, *, with_text: bool) -> None:
     """Write one JSON object per line to a file or to standard output, each as soon as it is available.
 
-    The file is opened with the first result, so that an existing file is kept if the student cannot be reached.
+    The file is opened when the first result arrives, so an existing file is kept if the student cannot be reached.
     """
     source = iter(extractions)
     first = list(islice(source, 1))
@@ -148,7 +148,7 @@ def write_lines(extractions: Iterable[Extraction], out: str, *, with_text: bool)
             row = extraction.as_row(with_text=with_text)
             try:
                 line = json.dumps(row, ensure_ascii=False).encode()
-            except UnicodeEncodeError:  # half a character, from a JSON escape
+            except UnicodeEncodeError:  # a lone surrogate, from a JSON escape
                 line = json.dumps(row).encode()
             file.write(line + b"\n")
             file.flush()
@@ -156,7 +156,7 @@ def write_lines(extractions: Iterable[Extraction], out: str, *, with_text: bool)
 
 @dataclass
 class RunSummary:
-    """The counts over all documents of a run."""
+    """The counts of all documents of a run."""
 
     counts: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)

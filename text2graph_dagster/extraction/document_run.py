@@ -19,7 +19,7 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts.rendering import render_prompt
 from text2graph_dagster.settings import CorpusSettings
 
-MAX_EMPTY_DOCUMENTS = 1000  # consecutive documents without a passage, after which finished documents are released
+MAX_EMPTY_DOCUMENTS = 1000  # after this many consecutive documents without a passage, finished ones are released
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PassageRequest:
 
 @dataclass(frozen=True, slots=True)
 class PassageReply:
-    """The raw answer and its length in `tokens`, or the `problem` because of which there is none, with its `detail`."""
+    """The raw answer and its length in `tokens`, or the `problem` that prevented it, with its `detail`."""
 
     text: str
     problem: str = ""
@@ -60,7 +60,7 @@ class DocumentRun:
         """Yield a request for every passage of every document.
 
         It stops after `MAX_EMPTY_DOCUMENTS` consecutive documents without a passage, so that the caller can take the
-        finished ones: call it again until `ended`.
+        finished documents. Call it again until `ended` is true.
         """
         packing, empty = self.recipe.corpus_settings(), 0
         for document in documents:
@@ -157,7 +157,7 @@ class _OpenDocument:
 def _restore_offsets(
     merged: DocumentGraph, windows: tuple[Window, ...], text: str
 ) -> tuple[DocumentGraph, tuple[Window, ...]]:
-    """Return both with offsets into `text`, the document before cleaning."""
+    """Return the graph and the windows with offsets into `text`, the document before cleaning."""
     _, offsets = clean_with_map(text)
 
     def original(span: Span) -> Span:

@@ -28,8 +28,8 @@ class Extractor:
         for extraction in extractor.extract(["Ana Kovač founded Velsoft."]):
             print(extraction.graph.triples())
 
-    A document is read, cleaned and split into passages as for training, the student answers every passage, and the
-    legal parts of the answers become one graph per document. Memory does not grow with the number of documents.
+    Documents are read, cleaned and split into passages as in training. The student answers every passage, and the
+    legal parts of its answers become one graph per document. Memory does not grow with the number of documents.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Extractor:
             server: the URL of an OpenAI-compatible server that serves the student, e.g. http://127.0.0.1:8000/v1.
             model: the student's name on the server; not needed if the server serves only one model.
             batch_size: passages per batch in this process.
-            max_new_tokens: the maximum length of an answer; None: the length it was evaluated with.
+            max_new_tokens: the maximum length of an answer; None: the limit in the student's evaluation.
             threads: processor cores; 0: all that the process may use; None: torch's default.
             text_field: the field or column with the text of a row of `.jsonl` or `.parquet`.
 
@@ -98,7 +98,7 @@ class Extractor:
         """Yield the extraction of every text, in order; the ids are "0", "1", …
 
         Raises:
-            UserError: `texts` is a single text or contains something else than strings, the model cannot be loaded, or
+            UserError: `texts` is a single text or contains other values than strings, the model cannot be loaded, or
                 the server cannot be used.
         """
         return self._run(map(_as_document, count(), _check_list(texts, "texts")), progress)
@@ -149,7 +149,7 @@ def _check_numbers(**numbers: tuple[int | None, int]) -> None:
 
 def _check_list(given: Iterable[_T], what: str) -> Iterable[_T]:
     if isinstance(given, str | bytes | Path):
-        raise UserError(f"{what} must be a list: put the single value into one.")
+        raise UserError(f"{what} must be a list: put the single value into a list.")
     return given
 
 
@@ -161,14 +161,14 @@ def _as_document(number: int, text: str) -> Document | Rejection:
 
 
 def _documents(file: Path, name: str, settings: CorpusSettings) -> Iterator[Document | Rejection]:
-    """Yield the documents of a file; a file without any yields a rejection."""
+    """Yield the documents of a file; a file without documents yields a rejection."""
     documents = read_file(file, name, settings)
     yield next(documents, Rejection(name, "empty", "there is no document in it"))
     yield from documents
 
 
 def _template_options(checkpoint: Path | None) -> dict[str, bool]:
-    """Turn off thinking for a chat template that supports it: students are prompted without it."""
+    """Return the option that turns off thinking if the chat template has it; students are prompted without thinking."""
     if checkpoint is None:
         return {}
     for path in (checkpoint / "chat_template.jinja", checkpoint / "tokenizer_config.json"):

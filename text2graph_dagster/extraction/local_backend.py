@@ -12,7 +12,7 @@ from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.runtime.program import set_threads
 
-_BATCHES = 8  # read ahead, so that a batch can hold passages of similar length
+_BATCHES = 8  # batches read ahead, so that a batch can hold passages of similar length
 
 
 class LocalBackend:
@@ -21,7 +21,7 @@ class LocalBackend:
     def __init__(
         self, checkpoint: Path, recipe: CheckpointRecipe, ontology: Ontology, batch_size: int, threads: int | None
     ) -> None:
-        """Load the model; `threads` is the number of processor cores, 0 all of them, None torch's default.
+        """Load the model; `threads` is the number of processor cores (0: all; None: torch's default).
 
         Raises:
             UserError: the model cannot be loaded.

@@ -28,7 +28,7 @@ class WindowGraph:
 class DocumentGraph:
     """The graph of a document. `evidence` has, for every relation, the sentences that state it, in text order.
 
-    Entities are numbered in the order of their first mention; a relation's own `evidence` is its first one.
+    Entities are numbered in the order of their first mention; a relation's own `evidence` is the first of its spans.
     """
 
     graph: Graph
@@ -74,7 +74,7 @@ def merge_windows(passages: Iterable[WindowGraph], ontology: Ontology) -> Docume
 def _number(
     mentions: dict[_Name, set[Span]], surfaces: dict[_Name, tuple[int, str]]
 ) -> tuple[tuple[Entity, ...], dict[_Name, int]]:
-    """Return the entities in the order of their first mention, and their numbers."""
+    """Return (entities in the order of their first mention, number of every name)."""
     order = sorted(mentions, key=lambda name: (surfaces[name], name))
     entities = tuple(
         Entity(i, surfaces[name][1], name[1], tuple(sorted(mentions[name], key=_place))) for i, name in enumerate(order)

@@ -10,7 +10,7 @@ from text2graph_dagster.graph.model import Graph, Span
 class Window:
     """A passage of a document as the student saw it.
 
-    `problem` is the reason for a missing answer ("" if there is one), with the server's `detail`; `tokens` is the
+    `problem` is the reason for a missing answer (else ""), with the server's `detail`; `tokens` is the
     length of the answer.
     """
 

@@ -10,7 +10,7 @@ NANO_BASE = Path(__file__).parent / "nano_base"  # `student.base_model: nano`; m
 
 
 def identify_base_model(base: str) -> str:
-    """Return the identity of a base model: of a directory, a digest of its content; of a hub model, its name."""
+    """Return the identity of a base model: the digest of a directory's content, or the name of a hub model."""
     if base == NANO:
         return sha256_file(NANO_BASE / "model.safetensors")
     return fingerprint(Path(base)) if Path(base).is_dir() else base

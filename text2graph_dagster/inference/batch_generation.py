@@ -87,7 +87,7 @@ def sample_prompts(
     """Return `samples` sampled answers to every rendered prompt, in order.
 
     Prompts are batched in the given order, because the batches determine the random draws. Special tokens are removed,
-    as TRL does before it rewards a completion.
+    because TRL removes them before it computes a completion's reward.
     """
     ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
     drawn: list[list[str]] = []

@@ -28,7 +28,7 @@ from text2graph_dagster.settings import (
 
 RECIPE, ONTOLOGIES, ONTOLOGY = "extraction.json", "ontologies", "ontology.yaml"
 _CORPUS = CorpusSettings()
-# Text that is not worth training on may well be worth extracting from: every limit is off.
+# Every quality limit is off, because text that is not good enough for training may still contain useful facts.
 _ANY_QUALITY = QualitySettings(
     min_document_tokens=0,
     max_repeated_lines=1,
@@ -44,8 +44,8 @@ class CheckpointRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    template: Template = Field("extract", description="the prompt template that it was trained with")
-    prompt_version: str = Field("", description="version of that template; empty: unknown")
+    template: Template = Field("extract", description="the prompt template that the student was trained with")
+    prompt_version: str = Field("", description="version of the template; empty: unknown")
     passage_tokens: int = Field(256, ge=8)
     max_passage_characters: int = Field(_CORPUS.max_passage_characters, ge=200)
     overlap_sentences: int = Field(_CORPUS.overlap_sentences, ge=0)
@@ -83,13 +83,13 @@ class CheckpointRecipe(BaseModel):
     def server_grammar(self, text: str, ontology: Ontology) -> str | None:
         """Return the grammar that a server enforces on the answer to a passage; None if decoding is unconstrained.
 
-        A student that thinks is not constrained: whether the tags are special tokens is known only to the server.
+        A student that thinks is not constrained: only the server knows whether the think tags are special tokens.
         """
         forms = None if self.thinking else self.answer_forms([text], ontology)
         return write_single_grammar(forms[0]) if forms else None
 
     def corpus_settings(self, text_field: str = _CORPUS.text_field) -> CorpusSettings:
-        """Return how documents are read and packed: as for training, but without any quality limit."""
+        """Return the settings for reading and packing documents: as in training, but without quality limits."""
         return CorpusSettings(
             passage_tokens=self.passage_tokens,
             max_passage_characters=self.max_passage_characters,

@@ -1,4 +1,4 @@
-"""Grammar-constrained decoding with llguidance, which follows every answer and lists the tokens that may come next."""
+"""Grammar-constrained decoding with llguidance, which tracks every answer and lists the tokens that may come next."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from transformers import LogitsProcessor
 from text2graph_dagster.grammar import AnswerForm, deduplicate_forms, form_prefix, write_grammar
 
 _COMPILER = ThreadPoolExecutor(1, "grammar")
-# The engine's limits guard against untrusted grammars; ours only grow with the batch.
+# The engine's default limits are for untrusted grammars. Ours are trusted, and large if a batch is large.
 _LIMITS = LLParserLimits(
     initial_lexer_fuel=200_000_000, step_lexer_fuel=5_000_000, max_grammar_size=10_000_000, verbose_errors=False
 )
@@ -31,7 +31,7 @@ class GrammarConstraint:
         """Start compiling the grammar for one answer per form, in a thread, so that the prompts can run meanwhile.
 
         Args:
-            vocabulary: the number of the model's logits, at least that of the tokenizer's tokens.
+            vocabulary: the number of the model's logits, at least the number of the tokenizer's tokens.
         """
         engine = _engine(tokenizer, vocabulary)
         self._end: int = tokenizer.eos_token_id

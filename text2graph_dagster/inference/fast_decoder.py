@@ -1,9 +1,8 @@
 """A fast batched decoder for small Qwen2-architecture models on the CPU.
 
-For a model of a few million parameters HF `generate` spends most of its time on bookkeeping. This decoder uses the
-model's own weights, runs each prompt once however many answers are sampled from it, writes into a preallocated
-key-value cache, and drops rows that have ended. A test checks that its greedy answers equal those of `generate` token
-for token.
+For a model of a few million parameters, HF `generate` spends most of its time on bookkeeping. This decoder uses the
+model's own weights, runs each prompt once for all answers sampled from it, writes into a preallocated key-value cache,
+and drops rows that have ended. A test checks that its greedy answers equal those of `generate` token for token.
 """
 
 from collections.abc import Sequence
@@ -16,12 +15,12 @@ from torch.nn import functional
 
 from text2graph_dagster.inference.sampling import Constraint, sample_allowed_tokens, sample_tokens
 
-_DROP_BELOW = 0.85  # drop ended rows when the running share is below this: dropping copies the whole cache
+_DROP_BELOW = 0.85  # drop ended rows only below this share of running rows: dropping copies the whole cache
 
 
 @dataclass(frozen=True)
 class DecodedBatch:
-    """`samples` answers per prompt, those of one prompt adjacent; the EOS token is included if it was reached."""
+    """`samples` answers per prompt, adjacent for the same prompt; the EOS token is included if it was reached."""
 
     tokens: list[list[int]]
     log_probabilities: list[list[float]]
@@ -206,7 +205,8 @@ def decode_batch(
 ) -> DecodedBatch:
     """Continue each prompt (token ids) `samples` times; greedily at temperature 0.
 
-    The model must pass `has_fast_decoder`. `constraint` limits the answers, numbered in their order.
+    The model must pass `has_fast_decoder`. `constraint` limits the answers; they are numbered in the order of the
+    result.
     """
     start = max(map(len, prompts))
     weights = _read_weights(model, start + max_new_tokens)

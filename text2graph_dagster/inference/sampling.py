@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class Constraint(Protocol):
-    """Limits the answers of a batch, following each of them token by token."""
+    """Limits the answers of a batch; tracks each answer token by token."""
 
     def advance(self, answers: list[int], tokens: list[int]) -> list[int]:
         """Append a token to each of these answers; return the list indices of the tokens that are rejected."""

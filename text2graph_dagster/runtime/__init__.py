@@ -1,1 +1,1 @@
-"""Shared by all programs that run as a process of their own: configuration, signals, progress, output directory."""
+"""Code shared by all programs that run in their own process: configuration, signals, progress, output directory."""

@@ -14,7 +14,7 @@ _IDENTITY = "identity"
 class OutputDirectory:
     """`<output>.partial` during a run, `<output>` when it has finished.
 
-    A run with the same identity resumes an interrupted one; any other starts from scratch.
+    A run resumes an interrupted run that has the same identity; otherwise it starts from scratch.
     """
 
     def __init__(self, output: Path, identity: str) -> None:

@@ -31,7 +31,7 @@ def prepare_environment() -> None:
 
 
 def work_offline(model: str | Path) -> None:
-    """Set the Hugging Face hub offline if the model is a local one; call it before transformers is imported."""
+    """Turn on the Hugging Face hub's offline mode if the model is local; call it before transformers is imported."""
     if str(model) in EMBEDDED or Path(model).exists():
         os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -61,7 +61,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def as_user_error(what: str) -> Iterator[None]:
-    """Turn any exception raised while a model is loaded into a `UserError`: `what`, and the error's first line.
+    """Turn any exception of the wrapped code into a `UserError` with the message `what` (the error's first line).
 
     Raises:
         UserError: the wrapped code raised an exception.
@@ -70,13 +70,13 @@ def as_user_error(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # third-party files fail in any way: a partial download, another architecture
+    except Exception as error:  # third-party files can fail in many ways
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{what} ({first_line}).") from None
 
 
 def set_threads(threads: int) -> int:
-    """Let torch use `threads` processor cores (0: all that this process may use); return their number."""
+    """Let torch use `threads` processor cores (0: OMP_NUM_THREADS, or all available); return the number used."""
     import torch
 
     count = threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or len(os.sched_getaffinity(0))

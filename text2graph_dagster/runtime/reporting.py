@@ -48,7 +48,7 @@ class Reporter:
         self.send({"type": "train_metrics", **point})
 
     def log_alarm(self, alarm: Mapping[str, Any]) -> None:
-        """Report a training problem: `name`, `step`, `value`, `threshold`, `sentence`."""
+        """Report a training problem; `alarm` has name, step, value, threshold and sentence."""
         self.send({"type": "alarm", **alarm})
         self.log(f"alarm {alarm['name']} at step {alarm['step']}: {alarm['sentence']}")
 

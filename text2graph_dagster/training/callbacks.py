@@ -60,7 +60,10 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
 
 
 class AlarmCallback(TrainerCallback):  # type: ignore[misc]
-    """Reports alarms and stops the run at a fatal one; must come after `ReportCallback`, whose points it reads."""
+    """Reports alarms and stops the run at a fatal alarm.
+
+    It must come after `ReportCallback`, which records the points that it checks.
+    """
 
     def __init__(self, monitor: RunMonitor, reporter: Reporter) -> None:
         self.monitor, self.reporter = monitor, reporter

@@ -1,4 +1,4 @@
-"""The identity of a checkpoint: a digest of everything that decides what a training program makes."""
+"""The identity of a checkpoint: a digest of everything that determines a training program's result."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from text2graph_dagster.identity import digest_json
 from text2graph_dagster.ontology import Ontology
 
-# Part of every checkpoint's identity: raise it when the training programs make something else of the same input.
+# Part of every checkpoint's identity: increment it when the same input gives a different result.
 TRAINING_VERSION = 4
 
 
@@ -23,10 +23,10 @@ def make_checkpoint_id(
     base: str,
     reward_model: str | None,
 ) -> str:
-    """Return the identity of the checkpoint that a stage makes of this input.
+    """Return the identity of the checkpoint that a stage produces from this input.
 
     Args:
-        config: the settings that decide the result.
+        config: the settings that affect the result.
         dataset: the version of filtered_dataset.
         dev: the version of the dev gold.
         parent: the id of the checkpoint that the stage starts from.

@@ -13,14 +13,14 @@ from text2graph_dagster.settings import NANO, Settings
 
 
 class TrainingConfig(ProgramConfig):
-    """`python -m text2graph_dagster.training.sft`, `...reward_model` and `...grpo`."""
+    """The configuration of `python -m text2graph_dagster.training.sft`, `...reward_model` and `...grpo`."""
 
     settings: Settings = Field(description="the sections student, sft, reward_model and grpo, and the seed are used")
     train: Path = Field(description="examples: the columns of filtered_dataset and `text`")
-    dev: Path | None = Field(None, description="gold examples, same columns: the best model is chosen on them")
+    dev: Path | None = Field(None, description="gold examples (same columns), used to choose the best model")
     ontologies: dict[str, Path] = Field(description="corpus → ontology.yaml")
-    base: Path | None = Field(None, description="the SFT model; sft: replaces student.base_model")
-    reward_model: Path | None = Field(None, description="grpo: scores answers to examples with an untrusted graph")
+    base: Path | None = Field(None, description="the SFT model to start from; for sft: replaces student.base_model")
+    reward_model: Path | None = Field(None, description="for grpo: scores answers to examples with an untrusted graph")
     output: Path = Field(description="the directory to write")
 
     @property
@@ -45,7 +45,7 @@ class TrainingConfig(ProgramConfig):
         return {name: sha256_file(path) for name, path in files.items()}
 
     def compute_identity(self, program: str, inputs: Mapping[str, str]) -> str:
-        """Return the digest of everything that decides the result; a checkpoint is resumed only if it is the same."""
+        """Return the digest of everything that affects the result; a run is resumed only if the digest is the same."""
         sections = {"student", "sft", "reward_model", "grpo", "decoding", "seed"}
         settings = self.settings.model_dump(mode="json", include=sections)
         return digest_json({"program": program, "settings": settings, "inputs": dict(inputs)})

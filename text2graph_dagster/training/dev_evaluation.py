@@ -35,7 +35,7 @@ def read_dev_examples(path: Path | None, settings: Settings) -> list[Example]:
 
 
 def digest_conditions(dev: Path | None, ontologies: Mapping[str, Path], settings: Settings) -> str:
-    """Return the digest of everything but the model that decides the result of `evaluate_dev`."""
+    """Return the digest of everything that affects the result of `evaluate_dev`, except the model."""
     return digest_json(
         {
             "dev": sha256_file(dev) if dev else None,
@@ -48,7 +48,7 @@ def digest_conditions(dev: Path | None, ontologies: Mapping[str, Path], settings
 
 
 def find_base_evaluation(base: Path | None, conditions: str) -> dict[str, float] | None:
-    """Return the dev metrics that run.json of the base model has for the same conditions; None if it has none."""
+    """Return the dev metrics in the base model's run.json if they have the same `conditions`, else None."""
     record = Path(base or "") / RUN
     if base is None or not record.is_file():
         return None
@@ -66,7 +66,7 @@ def evaluate_dev(
 ) -> dict[str, float]:
     """Return strict micro-F1 of relations and entities, with 95 % intervals, and statistics of the answers' form.
 
-    As in the report, a relation is right if its type and the texts and types of both its ends are.
+    As in the report, a relation is correct if its type and the texts and types of its head and tail are correct.
     """
     prompts = render_prompts([example.prompt for example in examples], tokenizer)
     answers = answer_prompts(
@@ -134,14 +134,17 @@ class ItemCounts:
 
 
 def comparable_triples(graph: Graph, inverted: Mapping[str, str]) -> set[Any]:
-    """Return relations in the form in which they are compared: with their ends' texts and types, in one direction."""
+    """Return the relations as (triple, head and tail types), the form in which they are compared.
+
+    Inverse relations are in one direction.
+    """
     return {(triple, types) for triple, ends in to_gold_items(graph, inverted).relations.items() for types in ends}
 
 
 def _count_items(
     examples: Sequence[Example], graphs: Sequence[Graph | None], ontologies: Mapping[str, Ontology]
 ) -> tuple[ItemCounts, ItemCounts]:
-    """Return the counts of entities and of relations; an answer without a graph counts as an empty one."""
+    """Return the counts of entities and of relations; an answer without a graph counts as an empty graph."""
     inverted = {corpus: inverted_relations(ontology) for corpus, ontology in ontologies.items()}
     entities, relations = ItemCounts(), ItemCounts()
     for example, graph in zip(examples, graphs, strict=True):
@@ -156,7 +159,7 @@ def _comparable_entities(graph: Graph) -> set[tuple[str, str]]:
 
 
 def _measure_form(answers: Sequence[StudentAnswer], graphs: Sequence[Graph | None]) -> dict[str, float]:
-    """Return the shares of answers that parse, that end with EOS and that have no relation, and their mean length."""
+    """Return the shares of answers that parse, end with EOS, or have no relation, and the mean length in tokens."""
     n = max(1, len(answers))
     return {
         "parse_rate": sum(graph is not None for graph in graphs) / n,

@@ -1,7 +1,7 @@
 """Natural language inference (NLI): `python -m text2graph_dagster.training.entailment --config run.json`.
 
-Reads a parquet file of pairs (premise, hypothesis) and writes one of entailment probabilities, in one atomic step. The
-model is any sequence classifier with a label for entailment; code in its repository is never run.
+Reads a parquet file of pairs (premise, hypothesis) and atomically writes a parquet file of entailment probabilities.
+The model is any sequence classifier with a label for entailment; code in the model's repository is never executed.
 """
 
 import sys
@@ -22,7 +22,7 @@ _MAX_TOKENS = 512  # if neither the tokenizer nor the model states a maximum len
 
 
 class EntailmentConfig(ProgramConfig):
-    """`python -m text2graph_dagster.training.entailment`."""
+    """The configuration of `python -m text2graph_dagster.training.entailment`."""
 
     model: str = Field(description="a model directory or a hub name")
     pairs: Path = Field(description="parquet with the columns premise and hypothesis")
@@ -54,7 +54,7 @@ def load_classifier(name: str) -> tuple[Any, Any]:
     """Load a sequence classifier and its tokenizer from a directory or the hub, onto the GPU if there is one.
 
     Raises:
-        UserError: there is no such model, it has no safetensors, or not one of its labels is entailment.
+        UserError: the model does not exist, has no safetensors, or does not have exactly one entailment label.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -78,8 +78,8 @@ def find_entailment_label(labels: dict[int, str]) -> int:
     if len(found) != 1:
         named = ", ".join(map(repr, labels.values()))
         raise UserError(
-            f"denoise.nli_model: of the model's labels ({named}), exactly one must be called entailment: "
-            "use a model for natural language inference, or name the labels in its config.json."
+            f"denoise.nli_model: of the model's labels ({named}), exactly one must be called entailment. "
+            "Use a model for natural language inference, or name the labels in its config.json."
         )
     return found[0]
 

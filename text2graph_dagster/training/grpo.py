@@ -1,8 +1,9 @@
 """Group-relative policy optimisation (GRPO): `python -m text2graph_dagster.training.grpo --config run.json`.
 
-Samples several answers to each prompt from the SFT student and moves it towards those with the higher reward (Shao et
-al. 2024; token-level loss and asymmetric clipping from DAPO, Yu et al. 2025). The best model on the dev examples is
-written, which is the SFT student itself if none beats it. Resumes like sft.
+Samples several answers to each prompt from the SFT student and makes those with a higher reward more likely (Shao et
+al. 2024; token-level loss and asymmetric clipping from DAPO, Yu et al. 2025). The model that is best on the dev
+examples is written; if no tuned model is better than the SFT student, this is the SFT student itself. Resumes in the
+same way as sft.
 """
 
 import sys
@@ -62,7 +63,7 @@ def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     settings, stopwatch = config.settings, Stopwatch()
     lora, threads = settings.student.lora, set_threads(settings.grpo.threads)
     examples, ontologies = read_examples(config.train, settings, output.arrow), config.load_ontologies()
-    # For vLLM, TRL merges the adapters into the weights at every step: bfloat16 weights would lose precision each time.
+    # For vLLM, TRL merges the adapters into the weights at every step; in bfloat16, each merge would lose precision.
     model, tokenizer = load_student(config.source, None if settings.grpo.use_vllm else lora)
     steps = output.last_step()
     reporter.record_to(output.metrics, steps)
@@ -79,7 +80,7 @@ def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
             trainer.add_callback(selection)
         train_or_resume(trainer, output)
         model, steps = trainer.model, trainer.state.global_step
-    if monitor.fatal and not selection:  # without dev examples no better model is known than the one to start from
+    if monitor.fatal and not selection:  # without dev examples, the starting model is the best one known
         model, tokenizer = load_student(config.source)
     summary = {"model": describe_model(model), "examples": len(examples), "steps": steps, **monitor.summarise()}
     kept: dict[str, Any] = {"step": 0 if monitor.fatal else steps, "dev": None}
@@ -99,7 +100,7 @@ def _start_selection(
     output: OutputDirectory,
     reporter: Reporter,
 ) -> Any:
-    """Return the callback that keeps the best model on dev, beginning with this one; None without dev examples."""
+    """Return the callback that keeps the best model on dev, starting with `model`; None without dev examples."""
     from text2graph_dagster.inference.loading import load_student, save_student
     from text2graph_dagster.training import dev_evaluation
     from text2graph_dagster.training.model.adapters import merge_adapters
@@ -126,9 +127,9 @@ def _start_selection(
 
 
 def choose_examples(examples: Sequence[Example], tokenizer: Any, settings: Settings) -> list[Example]:
-    """Return the examples to prompt with, in the order of the run, with invented names if SFT used them.
+    """Return the examples to prompt with, in training order, with invented names if SFT used name augmentation.
 
-    With name augmentation every example is renamed: a reward for names that SFT has seen would reward memorisation.
+    In this case every example gets invented names, since rewarding names that SFT has seen would reward memorisation.
     """
     from text2graph_dagster.training.data.curriculum import choose_prompts
     from text2graph_dagster.training.data.examples import tokenise_examples
@@ -147,7 +148,7 @@ def choose_examples(examples: Sequence[Example], tokenizer: Any, settings: Setti
 def make_reward(
     examples: Sequence[Example], ontologies: Mapping[str, Ontology], settings: Settings, reward_model: Path | None
 ) -> Any:
-    """Return the reward function over these examples; the reward model scores those with an untrusted graph."""
+    """Return the reward function; the reward model scores answers to examples with an untrusted graph."""
     from text2graph_dagster.training.rl.reward_scorer import load_scorer
     from text2graph_dagster.training.rl.trl_reward import TrlReward
 
@@ -164,7 +165,7 @@ def make_trainer(
     reporter: Reporter,
     monitor: RunMonitor,
 ) -> Any:
-    """Return a TRL trainer over the reward's examples; the fast decoder samples completions where it fits the model."""
+    """Return a TRL trainer over the reward's examples; it samples with the fast decoder if that supports the model."""
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.fast_decoder import has_fast_decoder
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
@@ -197,7 +198,7 @@ def make_trainer(
 def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
     """Return the function through which TRL samples completions.
 
-    Samples depend on the seed and the step only, so a resumed run draws the same ones.
+    Samples depend on the seed and the step only, so a resumed run draws the same samples.
     """
     import torch
 

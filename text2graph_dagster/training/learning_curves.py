@@ -1,4 +1,4 @@
-"""What a training program recorded over its steps, and the figures that gates take from it."""
+"""The metrics that a training program recorded over its steps, and the figures that gates compute from them."""
 
 import json
 from collections.abc import Sequence
@@ -17,6 +17,6 @@ def read_learning_curves(checkpoint: Path) -> dict[str, Curve]:
 
 
 def average_ends(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean of the first and of the last tenth of the values (at least one value each)."""
+    """Return the mean of the first tenth of the values and that of the last tenth (at least one value each)."""
     tenth = max(1, len(values) // 10)
     return fmean(values[:tenth]), fmean(values[-tenth:])

@@ -1,4 +1,4 @@
-"""Files in a finished model directory beside the model: what its users need to run and judge it."""
+"""The files beside a finished model that users need to run and assess it."""
 
 from collections.abc import Mapping
 from pathlib import Path

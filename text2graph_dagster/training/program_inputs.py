@@ -23,8 +23,8 @@ def write_program_inputs(
     """Write the inputs of a training program to `<output>.inputs`, and return the path of its configuration.
 
     Args:
-        examples: the rows of filtered_dataset with their texts, in slices; they are written one at a time.
-        dev: the gold dev examples, possibly none.
+        examples: the rows of filtered_dataset with their texts, in slices, which are written one at a time.
+        dev: the gold dev examples; may be empty.
         ontologies: the ontology file of every corpus.
         base: the directory of the checkpoint to start from.
         reward_model: the directory of the reward model.

@@ -1,8 +1,9 @@
 """A pairwise reward model: `python -m text2graph_dagster.training.reward_model --config run.json`.
 
-The SFT student with a scalar head at the EOS token instead of the vocabulary, trained to score the better of two graphs
-of a passage higher: -log sigmoid(chosen - rejected) (Ouyang et al. 2022; for extraction, ChatUIE). Pairs come from
-examples with a trusted graph; GRPO uses it to score answers to the other examples. Resumes like sft.
+The SFT student with a scalar head at the EOS token instead of the vocabulary head. It is trained to give the better of
+two graphs of a passage the higher score: -log sigmoid(chosen - rejected) (Ouyang et al. 2022; for extraction, ChatUIE).
+Pairs come from examples with a trusted graph; GRPO uses the model to score answers to the other examples. Resumes in
+the same way as sft.
 """
 
 import sys
@@ -99,7 +100,7 @@ def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
 def collect_pairs(
     config: TrainingConfig, student: Any, tokenizer: Any, output: OutputDirectory, reporter: Reporter
 ) -> tuple[list[PreferencePair], list[PreferencePair]]:
-    """Return pairs for training and pairs for evaluation; the latter from dev gold, or held-out examples without it."""
+    """Return (training pairs, evaluation pairs); the latter are from dev gold or, without it, held-out examples."""
     from text2graph_dagster.training.data.examples import read_examples
     from text2graph_dagster.training.data.preference_data import make_answer_sampler, make_pairs, sample_examples
     from text2graph_dagster.training.dev_evaluation import read_dev_examples
@@ -122,7 +123,7 @@ def collect_pairs(
 def tokenise_pairs(
     pairs: Sequence[PreferencePair], tokenizer: Any, settings: Settings
 ) -> list[tuple[list[int], list[int]]]:
-    """Return the token ids of every pair: the chosen graph's and the rejected graph's."""
+    """Return, for every pair, the token ids of the chosen graph and of the rejected graph."""
     from text2graph_dagster.training.rl.reward_scorer import tokenise_graphs
 
     chosen = tokenise_graphs([(pair.example, pair.preference.chosen) for pair in pairs], tokenizer, settings)
@@ -131,17 +132,17 @@ def tokenise_pairs(
 
 
 def drop_long_rows(rows: Sequence[tuple[list[int], list[int]]], max_length: int) -> list[tuple[list[int], list[int]]]:
-    """Return the pairs of which neither side has more than `max_length` tokens."""
+    """Return the pairs in which neither graph has more than `max_length` tokens."""
     return [row for row in rows if max(map(len, row)) <= max_length]
 
 
 def evaluate_pairs(
     model: Any, tokenizer: Any, pairs: Sequence[PreferencePair], settings: Settings
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the pair accuracy for every kind of pair and for all, and the mean and deviation of the scores.
+    """Return (metrics, scale): the accuracy for every kind of pair and for all, and the scores' mean and deviation.
 
     Each accuracy has a Wilson interval (95 %), which treats pairs of the same passage as independent. Mean and
-    deviation are those of the student's own answers, if any were sampled, else of all graphs.
+    deviation are over the scores of the student's own answers if any were sampled, else over those of all graphs.
     """
     from text2graph_dagster.training.rl.reward_scorer import score_rows
 
@@ -168,7 +169,7 @@ def _measure_accuracy(kind: str, right: Sequence[bool]) -> dict[str, float]:
 
 
 def make_scalar_model(base: str | Path, settings: Settings) -> Any:
-    """Return the SFT model with a scalar head instead of its vocabulary, and with adapters if the settings want them.
+    """Return the SFT model with a scalar head instead of its vocabulary head, and with adapters if LoRA is set.
 
     Raises:
         UserError: the architecture has no sequence classifier.
@@ -220,8 +221,8 @@ def make_arguments(reward: RewardModelSettings, seed: int, output: OutputDirecto
     return RewardConfig(
         **trainer_arguments(output, seed, steps=reward.max_steps, save_steps=reward.save_steps),
         per_device_train_batch_size=reward.batch_size,
-        max_length=None,  # long pairs are dropped before
-        center_rewards_coefficient=0.01,  # the loss sees differences only: keep scores near 0
+        max_length=None,  # long pairs are already dropped
+        center_rewards_coefficient=0.01,  # keeps scores near 0; the loss depends on differences only
         data_seed=seed,
     )
 

@@ -1,7 +1,7 @@
 """Supervised fine-tuning (SFT): `python -m text2graph_dagster.training.sft --config run.json`.
 
-Makes or loads a student, trains it on the examples, and writes an ordinary model directory. After a kill the same
-command resumes from the last checkpoint; after a finished run it does nothing.
+Makes or loads a student, trains it on the examples, and writes an ordinary model directory. If the run was
+interrupted, the same command resumes from the last checkpoint; if it has finished, the command does nothing.
 """
 
 import sys
@@ -51,7 +51,7 @@ def train(
     """Train the student and write it to `output.finished`; return its entries of run.json.
 
     Args:
-        student: the model and its tokenizer; None: those that the configuration names.
+        student: the model and its tokenizer; None: make them from the configuration.
         prepare: called with the trainer before training starts.
 
     Raises:
@@ -87,13 +87,15 @@ def _log_student(
 
     reporter.log(f"student: {summary['model']['parameters']:,} parameters; {summary['examples']:,} examples")
     if is_foreign_to_nano(source, list(ontologies.values())):
-        reporter.log("the nano base was pretrained on English only: compare it with student.base_model: scratch")
+        reporter.log(
+            "the nano base was pretrained on English only: compare the result with student.base_model: scratch"
+        )
 
 
 def _evaluate(
     directory: Path, config: TrainingConfig, ontologies: Mapping[str, Ontology], reporter: Reporter
 ) -> dict[str, Any]:
-    """Return the metrics of the model in `directory` on the dev examples, if the configuration has any."""
+    """Return the dev metrics of the model in `directory`; empty if the configuration has no dev examples."""
     from text2graph_dagster.inference.loading import load_student
     from text2graph_dagster.training.dev_evaluation import digest_conditions, evaluate_dev, read_dev_examples
 
@@ -110,7 +112,7 @@ def _evaluate(
 def make_trainer(
     model: Any, tokenizer: Any, rows: Any, settings: Settings, output: OutputDirectory, reporter: Reporter
 ) -> Any:
-    """Return a TRL trainer over tokenised `rows`, a `datasets.Dataset` that is read in its order."""
+    """Return a TRL trainer over tokenised `rows`, a `datasets.Dataset` that is read in order."""
     from text2graph_dagster.training.callbacks import ReportCallback
     from text2graph_dagster.training.model.adapters import upcast_trained_weights
     from text2graph_dagster.training.sft_trainer import AnswerLossTrainer

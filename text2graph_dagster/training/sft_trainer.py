@@ -12,7 +12,7 @@ from text2graph_dagster.training.trainer_setup import NoModelCard
 
 
 class AnswerLossTrainer(NoModelCard, SFTTrainer):  # type: ignore[misc]
-    """Uses `answer_loss` for models of the fast decoder's architectures and TRL's own loss, which is equal, else."""
+    """Uses `answer_loss` if the fast decoder supports the model, else TRL's own loss, which has the same value."""
 
     def __init__(self, model: Any, **options: Any) -> None:
         self.has_answer_loss = has_fast_decoder(model)
@@ -27,9 +27,9 @@ class AnswerLossTrainer(NoModelCard, SFTTrainer):  # type: ignore[misc]
 
 
 def answer_loss(model: Any, inputs: Mapping[str, Any], tokens: Any = None) -> Any:
-    """Return the mean negative log-likelihood of the labelled tokens, equal to TRL's, in about a third less time.
+    """Return the mean negative log-likelihood of the labelled tokens: TRL's loss, in about a third less time.
 
-    Three of four tokens are prompt or padding, and the output layer of a small model costs as much as the rest of it.
+    Three of four tokens are prompt or padding, and the output layer of a small model costs as much as its other layers.
 
     Args:
         tokens: the number of labelled tokens in the whole step, if the step has several batches.

@@ -1,7 +1,7 @@
 """Defaults that depend on the student: optimizer, learning rates, share of name augmentation.
 
-This file decides the learning rate of a pretrained student (with or without LoRA) and of a nano or scratch student
-wherever the settings leave it null.
+If the settings leave a learning rate null, this file decides it: for a pretrained student (with or without LoRA) and
+for a nano or scratch student.
 """
 
 from typing import Literal
@@ -17,7 +17,7 @@ def choose_optimizer(settings: Settings) -> Literal["muon", "adamw"]:
 
 
 def choose_name_augmentation_share(settings: Settings) -> float:
-    """Return the share of examples that get invented names; a pretrained model has seen enough names."""
+    """Return the share of examples that get invented names; 0 by default for pretrained models, which know names."""
     if settings.sft.name_augmentation_share is not None:
         return settings.sft.name_augmentation_share
     return 0.3 if settings.student.base_model in EMBEDDED else 0.0

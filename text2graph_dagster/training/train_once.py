@@ -1,4 +1,4 @@
-"""Run a training program once: resume it after a kill, and do nothing if its result exists."""
+"""Run a training program once: resume it after an interruption, and do nothing if its result exists."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ def train_once(
     """Call `train` unless a run with the same identity has finished, then send the result to Dagster.
 
     Args:
-        train: writes the model to the output's `finished` and returns its entries of run.json.
+        train: writes the model to `output.finished` and returns its entries of run.json.
         sections: sections of the settings to record in run.json; the seed is always recorded.
         write_files: writes further files into the model directory.
     """

@@ -1,4 +1,4 @@
-"""What the TRL trainers of all programs share: arguments, batches, optimizer, learning-rate schedule, resuming."""
+"""Parts shared by the TRL trainers of all programs: arguments, batches, optimizer, learning rate, resuming."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from text2graph_dagster.runtime.reporting import choose_logging_interval
 
 
 class NoModelCard:
-    """Mixin of trainers: write no model card beside checkpoints; the finished model gets one."""
+    """Trainer mixin that writes no model card beside checkpoints; only the finished model gets one."""
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing."""
@@ -23,7 +23,7 @@ def trainer_arguments(output: OutputDirectory, seed: int, *, steps: int, save_st
         "max_steps": steps,
         "max_grad_norm": 1.0,
         "use_cpu": not on_gpu,
-        "bf16": on_gpu,  # two to three times slower on processors without bfloat16 units
+        "bf16": on_gpu,  # on CPUs without bfloat16 units it is two to three times slower
         "gradient_checkpointing": on_gpu,  # memory is the bottleneck on a GPU
         "dataloader_pin_memory": on_gpu,
         "report_to": [],
@@ -37,7 +37,7 @@ def trainer_arguments(output: OutputDirectory, seed: int, *, steps: int, save_st
 
 
 def split_batch(batch_size: int, max_rows: int | None) -> dict[str, int]:
-    """Return TRL's arguments to take a batch in equal forward passes of at most `max_rows` rows; None: in one."""
+    """Return TRL's arguments that split a batch into equal forward passes of at most `max_rows` rows (None: one)."""
     size = max(n for n in range(1, min(batch_size, max_rows or batch_size) + 1) if batch_size % n == 0)
     return {"per_device_train_batch_size": size, "gradient_accumulation_steps": batch_size // size}
 

@@ -85,10 +85,10 @@ def test_the_conclusion_follows_the_interval_of_the_difference() -> None:
     alike = [*ROWS[:2], {**ROWS[2], "value": 0.0, "low": 0.0, "high": 0.0}]
     assert "both give the same answers" in render_report(make_report_data(rows=alike))
     worse = [*ROWS[:2], {**ROWS[2], "value": -0.1, "low": -0.2, "high": -0.05}]
-    assert "worse, and the" in render_report(make_report_data(rows=worse))
+    assert "worse, since the" in render_report(make_report_data(rows=worse))
 
 
-def test_the_page_loads_nothing_from_anywhere() -> None:
+def test_the_page_loads_no_external_resources() -> None:
     html = render_report(make_report_data())
     page = Page(html)
     assert {"script", "link", "img", "iframe", "object", "embed", "form"}.isdisjoint(page.tags)
@@ -161,7 +161,7 @@ def test_the_same_data_gives_the_same_page() -> None:
     assert render_report(make_report_data()) == render_report(make_report_data())
 
 
-def test_the_last_system_stands_out_and_no_two_share_a_colour() -> None:
+def test_systems_have_different_colours_and_the_last_keeps_its_colour() -> None:
     colors = system_colors(["teacher", "base", "sft", "other", "grpo"])
     assert len(set(colors.values())) == 5
     assert system_colors(["sft", "grpo"])["grpo"] == colors["grpo"]

@@ -99,7 +99,7 @@ def test_a_lone_surrogate_does_not_stop_the_output(seen: Seen, folder: Path) -> 
 def test_a_changed_prompt_is_reported(seen: Seen, folder: Path) -> None:
     recipe = folder / "checkpoint" / "extraction.json"
     recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "prompt_version": "other"}))
-    assert "the prompt has changed" in run(seen, folder, stdin="Bo.").stderr
+    assert "the prompt template has changed" in run(seen, folder, stdin="Bo.").stderr
 
 
 def test_an_existing_output_is_kept_if_the_student_cannot_be_reached(folder: Path) -> None:

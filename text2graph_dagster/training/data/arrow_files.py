@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 
 T = TypeVar("T")
-BATCH_ROWS = 1024  # rows that are Python objects at a time
+BATCH_ROWS = 1024  # number of rows that are Python objects at the same time
 
 
 def convert_parquet(path: Path, arrow: Path, columns: Sequence[str]) -> Any:

@@ -11,7 +11,7 @@ from text2graph_dagster.settings import GrpoSettings
 from text2graph_dagster.training.data.examples import Example
 
 _BATCHES_PER_DRAW = 20  # batches drawn together and sorted by length, so that a batch has little padding
-_FIRST_SHARE = 0.35  # share of the examples, the shortest ones, in the pool at the start
+_FIRST_SHARE = 0.35  # share of the examples (the shortest) that are in the pool at the start
 
 
 def plan_batches(
@@ -20,9 +20,9 @@ def plan_batches(
     """Return the batches of a whole SFT run: `steps` lists of `batch_size` example indices.
 
     Short examples come first: the pool grows from the shortest `_FIRST_SHARE` to all examples over the first
-    `curriculum_share` of the steps (the circuit that copies names forms in time quadratic in the length of the text).
-    Draws from the pool are uniform. Preferring examples that were drawn less often would balance the counts but fill
-    every draw with the newest and longest ones; on the gazette, that student is far worse at equal cost.
+    `curriculum_share` of the steps, because the circuit that copies names forms in time quadratic in the text length.
+    Draws from the pool are uniform. Preferring examples that were drawn less often would balance the counts, but would
+    fill every draw with the newest and longest examples; on the gazette, that gives a far worse student at equal cost.
     """
     rng = random.Random(seed)
     by_length = sorted(range(len(lengths)), key=lambda i: (lengths[i], i))
@@ -41,7 +41,7 @@ def plan_batches(
 
 
 def choose_prompts(short: Sequence[int], examples: Sequence[Example], settings: GrpoSettings, seed: int) -> list[int]:
-    """Return the example indices of all prompts of a GRPO run, in order; at most `max_empty_share` have no relation.
+    """Return the example indices of all prompts of a GRPO run, in order; at most `max_empty_share` lack relations.
 
     Args:
         short: indices of the examples whose prompts are short enough.

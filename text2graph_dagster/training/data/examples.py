@@ -22,14 +22,14 @@ from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.arrow_files import BATCH_ROWS, convert_parquet, iterate_batches
 
 COLUMNS = ("example_id", "corpus", "messages", "entity_types", "relation_types", "entities", "relations", "text")
-OPTIONAL_COLUMNS = ("task", "passage_id", "trusted")  # defaults fit gold: both entities and relations, trusted
+OPTIONAL_COLUMNS = ("task", "passage_id", "trusted")  # the defaults suit gold data: task "both", trusted
 
 
 @dataclass(frozen=True)
 class Example:
     """A prompt and its answer. `graph` has the requested types only; `answer` is the graph in the student's wire form.
 
-    If the graph is not `trusted`, GRPO scores answers with the reward model, where there is one.
+    If the graph is not `trusted`, GRPO scores answers with the reward model, if there is one.
     """
 
     example_id: str
@@ -47,7 +47,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids of a prompt and of its answer, which ends with EOS; `index` counts the examples."""
+    """Token ids of a prompt and of its answer, which ends with EOS; `index` is the example's number."""
 
     index: int
     prompt: list[int]
@@ -83,7 +83,7 @@ class Examples(Sequence[Example]):
                 yield _make_example(dict(zip(batch, values, strict=True)), self._settings)
 
     def select(self, indices: Sequence[int]) -> "Examples":
-        """Return these examples, in this order."""
+        """Return the examples with these indices, in this order."""
         return Examples(self._rows.select(indices), self._settings)
 
 
@@ -100,7 +100,9 @@ def read_examples(path: Path, settings: Settings, cache: Path | None = None) -> 
         raise UserError(f"{path} does not exist: name the parquet file of examples in the configuration.")
     schema = pl.read_parquet_schema(path)
     if missing := [column for column in COLUMNS if column not in schema]:
-        raise UserError(f"{path} lacks the column {missing[0]!r}: it needs the columns of filtered_dataset and `text`.")
+        raise UserError(
+            f"{path} lacks the column {missing[0]!r}: the file must have the columns of filtered_dataset, and `text`."
+        )
     columns = [*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in schema)]
     rows = convert_parquet(path, (cache or _make_temporary_folder()) / f"{path.stem}.arrow", columns)
     if not len(rows):
@@ -143,7 +145,7 @@ def _read_rationale(answer: str) -> str:
 def tokenise_examples(examples: Iterable[Example], tokenizer: Any) -> Iterator[Tokens]:
     """Yield the token ids of every example, lazily, by the tokenizer's chat template.
 
-    The prompt includes the template's generation prompt; the answer is what the template appends to it, with EOS.
+    The prompt includes the template's generation prompt; the answer is the text that follows it, up to EOS.
 
     Raises:
         UserError: the chat template does not put the answer after the prompt.
@@ -164,5 +166,5 @@ def tokenise_examples(examples: Iterable[Example], tokenizer: Any) -> Iterator[T
 
 
 def _cut_after_eos(ids: list[int], eos: int) -> list[int]:
-    """Return the ids up to EOS, without what a template writes after it (Qwen: a newline)."""
+    """Return the ids up to EOS, without the text that a template writes after EOS (Qwen: a newline)."""
     return ids[: ids.index(eos) + 1] if eos in ids else [*ids, eos]

@@ -1,9 +1,10 @@
 """Data augmentation: replace names by invented ones, so that a student learns how facts are stated.
 
 Distant supervision labels the same few thousand names again and again. A student that sees them often enough memorises
-the knowledge base, answers from memory, and fails on new names. So each time an example is drawn, the rare words of its
-names are replaced by invented ones, everywhere in the passage and the graph: the beginning of one name joined to the
-end of another of the same type. Words that many names share ("University", "Laura", "Saint") stay.
+the knowledge base, answers from memory, and fails on new names. Therefore the rare words of an example's names are
+replaced by invented words everywhere in the passage and the graph, by different ones each time. An invented word joins
+the beginning of a rare word to the end of another of the same type. Words that many names share ("Laura", "Saint")
+are not replaced.
 """
 
 import random
@@ -28,7 +29,7 @@ _MIN_LETTERS = 3  # shorter words are not replaced
 
 
 class NameAugmenter:
-    """Renames entities, with names invented from those of the training examples."""
+    """Replaces entities' names by names invented from those of the training examples."""
 
     def __init__(self, examples: Iterable[Example]) -> None:
         names: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -52,7 +53,10 @@ class NameAugmenter:
     def augment_items(
         self, items: Iterable[T], read: Callable[[T], Example], share: float, settings: Settings
     ) -> Iterator[tuple[T, Example | None]]:
-        """Yield every item, a random `share` of them with its example renamed; `read` is called for these only."""
+        """Yield (item, renamed example) for a random `share` of the items, else (item, None).
+
+        `read` returns the example of an item. It is called only for items that are renamed.
+        """
         rng, form = random.Random(settings.seed), choose_wire(settings.student)
         for item in items:
             yield item, self.rename(read(item), rng, form) if rng.random() < share else None
@@ -81,7 +85,7 @@ class NameAugmenter:
 
 
 def _given_entity_changes(example: Example, renamed: Graph) -> list[tuple[str, str]]:
-    """Return (old, new) text of the entity list in a prompt that gives the entities, for each template."""
+    """Return (old, new) texts of the list of given entities, one per template; empty if the prompt has no such list."""
     if example.task != "relations":
         return []
     templates: tuple[Template, ...] = ("compact", "extract")
@@ -110,7 +114,7 @@ def _replace_words(text: str, new: Mapping[str, str]) -> tuple[str, list[int]]:
             between, word = text[at : match.start()], new[match[0]]
             offsets += range(length, length + len(between))
             length += len(between)
-            # No mention begins or ends inside a replaced word, so one offset serves for all of it.
+            # No mention begins or ends inside a replaced word, so all its characters get the same offset.
             offsets += [length] * len(match[0])
             parts += [between, word]
             length += len(word)

@@ -1,7 +1,7 @@
 """GraphPreference pairs to train and evaluate the reward model: a better and a worse graph for an example.
 
-Worse graphs are corrupted gold graphs, and answers of the student that earn a lower reward than another one. Examples
-get invented names where GRPO's do, so that few trusted graphs make many pairs.
+A worse graph is a corrupted gold graph, or an answer of the student with a lower reward than another answer. Examples
+get invented names if GRPO's examples do, so that a few trusted graphs give many pairs.
 """
 
 import random
@@ -37,7 +37,7 @@ AnswerSampler = Callable[[Sequence[Example]], list[list[str]]]  # the student's 
 def sample_examples(
     examples: Sequence[Example], settings: Settings, *, hold_out: bool
 ) -> tuple[list[Example], list[Example]]:
-    """Return trusted examples to make training pairs from, and those held out for evaluation.
+    """Return (examples for training pairs, examples held out for evaluation); all are trusted.
 
     Training examples are repeated, with different names, up to `reward_model.training_passages`.
     """
@@ -60,10 +60,10 @@ def make_pairs(
     sample_answers: AnswerSampler | None,
     settings: Settings,
 ) -> list[PreferencePair]:
-    """Return pairs of each example's graph and corrupted ones, and of the student's answers, ranked by reward.
+    """Return pairs of each example's graph and a corrupted graph, and pairs of the student's answers ranked by reward.
 
     Args:
-        sample_answers: None: make no pairs of the student's answers.
+        sample_answers: samples the student's answers; None: no pairs of answers.
     """
     rng = random.Random(settings.seed)
     weights, most = settings.grpo.weights.model_dump(), settings.reward_model.max_sampled_pairs
@@ -80,7 +80,7 @@ def make_pairs(
 
 
 def mine_corpus_confusions(examples: Sequence[Example], ontologies: Mapping[str, Ontology]) -> dict[str, Confusions]:
-    """Return, for each corpus, which types and ends are easily confused, counted in these examples."""
+    """Return, for each corpus, which types are easily confused, counted in these examples."""
     return {
         corpus: mine_confusions(ontology, (example.graph for example in examples if example.corpus == corpus))
         for corpus, ontology in ontologies.items()

@@ -1,6 +1,6 @@
-"""The training schedule: SFT's examples in training order as token rows, written before training and memory-mapped.
+"""SFT's token rows in training order, computed before training and memory-mapped.
 
-`curriculum.plan_batches` decides the order; this module adds invented names and tokenises.
+`curriculum.plan_batches` decides the order of the examples; this module adds invented names and tokenises them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ Schedule = Iterable[tuple[int, Example | None]]  # index of the example, and its
 
 
 def make_training_rows(examples: Examples, tokenizer: Any, settings: Settings, folder: Path) -> tuple[Any, int]:
-    """Write SFT's token rows to `folder`; return them as a `datasets.Dataset`, and how many examples are too long.
+    """Write SFT's token rows to `folder`; return (`datasets.Dataset`, number of examples that are too long).
 
     Raises:
         UserError: every example has more than `sft.max_length` tokens.
@@ -36,7 +36,7 @@ def make_training_rows(examples: Examples, tokenizer: Any, settings: Settings, f
     lengths = measure_lengths(store)
     short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
     if not short:
-        raise UserError("every example is longer than sft.max_length: raise it, or use shorter passages.")
+        raise UserError("every example is longer than sft.max_length: raise sft.max_length, or use shorter passages.")
     schedule = plan_schedule(examples.select(short), [lengths[i] for i in short], settings)
     rows = tokenise_schedule(schedule, store.select(short), tokenizer)
     return write_rows(rows, folder / "course.arrow", ROW_TYPES), len(examples) - len(short)
@@ -72,9 +72,9 @@ def measure_padding(rows: Any, pass_size: int) -> float:
 
 
 def plan_schedule(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> Schedule:
-    """Yield the index of every example in training order, repeats included; some come with a renamed version.
+    """Return (index, renamed example or None) of all examples in training order, repeats included.
 
-    The others are read from the stored tokens.
+    An example that is not renamed is later read from the stored tokens.
     """
     sft = settings.sft
     batches = plan_batches(

@@ -15,7 +15,7 @@ from text2graph_dagster.settings import LoraSettings
 
 
 def add_lora(model: Any, lora: LoraSettings, seed: int, task: str = "CAUSAL_LM") -> Any:
-    """Return the model with new adapters on all linear layers; only these, and a new head, are trained."""
+    """Return the model with new adapters on all linear layers; only the adapters and any new head are trained."""
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
     torch.manual_seed(seed)
@@ -32,7 +32,7 @@ def add_lora(model: Any, lora: LoraSettings, seed: int, task: str = "CAUSAL_LM")
 
 
 def upcast_trained_weights(trainer: Any) -> Any:
-    """Cast the trainer's trained weights to float32: TRL makes adapters on quantised weights bfloat16.
+    """Cast the trainer's trained weights to float32, because TRL casts adapters on quantised weights to bfloat16.
 
     At 2e-5, GRPO's learning rate for adapters, most updates are below the resolution of bfloat16.
     """
@@ -45,8 +45,8 @@ def upcast_trained_weights(trainer: Any) -> Any:
 def merge_adapters(model: Any, reload: Callable[[], Any] | None = None) -> Any:
     """Return the ordinary float32 model to write and evaluate: adapters are merged into a copy.
 
-    Merging into bfloat16 or four bits would round the adapters away, so they are merged into the published weights.
-    Adapters that were trained on quantised weights then fit a little less; the dev metrics are those of the result.
+    Merging into bfloat16 or four bits would round the adapters away, so they are merged into the float32 weights.
+    Adapters trained on quantised weights fit these slightly less well; the dev metrics are of the merged model.
 
     Args:
         reload: loads the model without adapters in float32; None: the model is in float32 already.

@@ -1,9 +1,9 @@
 """Muon for the matrices and AdamW for the rest, as one optimizer, in float32.
 
 Muon (Jordan et al., 2024) replaces a matrix's momentum by its nearest semi-orthogonal matrix, found with a
-Newton-Schulz iteration. `torch.optim.Muon` (2.13) runs it in bfloat16, which is less exact and which processors without
-bfloat16 units emulate slowly, and one matrix at a time; here all matrices of a shape go through one batched product in
-float32.
+Newton-Schulz iteration. `torch.optim.Muon` (2.13) runs the iteration in bfloat16, one matrix at a time. This is less
+exact, and slow on processors that have to emulate bfloat16. Here, all matrices of one shape go through one batched
+product in float32.
 """
 
 from collections import defaultdict

@@ -7,7 +7,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase, Qwen2Config,
 from text2graph_dagster.settings import StudentSettings
 
 _ROPE_THETA = 10_000.0
-_MAX_COPY_DISTANCE = 150  # tokens: how far back a name is copied from, roughly
+_MAX_COPY_DISTANCE = 150  # tokens: the approximate maximum distance over which a name is copied
 
 
 def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen2ForCausalLM:
@@ -43,14 +43,14 @@ def build_nano(settings: StudentSettings, tokenizer: PreTrainedTokenizerBase, se
 
 @torch.no_grad()
 def init_previous_token_head(model: Qwen2ForCausalLM, preference: float = 0.8) -> None:
-    """Initialise the first head of the first layer to attend to the previous token, whatever the content.
+    """Initialise the first head of the first layer to attend to the previous token, regardless of content.
 
     Copying a name takes two attention layers: one marks each token with its predecessor, the next finds the position
     whose predecessor is the token just written (an induction head, Olsson et al. 2022). Training forms this circuit
     slowly; here it is part of the initialisation, and training changes it like any other weight. Qwen2 has biases on
-    queries and keys, so a rotary score that peaks at distance 1 can be written into them: over all rotary pairs the
-    query's bias is (1, 0) and the key's (cos f, sin f), where f is the pair's frequency.
-    `preference` is the score of the previous token above that of its neighbours, in nats.
+    queries and keys, so the biases can encode a rotary score that peaks at distance 1: for each rotary pair of
+    frequency f, the query's bias is (1, 0) and the key's bias is (cos f, sin f).
+    `preference` is the number of nats by which the previous token's score exceeds its neighbours' scores.
     """
     config, attention = model.config, model.model.layers[0].self_attn
     width = config.hidden_size // config.num_attention_heads
@@ -64,18 +64,19 @@ def init_previous_token_head(model: Qwen2ForCausalLM, preference: float = 0.8) -
 
 @torch.no_grad()
 def init_induction_head(model: Qwen2ForCausalLM, match: float = 4.0) -> None:
-    """Initialise the first head of the second layer to repeat what followed the current token before.
+    """Initialise the first head of the second layer to copy what followed an earlier occurrence of the token.
 
     The head of `init_previous_token_head` reads the previous token through the directions `seen` and writes it to other
-    directions, `marked`. Here queries read `seen` and keys read `marked`: they match, by `match` nats, where the
-    predecessor equals the current token. Only slowly rotating pairs are used: their score hardly depends on distance.
+    directions, `marked`. Here queries read `seen` and keys read `marked`, so the score is `match` nats higher at
+    positions whose predecessor equals the current token. Only slowly rotating pairs are used, because their score
+    hardly depends on distance.
     """
     config = model.config
     width = config.hidden_size // config.num_attention_heads
     generator = torch.Generator().manual_seed(0)
     basis, _ = torch.linalg.qr(torch.randn(config.hidden_size, config.hidden_size, generator=generator))
     seen, marked = basis[:width], basis[width : 2 * width]
-    size = config.initializer_range  # scale of an embedding's entries: what is written should weigh as much as a token
+    size = config.initializer_range  # scale of an embedding's entries; the heads' outputs should have the same scale
     first, second = model.model.layers[0].self_attn, model.model.layers[1].self_attn
     first.v_proj.weight[:width] = seen
     first.o_proj.weight[:, :width] = 1.5 * size * marked.T

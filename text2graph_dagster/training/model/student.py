@@ -25,8 +25,8 @@ def make_scratch_nano(
 ) -> tuple[Any, PreTrainedTokenizerBase]:
     """Return an untrained nano model and its tokenizer, trained on the examples' prompts.
 
-    The tokenizer sees invented names: a vocabulary with the names of the training passages would split the names of
-    other passages into more and smaller tokens.
+    The tokenizer is trained on invented names, because a vocabulary with the names of the training passages would split
+    the names of other passages into more and smaller tokens.
     """
     names = _list_type_names(ontologies)
     quoted = [f'"{name}"' for name in names]
@@ -55,7 +55,7 @@ def load_nano_base(settings: Settings, ontologies: Sequence[Ontology]) -> tuple[
 def make_student(
     source: str | Path, settings: Settings, examples: Sequence[Example], ontologies: Sequence[Ontology]
 ) -> tuple[Any, PreTrainedTokenizerBase]:
-    """Return the student to fine-tune, with new adapters if the settings want them, and its tokenizer.
+    """Return the student to fine-tune, with new adapters if LoRA is set, and its tokenizer.
 
     Args:
         source: nano, scratch, a model directory, or a hub name.
@@ -76,12 +76,12 @@ def make_student(
 
 
 def _refuse_quantised(source: str | Path) -> None:
-    """Refuse weights of four or eight bits: they cannot be trained, and adapters cannot be merged into them."""
+    """Reject weights of four or eight bits: they cannot be trained, and adapters cannot be merged into them."""
     with as_user_error(f"the model {str(source)!r} cannot be loaded"):
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     if getattr(config, "quantization_config", None):
         raise UserError(
-            f"the weights of {str(source)!r} are quantised already: name the model that they were made from, and set "
+            f"the weights of {str(source)!r} are quantised already: use the unquantised model, and set "
             "student.lora.quantised to train it in four bits."
         )
 

@@ -1,9 +1,9 @@
 """The nano student's tokenizer: byte-level BPE trained on the passages, with the answer's skeleton as single tokens.
 
-Most of a JSON answer is fixed: with the skeleton and the type names as tokens of their own, an answer of 150 tokens has
-about 30. A name has the same tokens in the passage and in the answer, which copying by attention needs: in the
-passage a space precedes it, so the chat template writes one before every name in the answer, and so does the student;
-`wire.strip_leading_blanks` removes it again.
+Most of a JSON answer is fixed text. If its pieces and the type names are single tokens, an answer of 150 tokens shrinks
+to about 30. To be copied by attention, a name must have the same tokens in the passage and in the answer. In the
+passage, a space precedes the name, so the chat template and the student write a space before every name in the answer;
+`wire.strip_leading_blanks` removes this space again.
 """
 
 import json
@@ -15,7 +15,7 @@ from transformers import Qwen2Tokenizer
 from text2graph_dagster.graph.wire import NAME_KEYS
 
 PAD, BEGIN, END, ANSWER = "<|pad|>", "<|begin|>", "<|end|>", "<|answer|>"
-MAX_NUMBERED_ENTITIES = 24  # entities whose index and its skeleton are one token; higher indices take a few
+MAX_NUMBERED_ENTITIES = 24  # lower indices are one token with the JSON around them; higher ones take a few
 
 # "<|" in a passage is split, so that it cannot inject a special token. Every line begins with a space, so that a name
 # at its beginning has the same tokens as elsewhere.
@@ -61,7 +61,7 @@ def list_skeleton_pieces() -> list[str]:
 def train_tokenizer(texts: Iterable[str], type_names: Sequence[str], vocabulary: int) -> Qwen2Tokenizer:
     """Train a tokenizer of about `vocabulary` tokens on `texts`; each type name in quotes becomes one more token.
 
-    Transformers loads a Qwen2Tokenizer for every model of the Qwen2 architecture, whatever its files say, so the
+    Transformers loads a Qwen2Tokenizer for every model of the Qwen2 architecture, regardless of its files, so the
     vocabulary is trained with that class's pre-tokenizer.
     """
     special = [PAD, BEGIN, END, ANSWER]

@@ -1,8 +1,8 @@
 """One token per type, whose embedding is composed of the embeddings of the words of the type's name.
 
 With one token per type, prompts and answers are short. The token of a new type must be meaningful to the pretrained
-base before any training: its embedding is that of `TYPE`, which tells types from words of the passage, plus the mean of
-its words' embeddings. The base was pretrained with type tokens composed in the same way.
+base before any training. Its embedding is the embedding of `TYPE`, which distinguishes types from words of the passage,
+plus the mean embedding of the words of its name. The base was pretrained with type tokens composed in the same way.
 """
 
 import re

@@ -18,8 +18,8 @@ _RECORD = "dev.json"
 class BestCheckpoint:
     """The best model so far, in a directory.
 
-    A model replaces it if it is better by at least `min_gain`: among models as good as the first one, the best on dev
-    is so by chance, and no better on test.
+    Another model replaces it only if it is better by at least `min_gain`. Among equally good models, the best one on
+    dev is best by chance, and not better on test.
     """
 
     def __init__(self, directory: Path, save: Callable[[Any, Path], None], min_gain: float = 0.0) -> None:
@@ -76,14 +76,14 @@ class SelectionCallback(TrainerCallback):  # type: ignore[misc]
         self.steps = {round(settings.max_steps * (i + 1) / checks) for i in range(checks)}
 
     def begin(self, model: Any, dev: Mapping[str, float] | None) -> None:
-        """Offer the starting model, unless an earlier part of the run did; `dev` are its metrics if they are known."""
+        """Offer the starting model, unless an earlier part of the run did; `dev` has its metrics, if known."""
         if self.best.record is None:
             self._offer(model, 0, dev)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
     ) -> None:
-        """Evaluate if this is one of the steps."""
+        """Evaluate the model if this step is one of `steps`."""
         if state.global_step in self.steps:
             self._offer(model, state.global_step)
 

@@ -1,7 +1,7 @@
-"""TRL's GRPO trainer without the computation that a step does not need.
+"""TRL's GRPO trainer without unnecessary computation.
 
-It overrides TRL's methods but takes TRL's steps (tested). TRL's own methods are called where the model's architecture
-or the batch does not fit.
+Its training steps are the same as TRL's (tested). If it does not support the model's architecture or the batch, TRL's
+own methods are called.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from text2graph_dagster.training.trainer_setup import NoModelCard
 
 Batch = dict[str, Any]
 _GROUPED = 3  # dimensions of completions in groups: (prompts, generations, tokens)
-_NO_ADVANTAGE = 1e-6  # rounding error of the advantage in a group of equal rewards
+_NO_ADVANTAGE = 1e-6  # largest rounding error of an advantage in a group of equal rewards
 
 
 class LeanGRPOTrainer(NoModelCard, GRPOTrainer):  # type: ignore[misc]
@@ -24,7 +24,7 @@ class LeanGRPOTrainer(NoModelCard, GRPOTrainer):  # type: ignore[misc]
 
     Attributes:
         on_advantages: called with the step and the advantages of its completions in the order in which they were
-            scored; with several processes, those of the main one.
+            scored; with several processes, only the main one's.
         generation_batch_size: number of completions that `generate` samples at a time; None: all of a step.
     """
 
@@ -40,7 +40,7 @@ class LeanGRPOTrainer(NoModelCard, GRPOTrainer):  # type: ignore[misc]
         return [ids for part in parts for ids in generate(part, *others, **named)[0]], None
 
     def _generate_and_score_completions(self, inputs: Any) -> Batch:
-        """Return the batch with the completions of a prompt in one row: TRL shuffles rows, then splits the batch."""
+        """Return the batch with a prompt's completions in one row, since TRL shuffles rows, then splits the batch."""
         training = self.model.training
         batch: Batch = super()._generate_and_score_completions(inputs)
         if self.on_advantages and self.accelerator.is_main_process:
@@ -48,7 +48,7 @@ class LeanGRPOTrainer(NoModelCard, GRPOTrainer):  # type: ignore[misc]
         groups, odd = divmod(len(batch["completion_ids"]), self.num_generations)
         if not training or odd:
             return batch
-        # TRL tests the deviation that it divides by, which is never 0 if it is that of the whole batch.
+        # TRL tests the deviation that it divides by, so with that of the whole batch it would find no such group.
         equal = (batch["advantages"].view(groups, -1).abs() <= _NO_ADVANTAGE).all(1)
         self._metrics["train"]["frac_reward_zero_std"][-1] = equal.float().mean().item()
         if groups % self.args.steps_per_generation:

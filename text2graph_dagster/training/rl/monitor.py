@@ -1,7 +1,8 @@
-"""Alarms of a GRPO run: what can go wrong, detected in its points, the lines of metrics.jsonl.
+"""Alarms of a GRPO run: problems detected in its points, which are the lines of metrics.jsonl.
 
-Each check is a pure function of the points so far. "Now" is the mean of the last `window` points that have a metric,
-"the start" that of the first `window`; a check that compares them waits until they have no point in common.
+Each check is a pure function of the points so far. For a metric, "now" is the mean over the last `window` points that
+have it, and "the start" is the mean over the first `window`. A check that compares the two waits until they share no
+point.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from text2graph_dagster.settings import AlarmSettings
 
-Points = Sequence[Mapping[str, float]]  # each with its "step"
+Points = Sequence[Mapping[str, float]]  # each has a "step"
 DEV = "dev_relation_f1"
 COMPONENT = "reward_"
 
@@ -53,7 +54,7 @@ def tiny_graphs(points: Points, settings: AlarmSettings) -> Finding | None:
     change = _change(points, "item_ratio", settings.window)
     if change is None or change >= settings.min_items:
         return None
-    return change, settings.min_items, f"completions state {change:.0%} of the items of the run's beginning"
+    return change, settings.min_items, f"completions have {change:.0%} as many items as at the start of the run"
 
 
 def length_drift(points: Points, settings: AlarmSettings) -> Finding | None:
@@ -61,7 +62,7 @@ def length_drift(points: Points, settings: AlarmSettings) -> Finding | None:
     change = _change(points, "completion_length", settings.window)
     if change is None or 1 / settings.max_length_drift <= change <= settings.max_length_drift:
         return None
-    return change, settings.max_length_drift, f"completions are {change:.2f} times as long as in the run's beginning"
+    return change, settings.max_length_drift, f"completions are {change:.2f} times as long as at the start of the run"
 
 
 def entropy_collapse(points: Points, settings: AlarmSettings) -> Finding | None:
@@ -69,7 +70,7 @@ def entropy_collapse(points: Points, settings: AlarmSettings) -> Finding | None:
     change = _change(points, "entropy", settings.window)
     if change is None or change >= settings.min_entropy:
         return None
-    return change, settings.min_entropy, f"the entropy is {change:.0%} of that of the run's beginning"
+    return change, settings.min_entropy, f"the entropy is {change:.0%} of its value at the start of the run"
 
 
 def kl(points: Points, settings: AlarmSettings) -> Finding | None:
@@ -77,7 +78,7 @@ def kl(points: Points, settings: AlarmSettings) -> Finding | None:
     now = _now(points, "kl", settings.window)
     if now is None or now <= settings.max_kl:
         return None
-    return now, settings.max_kl, f"the KL to the fine-tuned student is {now:.2f}"
+    return now, settings.max_kl, f"the KL divergence from the SFT model is {now:.2f}"
 
 
 def no_variance(points: Points, settings: AlarmSettings) -> Finding | None:
@@ -85,7 +86,7 @@ def no_variance(points: Points, settings: AlarmSettings) -> Finding | None:
     now = _now(points, "groups_without_variance", settings.window)
     if now is None or now <= settings.max_without_variance:
         return None
-    return now, settings.max_without_variance, f"{now:.0%} of the prompts have completions that all earn the same"
+    return now, settings.max_without_variance, f"for {now:.0%} of the prompts, all completions get the same reward"
 
 
 def reward_without_f1(points: Points, settings: AlarmSettings) -> Finding | None:
@@ -133,7 +134,7 @@ class RunMonitor:
         return next((alarm for name, alarm in self.raised.items() if name in self.settings.fatal), None)
 
     def check(self, points: Points) -> list[Alarm]:
-        """Raise and return the alarms that these points set off, without those raised before."""
+        """Raise and return the alarms that these points trigger and that were not raised before."""
         fresh = []
         for name, find in CHECKS.items():
             if name not in self.raised and points and (found := find(points, self.settings)):
@@ -147,7 +148,7 @@ class RunMonitor:
             self.check(points[:end])
 
     def summarise(self) -> dict[str, Any]:
-        """Return the entries of run.json: `alarms`, and `stopped_by`, the name of the fatal one."""
+        """Return the entries of run.json: `alarms`, and `stopped_by`, the name of the fatal alarm."""
         return {
             "alarms": [asdict(alarm) for alarm in self.raised.values()],
             "stopped_by": self.fatal.name if self.fatal else None,

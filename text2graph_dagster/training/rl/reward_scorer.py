@@ -24,7 +24,7 @@ from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.examples import Example, tokenise_examples
 
 FORM = ("json_valid", "format", "grounding", "schema_legal")  # the components that need no gold graph
-MODEL_SCORE = "judged"  # its name in rollouts.jsonl, and "reward_judged" in metrics.jsonl
+MODEL_SCORE = "judged"  # the name in rollouts.jsonl; in metrics.jsonl it is "reward_judged"
 _BATCH_SIZE = 64
 _MAX_DEVIATIONS = 30.0  # keeps exp() in range
 
@@ -56,7 +56,7 @@ def score_rows(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]]) -> lis
 
 @dataclass(frozen=True)
 class RewardScorer:
-    """A reward model; `mean` and `deviation` are those of its raw scores of the SFT student's answers."""
+    """A reward model; `mean` and `deviation` are over its raw scores for the SFT student's answers."""
 
     model: Any
     tokenizer: Any
@@ -100,7 +100,7 @@ def load_scorer(path: Path, settings: Settings) -> RewardScorer:
     """Load a reward model that `training.reward_model` has written.
 
     Raises:
-        UserError: the directory has no such model.
+        UserError: the directory has no such model, or it cannot be loaded.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer

@@ -1,6 +1,6 @@
 """rollouts.jsonl: the completions of a GRPO run with every component of their rewards.
 
-The file has at most `max_rollouts` completions: a longer run writes those of every n-th step only. A resumed run
+The file has at most `max_rollouts` completions: a longer run writes only those of every n-th step. A resumed run
 repeats the steps after its checkpoint, so their earlier lines are removed first.
 """
 
@@ -27,7 +27,7 @@ class ScoredCompletion:
 
 
 def choose_step_interval(settings: GrpoSettings) -> int:
-    """Return n such that every n-th step's completions are at most `max_rollouts` in all; 0: write none."""
+    """Return n such that the completions of every n-th step are at most `max_rollouts` in total; 0: write none."""
     completions = settings.max_steps * settings.prompts_per_step * settings.generations
     return -(-completions // settings.max_rollouts) if settings.max_rollouts else 0
 
@@ -40,7 +40,7 @@ class RolloutFile:
         truncate_after_step(path, after_step)
 
     def append(self, step: int, scored: Sequence[ScoredCompletion], advantages: Sequence[float]) -> None:
-        """Write a step's completions in order, if it is an n-th step."""
+        """Write a step's completions in order; do nothing if the step is not to be written."""
         if not self._interval or (step - 1) % self._interval:
             return
         lines = []

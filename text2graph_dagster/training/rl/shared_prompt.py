@@ -1,9 +1,9 @@
 """Log-probabilities of several completions of one prompt in one forward pass that computes the prompt once.
 
 A row of the batch has a prompt and then a block for each of its completions. A block attends to the prompt and itself,
-and its positions continue the prompt's, so every token has the log-probability it has in a row of its own (tested).
-Each block begins with the prompt's last token, which predicts the completion's first token; so every position has one
-label, and the last token of a completion, which predicts nothing, is not computed.
+and its positions continue the prompt's. So each token has the same log-probability as with one completion per row
+(tested). Each block begins with the prompt's last token, which predicts the completion's first token, so every position
+of a block has one label. The last token of a completion is left out, because it predicts nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 _IGNORED = -100  # the label of a position that is not scored
-_PROMPT, _PADDING = 0, -1  # block numbers; that of a completion is its index + 1
-_MAX_ROW_LENGTH = 1024  # tokens: attention is quadratic in it, which would cancel the gain
-_ARCHITECTURES = ("llama", "qwen2", "qwen3")  # accept a four-dimensional mask and given positions (each tested)
+_PROMPT, _PADDING = 0, -1  # block numbers; a completion's block number is its index + 1
+_MAX_ROW_LENGTH = 1024  # tokens: attention is quadratic in the row length; longer rows would cancel the gain
+_ARCHITECTURES = ("llama", "qwen2", "qwen3")  # these accept a four-dimensional mask and given positions (tested)
 
 
 def supports_shared_prompt(model: Any) -> bool:
@@ -37,7 +37,7 @@ class _Row:
     labels: list[int]
     blocks: list[int]
     completions: list[int] = field(default_factory=list)  # the completion of every scored position
-    offsets: list[int] = field(default_factory=list)  # and the position of its token in the completion
+    offsets: list[int] = field(default_factory=list)  # position of the scored token in its completion
 
     @classmethod
     def from_prompt(cls, prompt: Sequence[int]) -> "_Row":
@@ -98,7 +98,7 @@ def pack_rows(
     blocks = _pad([row.blocks for row in rows], _PADDING)
     key, query = blocks[:, None, :], blocks[:, :, None]
     causal = torch.ones(blocks.shape[1], blocks.shape[1], dtype=torch.bool).tril()
-    mask = ((key == query) | (key == _PROMPT)) & causal  # padding attends to itself: an empty row would give NaN
+    mask = ((key == query) | (key == _PROMPT)) & causal  # padding attends to itself, since a fully masked row gives NaN
     tensors = (
         _pad([row.ids for row in rows], 0),
         _pad([row.positions for row in rows], 0),
@@ -124,8 +124,8 @@ def shared_prompt_logprobs(
         model: with the head of `trl.trainer.utils.add_fused_lm_head`, which applies the temperature.
         prompts: (completions, prompt tokens), padded anywhere.
         completions: (completions, tokens), padded anywhere.
-        attention_mask: (completions, prompt tokens + tokens): 0 at padding, else 1. Completions that are masked
-            entirely are skipped; at least one must not be.
+        attention_mask: (completions, prompt tokens + tokens): 0 at padding, else 1. Fully masked
+            completions are skipped; at least one completion must not be fully masked.
     """
     split = prompts.shape[1]
     prompt_ids, completion_ids = (
@@ -151,7 +151,7 @@ def shared_prompt_logprobs(
 
 @contextmanager
 def _head_only_at(positions: Tensor, model: Any) -> Iterator[None]:
-    """Give the head the hidden states at these positions only, as one row; on the CPU, TRL's head computes all."""
+    """Pass only the hidden states at these positions to TRL's head, which on the CPU would compute all positions."""
 
     def select(backbone: Any, arguments: Any, output: Any) -> Any:
         output.last_hidden_state = output.last_hidden_state[positions][None]

@@ -16,9 +16,9 @@ from text2graph_dagster.training.rl.rollouts import ScoredCompletion
 
 
 class TrlReward:
-    """Scores completions by `rewards.scoring`, with span credit in the first `credit.until` of the steps only.
+    """Scores completions by `rewards.scoring`; span credit applies to the first `credit.until` (share) of the steps.
 
-    Where there is a reward model, it scores the answers to examples whose graph is not trusted.
+    If there is a reward model, it scores the answers to examples whose graph is not trusted.
     """
 
     __name__ = "graph"  # what TRL calls the reward in its logs
@@ -47,7 +47,7 @@ class TrlReward:
         log_metric: Callable[[str, float], None],
         **others: Any,
     ) -> list[float]:
-        """Return the total reward of every completion; `index` are the indices of their examples."""
+        """Return the total reward of every completion; `index` has the index of each completion's example."""
         sums: dict[str, float] = defaultdict(float)
         counts: dict[str, int] = defaultdict(int)
         self.scored, model_rewards = [], self._compute_model_rewards(index, completions)
@@ -68,7 +68,7 @@ class TrlReward:
         return [one.scores["total"] for one in self.scored]
 
     def _compute_model_rewards(self, index: Sequence[int], completions: Sequence[str]) -> dict[int, dict[str, float]]:
-        """Return the rewards of completions for untrusted examples, by place in the batch."""
+        """Return the rewards of completions of untrusted examples, by position in the batch."""
         if self.scorer is None:
             return {}
         pairs = ((self.examples[number], completion) for number, completion in zip(index, completions, strict=True))
