@@ -1,4 +1,4 @@
-"""What remains of a corpus that is removed."""
+"""Removing a corpus deletes its data and lists the files that remain."""
 
 from resources import corpora
 from tests.assets.conftest import DATA, Sandbox
@@ -6,13 +6,13 @@ from text2graph_dagster.contracts import CONTRACTS
 
 
 def add_gone(sandbox: Sandbox) -> None:
-    """Add the corpus with its own ontology: repeated passages of corpora with one ontology are used once."""
+    """Add a corpus with its own ontology; with a shared ontology, repeated passages would be left out."""
     sandbox.add("gone", documents=66, broken=1)
     ontology = sandbox.home.corpora / "gone" / "ontology.yaml"
     ontology.write_text(ontology.read_text().replace("name: tiny", "name: other"))
 
 
-def test_a_removed_corpus_is_gone_from_every_table_and_the_remains_are_listed(sandbox: Sandbox) -> None:
+def test_removing_a_corpus_deletes_its_rows_and_lists_remaining_files(sandbox: Sandbox) -> None:
     sandbox.add("kept", broken=1)
     add_gone(sandbox)
     assert sandbox.run("kept", *DATA).success

@@ -1,4 +1,4 @@
-"""Rationales of a model: verified ones are kept, rejected ones are kept with their reason, or replaced."""
+"""A model's rationales: verified ones are kept; rejected ones are kept with the reason, or replaced."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
 
 
 def reply(body: dict[str, Any]) -> dict[str, Any]:
-    """Give a rationale; for texts about a city, one that refers to the given answer."""
+    """Return a rationale; for texts about a city, it is invalid because it refers to the given answer."""
     prompt = body["messages"][0]["content"]
     passage = prompt.partition("<<<")[2].partition(">>>")[0]
     person = next((name for name in PEOPLE if name in passage), None)

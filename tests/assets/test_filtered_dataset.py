@@ -1,4 +1,4 @@
-"""Every trace becomes an example or is left out with a reason, whatever the settings."""
+"""With all settings, every trace becomes an example or is left out with a reason."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def two(sandbox: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def apart(two: Sandbox) -> Sandbox:
-    """The same, each with an ontology of its own."""
+    """Two corpora like `two`, but with different ontologies."""
     ontology = two.root / "corpora" / "small" / "ontology.yaml"
     ontology.write_text(ontology.read_text().replace("name: tiny", "name: other"))
     return two
@@ -76,7 +76,7 @@ def test_a_passage_that_names_a_gold_entity_can_be_left_out(apart: Sandbox, tmp_
     assert "names_gold_entity" in set(kept.left_out["reason"])
 
 
-def test_a_passage_of_two_corpora_is_used_once(two: Sandbox, tmp_path: Path) -> None:
+def test_a_passage_in_two_corpora_with_one_ontology_is_used_once(two: Sandbox, tmp_path: Path) -> None:
     found = build(two, tmp_path)
     used = [set(corpus.selected["passage_id"]) for corpus in found.values()]
     assert used[0] | used[1] and not used[0] & used[1]
@@ -84,7 +84,7 @@ def test_a_passage_of_two_corpora_is_used_once(two: Sandbox, tmp_path: Path) -> 
     assert repeated.height and all(" in " in detail for detail in repeated["detail"])
 
 
-def test_the_same_text_with_another_ontology_is_kept(apart: Sandbox, tmp_path: Path) -> None:
+def test_a_passage_in_two_corpora_with_different_ontologies_is_used_twice(apart: Sandbox, tmp_path: Path) -> None:
     found = build(apart, tmp_path)
     assert set(found["large"].selected["passage_id"]) & set(found["small"].selected["passage_id"])
 

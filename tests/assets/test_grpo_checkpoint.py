@@ -1,4 +1,4 @@
-"""The table rollouts: it holds the current checkpoint's rollouts, once."""
+"""The table rollouts has the rollouts of the current checkpoint only, without repetitions."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,9 @@ def write(folder: Path, steps: int) -> dict[str, str]:
     return {"path": str(folder), "checkpoint_id": digest(folder.name)}
 
 
-def test_the_table_satisfies_its_contract_and_has_one_checkpoint(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_the_table_satisfies_its_contract_and_has_only_the_current_checkpoint(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     first, second = write(tmp_path / "first", 2), write(tmp_path / "second", 3)
     assert [store_rollouts(warehouse, c) for c in (first, first, second)] == [6, 6, 9]
     rows = warehouse.read("SELECT * FROM rollouts")

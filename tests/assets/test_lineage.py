@@ -1,11 +1,11 @@
-"""The whole lineage in one run, and what a second run repeats."""
+"""The whole lineage in one run; a second run repeats no work for unchanged data."""
 
 from resources.warehouse import Replace
 from tests.assets.conftest import DATA, Sandbox
 from text2graph_dagster.contracts import CONTRACTS
 
 
-def test_the_whole_lineage_runs_and_ends_with_a_report(sandbox: Sandbox) -> None:
+def test_the_whole_lineage_runs_and_writes_a_report(sandbox: Sandbox) -> None:
     sandbox.add("good")
     result = sandbox.run("good")
     assert result.success
@@ -29,7 +29,7 @@ def test_a_second_run_without_changes_makes_no_calls_and_trains_nothing(sandbox:
     assert sandbox.warehouse.read("SELECT * FROM eval_report ORDER BY ALL").equals(report)
 
 
-def test_one_new_document_costs_only_its_own_calls(sandbox: Sandbox) -> None:
+def test_a_new_document_adds_only_its_own_teacher_calls(sandbox: Sandbox) -> None:
     sandbox.add("c", documents=64)
     sandbox.run("c", *DATA)
     before = sandbox.warehouse.read("SELECT kind, count(*) AS n FROM teacher_calls GROUP BY ALL ORDER BY ALL")["n"]
@@ -39,7 +39,7 @@ def test_one_new_document_costs_only_its_own_calls(sandbox: Sandbox) -> None:
     assert (after - before).to_list() == [1, 1]
 
 
-def test_equal_input_gives_equal_tables(sandbox: Sandbox) -> None:
+def test_a_run_from_emptied_tables_gives_equal_tables(sandbox: Sandbox) -> None:
     sandbox.add("c")
     sandbox.run("c", *DATA, "filtered_dataset")
     tables = ["raw_corpus", "teacher_graphs", "cot_traces", "filtered_dataset", "gold_graphs", "quarantine"]

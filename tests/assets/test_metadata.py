@@ -1,4 +1,4 @@
-"""What the UI shows of training."""
+"""Metadata of training in the UI."""
 
 from assets.metadata import summarise_alarms
 

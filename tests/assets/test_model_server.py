@@ -4,7 +4,7 @@ from tests.assets.conftest import Sandbox
 from tests.resources.model_server import fake_vllm, find_leftovers
 
 
-def test_both_assets_start_and_end_a_server(sandbox: Sandbox) -> None:
+def test_teacher_graphs_and_cot_traces_start_and_end_a_server(sandbox: Sandbox) -> None:
     """The servers' folders record which models were called and which processes are left."""
     teacher, reasoner = sandbox.root / "teacher", sandbox.root / "reasoner"
     sandbox.overrides |= {

@@ -1,4 +1,4 @@
-"""Statements are scored in a process of their own, and each set of them once."""
+"""Statements are scored in a separate process, and the scores of a list of statements are cached."""
 
 import json
 from collections.abc import Mapping

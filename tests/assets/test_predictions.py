@@ -1,4 +1,4 @@
-"""Other systems in the report beside the lineage's own: a local model, and one behind an endpoint."""
+"""Other systems in the report: a local model, and a model behind an endpoint."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from text2graph_dagster.settings import Settings
 
 
 def reply(body: dict[str, Any]) -> dict[str, Any]:
-    """Answer with who founded what, in other labels than the ontology's."""
+    """Answer with the founding relation, with labels that are not in the ontology."""
     prompt = body["messages"][0]["content"]
     person, company = (next(n for n in names if n in prompt) for names in (PEOPLE, COMPANIES))
     entities = [{"id": 0, "text": person, "type": "Person"}, {"id": 1, "text": company, "type": "COMPANY"}]
@@ -29,7 +29,7 @@ def figures(sandbox: Sandbox, metric: str) -> dict[str, float | None]:
     return dict(sandbox.warehouse.read(sql, [metric]).rows())
 
 
-def test_other_systems_are_asked_once_and_scored_like_the_lineage(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_other_systems_are_called_once_and_scored_like_the_lineages_models(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.add("c")
     own = [{"role": "system", "content": "Find: {relation_types}"}, {"role": "user", "content": "In {text}, please"}]
     with serving(reply) as seen:
@@ -51,7 +51,7 @@ def test_other_systems_are_asked_once_and_scored_like_the_lineage(sandbox: Sandb
     assert rows.height == 3 and all("FOUNDED" in raw for raw in rows["raw_output"])
 
 
-def test_the_rl_tuned_student_and_the_sft_student_are_both_asked(sandbox: Sandbox) -> None:
+def test_predictions_are_made_with_the_grpo_and_the_sft_student(sandbox: Sandbox) -> None:
     sandbox.add("c")
     sandbox.overrides["grpo"] = {"max_steps": 2}
     assert sandbox.run("c").success

@@ -1,4 +1,4 @@
-"""The reward model in the lineage: present only if enabled, and then GRPO requires it."""
+"""The reward model is in the lineage only if it is enabled. If it is enabled, GRPO requires it."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def inputs(sandbox: Sandbox, stage: str) -> tuple[dict[str, Any], pl.DataFrame]:
     return json.loads((folder / "run.json").read_text()), pl.read_parquet(folder / "train.parquet")
 
 
-def test_it_is_trained_from_the_sft_student_and_passed_to_grpo(sandbox: Sandbox) -> None:
+def test_the_reward_model_is_trained_from_the_sft_student_and_passed_to_grpo(sandbox: Sandbox) -> None:
     sandbox.overrides["reward_model"] = {"enabled": True, "min_confidence": 0.99}
     sandbox.overrides |= {"dataset": {"held_out_for_grpo": 0.3}, "grpo": {"max_steps": 2}}
     sandbox.add("c")
@@ -34,7 +34,7 @@ def test_it_is_trained_from_the_sft_student_and_passed_to_grpo(sandbox: Sandbox)
     assert sandbox.run(None, *MODEL).success and len(sandbox.launched()) == 5  # nothing has changed
 
 
-def test_without_it_inputs_are_unchanged(sandbox: Sandbox) -> None:
+def test_program_inputs_are_unchanged_without_a_reward_model(sandbox: Sandbox) -> None:
     sandbox.add("c")
     assert sandbox.run("c").success
     config, examples = inputs(sandbox, "grpo")

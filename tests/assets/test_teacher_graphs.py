@@ -81,7 +81,7 @@ def test_cost_rejected_labels_and_forecast_are_reported(chat: Sandbox, monkeypat
         assert rejected_labels(rerun) == rejected_labels(run)
 
 
-def test_a_spent_budget_fails_with_one_sentence_and_the_next_run_continues(chat: Sandbox) -> None:
+def test_a_spent_budget_fails_the_run_and_the_next_run_continues(chat: Sandbox) -> None:
     with chat_server.serving() as server:
         result, _ = materialise(chat, server.url, max_tokens_total=12_000)
         (failure,) = (event for event in result.all_events if event.is_step_failure)
@@ -113,7 +113,7 @@ def test_the_api_key_is_in_no_table_event_or_file(chat: Sandbox, capfd: pytest.C
 
 
 def founder_reply(body: dict[str, Any]) -> dict[str, Any]:
-    """Answer with who founded what."""
+    """Answer with the founding relation of the passage."""
     prompt = body["messages"][0]["content"]
     person = next((name for name in PEOPLE if name in prompt), "")
     company = next((name for name in COMPANIES if name in prompt), "")
@@ -121,7 +121,7 @@ def founder_reply(body: dict[str, Any]) -> dict[str, Any]:
     return message(json.dumps({"entities": entities, "relations": [{"head": 0, "tail": 1, "type": "founded"}]}))
 
 
-def test_the_vote_of_a_panel_is_the_training_graph(sandbox: Sandbox) -> None:
+def test_the_panels_majority_graph_is_the_training_graph(sandbox: Sandbox) -> None:
     with serving(founder_reply) as seen:
         sandbox.overrides["teacher"] = {"panel": [{"kind": "chat", "model": "m", "base_url": seen.url}]}
         sandbox.overrides["gates"]["teacher_min_agreement"] = 0.3

@@ -1,7 +1,7 @@
-"""A fake of vLLM's server: it misbehaves as the variable BEHAVIOUR says, and logs its input in FOLDER.
+"""A fake vLLM server; the environment variable BEHAVIOUR selects a fault, and inputs are logged in FOLDER.
 
-crash: it exits while it loads; silent: it never answers; stubborn: it ignores SIGTERM; family: it has children and
-grandchildren that ignore SIGTERM, half of them in a session of their own; mortal: the first request kills it.
+Faults: crash (exit during loading), silent (never answer), stubborn (ignore SIGTERM), family (have children and
+grandchildren that ignore SIGTERM, half of them in their own session), mortal (exit at the first request).
 """
 
 import json

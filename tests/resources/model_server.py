@@ -1,4 +1,4 @@
-"""A package `vllm` with `fake_server` in it, so that the real command line starts the fake."""
+"""Install `fake_server` as a package `vllm`, so that the real command line starts the fake server."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Adding a corpus: entirely or not at all, and nothing is lost silently."""
+"""A corpus is added completely or not at all, and unreadable documents are reported."""
 
 import os
 import shutil

@@ -54,7 +54,7 @@ def run(module: str, config: Path) -> dg.ExecuteInProcessResult:
     return dg.materialize([trained], resources={"launcher": Launcher()}, raise_on_error=False)
 
 
-def test_a_result_and_every_metric_arrive(programs: Path) -> None:
+def test_the_result_and_all_metrics_are_received(programs: Path) -> None:
     result = run("program_good", programs / "run.json")
     assert result.success
     assert result.asset_materializations_for_node("trained")[0].metadata["path"].value == str(programs / "run.json")
@@ -73,7 +73,7 @@ def test_a_program_that_fails_or_reports_no_result_fails_the_step(programs: Path
     assert says in str(result.failure_data_for_node("trained"))
 
 
-def test_nothing_is_left_when_the_step_is_interrupted(programs: Path) -> None:
+def test_no_process_is_left_when_the_step_is_interrupted(programs: Path) -> None:
     pids = programs / "pids"
     step = textwrap.dedent(
         """

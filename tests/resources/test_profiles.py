@@ -21,7 +21,7 @@ def test_the_gpu_profile_starts_a_teacher_and_the_cluster_profile_uses_a_running
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_configurations_have_room_for_a_passage_and_its_answer(path: Path) -> None:
+def test_in_shipped_configurations_a_passage_and_its_answer_fit_the_context(path: Path) -> None:
     settings = Settings.load(path, profile=DEFAULTS["gpu"])
     for asked in (settings.teacher, settings.reasoner):
         if asked.kind == "chat":

@@ -61,17 +61,17 @@ def test_the_slots_of_a_run_are_freed_only_after_its_process_was_killed(
     assert fail_dead_runs(instance, tmp_path / "runs") == []
 
 
-def test_a_run_of_another_machine_is_left_alone(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_a_run_without_a_local_lock_file_is_not_failed(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     instance.event_log_storage.claim_concurrency_slot("gpu", "elsewhere", "step")
     assert fail_dead_runs(instance, tmp_path / "runs") == []
     assert claimed(instance) == {"elsewhere"}
 
 
-def test_a_run_frees_the_pool_before_its_step_waits_for_it(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_a_run_frees_slots_of_dead_runs_before_its_step_waits(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     with hold_run_lock(runs, "killed"):
         pass
-    (runs / "killed.lock").touch()  # as a killed process leaves it
+    (runs / "killed.lock").touch()  # the state that a killed process leaves
     instance.event_log_storage.claim_concurrency_slot("gpu", "killed", "step")
     assert claimed(instance) == {"killed"}
 

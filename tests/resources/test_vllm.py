@@ -25,7 +25,7 @@ def wait_for(holds: Callable[[], bool], seconds: float = 60) -> None:
     assert holds()
 
 
-def test_it_waits_until_the_server_answers_and_leaves_no_process(tmp_path: Path) -> None:
+def test_run_server_waits_for_an_answer_and_leaves_no_process(tmp_path: Path) -> None:
     logged: list[str] = []
     settings = fake_vllm(tmp_path, "family stubborn")
     with run_server("tiny", settings, tmp_path / "logs" / "teacher.log", logged.append) as server:
@@ -45,7 +45,7 @@ def test_the_error_about_a_server_that_ended_contains_its_log(tmp_path: Path) ->
     assert find_leftovers(tmp_path) == []
 
 
-def test_a_server_that_stays_silent_is_ended(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_ended(tmp_path: Path) -> None:
     settings = fake_vllm(tmp_path, "silent stubborn", start_seconds=3.0)
     timeout = pytest.raises(UserError, match="did not answer within 3 s")
     with timeout, run_server("tiny", settings, tmp_path / "log", print):
@@ -113,7 +113,7 @@ def test_options_reach_the_server_and_secrets_do_not(tmp_path: Path, monkeypatch
     assert given.endswith("--enforce-eager")
 
 
-def test_every_setting_is_an_option() -> None:
+def test_every_setting_becomes_a_command_line_option() -> None:
     settings = ServerSettings(
         python="/opt/vllm/bin/python",
         weights="/models/big",
@@ -125,7 +125,7 @@ def test_every_setting_is_an_option() -> None:
     options = dict(zip(line[3:-2:2], line[4:-2:2], strict=True))
     assert (options["--model"], options["--served-model-name"]) == ("/models/big", "Big-70B")
     assert options["--tensor-parallel-size"] == "4"
-    assert line[-2:] == ["--enable-prefix-caching", "--no-enable-prefix-caching"]  # the last one wins
+    assert line[-2:] == ["--enable-prefix-caching", "--no-enable-prefix-caching"]  # the last option takes precedence
 
 
 def test_only_listed_variables_are_inherited() -> None:

@@ -38,7 +38,7 @@ def graphs(corpus: str, n: int, type_: str = "x") -> pl.DataFrame:
     return pl.DataFrame(rows, schema=CONTRACTS["teacher_graphs"].dtypes)
 
 
-def test_replacing_a_partition_leaves_the_others(warehouse: Warehouse) -> None:
+def test_replacing_a_partition_does_not_change_other_partitions(warehouse: Warehouse) -> None:
     warehouse.commit(Replace("teacher_graphs", graphs("a", 3), {"corpus": "a"}))
     warehouse.commit(Replace("teacher_graphs", graphs("b", 2), {"corpus": "b"}))
     warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {"corpus": "a"}))
@@ -58,8 +58,8 @@ def test_the_version_depends_only_on_the_content(warehouse: Warehouse) -> None:
     assert version(graphs("a", 3)) == one
 
 
-def test_only_the_difference_is_written(warehouse: Warehouse) -> None:
-    """Rows that stay keep their place before rows that were added later."""
+def test_unchanged_rows_are_not_rewritten(warehouse: Warehouse) -> None:
+    """Existing rows keep their position before rows that are inserted later."""
     warehouse.commit(Replace("teacher_graphs", graphs("a", 5), {"corpus": "a"}))
     changed = pl.concat([graphs("a", 2, "y"), graphs("a", 7)[2:]])
     warehouse.commit(Replace("teacher_graphs", changed.reverse().iter_slices(2), {"corpus": "a"}))
@@ -74,7 +74,7 @@ def test_only_the_difference_is_written(warehouse: Warehouse) -> None:
 )
 @settings(max_examples=12, deadline=None)
 def test_a_replaced_table_has_exactly_the_new_rows(there: list[int], parts: list[list[int]]) -> None:
-    """Also with equal rows, of which a table may have several."""
+    """This includes repeated equal rows, which a table may have."""
 
     def rows(numbers: list[int]) -> pl.DataFrame:
         return pl.concat([graphs("a", 0), *(graphs("a", n + 1)[n:] for n in numbers)])
@@ -156,7 +156,7 @@ def test_values_are_passed_as_parameters(warehouse: Warehouse) -> None:
         warehouse.version('gates"; DROP TABLE gates; --')
 
 
-def test_processes_take_turns(warehouse: Warehouse) -> None:
+def test_concurrent_processes_can_write_without_errors(warehouse: Warehouse) -> None:
     program = (
         "import sys; from tests.resources.test_warehouse import graphs; from resources.warehouse import *\n"
         "w = Warehouse(path=sys.argv[1])\n"
@@ -192,7 +192,7 @@ def test_a_warehouse_of_another_version_is_a_user_error(warehouse: Warehouse) ->
         connection.execute("ALTER TABLE teacher_graphs DROP COLUMN call_key")
     with pytest.raises(UserError, match=r"another version \(its table teacher_graphs"):
         warehouse.commit(Replace("teacher_graphs", graphs("a", 1), {}))
-    with pytest.raises(duckdb.Error):  # a wrong query is not reported as another version
+    with pytest.raises(duckdb.Error):  # an invalid query is not reported as a warehouse of another version
         Warehouse(path=str(Path(warehouse.path).with_name("new.duckdb"))).read("SELECT nonsense")
 
 

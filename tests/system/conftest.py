@@ -21,7 +21,7 @@ from resources.warehouse import Warehouse
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 
-# The settings of the smoke run, and sensors that tick every few seconds.
+# The settings of `make smoke`, with sensors that tick every few seconds.
 FAST = {
     "automation": {"sensor_seconds": 5},
     "gates": {"dataset_min_examples": 8, "sft_min_loss_drop": 0.0},

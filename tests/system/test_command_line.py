@@ -22,7 +22,7 @@ def trained(site: Site) -> Site:
     return site
 
 
-def test_the_lineage_ends_with_a_page_and_a_headline(trained: Site) -> None:
+def test_the_lineage_writes_a_report_page_and_prints_the_headline(trained: Site) -> None:
     shown = trained.tool("text2graph", "report")
     assert shown.returncode == 0
     assert "Relation F1, strict" in shown.stdout
@@ -56,7 +56,7 @@ def test_a_second_run_trains_nothing_and_makes_no_calls(trained: Site) -> None:
     assert sorted((p, p.stat().st_mtime_ns) for p in trained.root.glob("checkpoints/*/model.safetensors")) == weights
 
 
-def test_a_failed_gate_is_exit_code_one_and_nothing_is_trained_on_it(trained: Site) -> None:
+def test_a_failed_gate_gives_exit_code_one_and_prevents_training(trained: Site) -> None:
     source = write_corpus(trained.root / "sources" / "bad", documents=20, broken=60)
     assert trained.tool("text2graph", "corpora", "add", str(source)).returncode == 0
     before = trained.warehouse.read("SELECT * FROM checkpoints ORDER BY ALL")

@@ -102,7 +102,7 @@ def browser() -> Iterator[WebDriver]:
         found.quit()
 
 
-def test_a_user_sees_the_lineage_materialises_a_partition_and_reads_its_gates(served: Site, browser: WebDriver) -> None:
+def test_the_ui_shows_the_lineage_launches_a_run_and_shows_gates(served: Site, browser: WebDriver) -> None:
     page = browser
     wait = WebDriverWait(page, 90)
 
@@ -110,7 +110,7 @@ def test_a_user_sees_the_lineage_materialises_a_partition_and_reads_its_gates(se
         wait.until(lambda d: all(word in d.find_element(By.TAG_NAME, "body").text for word in words))
 
     def press(beginning: str) -> None:
-        """Click the last visible button with this beginning: a dialog's button comes after the page's."""
+        """Click the last visible button whose label begins so; a dialog's buttons come after those of the page."""
         path = f"//button[starts-with(normalize-space(.), '{beginning}')]"
 
         def buttons(d: WebDriver) -> list[WebElement]:

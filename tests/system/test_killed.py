@@ -1,4 +1,4 @@
-"""kill -9 of a step and of its model server, once each; `python -m benchmarks.kills` does it forty times."""
+"""Kill a step, and then its model server, with SIGKILL. `python -m benchmarks.kills` does this forty times."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from benchmarks.kills import Site, measure
 
 
 @pytest.mark.slow
-def test_kills_lose_no_call_repeat_no_call_and_leave_no_process(tmp_path: Path) -> None:
+def test_after_kills_no_call_is_lost_or_repeated_and_no_process_is_left(tmp_path: Path) -> None:
     row = measure(Site(tmp_path), ["step", "server"])
     assert row["kills"] == 2
     assert row["finished_at_kills"] > 0

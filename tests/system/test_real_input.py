@@ -1,4 +1,4 @@
-"""Real text with the commands of the README; skipped, with a message, without the data."""
+"""Run the README's commands on real texts; the tests are skipped with a message if the data is missing."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.system.conftest import ROOT, make_site
 pytestmark = pytest.mark.slow
 
 
-def test_conll04_runs_through_to_a_report_on_its_test_sentences(real_data: Path, tmp_path: Path) -> None:
+def test_the_lineage_on_conll04_reports_scores_on_its_test_sentences(real_data: Path, tmp_path: Path) -> None:
     """Training is very short: this tests the pipeline, not the scores."""
     site = make_site(
         tmp_path,
@@ -39,7 +39,7 @@ def test_conll04_runs_through_to_a_report_on_its_test_sentences(real_data: Path,
     figures = json.loads(site.tool("text2graph", "report", "--json").stdout)
     primary = {row["system"]: row for row in figures if row["metric"] == "relation_strict_f1"}
     assert primary["teacher"]["value"] is not None
-    # All test sentences are scored, however they are packed (288 sentences, minus duplicates).
+    # All 288 test sentences, minus duplicates, are scored; the number does not depend on packing.
     scored = site.warehouse.value(
         "SELECT count(DISTINCT doc_id) FROM raw_corpus WHERE split = 'test' AND duplicate_of IS NULL"
     )
@@ -48,7 +48,7 @@ def test_conll04_runs_through_to_a_report_on_its_test_sentences(real_data: Path,
     assert "SpERT" in page
 
 
-def test_wikipedia_with_wikidata_runs_through_to_filtered_dataset(real_data: Path, tmp_path: Path) -> None:
+def test_the_data_half_on_wikipedia_with_wikidata_gives_training_examples(real_data: Path, tmp_path: Path) -> None:
     site = make_site(tmp_path, yaml.safe_load((ROOT / "examples/wikitext/text2graph.yaml").read_text()))
     articles, kb = real_data / "raw" / "en_wikitext2_test", real_data / "kb" / "wikidata_en.jsonl"
     documents = prepare_wikitext(articles, kb, tmp_path / "sources" / "wikitext")
@@ -61,4 +61,4 @@ def test_wikipedia_with_wikidata_runs_through_to_filtered_dataset(real_data: Pat
     assert counts["documents_in"] == documents
     assert counts["documents_with_passages"] + counts["documents_quarantined"] == documents
     triples = site.warehouse.value("SELECT sum(len(relations)) FROM filtered_dataset")
-    assert triples >= 5  # of 188: the text does not state the others
+    assert triples >= 5  # of 188 relations; the text does not state the others

@@ -39,7 +39,7 @@ ASSETS = "raw_corpus,teacher_graphs,cot_traces,filtered_dataset"
 MODEL = "student"
 MARK = "TEXT2GRAPH_TEST_SERVER"  # an environment variable that marks all processes of a server
 PASSAGES, NEW_TOKENS = 200, 128
-# A student with the chat prompt and many similar passages: it learns to answer within a minute of training.
+# A student with the chat prompt and many similar passages learns to answer within a minute of training.
 STUDENT_SETTINGS: dict[str, Mapping[str, Any]] = {
     "student": {"base_model": "scratch", "wire": "public", "context": 1024},
     "dataset": {"template": "extract", "phrasings": False, "full_ontology_share": 1.0},
@@ -150,10 +150,10 @@ def transformers_tokens(student: Path, prompts: list[str]) -> tuple[list[list[in
 class TestOneServer:
     """The answers of one server, which ends after these tests."""
 
-    def test_greedy_answers_are_those_of_transformers(
+    def test_greedy_tokens_equal_those_of_transformers(
         self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
-        """Token for token. Where they differ, the two most likely tokens must be almost equally likely."""
+        """If the tokens differ, the logits of the two most likely tokens must be almost equal."""
         prompts = [build_prompt(request) for request in requests]
         expected, margins = transformers_tokens(student, prompts)
         generated = vllm_tokens(server, prompts)
@@ -167,7 +167,7 @@ class TestOneServer:
         assert len(differing) <= 0.02 * PASSAGES
         assert all(margin < 1e-3 for _, _, margin in differing)
 
-    def test_extraction_through_it_equals_local_extraction(
+    def test_extraction_with_the_server_equals_local_extraction(
         self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
         texts = [request.text for request in requests]
@@ -179,7 +179,7 @@ class TestOneServer:
         assert equal >= 0.98 * PASSAGES
         assert sum(bool(e.graph.relations) for e in there) > PASSAGES / 2
 
-    def test_it_constrains_answers_to_the_same_grammar_as_local_extraction(
+    def test_the_server_constrains_answers_to_the_grammar_of_local_extraction(
         self, server: RunningServer, student: Path, requests: list[TeacherRequest]
     ) -> None:
         texts = [request.text for request in requests[:50]]
@@ -216,7 +216,7 @@ def student_site(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Sit
     return site
 
 
-def test_the_lineage_runs_through_the_server(student_site: Site) -> None:
+def test_the_lineage_runs_with_the_server_as_teacher(student_site: Site) -> None:
     done = student_site.materialise(ASSETS, "other")
     assert done.returncode == 0, done.stderr[-4000:]
     assert marked(str(student_site.root)) == []

@@ -21,8 +21,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 @pytest.fixture(autouse=True)
 def _use_one_thread() -> Iterator[None]:
-    """Use one thread: small models are slower on several cores, and another order of summation changes results."""
-    torch = sys.modules.get("torch")  # do not import it for tests without a model
+    """Use one thread: small models are slower on several cores, and the order of summation would change results."""
+    torch = sys.modules.get("torch")  # tests without a model do not import torch
     if torch is None:
         yield
         return

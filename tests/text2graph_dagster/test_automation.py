@@ -23,7 +23,7 @@ class SensorRunner:
         self.cursor: str | None = None
 
     def tick(self) -> list[tuple[str | None, str | None]]:
-        """Return partition and run key of every requested run."""
+        """Evaluate the sensor once; return (partition, run key) of every requested run."""
         made = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"home": self.home})
         with made as context:
             result = corpora_folder(context)
@@ -37,7 +37,7 @@ def sensor(tmp_path: Path) -> SensorRunner:
     return SensorRunner(tmp_path)
 
 
-def test_a_corpus_runs_once_per_change_also_when_the_change_is_reverted(sensor: SensorRunner) -> None:
+def test_a_corpus_runs_once_per_change_even_if_a_change_is_reverted(sensor: SensorRunner) -> None:
     corpus = write_corpus(sensor.home.corpora / "c", documents=2)
     file = corpus / "documents.jsonl"
     shutil.copy2(file, sensor.home.root_path / "before")
@@ -87,7 +87,7 @@ def materialised(instance: dg.DagsterInstance, names: tuple[str, ...], partition
 
 
 def test_the_nightly_run_of_unchanged_data_requests_the_model_half_once() -> None:
-    """Training that failed on the day before is tried again although no data has changed."""
+    """Training that failed the day before is retried although no data has changed."""
     from text2graph_dagster.definitions import defs
 
     instance = dg.DagsterInstance.ephemeral()
@@ -105,7 +105,7 @@ def test_the_nightly_run_of_unchanged_data_requests_the_model_half_once() -> Non
 
     requested(1)
     assert requested(2) == set()
-    assert requested(3, 1) == set()  # the cron has ticked; the data half is still to run
+    assert requested(3, 1) == set()  # the schedule has ticked, but the data half has not run yet
     materialised(instance, DATA, "c")
     assert requested(3, 2) == set(MODEL)
     materialised(instance, MODEL)

@@ -19,7 +19,7 @@ def test_every_resample_draws_as_many_passages_as_there_are() -> None:
     assert set(sums.ravel()) == {30.0}
 
 
-def test_columns_are_resampled_together() -> None:
+def test_all_columns_use_the_same_resamples() -> None:
     values = np.random.default_rng(0).random(50)
     sums = resample_sums(np.stack([values, 2 * values], axis=1), 100, seed=4)
     assert np.allclose(sums[:, 1], 2 * sums[:, 0])
@@ -45,7 +45,7 @@ def test_many_resamples_are_drawn_in_chunks() -> None:
     assert resample_sums(vectors, 3000, seed=7).shape == (3000, 1)
 
 
-def test_resamples_without_a_value_are_ignored() -> None:
+def test_undefined_values_of_resamples_are_ignored() -> None:
     assert percentile_interval(np.array([np.nan, 1.0, 1.0])) == (1.0, 1.0)
     assert percentile_interval(np.array([np.nan])) is None
     assert resample_sums(np.zeros((0, 2)), 10, seed=1).tolist() == [[0.0, 0.0]] * 10

@@ -29,7 +29,7 @@ def defs() -> dg.Definitions:
     return defs
 
 
-def test_it_loads(defs: dg.Definitions) -> None:
+def test_the_code_location_loads(defs: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(defs)
 
 

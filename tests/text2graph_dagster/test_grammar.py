@@ -1,4 +1,4 @@
-"""The grammar allows names that the legality filter finds, and requests with equal forms share rules."""
+"""The grammar allows names that the legality filter accepts; requests with equal forms share rules."""
 
 import json
 from itertools import pairwise
@@ -31,14 +31,14 @@ def test_a_passage_is_split_at_word_boundaries(text: str) -> None:
 
 @settings(deadline=None)
 @given(TEXTS, st.data())
-def test_every_run_of_words_that_does_not_begin_with_white_space_is_grounded(text: str, data: st.DataObject) -> None:
+def test_runs_of_words_that_do_not_begin_with_white_space_are_grounded(text: str, data: st.DataObject) -> None:
     words = [json.loads(f'"{word}"') for word in grammar._words(text)]
     first = data.draw(st.integers(0, len(words) - 1))
     span = "".join(words[first : data.draw(st.integers(first + 1, len(words)))])
     assert span[0].isspace() or ground(span, text) is not None
 
 
-def test_without_a_grammar_there_are_no_forms() -> None:
+def test_forms_are_made_only_if_a_grammar_is_set() -> None:
     assert make_forms([form()], DecodingSettings(grammar="none"), "public", False) is None
     forms = make_forms([form()], DecodingSettings(grammar="copy", types="requested"), "indexed", True)
     assert forms == [AnswerForm(("person",), ("knows",), "Ana Torvik", "indexed", True, True, True)]

@@ -1,4 +1,4 @@
-"""The metrics against hand-counted cases and against a slow, independent implementation."""
+"""The metrics equal hand-counted values and those of a slow, independent implementation."""
 
 import json
 import unicodedata
@@ -58,7 +58,7 @@ def test_gold_against_itself_is_perfect_under_every_protocol() -> None:
         assert counted(protocol, GOLD, GOLD) == [size] * 3
 
 
-def test_strict_requires_the_entity_types_and_boundary_does_not() -> None:
+def test_the_strict_protocol_requires_entity_types_and_the_boundary_protocol_does_not() -> None:
     mistyped = graph(
         [("Ana Ruiz", "person"), ("Velsoft", "city"), ("Oslo", "city")], [(0, "founded", 1), (0, "lives in", 2)]
     )
@@ -68,7 +68,7 @@ def test_strict_requires_the_entity_types_and_boundary_does_not() -> None:
     assert counted("relation_boundary", GOLD, mistyped) == [2, 2, 3]
 
 
-def test_a_missing_prediction_counts_only_its_gold() -> None:
+def test_a_missing_prediction_adds_only_gold_items_to_the_counts() -> None:
     assert counted("relation_strict", GOLD, None) == [0, 0, 3]
     assert counted("entity_strict", GOLD, None) == [0, 0, 4]
 
@@ -83,7 +83,7 @@ def test_direction_matters_except_for_symmetric_and_inverse_relations() -> None:
     assert counted("relation_strict", GOLD, both) == [1, 1, 3]
 
 
-def test_repetitions_count_in_a_raw_answer_and_not_in_a_graph() -> None:
+def test_repeated_items_are_counted_in_a_raw_answer_but_not_in_a_graph() -> None:
     entities = (("Ana Ruiz", "person"), ("Oslo", "city"))
     relation = ("Ana Ruiz", "lives in", "Oslo")
     raw = ParsedGraph(entities * 20, (relation,) * 20)
@@ -118,13 +118,13 @@ def test_a_grounded_span_consists_of_whole_words(span: str, text: str, grounded:
     assert metrics.count_grounded_spans(ParsedGraph(((span, "thing"),), ()), text) == (grounded, 1)
 
 
-def test_a_raw_relation_without_its_entities_is_predicted_and_wrong() -> None:
+def test_a_raw_relation_without_its_entities_is_a_false_positive() -> None:
     raw = ParsedGraph((("Ana Ruiz", "person"),), (("Ana Ruiz", "lives in", "Oslo"),))
     assert counted("relation_strict", GOLD, raw) == [0, 1, 3]
     assert counted("relation_boundary", GOLD, raw) == [0, 1, 3]
 
 
-def test_unrequested_types_count_as_predicted() -> None:
+def test_predictions_of_unrequested_types_are_counted() -> None:
     raw = output_items(ParsedGraph((("Ana Ruiz", "planet"), ("Oslo", "city")), ()))
     counts = count_items([(graph_items(GOLD), raw)], metrics.entity_strict, ENTITY_TYPES)
     assert counts[0].tolist() == [[0, 0, 2], [0, 0, 1], [1, 1, 1], [0, 1, 0]]
@@ -147,7 +147,7 @@ def test_scores_from_counts() -> None:
     assert np.isnan(metrics.macro_f1(np.zeros((2, 3))))
 
 
-def test_empty_against_empty_is_one_in_means_and_adds_nothing_to_micro_counts() -> None:
+def test_two_empty_graphs_have_passage_f1_one_and_add_nothing_to_micro_counts() -> None:
     nothing = graph_items(Graph())
     pairs = [(nothing, nothing), (nothing, None), (graph_items(GOLD), nothing), (nothing, graph_items(GOLD))]
     counts = count_items(pairs, metrics.relation_strict, RELATION_TYPES)
@@ -172,14 +172,14 @@ def test_empty_answers_are_compared_with_empty_gold() -> None:
     assert metrics.recall(rows.sum(axis=0)) == pytest.approx(2 / 4)
 
 
-def test_exact_graphs_have_all_items_and_no_others() -> None:
+def test_exact_graphs_have_all_gold_items_and_no_others() -> None:
     full, some = graph_items(GOLD), graph_items(graph([("Oslo", "city")]))
     repeated = output_items(ParsedGraph((("Oslo", "city"), ("Oslo", "city")), ()))
     pairs = [(full, full), (full, some), (some, full), (some, repeated), (full, None)]
     assert metrics.count_exact_graphs(pairs).tolist() == [1, 0, 0, 0, 0]
 
 
-def test_grounded_spans_counts_entities_and_ends() -> None:
+def test_grounded_spans_are_counted_in_entities_heads_and_tails() -> None:
     parsed = ParsedGraph((("Oslo", "city"), ("Madrid", "city"), ("", "city")), (("ana  RUIZ", "lives in", "Rome"),))
     assert metrics.count_grounded_spans(parsed, "Ana Ruiz lives in Oslo.") == (2, 5)
 
@@ -228,7 +228,7 @@ def slow_counts(gold: Graph, output: str) -> dict[str, list[int]]:
         ends = [next((e for e in entities if e[0] == slow_form(relation[end])), None) for end in ("head", "tail")]
         item = slow_orient(ends[0], ends[1], relation["type"]) if all(ends) else None
         emitted.append((item, relation["type"]))
-        # Emitted under a name and its inverse it is one item; emitted twice under the same name it is two.
+        # A triple emitted under a relation and its inverse is one item; emitted twice under one name, it is two items.
         if item is None or relations.count(item) < emitted.count(emitted[-1]):
             relations.append(item)
     return {

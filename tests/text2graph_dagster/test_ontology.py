@@ -70,7 +70,7 @@ def test_an_unknown_or_circular_parent_is_an_error(tmp_path: Path, old: str, new
         load_ontology(write(tmp_path, FAMILY.replace(old, new)))
 
 
-def test_the_digest_follows_the_content(tmp_path: Path) -> None:
+def test_the_digest_changes_with_the_content(tmp_path: Path) -> None:
     one = load_ontology(write(tmp_path, GOOD)).digest
     assert load_ontology(write(tmp_path, GOOD + "\n# a remark")).digest == one
     assert load_ontology(write(tmp_path, GOOD.replace("a named", "any"))).digest != one

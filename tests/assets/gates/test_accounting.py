@@ -34,7 +34,7 @@ def test_a_lost_row_fails_the_gate(sandbox: Sandbox, table: str, gates: Sequence
 
 
 class FailingTeacher:
-    """The knowledge base, failing on the given samples of one passage."""
+    """A knowledge-base teacher that fails on the given samples of one passage."""
 
     def __init__(self, teacher: Any, failing: set[int]) -> None:
         self._teacher, self._failing = teacher, failing
@@ -50,7 +50,7 @@ class FailingTeacher:
 
 
 @pytest.mark.parametrize(("failing", "lost"), [({0}, 0), ({0, 1}, 1)])
-def test_with_several_samples_every_passage_is_counted_once(
+def test_each_passage_is_counted_once_if_there_are_several_samples(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, failing: set[int], lost: int
 ) -> None:
     """A passage is quarantined if too few of its samples returned a graph."""

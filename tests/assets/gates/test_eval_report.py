@@ -1,4 +1,4 @@
-"""A rejected report, or one on other gold or corpora, is never the baseline of the next report."""
+"""Reports are only compared with accepted reports on the same gold and corpora."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,12 +52,12 @@ def reports(tmp_path: Path) -> Reports:
     return Reports(tmp_path)
 
 
-def test_the_first_report_passes_and_an_equal_one_too(reports: Reports) -> None:
+def test_the_first_report_and_an_equal_second_report_pass(reports: Reports) -> None:
     assert reports.add("a", news=0.80) == []
     assert reports.add("b", news=0.79) == []
 
 
-def test_a_report_on_another_corpus_does_not_hide_a_regression(reports: Reports) -> None:
+def test_a_regression_is_detected_after_a_report_on_another_corpus(reports: Reports) -> None:
     assert reports.add("a", news=0.80) == []
     assert reports.add("b", news=0.10) == ["regression"]
     assert reports.add("c", other=0.05) == ["missing_corpora"]
@@ -71,7 +71,7 @@ def test_every_corpus_is_compared_with_its_own_last_accepted_figure(reports: Rep
     assert reports.add("c", news=0.90, other=0.30) == ["regression"]
 
 
-def test_a_corpus_that_was_removed_is_not_missed(reports: Reports) -> None:
+def test_a_removed_corpus_is_not_reported_as_missing(reports: Reports) -> None:
     assert reports.add("a", news=0.80, other=0.50) == []
     assert reports.add("b", news=0.80) == ["missing_corpora"]
     rows = reports.warehouse.read("SELECT * FROM eval_report").filter(pl.col("corpus") != "other")
@@ -79,7 +79,7 @@ def test_a_corpus_that_was_removed_is_not_missed(reports: Reports) -> None:
     assert reports.add("b", news=0.80) == []
 
 
-def test_figures_on_other_gold_are_not_compared(reports: Reports) -> None:
+def test_scores_on_different_gold_are_not_compared(reports: Reports) -> None:
     assert reports.add("a", news=0.80) == []
     assert reports.add("b", gold="g2", news=0.40) == []
     assert reports.add("c", gold="g2", news=0.20) == ["regression"]

@@ -15,10 +15,10 @@ def fail_on_full_disk(scope: Scope) -> Measured:
     raise UserError("there is no space left.")
 
 
-def test_a_gate_that_cannot_be_evaluated_fails_with_the_reason_and_no_retry(tmp_path: Path) -> None:
+def test_a_user_error_in_a_gate_fails_the_check_step_without_retry(tmp_path: Path) -> None:
     @dg.asset
     def gates() -> None:
-        """An asset with the name of a table."""
+        """An asset whose key is the name of a table."""
 
     check = build_gates("gates", [Gate("g", "a gate", "≤", lambda _: 0, fail_on_full_disk)])
     resources = {

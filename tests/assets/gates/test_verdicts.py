@@ -46,7 +46,7 @@ def test_a_corpus_whose_gate_fails_later_stops_training(sandbox: Sandbox) -> Non
     assert "nothing is trained: raw_corpus/quarantined of c failed" in failure(result, "sft_checkpoint")
 
 
-def test_a_verdict_on_other_data_does_not_count(sandbox: Sandbox) -> None:
+def test_a_verdict_on_earlier_data_is_ignored(sandbox: Sandbox) -> None:
     sandbox.add("c")
     sandbox.run("c", *DATA)
     assert open_corpora(sandbox.warehouse, Settings.load(None, sandbox.overrides))[0] == ["c"]

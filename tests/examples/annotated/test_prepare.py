@@ -36,7 +36,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_train_becomes_documents_and_the_rest_gold(data: Path, tmp_path: Path) -> None:
+def test_train_becomes_documents_and_other_splits_become_gold(data: Path, tmp_path: Path) -> None:
     assert prepare(data, tmp_path / "news") == {"documents": 3, "facts": 3, "gold": 1}
     folder = open_corpus(tmp_path / "news")
     signatures = {relation.name: relation.signatures for relation in folder.ontology.relation_types}
@@ -45,7 +45,7 @@ def test_train_becomes_documents_and_the_rest_gold(data: Path, tmp_path: Path) -
     assert [g.split for g in gold if isinstance(g, GoldDocument)] == ["test"]
 
 
-def test_gold_from_train_adds_no_facts(data: Path, tmp_path: Path) -> None:
+def test_gold_taken_from_train_adds_no_facts_to_the_knowledge_base(data: Path, tmp_path: Path) -> None:
     assert prepare(data, tmp_path / "news", gold_part=("fold", "3")) == {"documents": 2, "facts": 2, "gold": 2}
     assert "Ana3" not in (tmp_path / "news" / "knowledge_base.jsonl").read_text()
     assert prepare(data, tmp_path / "one", only=("fold", "2"))["documents"] == 1

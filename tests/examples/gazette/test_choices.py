@@ -1,4 +1,4 @@
-"""Statements that are denied are false."""
+"""Facts that a document denies are false in its world."""
 
 import random
 

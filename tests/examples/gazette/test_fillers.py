@@ -6,7 +6,7 @@ from examples.gazette import fillers
 from examples.gazette.ontology import ENTITY_TYPES, RELATION_TYPES
 
 
-def test_templates_without_facts_fit_their_types() -> None:
+def test_templates_without_facts_have_the_right_slots() -> None:
     assert set(fillers.PREDICATES) == set(ENTITY_TYPES)
     for templates in fillers.COOCCURRENCES.values():
         assert all(sorted(re.findall(r"\{\w+\}", template)) == ["{a}", "{b}"] for template in templates)

@@ -1,4 +1,4 @@
-"""The gazette: exact annotation, disjoint worlds, every hardness, reproducible bytes."""
+"""The gazette has exact annotation, disjoint worlds and every documented difficulty; it is reproducible."""
 
 import hashlib
 import os
@@ -59,7 +59,7 @@ def test_mentions_do_not_overlap_and_are_complete(gold: list[dict[str, Any]], kn
         assert [match.span() for match in pattern.finditer(record["text"])] == spans
 
 
-def test_evidence_is_whole_sentences_that_mention_both_ends(gold: list[dict[str, Any]]) -> None:
+def test_evidence_is_whole_sentences_that_mention_head_and_tail(gold: list[dict[str, Any]]) -> None:
     two_sentences = 0
     for record in gold:
         mentions = {entity["id"]: entity["mentions"] for entity in record["entities"]}
@@ -104,12 +104,12 @@ def test_worlds_share_no_names(
         assert not set(own) <= training_words, name
 
 
-def test_every_documented_hardness_occurs(written: Summary) -> None:
+def test_every_documented_difficulty_occurs(written: Summary) -> None:
     assert [name for name, share in written.shares.items() if not 0 < share < 1] == []
     assert written.counts["training documents"] == SMALL.train
 
 
-def test_enough_gold_passages(gold: list[dict[str, Any]]) -> None:
+def test_there_are_enough_gold_passages(gold: list[dict[str, Any]]) -> None:
     gold_passages: Counter[str] = Counter()
     for record in gold:
         body = [line for line in record["text"].split("\n") if line.endswith(".")]

@@ -9,7 +9,7 @@ from examples.gazette.ontology import SYMMETRIC
 from tests.examples.gazette.small_settings import SMALL
 
 
-def test_the_knowledge_base_lacks_facts_and_has_unstated_ones(
+def test_the_knowledge_base_lacks_some_stated_facts_and_has_unstated_facts(
     written: Summary, gold: list[dict[str, Any]], knowledge: list[dict[str, Any]], training_texts: list[str]
 ) -> None:
     coverage = written.shares["facts in the knowledge base (of facts)"]
@@ -23,7 +23,7 @@ def test_the_knowledge_base_lacks_facts_and_has_unstated_ones(
     assert any(line["head"] not in everything and not line["head_aliases"] for line in knowledge)
 
 
-def test_entities_of_a_known_fact_cooccur_without_it(
+def test_entities_of_a_known_fact_cooccur_in_passages_that_do_not_state_it(
     gold: list[dict[str, Any]], knowledge: list[dict[str, Any]]
 ) -> None:
     known = {(line["head"], line["tail"]): line["relation"] for line in knowledge}

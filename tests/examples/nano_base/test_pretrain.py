@@ -20,7 +20,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_the_base_is_written_once_and_without_type_tokens(
+def test_the_base_model_is_written_once_and_without_type_tokens(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["--out", str(tmp_path / "base"), "--examples", "24", "--steps", "2", "--threads", "1"]

@@ -77,7 +77,7 @@ def test_a_passive_name_inverts_the_relation() -> None:
             assert (passage.things[head].kind, passage.things[tail].kind) == kinds[name]
 
 
-def test_nothing_of_the_gazette_is_in_the_examples(rows: list[dict[str, Any]]) -> None:
+def test_names_and_types_of_the_gazette_do_not_occur_in_the_examples(rows: list[dict[str, Any]]) -> None:
     ours = set(all_type_names())
     theirs = {name.lower() for name in (*ENTITY_TYPES, *RELATION_TYPES)}
     assert not ours & theirs

@@ -1,4 +1,4 @@
-"""Tied type embeddings: rows are computed from their words, and gradients reach the words."""
+"""Tied type embeddings are computed from word embeddings, and gradients reach the word embeddings."""
 
 import torch
 from torch.nn import functional
@@ -19,7 +19,7 @@ def _composed(words: torch.Tensor) -> torch.Tensor:
     return torch.stack([words[ids].mean(0) for ids in PIECES]) + words[MARKER]
 
 
-def test_rows_are_computed_at_once_and_after_every_step() -> None:
+def test_type_embeddings_are_computed_at_the_start_and_after_every_step() -> None:
     model = _model(WORDS + len(PIECES))
     ties = TiedTypes(model, PIECES, MARKER)
     weight = model.get_input_embeddings().weight
@@ -30,7 +30,7 @@ def test_rows_are_computed_at_once_and_after_every_step() -> None:
     assert torch.allclose(weight[WORDS:], _composed(weight[:WORDS]))
 
 
-def test_the_words_get_the_gradient_of_their_types() -> None:
+def test_word_embeddings_get_the_gradients_of_their_type_embeddings() -> None:
     model = _model(WORDS + len(PIECES))
     TiedTypes(model, PIECES, MARKER)
     weight = model.get_input_embeddings().weight

@@ -1,4 +1,4 @@
-"""A record of the documents that are processed."""
+"""A fixture that records which documents are processed."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from text2graph_dagster.corpus.readers.registry import Document
 
 @pytest.fixture
 def packed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list of the ids of all documents that are cleaned and packed from now on."""
+    """Return a list that collects the ids of all documents that are cleaned and packed from now on."""
     seen: list[str] = []
     original = build_module._add_document
 

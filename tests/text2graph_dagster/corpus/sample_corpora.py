@@ -1,4 +1,4 @@
-"""Small corpora and comparisons of their tables, for the tests of the build and of its parts."""
+"""Shared by the tests of the corpus build: small corpora, and comparisons of their tables."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def note_lines(numbers: list[int]) -> str:
 
 
 def build_again(path: Path, staged: Path | None) -> CorpusTables:
-    """Build the corpus with passages of 12 tokens, and check the accounts."""
+    """Build the corpus with passages of 12 tokens, and check the accounting."""
     tables = build_corpus(open_corpus(path), CorpusSettings(passage_tokens=12), staged=staged)
     assert_accounts(tables)
     return tables

@@ -76,7 +76,7 @@ def test_unusable_documents_go_to_quarantine_and_are_accounted_for(tmp_path: Pat
     assert_accounts(tables)
 
 
-def test_an_unusable_stretch_does_not_reject_the_document(tmp_path: Path) -> None:
+def test_an_unusable_part_of_a_document_does_not_reject_the_document(tmp_path: Path) -> None:
     tables = build_tables(
         make_corpus(tmp_path, {"a.md": f"Ana lives in Oslo. data:{'QUJD' * 2_000} Per lives in Rome."})
     )
@@ -103,7 +103,7 @@ def test_an_empty_corpus_has_typed_empty_tables(tmp_path: Path) -> None:
     assert_accounts(tables)
 
 
-def test_gold_is_dev_and_test_and_is_kept_over_train(tmp_path: Path) -> None:
+def test_a_train_passage_equal_to_a_gold_passage_is_marked_as_its_duplicate(tmp_path: Path) -> None:
     text = "Ana Berg lives in Oslo."
     tables = build_tables(
         make_corpus(tmp_path, {"a.txt": text}, [gold_line(text, "dev"), gold_line("Nobody knows Oslo.", "test")])
@@ -122,7 +122,7 @@ def test_gold_is_dev_and_test_and_is_kept_over_train(tmp_path: Path) -> None:
     assert_accounts(tables)
 
 
-def test_gold_is_not_cleaned_and_its_offsets_are_valid(tmp_path: Path) -> None:
+def test_gold_texts_are_not_cleaned_and_their_offsets_are_valid(tmp_path: Path) -> None:
     text = "\n  Ana\u00a0 Berg\r\nis in Oslo\u200b. And  Ana Berg lives in Oslo.  "
     tables = build_tables(make_corpus(tmp_path, {"a.txt": "x"}, [gold_line(text)]), passage_tokens=8)
     gold = tables.gold_graphs.join(tables.raw_corpus, on="passage_id")

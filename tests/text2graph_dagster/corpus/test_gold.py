@@ -26,7 +26,7 @@ def entity(key: str, surface: str, type_: str, *others: dict[str, int]) -> dict[
 
 
 def line() -> dict[str, Any]:
-    """Return a valid line; tests change it."""
+    """Return a valid line of gold.jsonl, with the test's changes."""
     return {
         "id": "g1",
         "split": "test",
@@ -79,7 +79,7 @@ def test_single_mentions_and_integer_ids_are_read(tmp_path: Path) -> None:
     assert gold.relations[0].evidence is None
 
 
-def test_without_a_split_the_text_decides_between_dev_and_test(tmp_path: Path) -> None:
+def test_without_a_split_gold_is_assigned_to_dev_or_test_by_its_text(tmp_path: Path) -> None:
     lines = [{"id": i, "text": f"Document number {i}."} for i in range(600)]
     split_of = {item.text: item.split for item in read(tmp_path, *lines) if isinstance(item, GoldDocument)}
     assert split_of == {i.text: i.split for i in read(tmp_path, *reversed(lines)) if isinstance(i, GoldDocument)}
@@ -148,9 +148,9 @@ def test_the_whole_document_is_one_passage(tmp_path: Path) -> None:
     assert placed == {0, 1}
 
 
-def test_a_relation_whose_evidence_is_elsewhere_is_not_in_the_passage(tmp_path: Path) -> None:
+def test_a_relation_with_evidence_outside_the_passage_is_left_out(tmp_path: Path) -> None:
     gold = document(tmp_path, line())
-    graph, placed = clip_graph(gold, Span(46, len(TEXT)))  # all three are named, nothing is stated
+    graph, placed = clip_graph(gold, Span(46, len(TEXT)))  # all three entities are named, but no relation is stated
     assert len(graph.entities) == 3
     assert graph.relations == ()
     assert placed == frozenset()

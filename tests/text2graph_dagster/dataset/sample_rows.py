@@ -60,7 +60,7 @@ class BuiltExamples:
 def build_examples(
     rows: list[dict[str, Any]], seed: int = 7, ontology: Ontology = ONTOLOGY, **settings: Any
 ) -> BuiltExamples:
-    """Build and select the examples of these passages, with the confusions of their own graphs."""
+    """Build and select the examples of these passages; confusable types are mined from the passages' graphs."""
     dataset = DatasetSettings(**settings)
     confusions = mine_confusions(ontology, (from_rows(r["entities"], r["relations"]) for r in rows))
     sampler = TaskSampler(ontology, dataset, seed, confusions)

@@ -1,4 +1,4 @@
-"""Confusions are mined from a corpus's graphs and their disagreements."""
+"""Confusable types are mined from the graphs of a corpus and from disagreements between samples."""
 
 from text2graph_dagster.dataset.confusions import mine_confusions
 from text2graph_dagster.graph.model import Entity, Graph, Relation
@@ -30,7 +30,7 @@ def test_relations_that_share_signatures_are_confusable() -> None:
     assert mined["studied at"] == ()
 
 
-def test_entity_types_that_fill_the_same_places_are_confusable() -> None:
+def test_entity_types_in_the_same_signature_positions_are_confusable() -> None:
     mined = mine_confusions(ONTOLOGY, []).entity_types
     assert mined["school"] == ("company",)
     assert mined["city"] == ()

@@ -1,4 +1,4 @@
-"""Frames of traces become the examples of several corpora, and every trace is an example or is left out."""
+"""Frames of traces become training examples of several corpora; every trace is used or left out with a reason."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -40,20 +40,20 @@ def reason(train: str, gold: str = GOLD, ngram: int = 13) -> str | None:
         ("Something else altogether happened in another place on another day.", None),
     ],
 )
-def test_long_shared_runs_are_found(train: str, expected: str | None) -> None:
+def test_passages_that_share_a_long_ngram_with_gold_are_found(train: str, expected: str | None) -> None:
     assert reason(train) == expected
 
 
-def test_near_duplicates_are_found_where_no_long_run_is_shared() -> None:
+def test_near_duplicates_without_a_long_shared_ngram_are_found() -> None:
     assert reason(GOLD.replace("Monday", "Munday")) == "near_duplicate"
 
 
-def test_short_gold_passages_count_when_they_are_equal() -> None:
+def test_short_gold_passages_match_only_equal_passages() -> None:
     assert reason("NEW YORK (AP)", "New York ( AP )") == "equal"
     assert reason("NEW YORK is large", "New York") is None
 
 
-def test_ngram_sets_the_length_of_the_run() -> None:
+def test_gold_ngram_sets_the_length_of_the_ngram() -> None:
     train = "On Sunday the council of the old harbour town slept."
     assert reason(train) is None
     assert reason(train, ngram=6) == "shared_ngram"
@@ -66,7 +66,7 @@ def test_chinese_is_compared_character_by_character() -> None:
     )
 
 
-def test_the_gold_passage_is_named_whatever_the_slices() -> None:
+def test_the_named_gold_passage_does_not_depend_on_the_slices() -> None:
     near = GOLD.replace("Monday", "Munday")
     train = frame("Quite another text.", near, GOLD.upper(), "New York (AP)", "new york / ap")
     index = GoldIndex.of(frame("Nothing of the kind.", GOLD, "NEW YORK AP"))
@@ -94,7 +94,7 @@ def test_an_ngram_does_not_cross_passages() -> None:
     assert find_reasons(frame(GOLD), halves) == {}
 
 
-def test_a_passage_is_searched_once_per_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passage_is_searched_again_only_if_gold_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[str] = []
     original = GoldIndex.find
 
@@ -137,7 +137,7 @@ def test_sentences_in_both_splits_of_conll04_are_found(real_data: Path) -> None:
     repeated = {" ".join(t.split()) for t in train} & {" ".join(t.split()) for t in test}
     found = find_reasons(frame(*dict.fromkeys(train)), frame(*dict.fromkeys(test)))
     assert {digest(t) for t in train if " ".join(t.split()) in repeated} <= set(found)
-    # The reverse: test sentences that are also in train, datelines among them.
+    # In the other direction: test sentences that are also in train, including datelines.
     leaked = find_reasons(frame(*dict.fromkeys(test)), frame(*dict.fromkeys(train)))
     assert sum(leaked.get(digest(text)) == "equal" for text in test) >= 21
     assert leaked[digest("NEW ORLEANS (AP)")] == "equal"

@@ -44,7 +44,7 @@ def test_a_full_example_lists_every_type_and_answers_with_the_whole_graph() -> N
     assert from_rows(example["entities"], example["relations"]) == GRAPH
 
 
-def test_a_subset_example_is_answered_with_its_listed_types_only() -> None:
+def test_the_answer_to_a_subset_example_has_only_listed_types() -> None:
     kinds = set()
     for example in build_examples(
         [row(i) for i in range(300)], full_ontology_share=0.0, empty_share=1.0
@@ -58,7 +58,7 @@ def test_a_subset_example_is_answered_with_its_listed_types_only() -> None:
         assert {end for h, _, t in parsed.relations for end in (h, t)} <= {text for text, _ in parsed.entities}
         # every stated entity of a listed type is in the answer
         assert {kind for _, kind in parsed.entities} == {e.type for e in GRAPH.entities} & listed
-        for name in example["relation_types"]:  # every listed relation can have both its ends
+        for name in example["relation_types"]:  # the head and tail types of every listed relation are listed
             assert any(set(signature) <= listed for signature in ONTOLOGY.relation(name).signatures)
         assert example["messages"][0]["content"].startswith(
             "".join(f'"{name}"' for name in example["entity_types"]) + ";"
@@ -131,7 +131,7 @@ def test_with_thinking_the_rationale_precedes_the_json_and_every_type_is_listed(
     assert built.reasons() == {row(2)["passage_id"]: "no_rationale", row(3)["passage_id"]: "no_rationale"}
 
 
-def test_without_thinking_the_answer_is_json_alone() -> None:
+def test_without_thinking_the_answer_is_only_json() -> None:
     (example,) = build_examples([row(1)]).examples.iter_rows(named=True)
     assert example["messages"][1]["content"].startswith('{"entities":')
 
@@ -183,7 +183,7 @@ relation_types:
 """
 
 
-def test_an_event_is_a_node_and_its_roles_are_relations(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_events_are_entities_and_their_roles_are_relations(tmp_path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "ontology.yaml").write_text(EVENTS)
     ontology = load_ontology(tmp_path / "ontology.yaml")
     text = "Rebels bombed Norvale before the Guard raided them."

@@ -1,4 +1,4 @@
-"""Cached examples equal those of a run from build_from_scratch, and each is built once."""
+"""Cached examples equal those built without a cache, and each example is built once."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_a_changed_row_is_rebuilt_and_its_old_example_unused(tmp_path: Path) -> 
     assert not build_from_scratch(after).equals(build_from_scratch(before))
 
 
-def test_mostly_unused_parts_are_deleted_the_next_time(tmp_path: Path, built: list[str]) -> None:
+def test_mostly_unused_parts_are_deleted_in_the_next_run(tmp_path: Path, built: list[str]) -> None:
     examples(tmp_path, rows(*range(10)))
     for _ in range(2):
         assert examples(tmp_path, rows(1, 2)).equals(build_from_scratch(rows(1, 2)))

@@ -41,7 +41,7 @@ def test_an_empty_graph_scores_one() -> None:
     assert score_example(Graph(), "It rained.", ONTOLOGY) == 1.0
 
 
-def test_confidence_counts_where_relations_have_one() -> None:
+def test_the_confidence_of_relations_is_part_of_the_score() -> None:
     assert mean_confidence([{"confidence": 0.5}, {"confidence": 1.0}, {"confidence": None}]) == 0.75
     assert mean_confidence([{"type": "works for"}]) is None
     assert score_example(GRAPH, TEXT, ONTOLOGY, None, 0.4) == pytest.approx(0.8)

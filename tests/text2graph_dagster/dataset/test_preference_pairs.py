@@ -94,7 +94,7 @@ def test_answers_are_ranked_by_their_reward(gold: Graph, answers: list[Graph], m
     assert len(pairs) == min(max_pairs, len(rewards) * (len(rewards) - 1) // 2)
 
 
-def test_every_kind_of_mistake_occurs_and_is_visible() -> None:
+def test_every_kind_of_mistake_occurs_and_changes_the_graph_as_intended() -> None:
     facts = [("Ana Ruiz", "child of", "Ben Ode"), ("Cal Tove", "works for", "Gramont")]
     gold = graph(list(NAMES), facts)
     seen: dict[str, list[Graph]] = {kind: [] for kind in PAIR_KINDS}
@@ -117,7 +117,7 @@ def test_every_kind_of_mistake_occurs_and_is_visible() -> None:
 
 
 @pytest.mark.parametrize("kind", ["flip", "relation_type"])
-def test_a_kind_without_a_possible_mistake_makes_no_pair(kind: str) -> None:
+def test_no_pair_is_made_if_a_kind_of_mistake_is_impossible(kind: str) -> None:
     gold = graph(
         ["Ana Ruiz", "Oslo"], [("Ana Ruiz", "lives in", "Oslo")]
     )  # no other relation is allowed, nor the inverse
@@ -125,7 +125,7 @@ def test_a_kind_without_a_possible_mistake_makes_no_pair(kind: str) -> None:
         assert kind not in {pair.kind for pair in corrupt_graph(case(gold), CONFUSIONS, random.Random(seed))}
 
 
-def test_equal_or_illegal_answers_make_no_pair() -> None:
+def test_no_pair_is_made_from_equal_or_illegal_answers() -> None:
     gold = graph(["Ana Ruiz"], [])
     nowhere = ParsedGraph((("Ana Ruiz", "person"), ("Nobody", "person")))
     assert rank_answers(case(gold), [to_parsed_graph(gold), nowhere], 3, random.Random(0)) == []

@@ -43,7 +43,7 @@ def test_rare_labels_raise_the_score() -> None:
     assert add_rarity(make_candidates(("won", 0, 0.3)), 0.0)["score"].to_list() == [0.3]
 
 
-def test_max_examples_covers_labels_and_their_wordings() -> None:
+def test_max_examples_selects_different_labels_and_phrases() -> None:
     frequent = [("works for", wording, 1.0 - i / 1000) for wording in range(3) for i in range(50)]
     selected = select_diverse(make_candidates(*frequent, ("won", 9, 0.1), ("born in", 9, 0.2)), 5)
     taken = sorted(zip(selected["labels"].list.first(), selected["phrases"].list.first(), strict=True))
@@ -52,7 +52,7 @@ def test_max_examples_covers_labels_and_their_wordings() -> None:
 
 
 @given(rows=EXAMPLES, limit=st.integers(1, 50), share=st.floats(0, 1), random=st.randoms())
-def test_every_example_is_selected_or_left_out_whatever_the_order(
+def test_the_selection_is_complete_and_does_not_depend_on_the_order(
     rows: Any, limit: int, share: float, random: Any
 ) -> None:
     every = make_candidates(*rows)

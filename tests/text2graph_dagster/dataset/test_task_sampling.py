@@ -24,7 +24,7 @@ def sample(
     return [sampler.sample(digest(str(i)), graph) for i in range(count)]
 
 
-def test_a_relation_needs_both_its_ends() -> None:
+def test_restricting_a_graph_drops_relations_without_head_or_tail() -> None:
     kept = restrict_graph(GRAPH, ["person", "city"], ["works for", "born in"])
     assert [(h.text, kind, t.text) for h, kind, t in kept.triples()] == [("Ana Berg", "born in", "Oslo")]
     assert [e.id for e in kept.entities] == [0, 2]
@@ -69,7 +69,7 @@ def test_the_shares_of_tasks_are_as_configured() -> None:
     assert {w.task for w in sample()} == {"both"}
 
 
-def test_at_least_one_task_needs_a_share() -> None:
+def test_at_least_one_task_must_have_a_positive_share() -> None:
     with pytest.raises(UserError, match="at least one task"):
         Settings.load(None, {"dataset": {"tasks": {"both": 0}}})
 
@@ -82,7 +82,7 @@ def test_at_least_one_task_needs_a_share() -> None:
     thinking=st.booleans(),
     number=st.integers(),
 )
-def test_every_listed_relation_can_have_both_ends(
+def test_every_listed_relation_has_listed_head_and_tail_types(
     full: float, absent: float, hard: int, shuffle: bool, thinking: bool, number: int
 ) -> None:
     settings = DatasetSettings(

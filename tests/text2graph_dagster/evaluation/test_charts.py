@@ -41,7 +41,7 @@ def test_everything_is_escaped() -> None:
         )
 
 
-def test_a_picture_stands_alone_as_a_data_uri() -> None:
+def test_a_data_uri_contains_the_whole_picture() -> None:
     chart = line_chart({"loss": [(0, 1.0), (10, 0.5)]}, "loss")
     assert b64decode(data_uri(chart).removeprefix("data:image/svg+xml;base64,")).decode() == chart
 
@@ -73,7 +73,7 @@ def test_a_chart_without_data_says_so(series) -> None:
         st.text(max_size=4), st.lists(st.tuples(st.floats(), st.floats(-1e9, 1e9)), max_size=30), max_size=3
     )
 )
-def test_any_series_can_be_drawn(series) -> None:
+def test_any_series_is_drawn_without_nan_coordinates(series) -> None:
     chart = parse_svg(line_chart(series, "t"))
     assert not [value for part in chart.iter() for value in part.attrib.values() if "nan" in value.lower()]
 

@@ -21,7 +21,7 @@ ANA, YORK, BEN = (
 GOLD = Graph((ANA, YORK, BEN), (Relation(0, 1, "lives in"), Relation(0, 2, "married to")))
 
 
-def test_the_sample_depends_on_the_seed_and_not_on_the_order() -> None:
+def test_the_sample_depends_on_the_seed_and_not_on_the_order_of_passages() -> None:
     names = [f"p{i}" for i in range(100)]
     assert sample_passages(names, 20, 7) == sample_passages(names[::-1], 20, 7)
     assert sample_passages(names, 20, 7) != sample_passages(names, 20, 8)
@@ -61,5 +61,5 @@ def test_the_longer_of_two_overlapping_mentions_is_shown_and_no_text_is_lost() -
     assert [piece.text for piece in pieces if piece.type] == ["Ana Ruiz", "New York"]
 
 
-def test_a_passage_without_entities_is_one_piece() -> None:
+def test_a_passage_without_entities_is_one_text_piece() -> None:
     assert highlight("Nothing.", [], []) == (TextPiece("Nothing."),)

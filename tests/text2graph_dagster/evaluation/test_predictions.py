@@ -28,7 +28,7 @@ ANSWER = json.dumps(
 )
 
 
-def test_placeholders_are_filled_but_not_those_inside_a_passage() -> None:
+def test_placeholders_in_the_template_are_filled_but_not_in_the_passage() -> None:
     row = {"text": "Ana {entity_types}", "entity_types": ["person", "city"], "relation_types": []}
     assert (
         fill_message('{"a": {text}} {entity_types}/{relation_types}', row) == '{"a": Ana {entity_types}} person, city/'

@@ -1,4 +1,4 @@
-"""The rows of eval_report, against values counted by hand."""
+"""The rows of eval_report equal values that were counted by hand."""
 
 import polars as pl
 import pytest

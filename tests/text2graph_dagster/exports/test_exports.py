@@ -72,14 +72,14 @@ def test_equal_items_of_two_passages_are_merged_with_all_evidence() -> None:
     assert [e.passage_id for e in relation.evidence] == ["p1", "p2"]
 
 
-def test_entities_of_one_name_and_two_types_are_not_merged() -> None:
+def test_entities_with_one_name_and_different_types_are_not_merged() -> None:
     graph = Graph((Entity(0, "Washington", "person"), Entity(1, "Washington", "city")), (Relation(0, 1, "born in"),))
     merged = merge_passages([PassageGraph("p", "Washington", graph)])
     assert len(merged.entities) == 2
     assert next(iter(merged.relations.values())).evidence == []
 
 
-def test_ids_do_not_depend_on_what_else_is_exported() -> None:
+def test_the_id_of_an_item_does_not_depend_on_other_exported_items() -> None:
     assert set(merge_passages([ONE]).entities) == set(merge_passages([TWO, ONE]).entities)
     assert set(merge_passages([ONE]).relations) == set(merge_passages([TWO, ONE]).relations)
 
@@ -108,7 +108,7 @@ STATEMENT = re.compile(
 
 
 def skeleton(line: str) -> str:
-    """Replace every string by S and every name in backticks by B; sums of strings are one string."""
+    """Replace every string by S, concatenated strings by one S, and every name in backticks by B."""
     assert not re.search(r"\\[uU]", line), "a server may replace \\uXXXX before it parses strings"
     bare = "".join({"'": "S", "`": "B"}.get(token[0], token) for token in TOKEN.findall(line))
     return re.sub(r"S( \+ S)+", "S", bare)
@@ -136,7 +136,7 @@ def test_a_cypher_label_cannot_leave_its_backticks(name: str) -> None:
     assert re.fullmatch(r"`[^`\\\n]*`", cypher_label(name))
 
 
-def test_csv_cells_are_no_formulas_and_can_be_read_back(tmp_path: Path) -> None:
+def test_csv_cells_are_escaped_against_formulas_and_can_be_read_back(tmp_path: Path) -> None:
     paths = FORMATS["csv"]([hostile()], tmp_path / "csv")
     assert [p.name for p in paths] == ["entities.csv", "relations.csv", "evidence.csv"]
     for path in paths:

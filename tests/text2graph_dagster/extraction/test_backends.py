@@ -21,7 +21,7 @@ from text2graph_dagster.settings import DecodingSettings
 
 
 class TestServerBackend:
-    def test_it_gives_the_same_result_as_the_local_backend(self, tmp_path: Path) -> None:
+    def test_the_server_backend_gives_the_same_result_as_the_local_backend(self, tmp_path: Path) -> None:
         texts = ["Ana Kovač lives in Dene.", "", "Bo. " * 200, "silence"]
         with serving(serve_answers) as seen:
             served = list(Extractor(make_checkpoint(tmp_path, "tiny"), server=seen.url).extract(texts))
@@ -83,7 +83,7 @@ class TestServerBackend:
         with pytest.raises(UserError, match="not an http"):
             list(Extractor(server="127.0.0.1", ontology=ONTOLOGY).extract(["Bo."]))
 
-    def test_an_address_of_something_else_is_a_user_error(self) -> None:
+    def test_an_address_without_a_chat_server_is_a_user_error(self) -> None:
         messages = {"a page": "does not list", 404: "does not list", 401: "TEXT2GRAPH_API_KEY"}
         for catalogue, message in [*messages.items(), (["a", "list"], "does not list")]:
             with serving(serve_answers, catalogue=catalogue) as seen, pytest.raises(UserError, match=message):
@@ -98,7 +98,7 @@ class TestServerBackend:
             pairs = list(zip(made.extract(texts), made.extract(texts), strict=True))
         assert all(one == other and not one.unanswered for one, other in pairs)
 
-    def test_it_works_inside_a_running_event_loop(self) -> None:
+    def test_extraction_works_inside_a_running_event_loop(self) -> None:
         with serving(serve_answers) as seen:
             made = Extractor(server=seen.url, ontology=ONTOLOGY)
 

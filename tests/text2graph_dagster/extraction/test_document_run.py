@@ -1,4 +1,4 @@
-"""Texts in, graphs out, in whatever order and batches the passages are answered."""
+"""Texts become graphs; the result does not depend on the order or the batches of the answers."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The public API: its arguments, the files that it reads, and what importing it imports."""
+"""The public API: its arguments, the files that it reads, and that its import is light."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_a_single_text_is_not_read_as_a_list() -> None:
         make_extractor().extract_documents("docs")
 
 
-def test_files_of_all_formats_are_read_and_none_is_lost(tmp_path: Path) -> None:
+def test_files_of_all_formats_give_a_document_or_an_error(tmp_path: Path) -> None:
     (tmp_path / "docs" / ".hidden").mkdir(parents=True)
     (tmp_path / "docs" / ".hidden" / "no.txt").write_text("Bo")
     (tmp_path / "docs" / "a.txt").write_text("Ana Kovač lives in Dene.", encoding="utf-8")
@@ -50,7 +50,7 @@ def test_the_gold_file_of_a_corpus_folder_is_not_a_document(tmp_path: Path) -> N
 
 
 class TestCheckpointAndOntology:
-    def test_the_only_corpus_need_not_be_named(self, tmp_path: Path) -> None:
+    def test_the_corpus_may_be_omitted_if_there_is_only_one(self, tmp_path: Path) -> None:
         made = Extractor(make_checkpoint(tmp_path, "tiny"))
         assert (made.ontology.name, made.ontology.entity_names) == ("tiny", ("person", "company", "city"))
         assert made.recipe == CheckpointRecipe.from_settings(Settings()) and not made.recipe.outdated
@@ -113,7 +113,7 @@ def test_importing_the_extractor_imports_no_heavy_package() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_package_has_no_other_lazy_attribute() -> None:
+def test_an_unknown_attribute_of_the_package_is_an_attribute_error() -> None:
     import text2graph_dagster
 
     with pytest.raises(AttributeError, match="Extraktor"):

@@ -87,7 +87,7 @@ def test_a_prompt_longer_than_the_context_is_not_answered(fine_tuned: Path) -> N
 
 
 def test_answers_follow_the_grammar_in_the_recipe(fine_tuned: Path) -> None:
-    """A barely trained student writes no JSON within two tokens; a constrained one starts the object."""
+    """Within two tokens, a barely trained student writes no JSON without the grammar; with it, it starts the object."""
     constrained = local_backend(fine_tuned, max_new_tokens=2, decoding=DecodingSettings(grammar="copy"))
     assert all('{"entities":['.startswith(reply.text[:8]) for _, reply in constrained.answer(make_requests(4)))
 

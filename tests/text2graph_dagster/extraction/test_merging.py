@@ -1,4 +1,4 @@
-"""The graphs of passages become one graph of the document, whatever their order."""
+"""The graphs of passages are merged into the document's graph; their order does not matter."""
 
 import random
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def merge(world: World) -> DocumentGraph:
 
 
 @given(worlds())
-def test_every_mention_span_covers_its_text_and_none_is_lost(world: World) -> None:
+def test_mention_spans_match_their_text_and_no_mention_is_lost(world: World) -> None:
     merged = merge(world)
     for entity in merged.graph.entities:
         assert entity.mentions
@@ -125,7 +125,7 @@ def test_a_relation_stated_in_two_passages_has_two_pieces_of_evidence() -> None:
     assert merged.evidence == ((Span(0, 18), Span(32, 56)),)
 
 
-def test_all_offsets_are_mapped() -> None:
+def test_offsets_of_all_mentions_and_evidence_are_mapped() -> None:
     world = World("Ana met.", [WindowGraph(0, "Ana met.", "en", Graph((Entity(0, "Ana", "person", (Span(0, 3),)),)))])
     moved = merge(world).map_spans(lambda span: Span(span.start + 2, span.end + 2))
     assert moved.graph.entities[0].mentions == (Span(2, 5),)

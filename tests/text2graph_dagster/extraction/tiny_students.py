@@ -1,4 +1,4 @@
-"""Stand-ins for a student: they know a few names and extract those that occur in a passage."""
+"""Fake students, which extract the few names that they know from a passage."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def make_extractor(backend: Any = None, **options: Any) -> Extractor:
     """Return an extractor that uses a fake backend."""
     made = Extractor("nowhere", ontology=ONTOLOGY, **options)
     made.recipe = CheckpointRecipe.from_settings(Settings())
-    made.__dict__["_backend"] = backend or FakeBackend()  # instead of a model that would be loaded
+    made.__dict__["_backend"] = backend or FakeBackend()  # replaces the model that would be loaded
     return made
 
 

@@ -1,4 +1,4 @@
-"""A strategy of graphs."""
+"""A hypothesis strategy that generates graphs."""
 
 from hypothesis import strategies as st
 
@@ -7,7 +7,7 @@ from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """Graphs whose entity texts differ, so that the ends of a relation are unambiguous when serialised."""
+    """Generate graphs whose entities have different texts, so that head and tail are unambiguous when serialised."""
     texts = draw(st.lists(st.text(min_size=1), max_size=5, unique=True))
     types = st.sampled_from(["person", "company", 'odd "type"'])
     entities = tuple(Entity(i, t, draw(types), (Span(i, i + 1),)) for i, t in enumerate(texts))

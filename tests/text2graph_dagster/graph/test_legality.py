@@ -65,13 +65,13 @@ def test_types_outside_the_request_are_illegal_even_when_the_ontology_has_them()
     assert got.dropped == only(unrequested_entity_type=1, dangling_relation=1)
 
 
-def test_symmetric_relation_is_kept_once_from_the_end_mentioned_first() -> None:
+def test_a_symmetric_relation_is_kept_once_with_the_first_mentioned_entity_as_head() -> None:
     got = legal([BEN, ANA], [("Ben Ode", "married to", "Ana Ruiz"), ("Ana Ruiz", "married to", "Ben Ode")])
     assert got.graph.relations == (Relation(1, 0, "married to"),)
     assert got.dropped == only(duplicate_relation=1)
 
 
-def test_signatures_choose_between_two_entities_of_one_text() -> None:
+def test_signatures_disambiguate_entities_with_the_same_text() -> None:
     text = "Ana Ruiz met Washington in Washington."
     got = legal(
         [("Washington", "person"), ("Washington", "city"), ANA], [("Ana Ruiz", "lives in", "Washington")], text=text
@@ -79,7 +79,7 @@ def test_signatures_choose_between_two_entities_of_one_text() -> None:
     assert got.graph.relations == (Relation(2, 1, "lives in"),)
 
 
-def test_an_entity_is_related_to_its_namesake_rather_than_to_itself() -> None:
+def test_a_relation_between_equal_names_connects_two_different_entities() -> None:
     got = legal(
         [("Washington", "person"), ("Washington", "city")],
         [("Washington", "r", "Washington")],
@@ -91,7 +91,7 @@ def test_an_entity_is_related_to_its_namesake_rather_than_to_itself() -> None:
     assert got.graph.relations == (Relation(0, 1, "r"),)
 
 
-def test_case_and_white_space_are_ignored_and_the_surface_is_the_passages() -> None:
+def test_grounding_ignores_case_and_white_space_and_copies_the_passages_text() -> None:
     got = legal([("ana  ruiz", "person"), VELSOFT], [("Ana ruiz", "founded", "velsoft")], text="Ana\nRuiz: Velsoft!")
     assert got.graph.entities[0] == Entity(0, "Ana\nRuiz", "person", (Span(0, 8),))
     assert got.graph.relations == (Relation(0, 1, "founded"),)

@@ -14,7 +14,7 @@ ONE = '{"entities":[{"id":0,"text":"Ana","type":"person"}],"relations":[]}'
 
 
 @given(st.text(alphabet='{}[]",:<think>/ abc0\\n'))
-def test_parse_survives_json_like_noise(raw: str) -> None:
+def test_parsing_json_like_noise_raises_only_parse_errors(raw: str) -> None:
     try:
         parse("{" + raw)
     except GraphParseError as error:
@@ -41,7 +41,7 @@ def test_parse_survives_json_like_noise(raw: str) -> None:
         ('{"entities":' + "9" * 5000 + "}", "no_json"),
     ],
 )
-def test_every_failure_has_its_reason(raw: str, reason: str) -> None:
+def test_every_parse_failure_has_a_specific_reason(raw: str, reason: str) -> None:
     with pytest.raises(GraphParseError) as caught:
         parse(raw)
     assert caught.value.reason == reason
@@ -87,12 +87,12 @@ def test_text_around_the_object_is_tolerated_but_not_strict(raw: str, strict: bo
 
 
 def test_a_brace_in_a_string_or_in_the_rationale_is_harmless() -> None:
-    """The ancestor's brace counter zeroed the reward of a perfect answer here."""
+    """In an earlier project, counting braces gave such a correct answer a reward of 0."""
     graph = Graph((Entity(0, "a } b {", "thing"),))
     assert parse("<think>} {</think>" + serialise(graph)).entities == (("a } b {", "thing"),)
 
 
-def test_relation_ends_may_be_ids() -> None:
+def test_head_and_tail_may_be_entity_ids() -> None:
     entities = '[{"id":3,"text":"A","type":"x"},{"id":4,"text":"B","type":"x"}]'
     raw = f'{{"entities":{entities},"relations":[{{"head":3,"tail":"B","type":"r"}}]}}'
     assert parse(raw).relations == (("A", "r", "B"),)

@@ -29,7 +29,7 @@ def test_every_form_is_parsed_to_the_same_graph(graph: Graph, form: str) -> None
     assert sorted(parsed.relations) == sorted((h.text, kind, t.text) for h, kind, t in graph.triples())
 
 
-def test_indexed_numbers_follow_the_order_in_the_passage() -> None:
+def test_numbers_in_the_indexed_form_follow_the_order_of_mention() -> None:
     graph = Graph(
         (Entity(7, "B", "x", (Span(9, 10),)), Entity(4, "A", "x", (Span(0, 1),))),
         (Relation(7, 4, "r"),),

@@ -35,7 +35,7 @@ def test_the_extract_prompt_describes_only_the_requested_types() -> None:
 def test_every_prompt_has_the_types_and_the_passage(
     template: Any, language: str, entities: Any, which: int, text: str
 ) -> None:
-    """The ancestor's prompts had no list of types, so its models failed at the label vocabulary."""
+    """In an earlier project, prompts had no list of types, so that models used wrong labels."""
     name = {"compact": "compact_relate", "extract": "relate"}[template] if entities else template
     phrasing = which % len(templates.list_phrasings(name, language))
     types = (ONTOLOGY.entity_names, ONTOLOGY.relation_names)
@@ -47,7 +47,7 @@ def test_every_prompt_has_the_types_and_the_passage(
     assert entities is None or list_given_entities(entities, template) in prompt
 
 
-def test_given_entities_precede_the_text() -> None:
+def test_given_entities_precede_the_text_in_the_prompt() -> None:
     prompt = render_prompt(TEXT, ["person", "city"], ["born in"], ONTOLOGY, "compact", "en", GRAPH.entities[::2])
     assert prompt == f'"person""city";"born in"\nAna Berg"person"Oslo"city"\n{TEXT}\n'
     prompt = render_prompt(TEXT, ["person", "city"], ["born in"], ONTOLOGY, "extract", "zh", GRAPH.entities[::2])

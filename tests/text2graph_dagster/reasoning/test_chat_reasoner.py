@@ -19,7 +19,7 @@ def _without_api_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_prompt_has_the_passage_and_the_types(language: str) -> None:
-    """An ancestor never showed its reasoner the document."""
+    """In an earlier project, the reasoner never got the document."""
     with serving(lambda _: message("Sentence 1 names nothing.")) as seen:
         reasoner = ChatReasoner(fast_endpoint(seen.url))
         (answer,) = reasoner.answer([ReasoningRequest("p", TEXT, language, NEWS, GRAPH)])
@@ -30,7 +30,7 @@ def test_every_prompt_has_the_passage_and_the_types(language: str) -> None:
     assert "response_format" not in seen.bodies[0]
 
 
-def test_a_models_rationale_is_verified_like_a_composed_one() -> None:
+def test_the_rationale_is_extracted_from_a_models_answer_and_verifies() -> None:
     rationale = compose_rationale(TEXT, "en", NEWS, GRAPH)
     with serving(lambda _: message(f"<think>let me see</think>\n{rationale}\n")) as seen:
         (answer,) = ChatReasoner(fast_endpoint(seen.url)).answer([ReasoningRequest("p", TEXT, "en", NEWS, GRAPH)])

@@ -79,7 +79,7 @@ def test_a_chinese_passage_has_a_chinese_rationale() -> None:
 
 
 def test_a_rationale_contains_no_json() -> None:
-    """An ancestor's chains quoted the answer that the model was given."""
+    """In an earlier project, rationales quoted the answer that the model had been given."""
     assert find_leaks(compose_rationale(TEXT, "en", ONTOLOGY, GRAPH)) == []
 
 

@@ -1,4 +1,4 @@
-"""Removing the thinking from a model's answer, and detecting telltales."""
+"""Remove the think block from a model's answer, and detect telltales (words that reveal that the answer was given)."""
 
 import pytest
 
@@ -19,8 +19,8 @@ from text2graph_dagster.reasoning.leakage import check_language, extract_rationa
         ("<think>a</think> So. <answer>b</answer>", "<think>a</think> So. <answer>b</answer>"),
     ],
 )
-def test_only_one_closed_block_at_the_beginning_is_thinking(raw: str, rationale: str) -> None:
-    """An ancestor checked neither whether tags are balanced nor their order."""
+def test_only_a_closed_think_block_at_the_beginning_is_removed(raw: str, rationale: str) -> None:
+    """An earlier project did not check whether tags are balanced and in order."""
     assert extract_rationale(raw) == rationale
     assert bool(find_telltales(extract_rationale(raw), "")) == ("<" in rationale)
 

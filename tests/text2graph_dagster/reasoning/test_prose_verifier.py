@@ -142,7 +142,7 @@ def test_a_chinese_rationale_may_be_worded_freely(rationale: str) -> None:
     ],
 )
 def test_faulty_rationales_are_rejected(rationale: str, reason: str) -> None:
-    """An ancestor checked neither leakage ("as given in the JSON") nor whether chain and graph agree."""
+    """An earlier project checked neither leakage ("as given in the JSON") nor whether rationale and graph agree."""
     verdict = check(rationale)
     assert not verdict.verified
     assert any(r.startswith(reason) for r in verdict.reasons), verdict.reasons
@@ -211,7 +211,7 @@ def test_a_capitalised_name_outside_the_graph_is_recognised() -> None:
     )
 
 
-def test_the_head_comes_first_if_types_do_not_distinguish_the_ends() -> None:
+def test_if_types_do_not_tell_head_and_tail_apart_the_head_must_come_first() -> None:
     text = "Oslo lies in Norway."
     ontology = Ontology(
         "o", "en", (EntityType("place"),), (RelationType("located in", signatures=(("place", "place"),)),)

@@ -1,4 +1,4 @@
-"""Rationales are verified, read blindly and replaced; author and rejected rationale are recorded."""
+"""Rationales are verified, checked by a blind reader and replaced; author and rejected rationale are recorded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

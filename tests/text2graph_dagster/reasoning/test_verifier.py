@@ -17,7 +17,7 @@ def verify_model_rationale(rationale: str) -> RationaleVerdict:
     return verify_rationale(rationale, TEXT, ONTOLOGY, GRAPH)
 
 
-def test_a_composed_rationale_leads_back_to_its_graph() -> None:
+def test_the_verifier_derives_the_graph_of_a_composed_rationale() -> None:
     assert verify_model_rationale(RATIONALE) == RationaleVerdict(True)
 
 
@@ -74,7 +74,7 @@ def test_tampering_is_detected(old: str, new: str, reason: str) -> None:
         ("</think>", "holds_tags"),
     ],
 )
-def test_additions_are_detected(added: str, reason: str) -> None:
+def test_additions_to_a_rationale_are_detected(added: str, reason: str) -> None:
     verdict = verify_model_rationale(f"{RATIONALE}\n{added}")
     assert not verdict.verified
     assert reason in verdict.reasons

@@ -22,7 +22,7 @@ ONTOLOGY = Ontology(
         RelationType("founded", signatures=(("person", "company"),)),
         RelationType("lives in", signatures=(("person", "city"),)),
         RelationType("married to", signatures=(("person", "person"),), symmetric=True),
-        RelationType("visited"),  # between any two
+        RelationType("visited"),  # allowed between any two types
     ),
 )
 Pair, Triple = tuple[str, str], tuple[str, str, str]

@@ -1,4 +1,4 @@
-"""The items that the reward compares."""
+"""The entity and relation items that the reward compares."""
 
 import pytest
 
@@ -35,13 +35,13 @@ def test_a_relation_and_its_inverse_are_the_same_item() -> None:
     assert relation_f1([one], [("Velsoft", "works for", "Ana Ruiz")]) == 0
 
 
-def test_a_delimiter_in_a_name_does_not_join_or_split_items() -> None:
+def test_delimiters_in_names_do_not_merge_or_split_items() -> None:
     text, gold = "a_b c and a b_c", graph([("a_b", "person"), ("c", "person")], [("a_b", "founded", "c")])
     confused = answer([("a", "person"), ("b_c", "person")], [("a", "founded", "b_c")])
     assert parts(confused, gold, text=text)["entity_f1"] == 0
     assert parts(confused, gold, text=text)["relation_f1"] == 0
 
 
-def test_braces_and_quotes_inside_strings_are_text() -> None:
+def test_braces_and_quotes_inside_strings_are_read_as_text() -> None:
     gold = graph([('"Rack {9}"', "product")], [])
     assert total(answer([("Rack {9}", "product")], []), gold) == total(answer(), graph())

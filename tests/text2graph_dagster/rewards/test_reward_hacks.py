@@ -1,6 +1,6 @@
-"""Ways to hack the reward, and the order in which they must rank.
+"""Attempts to hack the reward, and how they must be ranked.
 
-A table is a list of ranks, best first; every completion of a rank must earn more than every completion of the next.
+A table is a list of ranks, best first. Every completion must earn more than every completion of the next rank.
 """
 
 import json
@@ -167,7 +167,7 @@ NO_FACTS: list[list[Row]] = [  # the passage has no item of a requested type
     [(PLAIN, None, False), (THINKING, None, True), (NO_FACTS, Graph(), False)],
     ids=["plain", "thinking", "no facts"],
 )
-def test_every_completion_has_its_rank(
+def test_completions_are_ranked_in_the_order_of_the_table(
     table: list[list[Row]], gold: Graph | None, thinking: bool, span_credit: float
 ) -> None:
     earned = [

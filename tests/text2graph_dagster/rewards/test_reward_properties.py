@@ -1,4 +1,4 @@
-"""Properties of the reward that hold for every answer, gold graph and partial credit."""
+"""Properties of the reward that hold for all answers, gold graphs and settings of partial credit."""
 
 import math
 import random
@@ -113,7 +113,7 @@ def _twice(triple, relations) -> bool:
 
 
 def _counts(triple, entities, gold) -> bool:
-    """Tell whether a right relation counts: both ends are emitted with the right type and with no wrong one."""
+    """Tell whether a right relation counts: head and tail are emitted with the right type and with no wrong type."""
     known = {(e.text, e.type) for e in gold.entities}
     types = {(h.text, k, t.text): ((h.text, h.type), (t.text, t.type)) for h, k, t in gold.triples()}
     ends = types.get(triple) or types[triple[::-1]]

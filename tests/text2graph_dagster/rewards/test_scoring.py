@@ -18,7 +18,7 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.settings import Settings
 
 
-def test_the_best_total_is_every_weight_and_no_penalty() -> None:
+def test_the_best_total_is_the_sum_of_the_positive_weights() -> None:
     assert total(answer()) == pytest.approx(BEST)
     assert total(think(answer()), thinking=True) == pytest.approx(BEST + WEIGHTS["format"])
     assert total(answer([], []), Graph()) == pytest.approx(BEST)
@@ -31,7 +31,7 @@ def test_an_untidy_answer_keeps_a_share_of_its_f1() -> None:
 
 
 @pytest.mark.parametrize("untidy", [0.0, 0.5])
-def test_weights_under_which_form_beats_content_are_rejected(untidy: float) -> None:
+def test_weights_that_reward_form_more_than_content_are_rejected(untidy: float) -> None:
     weights = {"json_valid": 1.4, "format": 0.1, "entity_f1": 1.0, "relation_f1": 2.0 if untidy else 0.5}
     with pytest.raises(UserError, match="json_valid and format"):
         Settings.load(overrides={"grpo": {"weights": weights, "credit": {"untidy": untidy}}})

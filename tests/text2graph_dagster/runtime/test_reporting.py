@@ -11,11 +11,11 @@ from text2graph_dagster.runtime.reporting import MAX_POINTS, Reporter, choose_lo
 
 
 @pytest.mark.parametrize("steps", [1, 50, 200, 201, 1600, 99_999])
-def test_a_run_has_at_most_max_points(steps: int) -> None:
+def test_a_run_logs_at_most_max_points(steps: int) -> None:
     assert 1 <= steps // choose_logging_interval(steps) <= MAX_POINTS
 
 
-def test_points_go_to_the_file_and_to_dagster(tmp_path: Path) -> None:
+def test_metrics_are_written_to_the_file_and_sent_to_dagster(tmp_path: Path) -> None:
     sent: list[Any] = []
 
     class Pipes:
@@ -50,7 +50,7 @@ def test_progress_includes_the_time_left(capsys: pytest.CaptureFixture[str], mon
     ]
 
 
-def test_each_kind_of_progress_has_its_own_start_time(
+def test_the_time_left_is_measured_separately_per_kind_of_progress(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([100.0, 500.0, 501.0, 511.0])

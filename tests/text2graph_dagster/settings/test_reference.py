@@ -1,4 +1,4 @@
-"""The reference page is the one that the settings produce, and every setting says what it means."""
+"""The settings page in docs is current, and every setting has a description."""
 
 from pathlib import Path
 
@@ -25,12 +25,12 @@ def test_every_setting_is_on_the_page() -> None:
 
 
 @pytest.mark.parametrize(("prefix", "name", "field"), SETTINGS)
-def test_every_setting_is_described(prefix: str, name: str, field: object) -> None:
+def test_every_setting_has_a_description(prefix: str, name: str, field: object) -> None:
     description = getattr(field, "description", None)
     assert description, f"{prefix}.{name} has no description"
     if "None" in str(getattr(field, "annotation", "")) and name != "systems":
         assert "null: " in description, f"{prefix}.{name} does not say what null means"
 
 
-def test_settings_are_named_by_the_rules() -> None:
+def test_names_of_settings_follow_the_naming_rules() -> None:
     assert not [name for _, name, _ in SETTINGS if name.startswith(("least_", "most_"))]

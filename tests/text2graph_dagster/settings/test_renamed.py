@@ -1,4 +1,4 @@
-"""A configuration of an earlier release is refused with the new name in the message."""
+"""Settings of earlier releases are refused, with the new name in the message."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def exists(path: str) -> bool:
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_an_old_name_is_refused_with_the_new_one(old: str, new: str) -> None:
+def test_the_error_for_an_old_name_gives_the_new_name(old: str, new: str) -> None:
     assert exists(new)
     with pytest.raises(UserError, match=f"there is no such setting: it is called {new.rpartition('.')[2]} now"):
         Settings.load(None, nest(old, 1))
@@ -37,11 +37,11 @@ def test_a_removed_setting_is_refused_with_advice(old: str) -> None:
 
 
 @pytest.mark.parametrize("section", ["teacher", "reasoner"])
-def test_removed_settings_of_a_server_are_refused_wherever_it_is_set(section: str) -> None:
+def test_removed_server_settings_are_refused_in_every_section(section: str) -> None:
     with pytest.raises(UserError, match="extra_args"):
         Settings.load(None, {section: {"server": {"speculative": {}}}})
 
 
-def test_a_member_of_the_panel_is_told_as_well() -> None:
+def test_removed_settings_are_refused_in_a_panel_member_too() -> None:
     with pytest.raises(UserError, match="extra_args"):
         Settings.load(None, {"teacher": {"panel": [{"server": {"prefix_caching": True}}]}})

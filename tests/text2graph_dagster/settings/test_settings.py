@@ -1,4 +1,4 @@
-"""Configuration: layers in their order, misspelt keys refused."""
+"""Configuration: later layers override earlier ones, and misspelt keys are refused."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def test_layers_override_each_other_in_order(tmp_path: Path) -> None:
     assert (settings.sft.max_steps, settings.sft.batch_size, settings.sft.save_steps) == (3, 4, 9)
 
 
-def test_merge_leaves_its_arguments_alone() -> None:
+def test_merge_does_not_change_its_arguments() -> None:
     base = {"a": {"b": 1}}
     assert merge(base, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
     assert base == {"a": {"b": 1}}
@@ -41,7 +41,7 @@ def test_a_misspelt_or_impossible_value_is_refused(overrides: dict[str, object],
         Settings.load(None, overrides)
 
 
-def test_a_missing_or_broken_file_says_so(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_settings_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         Settings.load(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_text("a: [")

@@ -8,7 +8,7 @@ from text2graph_dagster.teachers.ledger import Row
 
 @dataclass
 class MemoryLedger:
-    """Keeps rows by call key, refuses to record a call twice, and can simulate a kill after some rows."""
+    """Keeps rows by call key, refuses repeated calls, and can simulate a kill after a number of rows."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     dies_after: int | None = None

@@ -1,4 +1,4 @@
-"""Regression tests for faults of the three ancestor projects in calling a model."""
+"""Regression tests for faults in how three earlier projects called models."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -43,8 +43,8 @@ def test_every_prompt_has_the_allowed_types() -> None:
         assert all(f"- {name}" in prompt for name in (*NEWS.entity_names, *NEWS.relation_names))
 
 
-def test_free_labels_are_mapped_to_the_ontology_or_rejected() -> None:
-    """An ancestor's 535 relations had 301 labels; here free labels are mapped, or rejected and counted."""
+def test_labels_outside_the_ontology_are_mapped_or_rejected() -> None:
+    """In an earlier project, 535 relations had 301 labels. Here, labels are mapped, or rejected and counted."""
     free = {
         "entities": [{"text": "Ana Berg", "type": "person"}, {"text": "Velsoft", "type": "company"}],
         "relations": [
@@ -112,7 +112,7 @@ def test_braces_in_strings_or_in_the_thinking_do_not_matter() -> None:
 
 
 def test_repeated_items_are_removed_and_counted() -> None:
-    """A teacher's graph has it once; the others are counted."""
+    """A teacher's graph has the item once; the repetitions are counted as dropped."""
     item = {"text": "Velsoft", "type": "company"}
     with serving(lambda _: message(json.dumps({"entities": [item] * 20, "relations": []}))) as seen:
         teacher = ChatTeacher(fast_endpoint(seen.url))

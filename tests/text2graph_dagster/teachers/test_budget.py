@@ -47,16 +47,16 @@ def test_a_run_stops_before_it_exceeds_the_budget_and_the_next_one_continues(lim
     assert (asked.new_calls, len(teacher.asked)) == (2, 10)
 
 
-def test_calls_in_flight_count_at_the_mean_cost() -> None:
+def test_calls_in_flight_are_budgeted_at_the_mean_cost() -> None:
     tally = CallTally(100, 0.0, budget=Budget(max_tokens_total=1000), started=5, done=5, tokens=500)
     assert tally.affords_another()
-    tally.started = 9  # four more are in flight: another one would make ten
+    tally.started = 9  # with the four calls in flight, one more call would be the tenth
     assert tally.affords_another()
     tally.started = 10
     assert not tally.affords_another()
 
 
-def test_the_forecast_is_logged_early_and_its_error_reported() -> None:
+def test_the_forecast_is_logged_early_and_its_error_is_reported() -> None:
     lines: list[str] = []
     asked = ask_teacher(Metered(), make_requests(100), MemoryLedger(), lines.append, Budget(**PRICES))
     assert "100 calls will take about 10,000 tokens, cost 0.04" in lines[0]

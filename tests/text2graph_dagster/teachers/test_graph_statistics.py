@@ -29,7 +29,7 @@ def test_items_of_unknown_types_lower_the_share() -> None:
     assert share_in_ontology([], [], ONTOLOGY) is None
 
 
-def test_relations_against_their_signature_lower_the_share() -> None:
+def test_relations_that_violate_their_signature_lower_the_share() -> None:
     counts = [("person", "lives in", "city", 3), ("city", "lives in", "person", 1)]
     assert share_of_allowed_relations(counts, ONTOLOGY) == 0.75
     assert share_of_allowed_relations([], ONTOLOGY) is None

@@ -1,4 +1,4 @@
-"""Appended rows survive their writer and are recovered once."""
+"""Appended rows are not lost if their writer dies, and are recovered once."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.journal import Journal
 
 
-def test_a_living_writers_file_is_not_recovered(tmp_path: Path) -> None:
+def test_the_journal_of_a_running_process_is_not_recovered(tmp_path: Path) -> None:
     writer = Journal(tmp_path)
     writer.append({"call_key": "a"})
     assert list(Journal(tmp_path).recover()) == []
@@ -28,7 +28,7 @@ def abandon(folder: Path, data: bytes, name: str = "dead") -> Path:
     return path
 
 
-def test_a_dead_writers_rows_are_recovered_once(tmp_path: Path) -> None:
+def test_the_journal_of_a_dead_process_is_recovered_once(tmp_path: Path) -> None:
     abandon(tmp_path, '{"a": "é\\u2028"}\n{"a": 2}\n'.encode())
     assert list(Journal(tmp_path).recover()) == [[{"a": "é\u2028"}, {"a": 2}]]
     assert list(Journal(tmp_path).recover()) == []
@@ -51,11 +51,11 @@ def test_a_truncated_last_line_is_skipped(tmp_path: Path) -> None:
     assert list(Journal(tmp_path).recover()) == [[]]
 
 
-def test_rows_that_could_not_be_recorded_are_kept(tmp_path: Path) -> None:
+def test_rows_that_could_not_be_recorded_stay_in_the_journal(tmp_path: Path) -> None:
     abandon(tmp_path, b'{"a": 1}\n')
     reading = Journal(tmp_path).recover()
     next(reading)
-    reading.close()  # as an error while recording would
+    reading.close()  # simulates an error during recording
     assert list(Journal(tmp_path).recover()) == [[{"a": 1}]]
 
 

@@ -1,4 +1,4 @@
-"""kill -9 at any moment loses no recorded answer and repeats no finished call."""
+"""After SIGKILL at any moment, no recorded answer is lost and no finished call is repeated."""
 
 import multiprocessing
 import random
@@ -17,7 +17,7 @@ KILLS, PASSAGES, AT_ONCE = 20, 600, 8
 
 
 def run(warehouse: str, url: str, batch: int) -> None:
-    """Make all calls: the body of the process that is killed."""
+    """Make all calls; this runs in the process that is killed."""
     from resources.teachers import WarehouseLedger
     from resources.warehouse import Warehouse
     from text2graph_dagster.teachers import call_runner
@@ -50,7 +50,7 @@ def test_twenty_kills_lose_no_answer_and_repeat_no_finished_call(
         return set(ledger.warehouse.read("SELECT passage_id FROM teacher_calls")["passage_id"])
 
     with chat_server.serving(delay=0.01) as heard:
-        finished: dict[str, int] = {}  # by passage: calls made until it was recorded
+        finished: dict[str, int] = {}  # passage → number of calls made until an answer was recorded
         for _ in range(KILLS):
             child = context.Process(target=run, args=(warehouse, heard.url, rng.choice([16, 4096])))
             before = sum(heard.answered.values())

@@ -1,4 +1,4 @@
-"""Every call is made once: none is repeated or lost, whatever happens to the teacher or the process."""
+"""Every call is made once: no call is repeated or lost, even if the teacher fails or the process is killed."""
 
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,10 @@ def test_a_second_run_makes_no_call_and_gives_the_same_answers() -> None:
 
 @pytest.mark.parametrize("trouble", ["explode", "omit", "refused", "unparsable", "failed", "twice", "foreign"])
 @pytest.mark.parametrize("where", ["p0", "p3", "p6"])
-def test_every_request_gets_an_answer_whatever_fails(trouble: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ancestor lost all batches after a failed one, and the last partial batch."""
+def test_every_request_gets_an_answer_despite_failures(
+    trouble: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier project lost all batches after a failed batch, and the last partial batch."""
     monkeypatch.setattr(call_runner, "BATCH", 3)
     asked = ask_teacher(ScriptedTeacher({where: trouble}), make_requests(7), MemoryLedger())
     assert [a.passage_id for a in asked.answers] == [f"p{i}" for i in range(7)]
@@ -138,7 +140,7 @@ def test_a_change_repeats_only_the_calls_it_affects(change: Any, calls: int) -> 
     assert ask_teacher(teacher, change(teacher, make_requests(4)), memory).new_calls == calls
 
 
-def test_an_unreadable_recorded_answer_becomes_unparsable() -> None:
+def test_a_recorded_answer_that_cannot_be_read_has_status_unparsable() -> None:
     memory = MemoryLedger()
     key = ask_teacher(ScriptedTeacher(), make_requests(1), memory).keys[0]
     memory.rows[key]["response"] = "{"
@@ -162,7 +164,7 @@ def test_the_log_shows_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1 failed" in seen[-1]
 
 
-def test_a_rationale_is_recorded_by_passage_and_graph(tmp_path: Path) -> None:
+def test_the_ledger_key_of_a_rationale_depends_on_passage_and_graph(tmp_path: Path) -> None:
     teacher = make_teacher(tmp_path, [line("Ana Berg", "employer", "Velsoft", "person", "business")])
     text = "Ana Berg joined Velsoft."
     graph = teacher.annotate(text, "en")

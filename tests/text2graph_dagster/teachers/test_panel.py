@@ -21,7 +21,7 @@ WORKS, NOTHING = Graph(ENTITIES, (Relation(0, 1, "works for"),)), Graph(ENTITIES
 
 
 class Fixed:
-    """A teacher with one graph for all passages, and no answer for `silent` ones."""
+    """A teacher that answers all passages with the same graph, except the `silent` passages."""
 
     prompt_version = "1"
 
@@ -57,7 +57,7 @@ def test_a_single_answer_is_the_graph() -> None:
     assert (read.requested, read.new_calls) == (2, 2)
 
 
-def test_the_vote_precedes_the_readings() -> None:
+def test_the_vote_is_sample_zero_and_precedes_the_readings() -> None:
     read = ask(Voter(Fixed("a", WORKS), samples=2), Voter(Fixed("b", NOTHING)))
     first = [r for r in read.rows if r.passage_id == "p0"]
     assert [(r.sample, r.teacher) for r in first] == [(0, "vote"), (1, "a"), (2, "a"), (3, "b")]
@@ -67,12 +67,12 @@ def test_the_vote_precedes_the_readings() -> None:
     assert (read.requested, read.new_calls) == (6, 6)
 
 
-def test_a_weight_decides_between_two() -> None:
+def test_weights_decide_between_two_teachers() -> None:
     read = ask(Voter(Fixed("a", WORKS)), Voter(Fixed("b", NOTHING), weight=2.0))
     assert read.rows[0].graph == NOTHING
 
 
-def test_another_teacher_costs_only_its_own_calls() -> None:
+def test_adding_a_teacher_makes_only_its_own_calls() -> None:
     book, alone = MemoryLedger(), Voter(Fixed("a", WORKS))
     keys = {r.call_key for r in ask(alone, book=book).rows}
     read = ask(alone, Voter(Fixed("b", WORKS)), book=book)
@@ -87,7 +87,7 @@ def test_without_a_quorum_there_is_no_graph() -> None:
     assert all(r.graph == WORKS for r in ask(*voters, quorum=0.3).rows if r.sample == 0)
 
 
-def test_without_any_answer_there_is_no_graph_whatever_the_quorum() -> None:
+def test_without_any_answer_there_is_no_graph_even_with_quorum_zero() -> None:
     voters = (Voter(Fixed(name, WORKS, silent=["p0", "p1"])) for name in "ab")
     assert {r.graph for r in ask(*voters, quorum=0.0).rows} == {None}
 

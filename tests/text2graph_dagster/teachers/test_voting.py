@@ -41,13 +41,13 @@ def test_a_majority_is_kept_and_its_share_is_the_confidence() -> None:
     assert confidences(voted) == {WORKS: pytest.approx(2 / 3), WED: pytest.approx(2 / 3)}
 
 
-def test_half_is_no_majority_and_the_union_is_a_threshold_of_zero() -> None:
+def test_half_of_the_votes_is_no_majority_and_threshold_zero_gives_the_union() -> None:
     both = [Vote(graph(WORKS)), Vote(graph(WED))]
     assert confidences(vote(both, NEWS, 0.5)) == {}
     assert confidences(vote(both, NEWS, 0.0)) == {WORKS: 0.5, WED: 0.5}
 
 
-def test_weights_count() -> None:
+def test_votes_are_weighted() -> None:
     voted = vote([Vote(graph(WORKS), 2.0), Vote(graph(WED), 1.0), Vote(graph(), 0.5)], NEWS, 0.5)
     assert confidences(voted) == {WORKS: pytest.approx(2 / 3.5)}
 
@@ -72,13 +72,13 @@ def test_spellings_of_one_name_are_one_entity_with_all_mentions() -> None:
     assert entity == Entity(0, "Ana Berg", "person", (Span(0, 8), Span(12, 19)))
 
 
-def test_a_name_with_two_types_is_two_items_of_the_vote() -> None:
+def test_a_name_with_two_types_is_voted_on_as_two_items() -> None:
     other = graph(names={**NAMES, "Oslo": "company"})
     kinds = [e.type for e in vote([Vote(graph()), Vote(graph()), Vote(other)], NEWS, 0.5).entities if e.text == "Oslo"]
     assert kinds == ["city"]
 
 
-def test_repetitions_in_a_graph_count_once() -> None:
+def test_repeated_items_in_a_graph_are_one_vote() -> None:
     loud = Graph(graph(WORKS).entities, graph(WORKS).relations * 20)
     assert confidences(vote([Vote(loud), Vote(graph()), Vote(graph())], NEWS, 0.5)) == {}
 
@@ -155,7 +155,7 @@ def test_a_higher_threshold_adds_nothing(votes: list[Vote], first: float, second
 
 @patient
 @given(VOTES, THRESHOLDS)
-def test_kept_relations_are_from_a_vote_and_have_both_ends(votes: list[Vote], keep_above: float) -> None:
+def test_kept_relations_are_from_a_vote_and_have_head_and_tail(votes: list[Vote], keep_above: float) -> None:
     voted = vote(votes, NEWS, keep_above)
     ids = {e.id for e in voted.entities}
     assert all(r.head in ids and r.tail in ids and r.confidence is not None for r in voted.relations)

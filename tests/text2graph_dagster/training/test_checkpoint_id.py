@@ -29,7 +29,7 @@ def test_the_id_depends_on_every_input() -> None:
 
 
 def test_ids_of_existing_checkpoints_do_not_change() -> None:
-    """A changed id would train every existing checkpoint again."""
+    """If ids changed, all existing checkpoints would be trained again."""
     assert make_checkpoint_id("sft", **INPUT) == "fb6830c266b118fde139d300625f0a34"
 
 

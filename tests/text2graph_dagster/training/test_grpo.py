@@ -24,7 +24,7 @@ def points(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_three_steps_report_every_metric_and_never_keep_a_worse_model(fine_tuned: Path, tmp_path: Path) -> None:
+def test_grpo_reports_every_metric_and_never_keeps_a_worse_model(fine_tuned: Path, tmp_path: Path) -> None:
     assert main(["--config", str(tiny_models.write_config(tmp_path, "grpo", base=str(fine_tuned)))]) == 0
     steps = [p for p in points(tmp_path / "grpo") if "reward" in p]
     assert [p["step"] for p in steps] == [1, 2, 3]
@@ -51,7 +51,7 @@ KL = {"beta": 0.1, "learning_rate": 1e-2, "max_steps": 2, "warmup_steps": 0}
 
 @pytest.fixture
 def reward_brevity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reward something a student of 20 steps can do: all its answers are wrong, and most are truncated."""
+    """Reward short answers, which a student of 20 steps can learn: all its answers are wrong, most are truncated."""
 
     compute = TrlReward.score
 
@@ -88,10 +88,10 @@ def test_a_fatal_alarm_stops_the_run_and_keeps_the_best_model_so_far(fine_tuned:
 
 
 @pytest.mark.usefixtures("reward_brevity")
-def test_kl_with_adapters_is_measured_to_the_sft_model_also_after_a_kill(
+def test_kl_with_adapters_is_measured_to_the_sft_model_even_after_a_kill(
     fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second step's KL is above 0 only if the checkpoint restores the adapters and not the reference."""
+    """The second step's KL is above 0 only if the checkpoint restores the adapters but not the reference model."""
     changes = {"grpo": KL}
     changes["student"] = {"lora": {"rank": 4, "alpha": 8}}
     config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(fine_tuned), dev=None)
@@ -111,7 +111,7 @@ def test_zero_steps_keep_the_sft_model(fine_tuned: Path, tmp_path: Path) -> None
     assert all(torch.equal(kept[name], value) for name, value in base.items())
 
 
-def test_the_sft_student_is_evaluated_again_only_under_other_conditions(
+def test_the_sft_student_is_evaluated_again_only_if_conditions_changed(
     fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = json.loads((fine_tuned / "run.json").read_text())["dev"]

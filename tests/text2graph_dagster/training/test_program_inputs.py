@@ -13,7 +13,7 @@ from text2graph_dagster.training.program_inputs import write_program_inputs
 ROWS = pl.DataFrame({"example_id": ["a", "b", "c"]})
 
 
-def test_slices_become_one_file_and_no_dev_gold_is_none(tmp_path: Path) -> None:
+def test_slices_become_one_file_and_dev_is_null_without_gold(tmp_path: Path) -> None:
     path = write_program_inputs(
         tmp_path / "sft-1", Settings(), ROWS.iter_slices(2), pl.DataFrame(), {"c": tmp_path}, "base", None
     )

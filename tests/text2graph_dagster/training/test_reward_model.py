@@ -34,7 +34,7 @@ def trained(fine_tuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "reward_model"
 
 
-def test_it_learns_to_rank_pairs_and_reports_the_accuracy(trained: Path) -> None:
+def test_the_reward_model_learns_to_rank_pairs_and_reports_its_accuracy(trained: Path) -> None:
     accuracy = [p["pair_accuracy"] for p in points(trained) if "pair_accuracy" in p]
     assert len(accuracy) == 30 and sum(accuracy[-5:]) > sum(accuracy[:5])
     run = json.loads((trained / "run.json").read_text())
@@ -97,7 +97,9 @@ def test_only_trusted_graphs_are_used(fine_tuned: Path, tmp_path: Path, capsys: 
     assert "trusted" in capsys.readouterr().err
 
 
-def test_grpo_uses_it_for_passages_without_a_trusted_graph(trained: Path, fine_tuned: Path, tmp_path: Path) -> None:
+def test_grpo_uses_the_reward_model_for_passages_without_a_trusted_graph(
+    trained: Path, fine_tuned: Path, tmp_path: Path
+) -> None:
     top = {"base": str(fine_tuned), "reward_model": str(trained), "dev": None}
     config = tiny_models.write_config(tmp_path, "grpo", {"grpo": {"max_steps": 1, "prompts_per_step": 6}}, **top)
     frame = pl.read_parquet(tmp_path / "train.parquet").with_row_index()

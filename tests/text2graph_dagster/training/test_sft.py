@@ -47,7 +47,7 @@ def test_the_output_is_an_ordinary_transformers_directory(fine_tuned: Path) -> N
     generated = model.generate(**prompt, max_new_tokens=4)
     assert generated.shape[1] > prompt["input_ids"].shape[1]
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
-    assert model.config.use_cache  # trainers switch it off; users who generate with Transformers need it
+    assert model.config.use_cache  # trainers disable it, but users who generate with Transformers need it
     assert model.config.model_type == "qwen2"
 
 
@@ -97,7 +97,7 @@ def test_sigterm_ends_the_program_at_once(tmp_path: Path) -> None:
         ({"sft": {"max_stepz": 1}}, "max_stepz"),
     ],
 )
-def test_a_mistake_is_a_user_error(
+def test_invalid_inputs_are_user_errors(
     tmp_path: Path, changes: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--config", str(tiny_models.write_config(tmp_path, changes=changes))]) == 1
@@ -148,10 +148,10 @@ def take_two_steps(folder: Path, student: dict[str, Any], micro_batch: int | Non
 
 
 @pytest.mark.parametrize("student", [{}, {"lora": {"rank": 2}}], ids=["answer loss", "TRL's loss"])
-def test_micro_batches_take_the_same_step(student: dict[str, Any], tmp_path: Path) -> None:
+def test_training_with_micro_batches_gives_the_same_step(student: dict[str, Any], tmp_path: Path) -> None:
     expected, whole = take_two_steps(tmp_path / "whole", student, None)
     weights, parts = take_two_steps(tmp_path / "parts", student, 4)
-    assert len(whole) == len(parts) == 3  # two steps and the end
+    assert len(whole) == len(parts) == 3  # two steps and the final summary
     for one, other in zip(whole[:2], parts[:2], strict=True):
         assert one["grad_norm"] > 1e-3 and other["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-4)
         assert other["loss"] == pytest.approx(one["loss"], abs=1e-5)

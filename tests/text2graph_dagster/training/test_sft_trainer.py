@@ -9,7 +9,7 @@ from text2graph_dagster.training.data.schedule import IGNORED
 from text2graph_dagster.training.sft_trainer import answer_loss
 
 
-def test_the_answer_loss_and_its_gradients_are_the_models_own(fine_tuned: Path) -> None:
+def test_the_answer_loss_and_its_gradients_equal_those_of_the_plain_model(fine_tuned: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(fine_tuned)
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(5, 300, (3, 12), generator=generator)

@@ -1,4 +1,4 @@
-"""Defaults follow the student: naming the model is enough."""
+"""Defaults depend on the student, so that setting the model is enough."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_defaults_follow_the_student(student: dict[str, Any], expected: tuple[An
     assert _choices(settings) == expected
 
 
-def test_explicit_settings_win() -> None:
+def test_explicit_settings_override_student_defaults() -> None:
     sections = {
         "student": {"wire": "compact"},
         "sft": {"optimizer": "adamw", "learning_rate": 0.1, "name_augmentation_share": 0.5},

@@ -125,7 +125,7 @@ class Killed(BaseException):
 
 @contextmanager
 def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Kill the run made in this block at the end of a step."""
+    """Simulate a kill, at the end of a step, of the run in this block."""
 
     def kill(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step == step:

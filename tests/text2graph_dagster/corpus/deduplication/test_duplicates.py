@@ -73,12 +73,12 @@ def test_a_train_passage_is_a_duplicate_of_the_gold_passage(split: str, gold: st
     assert find_duplicates(frame([(train, "train"), (gold, split)])) == {0: pid(gold)}
 
 
-def test_similar_gold_passages_are_kept_and_of_equal_ones_test_before_dev() -> None:
+def test_similar_gold_passages_are_kept_and_equal_ones_prefer_test_over_dev() -> None:
     assert find_duplicates(frame([(BASE, "dev"), (VARIANT, "test")])) == {}
     assert find_duplicates(frame([(BASE, "dev"), (BASE, "test")])) == {0: pid(BASE)}
 
 
-def test_a_duplicate_names_a_kept_passage() -> None:
+def test_duplicates_refer_to_a_passage_that_is_kept() -> None:
     chain = [BASE]
     for word in ("Monday", "ferry", "old", "council", "repairs", "least", "finish"):
         chain.append(chain[-1].replace(word, "something"))
@@ -132,7 +132,7 @@ def test_near_duplicates_are_found_among_many() -> None:
     assert all(row >= 600 or row < 200 for row in found)
 
 
-def test_a_copy_of_a_near_duplicate_names_the_kept_passage() -> None:
+def test_a_copy_of_a_near_duplicate_refers_to_the_kept_passage() -> None:
     kept = min(pid(BASE), pid(VARIANT))
     near = VARIANT if kept == pid(BASE) else BASE
     found = find_duplicates(frame([(BASE, "train"), (VARIANT, "train"), (near, "train")]))
@@ -155,7 +155,7 @@ def test_across_corpora_the_order_does_not_matter() -> None:
     assert across(dict(reversed(corpora.items()))) == expected
 
 
-def test_of_equal_passages_the_first_corpus_keeps_the_passage() -> None:
+def test_an_equal_passage_is_kept_in_the_first_corpus() -> None:
     assert across({"b": [OTHER], "a": [OTHER]}) == {("b", pid(OTHER), "a", pid(OTHER))}
     assert across({"a": [OTHER]}) == set()
 

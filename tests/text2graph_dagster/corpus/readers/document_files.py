@@ -1,4 +1,4 @@
-"""Corpora of a few files for the tests of readers; PDF and Word files are generated, nothing binary is stored."""
+"""Small corpora for the tests of readers. PDF and Word files are generated; no binary files are stored."""
 
 import io
 from collections.abc import Mapping, Sequence

@@ -96,7 +96,9 @@ HOSTILE_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("name", "made", "outcome"), [(name, *what) for name, what in HOSTILE_FILES.items()])
-def test_every_file_is_packed_or_rejected(corpus: Path, name: str, made: Callable[[], bytes], outcome: str) -> None:
+def test_every_file_becomes_passages_or_is_rejected(
+    corpus: Path, name: str, made: Callable[[], bytes], outcome: str
+) -> None:
     (corpus / name).write_bytes(made())
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     tables = build_corpus(open_corpus(corpus), CorpusSettings())

@@ -23,7 +23,7 @@ def test_json_lines_in_gzip(corpus: Path) -> None:
     assert outcomes(read_corpus(corpus)) == [(f"a.jsonl.gz{tail}", text) for tail, text in ROW_OUTCOMES]
 
 
-def test_lines_before_the_break_of_an_archive_are_read(corpus: Path) -> None:
+def test_lines_before_the_corruption_of_an_archive_are_read(corpus: Path) -> None:
     lines = b"".join(b'{"text": "%d Ana"}\n' % i for i in range(50_000))
     packed = gzip.compress(lines)
     (corpus / "cut.jsonl.gz").write_bytes(packed[: len(packed) // 2])

@@ -18,7 +18,7 @@ def test_an_unknown_format_is_rejected_with_the_known_ones(tmp_path: Path) -> No
     assert all(suffix in item.detail for suffix in READERS)
 
 
-def test_sizes_of_the_items_add_up_to_the_files(tmp_path: Path) -> None:
+def test_the_sizes_of_all_items_add_up_to_the_file_sizes(tmp_path: Path) -> None:
     files = {"a.jsonl": b'{"text": "a"}\n{"text"\n' + b"x" * 25_000 + b"\n", "b.txt": b"b", "c.bin": b"c"}
     settings = CorpusSettings(max_document_bytes=10_000)
     assert sum(item.size for item in read_corpus(make_corpus(tmp_path, files), settings)) == sum(

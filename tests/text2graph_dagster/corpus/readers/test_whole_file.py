@@ -1,4 +1,4 @@
-"""Files that are one document: a missing parser is a rejection that names the package."""
+"""Files with one document each; if the parser is missing, the rejection names its package."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,9 @@ from text2graph_dagster.corpus.readers.documents import Rejection
 
 
 @pytest.mark.parametrize(("package", "name"), [("pypdf", "a.pdf"), ("docx", "a.docx"), ("trafilatura", "a.html")])
-def test_a_missing_package_is_named(corpus: Path, monkeypatch: pytest.MonkeyPatch, package: str, name: str) -> None:
+def test_a_rejection_names_the_missing_package(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, package: str, name: str
+) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     (corpus / name).write_text("<p>Ana</p>")
     (rejection,) = read_corpus(corpus)

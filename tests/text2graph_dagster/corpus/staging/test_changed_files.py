@@ -1,4 +1,4 @@
-"""Only changed files are read, and of grown files only the appended lines."""
+"""Only changed files are read; if lines were appended to a file, only these lines are read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_an_unchanged_file_is_not_read(tmp_path: Path, monkeypatch: pytest.Monke
     assert read == ["b.txt"]
 
 
-def test_other_settings_rebuild_all_documents(tmp_path: Path, packed: list[str]) -> None:
+def test_changed_settings_rebuild_all_documents(tmp_path: Path, packed: list[str]) -> None:
     path, staged = make_corpus(tmp_path, {"b.txt": STORY}), tmp_path / "staged"
     build_again(path, staged)
     packed.clear()
@@ -52,7 +52,7 @@ def test_only_appended_lines_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(json_lines, "_parse", recording)
     with (path / "a.jsonl").open("a") as file:
-        file.write(note_lines([2, 4]))  # an id that is also in the head
+        file.write(note_lines([2, 4]))  # an id that also occurs in the earlier lines
     grown = build_again(path, staged)
     assert read == ["a.jsonl:6", "a.jsonl:7"]
     assert_same(grown, build_again(path, None))
@@ -61,7 +61,7 @@ def test_only_appended_lines_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("before", ["", "{broken", '{"id": 9, "text": "It was cut'])
 @pytest.mark.parametrize("after", ["shorter", "edited", "longer"])
-def test_a_changed_or_incomplete_head_is_read_again(tmp_path: Path, before: str, after: str) -> None:
+def test_a_file_with_changed_or_incomplete_earlier_lines_is_read_again(tmp_path: Path, before: str, after: str) -> None:
     head = note_lines([1, 2, 3])
     path, staged = make_corpus(tmp_path, {"a.jsonl": head + before, "b.txt": STORY}), tmp_path / "staged"
     build_again(path, staged)

@@ -1,4 +1,4 @@
-"""The index of files survives a restart, and forgets files that have to be read again."""
+"""The index of files is kept over restarts, and omits files that have to be read again."""
 
 from pathlib import Path
 

@@ -31,12 +31,12 @@ def path(tmp_path: Path) -> Path:
         ("a naïve plan", 6),
     ],
 )
-def test_hits_name_their_line(path: Path, text: str, line: int) -> None:
+def test_a_match_names_the_line_of_the_blocklist(path: Path, text: str, line: int) -> None:
     assert load_blocklist(path).find_hit(text) == f"line {line} of blocked.txt"
 
 
 @pytest.mark.parametrize("text", ["A bad wordsmith.", "bad, word", "C+ and C", "pin 123", "naïves", "unnaïve", ""])
-def test_misses(path: Path, text: str) -> None:
+def test_texts_without_a_blocked_term_do_not_match(path: Path, text: str) -> None:
     assert load_blocklist(path).find_hit(text) is None
 
 
@@ -71,7 +71,7 @@ def test_a_term_is_literal(tmp_path_factory: pytest.TempPathFactory, term: str) 
     assert blocked.find_hit("") is None
 
 
-def test_the_digest_is_of_the_content(path: Path, tmp_path: Path) -> None:
+def test_the_digest_of_a_blocklist_depends_on_its_content(path: Path, tmp_path: Path) -> None:
     before = digest_blocklist(path)
     path.write_text("other", encoding="utf-8")
     assert digest_blocklist(path) not in {before, digest_blocklist(None)}

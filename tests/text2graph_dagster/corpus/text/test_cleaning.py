@@ -29,7 +29,7 @@ from text2graph_dagster.corpus.text.cleaning import clean_text, clean_with_map
         ("👩\u200d🚀 ok", "👩\u200d🚀 ok"),
     ],
 )
-def test_clean_text(dirty: str, cleaned: str) -> None:
+def test_cleaned_text_is_as_expected(dirty: str, cleaned: str) -> None:
     assert clean_text(dirty) == cleaned
 
 

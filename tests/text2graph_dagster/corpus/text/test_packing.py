@@ -147,12 +147,12 @@ def test_a_heading_at_the_end_is_not_lost() -> None:
     assert texts(text, pack_passages(text, "en", 5)) == ["One two three four.", "# References"]
 
 
-def test_a_sentence_over_the_budget_is_a_passage_of_its_own() -> None:
+def test_a_sentence_over_the_budget_becomes_a_separate_passage() -> None:
     text = "Short one. This sentence is a good deal longer than the budget. Short two."
     assert texts(text, pack_passages(text, "en", 6))[1] == "This sentence is a good deal longer than the budget."
 
 
-def test_run_on_lines_are_packed_line_by_line() -> None:
+def test_lines_without_sentence_ends_are_packed_line_by_line() -> None:
     text = "\n".join(f"headline number {i} of the day" for i in range(20))
     passages = texts(text, pack_passages(text, "en", 12))
     assert len(passages) == 10
@@ -169,7 +169,7 @@ def test_a_sentence_over_the_hard_cap_is_cut(text: str, ends: str) -> None:
     assert all(count_tokens(passage) <= 50 and len(passage) <= 1_000 for passage in texts(text, spans))
 
 
-def test_unfit_stretches() -> None:
+def test_stretches_that_cannot_be_split_into_sentences_are_found() -> None:
     run, cap = "QUJD" * 300, 1_000
     text = f"Before it. {run} After it.\n\n" + "word " * (RUNAWAY_FACTOR * cap // 5 + 1) + "\n\nThe end."
     found = find_unfit_stretches(text, "en", cap)
@@ -179,7 +179,7 @@ def test_unfit_stretches() -> None:
 
 
 @pytest.mark.parametrize("text", ["字" * 20_000, "word " * 4_000, "A b c. " * 50_000, "a line\n" * 50_000])
-def test_text_that_can_be_cut_is_not_unfit(text: str) -> None:
+def test_text_that_can_be_split_has_no_unfit_stretch(text: str) -> None:
     assert find_unfit_stretches(text, "en", 1_000) == []
 
 

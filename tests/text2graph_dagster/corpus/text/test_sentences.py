@@ -64,7 +64,7 @@ def test_carriage_returns_do_not_hide_a_blank_line() -> None:
     assert parts("One\r\n\r\nTwo") == ["One", "Two"]
 
 
-def test_list_items_are_sentences_of_their_own() -> None:
+def test_list_items_are_separate_sentences() -> None:
     text = "We need:\n- salt\n- two eggs, one\n  of them boiled\n* oil\n1. Mix it.\n2) Serve it."
     assert parts(text) == [
         "We need:",

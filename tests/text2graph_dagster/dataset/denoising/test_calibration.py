@@ -1,4 +1,4 @@
-"""Confidences are calibrated on gold, and left unchanged where gold is scarce."""
+"""Confidences are calibrated on gold, or left unchanged if gold has too few relations."""
 
 import random
 
@@ -15,7 +15,7 @@ ENTITIES = (Entity(0, "Ana", "person"), Entity(1, "Ulm", "city"), Entity(2, "Bo"
 
 
 def sample_outcomes(share: dict[float, float], each: int = 1000) -> list[tuple[float, bool]]:
-    """Return `each` relations of every confidence, of which this share is right."""
+    """Return (confidence, is right) of `each` relations per confidence; the given share of them is right."""
     rng = random.Random(5)
     return [(confidence, rng.random() < right) for confidence, right in share.items() for _ in range(each)]
 
@@ -23,19 +23,19 @@ def sample_outcomes(share: dict[float, float], each: int = 1000) -> list[tuple[f
 @pytest.mark.parametrize(
     "share", [{0.6: 0.9, 0.8: 0.97, 0.9: 0.99}, {0.6: 0.2, 0.8: 0.5, 0.9: 0.7}, {0.6: 0.6, 0.8: 0.8, 0.9: 0.9}]
 )
-def test_confidence_becomes_the_share_that_is_right(share: dict[float, float]) -> None:
+def test_calibrated_confidence_is_the_share_of_correct_relations(share: dict[float, float]) -> None:
     calibration = fit_calibration(sample_outcomes(share), MIN_RELATIONS)
     for confidence, right in share.items():
         assert calibration(confidence) == pytest.approx(right, abs=0.05)
 
 
-def test_inversely_correlated_confidence_becomes_the_mean() -> None:
+def test_confidence_that_falls_with_correctness_is_replaced_by_the_mean() -> None:
     calibration = fit_calibration(sample_outcomes({0.6: 0.9, 0.8: 0.5, 0.9: 0.1}), MIN_RELATIONS)
     assert calibration(0.6) == calibration(0.9) == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_nothing_is_certain_after_100_relations(right: bool) -> None:
+def test_calibration_on_100_relations_never_gives_certainty(right: bool) -> None:
     value = fit_calibration([(0.7, right)] * 100, MIN_RELATIONS)(0.7)
     assert 0.9 < (value if right else 1 - value) < 1
 
@@ -48,7 +48,7 @@ def test_too_few_relations_leave_confidence_unchanged() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, unique=True), st.floats(0, 5), st.floats(-9, 9))
-def test_calibrated_values_are_probabilities_in_the_same_order(
+def test_calibration_gives_probabilities_and_keeps_the_order(
     confidences: list[float], slope: float, shift: float
 ) -> None:
     values = [Calibration("", slope, shift)(confidence) for confidence in sorted(confidences)]
@@ -56,7 +56,7 @@ def test_calibrated_values_are_probabilities_in_the_same_order(
     assert all(0 <= value <= 1 for value in values)
 
 
-def test_relations_without_a_confidence_get_none() -> None:
+def test_relations_without_a_confidence_stay_without_one() -> None:
     graph = Graph(ENTITIES, (Relation(0, 1, "born in", confidence=0.5), Relation(2, 1, "born in")))
     calibrated = Calibration("", 1.0, 2.0).apply(graph)
     assert [r.confidence is None for r in calibrated.relations] == [False, True]

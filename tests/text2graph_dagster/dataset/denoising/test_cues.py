@@ -1,4 +1,4 @@
-"""Cues that a passage states a relation, and the ontology's trigger words."""
+"""Cues and the ontology's trigger words, which suggest that a passage states a relation."""
 
 import numpy as np
 import pytest
@@ -81,10 +81,10 @@ def test_aliases_without_a_content_word_are_connectors() -> None:
     assert TriggerWords.of(INSIDE, ONTOLOGY).connectors == {("in",), (",",)}
 
 
-def test_forms_of_a_word_have_one_stem() -> None:
+def test_inflected_forms_have_the_same_stem() -> None:
     assert len(set(iterate_stems(tokenise_words("border borders bordered bordering")))) == 1
     assert list(iterate_stems(tokenise_words("首都是"))) == ["首都", "都是"]
 
 
-def test_the_common_cues_come_first() -> None:
+def test_cues_shared_by_all_relations_come_first() -> None:
     assert list(CUE_WEIGHTS)[COMMON_CUES:] == ["named_between", "named_around", "described", "connected_by_alias"]

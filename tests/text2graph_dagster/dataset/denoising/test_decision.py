@@ -1,4 +1,4 @@
-"""Labels are denoised where dev gold shows that it helps, and where dev gold is too small."""
+"""Labels are denoised if this improves F1 on dev gold, or if dev gold is too small to tell."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_clean_labels_are_left_unchanged() -> None:
     assert "left unchanged: on 200 dev relations denoising would change F1 by -0.500" in found.summary
 
 
-def test_labels_stay_where_denoising_gains_nothing() -> None:
+def test_labels_are_left_unchanged_if_denoising_gains_nothing() -> None:
     assert not changes(make_decision([RelationCounts(1, 1, 1, 1, 0, 0, 2)] * 100))
     assert not changes(make_decision([RelationCounts(0, 0, 0, 0, 0, 1, 2)] * 100))
 
@@ -52,7 +52,7 @@ def test_a_gain_below_the_minimum_is_ignored(monkeypatch: pytest.MonkeyPatch) ->
     assert changes(make_decision([RelationCounts(1, 1, 1, 0, 0, 0, 2)] * 100))
 
 
-def test_with_too_little_gold_labels_are_denoised_and_the_summary_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_too_little_gold_labels_are_denoised_and_the_summary_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for passages in ([], [CLEAN] * 24):
         found = make_decision(passages)
         assert changes(found)
@@ -75,7 +75,7 @@ def test_dropping_and_adding_are_decided_separately() -> None:
     assert (many_but_wrong.drops, many_but_wrong.adds) == (True, False)
 
 
-def test_a_decision_applies_only_its_steps() -> None:
+def test_only_the_chosen_denoising_steps_are_applied() -> None:
     entities = tuple(Entity(i, name, "thing") for i, name in enumerate("abcd"))
     stays, goes, comes = (Relation(0, tail, "has") for tail in (1, 2, 3))
     doubted, sure = replace(goes, confidence=0.2), replace(stays, confidence=0.9)
@@ -90,7 +90,8 @@ def test_a_decision_applies_only_its_steps() -> None:
 
 
 def test_dev_is_weighted_to_the_label_density_of_training_passages() -> None:
-    # One relation of four is labelled, and denoising adds a right and a wrong one. If all were labelled: a wrong one.
+    # One relation of four is labelled; denoising adds a right and a wrong relation. With all four labelled, it would
+    # add only the wrong one.
     assert make_decision([RelationCounts(1, 1, 0, 0, 1, 1, 4)] * 100, labels_per_passage=1.0).adds
     assert not changes(make_decision([RelationCounts(1, 1, 0, 0, 1, 1, 4)] * 100, labels_per_passage=4.0))
 

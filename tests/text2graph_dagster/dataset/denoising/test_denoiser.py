@@ -1,4 +1,4 @@
-"""Unlikely labels are dropped, missed statements are added, and little data changes nothing."""
+"""Unlikely labels are dropped and missing relations are added; with too little data, nothing changes."""
 
 import random
 
@@ -35,7 +35,7 @@ def passage(number: int, words: str, labelled: bool, names: int | None = None) -
 
 
 def corpus(size: int = 400) -> list[Passage]:
-    """Return statements, labelled in 7 of 10 cases, and visits, in 1 of 10; people occur several times."""
+    """Return passages that state the relation (70 % labelled) and visits (10 % labelled); people occur repeatedly."""
     rng = random.Random(1)
     return [
         passage(i, words, rng.random() < share, names=size // 3)
@@ -43,7 +43,7 @@ def corpus(size: int = 400) -> list[Passage]:
     ]
 
 
-def test_denoised_labels_match_the_words() -> None:
+def test_denoised_labels_match_what_the_passages_state() -> None:
     passages = corpus()
     denoised = denoise_passages(passages, ONTOLOGY)
     for before, after in zip(passages, denoised.graphs, strict=True):
@@ -83,13 +83,13 @@ def test_a_relation_with_few_labels_is_left_unchanged(monkeypatch: pytest.Monkey
 
 
 def make_uninformative_corpus(size: int = 1200) -> list[Passage]:
-    """Return passages labelled whatever they say of the two names; few of them state the relation."""
+    """Return passages labelled at random; few of them state the relation."""
     rng = random.Random(3)
     ways = ["was born in", *["met friends in", "wrote about", "flew to", "sang of", "left for", "saw", "liked"] * 2]
     return [passage(i, rng.choice(ways), rng.random() < 0.15) for i in range(size)]
 
 
-def test_uninformative_labels_are_kept_only_where_cues_support_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninformative_labels_are_kept_only_if_cues_support_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "MAX_FACT_WEIGHT", 0.5)
     passages = make_uninformative_corpus()
     denoised = denoise_passages(passages, ONTOLOGY)
@@ -150,8 +150,8 @@ def test_no_passages_give_no_graphs() -> None:
     assert denoise_passages([], ONTOLOGY).graphs == []
 
 
-def test_without_mentions_the_share_of_a_vote_stays() -> None:
-    """A name without a mention has no features to judge by."""
+def test_a_vote_share_without_mentions_remains_the_confidence() -> None:
+    """Without a mention, there are no features to predict a confidence from."""
     entities = (Entity(0, "Ana", "person"), Entity(1, "Ulm", "city"))
     voted = Passage(digest("p"), "It rained.", Graph(entities, (Relation(0, 1, "born in", None, "vote", 0.75),)))
     (graph,) = denoise_passages([voted], ONTOLOGY).graphs

@@ -35,7 +35,7 @@ class FakeScorer:
         return [0.5 if pair in self.entailed else 0.49 for pair in pairs]
 
 
-def test_only_entailed_relations_stay() -> None:
+def test_only_entailed_relations_are_kept() -> None:
     scorer = FakeScorer(("One.", "Ana advises Ben."), ("Three.", "Ana advises Cleo."))
     found = filter_by_entailment(PASSAGES, DENOISED, ONTOLOGY, scorer, 0.5)
     assert [graph.relations for graph in found.graphs] == [(LABEL,), (), (ADDED,)]

@@ -37,9 +37,9 @@ def message(content: str | None, finish: str = "stop", **more: Any) -> dict[str,
 
 @contextmanager
 def serving(reply: Reply, error: Any = None, models: Sequence[str] = ("m",), catalogue: Any = None) -> Iterator[Seen]:
-    """Serve the completions that `reply` returns; a number is an HTTP status, sent with the body `error`.
+    """Serve the completions that `reply` returns; a returned number is sent as HTTP status with the body `error`.
 
-    The list of models has `models`, or is `catalogue` if given.
+    The list of models contains `models`; if `catalogue` is given, it replaces the list.
     """
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""An endpoint without waits, a passage with its graph, and requests whose passages state one relation each."""
+"""Shared by the tests: an endpoint without waits, a passage with its graph, and requests with one relation each."""
 
 from typing import Any
 

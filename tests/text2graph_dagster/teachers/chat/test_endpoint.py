@@ -70,7 +70,7 @@ def test_a_failed_second_try_keeps_the_first_reason() -> None:
     assert "truncated" in answer.reason
 
 
-def test_permanent_errors_are_not_retried() -> None:
+def test_permanent_http_errors_are_not_retried() -> None:
     with serving(lambda _: 400) as seen:
         (answer,) = ChatTeacher(fast_endpoint(seen.url, retries=5)).answer(sample_requests(1))
     assert (answer.status, answer.reason, len(seen.bodies)) == ("failed", "BadRequestError 400", 1)
@@ -95,7 +95,7 @@ def test_an_account_without_quota_ends_the_run() -> None:
         list(ChatTeacher(fast_endpoint(seen.url, retries=3)).answer(sample_requests(3)))
 
 
-def test_requests_are_consumed_as_capacity_allows() -> None:
+def test_requests_are_read_only_when_there_is_capacity() -> None:
     taken = 0
 
     def lazily() -> Iterator[TeacherRequest]:
@@ -152,7 +152,7 @@ def test_an_unreachable_server_is_avoided() -> None:
     assert sum(heard.answered.values()) == 60
 
 
-def test_a_wrong_address_fails_early_despite_many_retries() -> None:
+def test_a_wrong_address_fails_before_many_retries() -> None:
     with pytest.raises(UserError, match="No server answers"):
         list(ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1", retries=500)).answer(sample_requests(20)))
 
@@ -176,7 +176,7 @@ def test_an_address_with_a_password_is_rejected_and_not_repeated(url: str) -> No
 
 
 def test_the_key_is_never_stored_or_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither in rows, logs, errors nor parameters, even if the server echoes what it was sent."""
+    """It is in no row, log, error or parameter, even if the server echoes the request."""
     monkeypatch.setenv(KEY_VARIABLE, CANARY)
     caplog.set_level(logging.DEBUG)
     echo = f'Bearer {CANARY} {{"entities":[],"relations":[]}}'

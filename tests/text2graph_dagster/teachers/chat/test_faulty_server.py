@@ -14,7 +14,7 @@ SHARE = 0.05
 
 
 def stated(request: TeacherRequest, graph: Graph) -> bool:
-    """Tell whether the graph is the one stated by the passage, or a part of it."""
+    """Tell whether the graph has only items that the passage states."""
     person, company = request.text.rstrip(".").split(" works for ")
     entities = {(e.text, e.type) for e in graph.entities}
     triples = [(h.text, kind, t.text) for h, kind, t in graph.triples()]
@@ -23,8 +23,8 @@ def stated(request: TeacherRequest, graph: Graph) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [10_000])
-def test_every_passage_gets_a_graph_or_a_reason_whatever_the_server_does(count: int) -> None:
-    """An ancestor lost everything after a failed batch, and the last partial one."""
+def test_every_passage_gets_a_graph_or_a_reason_despite_server_faults(count: int) -> None:
+    """An earlier project lost all answers after a failed batch, and the last partial batch."""
     requests, memory = sample_requests(count), MemoryLedger()
     with chat_server.serving(SHARE) as heard:
         teacher = ChatTeacher(fast_endpoint(heard.url, concurrency=64, retries=5, timeout_seconds=3.0))
@@ -43,7 +43,9 @@ def test_every_passage_gets_a_graph_or_a_reason_whatever_the_server_does(count: 
         assert teacher.labels.rejected.total() > 0
         before = sum(heard.asked.values())
         again = ask_teacher(teacher, [*requests, *sample_requests(count + 1)[-1:]], memory)
-        assert again.new_calls == 1 + asked.figures["calls_failed"]  # one document more: only its passage's call
+        assert (
+            again.new_calls == 1 + asked.figures["calls_failed"]
+        )  # one more document adds only the call for its passage
         assert sum(heard.asked.values()) <= before + 6 * again.new_calls
         assert again.answers[:count] == asked.answers or asked.figures["calls_failed"]
 

@@ -1,4 +1,4 @@
-"""Inexact copies are grounded if exactly one spelling in the passage is near, and dropped otherwise."""
+"""Inexact copies are grounded if exactly one spelling in the passage is similar; otherwise they are dropped."""
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +24,7 @@ TEXT = "In 1986 José Álvarez joined Björn O’Neill & Sons of Gothenburg; the
         ("the Treaty of 1987", "the Treaty of 1987"),
     ],
 )
-def test_a_surface_becomes_the_passages_spelling(written: str, surface: str) -> None:
+def test_an_inexact_copy_gets_the_spelling_of_the_passage(written: str, surface: str) -> None:
     found = ground_fuzzily(written, TEXT)
     assert found is not None
     assert found.surface == surface
@@ -38,7 +38,7 @@ def test_a_surface_becomes_the_passages_spelling(written: str, surface: str) -> 
         "   ",
         "Jos",  # too short for any difference
         "Sonz",
-        "Treaty of 1986",  # another year is another treaty
+        "Treaty of 1986",  # a different year means a different treaty
         "the Treaty of 1988",
         "Gothenburgers",
         "Stockholm",
@@ -46,11 +46,11 @@ def test_a_surface_becomes_the_passages_spelling(written: str, surface: str) -> 
         "Gothenburg!!",
     ],
 )
-def test_surfaces_too_far_from_the_passage_are_not_found(written: str) -> None:
+def test_names_too_different_from_the_passage_are_not_grounded(written: str) -> None:
     assert ground_fuzzily(written, TEXT) is None
 
 
-def test_two_equally_near_spellings_are_not_found() -> None:
+def test_a_name_near_two_spellings_is_not_grounded() -> None:
     text = "Jonathan Berg met Jonathan Borg."
     assert ground_fuzzily("Jonathan Barg", text) is None
     assert ground_fuzzily("Jonathan Berg", text) is not None
@@ -69,7 +69,7 @@ def test_scripts_without_blanks_are_supported() -> None:
     assert found.surface == "中华人民共和国外交部"
 
 
-def test_a_relation_may_use_either_spelling_of_its_end() -> None:
+def test_exact_and_inexact_copies_refer_to_the_same_entity() -> None:
     written = ParsedGraph((("Gothenberg", "city"), ("José Álvarez", "person")), (("José Álvarez", "in", "Gothenberg"),))
     legal = legalise(written, TEXT, ["city", "person"], ["in"], None, ground_fuzzily)
     assert [(h.text, t.text) for h, _, t in legal.graph.triples()] == [("José Álvarez", "Gothenburg")]
@@ -77,7 +77,7 @@ def test_a_relation_may_use_either_spelling_of_its_end() -> None:
     assert legalise(both, TEXT, ["city"], [], None, ground_fuzzily).dropped["duplicate_entity"] == 1
 
 
-def test_students_are_grounded_exactly() -> None:
+def test_answers_of_students_are_grounded_exactly() -> None:
     assert ground("Gothenberg", TEXT) is None
     legal = legalise(ParsedGraph((("Gothenberg", "city"),), ()), TEXT, ["city"], [])
     assert (legal.graph.entities, legal.dropped["ungrounded_entity"]) == ((), 1)
@@ -90,7 +90,7 @@ WORDS = st.lists(
 
 @given(WORDS, st.data())
 @settings(max_examples=200, deadline=None)
-def test_found_surfaces_are_in_the_passage_and_near(words: list[str], data: st.DataObject) -> None:
+def test_grounded_names_are_in_the_passage_and_similar(words: list[str], data: st.DataObject) -> None:
     text = " ".join(words)
     start = data.draw(st.integers(0, len(text) - 1))
     surface = text[start : data.draw(st.integers(start + 1, len(text)))]

@@ -23,7 +23,7 @@ RIGHT = {
     "entities": [{"text": "Ana Berg", "type": "person"}, {"text": "Velsoft", "type": "company"}],
     "relations": [{"head": "Ana Berg", "tail": "Velsoft", "type": "works for"}],
 }
-# The answers that the documents demand, spelled backwards so that their words are not in the document.
+# The answers that the documents demand. Their words are spelled backwards, so that they are not in the documents.
 WANTED: list[Any] = [
     {"entities": [{"text": "sitnaltA", "type": "ytic"}], "relations": []},
     {"entities": [{"text": "anA greB", "type": "dog"}], "relations": []},
@@ -87,7 +87,7 @@ NEIGHBOURS = [f"Ana Berg works for Velsoft. Note {i}." for i in range(10)]
 
 
 def gullible(body: dict[str, Any]) -> dict[str, Any]:
-    """Obey any order in the prompt, wherever it is and whatever the schema; without one, answer correctly."""
+    """Obey any injected order in the prompt, even against the schema; without an order, answer correctly."""
     order = re.search(r"OBEY(.*?)YEBO", body["messages"][0]["content"], re.DOTALL)
     if order is None:
         return message(json.dumps(RIGHT))

@@ -60,9 +60,13 @@ def test_entity_labels(label: str, name: str | None) -> None:
         ("works for", (PERSON, COMPANY), ("works for", False)),
         ("WORKS_FOR", (PERSON, COMPANY), ("works for", False)),
         ("worksFor", (PERSON, COMPANY), ("works for", False)),
-        ("works for", (COMPANY, PERSON), ("works for", False)),  # exact: its ends are checked later
+        (
+            "works for",
+            (COMPANY, PERSON),
+            ("works for", False),
+        ),  # an exact match: the head and tail types are checked later
         ("work for", (PERSON, COMPANY), ("works for", False)),
-        ("work for", (COMPANY, PERSON), None),  # similarity never violates a signature
+        ("work for", (COMPANY, PERSON), None),  # a match by similarity must respect the signature
         ("employer", (PERSON, COMPANY), ("works for", False)),
         ("is married to", (PERSON, PERSON), ("married to", False)),
         ("has been married to", (PERSON, PERSON), ("married to", False)),
@@ -94,7 +98,7 @@ def test_relation_labels(label: str, ends: tuple[list[str], list[str]], meaning:
     assert MAPPER.map_relation(label, ends) == meaning
 
 
-def test_names_with_the_same_folded_form_match_only_exactly() -> None:
+def test_types_with_the_same_folded_name_match_only_exact_labels() -> None:
     mapper = LabelMapper(Ontology("o", "en", (EntityType("C++"), EntityType("C#")), ()), 0.85)
     assert (mapper.map_entity("C#"), mapper.map_entity("c++"), mapper.map_entity("C")) == ("C#", None, None)
 
@@ -104,7 +108,7 @@ def test_a_tie_in_similarity_is_rejected() -> None:
     assert mapper.map_entity("river moat") is None
 
 
-def test_an_answers_labels_are_mapped_and_counted() -> None:
+def test_labels_of_an_answer_are_mapped_and_counted() -> None:
     parsed = ParsedGraph(
         (("Ana", "PERSON"), ("Velsoft", "business"), ("Oslo", "spaceship"), ("Gramont", "company")),
         (("Velsoft", "founded by", "Ana"), ("Ana", "likes", "Velsoft"), ("ANA", "works for", "Velsoft")),

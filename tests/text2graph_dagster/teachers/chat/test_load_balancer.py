@@ -33,7 +33,7 @@ def test_the_least_loaded_server_is_chosen() -> None:
     assert choose(group) == "b"
 
 
-def test_a_failing_server_rests_and_is_tried_again() -> None:
+def test_a_failing_server_is_avoided_for_a_while_and_tried_again() -> None:
     group, now = balancer("a", "b")
     for _ in range(FAILURES_BEFORE_REST):
         group.servers[0].record_failure(now[0])

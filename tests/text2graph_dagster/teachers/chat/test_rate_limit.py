@@ -6,7 +6,7 @@ from text2graph_dagster.teachers.chat.rate_limit import START, AdaptiveConcurren
 def drive(
     concurrency: AdaptiveConcurrency, latency: float | None, rounds: int, busy_from: int = 10**9, now: float = 0.0
 ) -> float:
-    """Answer rounds of `limit` calls; above `busy_from` concurrent calls, latency grows in proportion to them."""
+    """Simulate rounds of `limit` calls; above `busy_from` concurrent calls, latency grows in proportion."""
     for _ in range(rounds):
         limit = concurrency.limit
         seconds = (latency or 0.1) * max(1.0, limit / busy_from)
@@ -16,7 +16,7 @@ def drive(
     return now
 
 
-def test_the_limit_grows_to_its_maximum_while_latency_holds() -> None:
+def test_the_limit_grows_to_its_maximum_while_latency_is_constant() -> None:
     concurrency, now, seen = AdaptiveConcurrency(64), 0.0, list[int]()
     assert concurrency.limit == START
     for _ in range(6):
@@ -25,13 +25,13 @@ def test_the_limit_grows_to_its_maximum_while_latency_holds() -> None:
     assert seen == [8, 16, 32, 64, 64, 64]
 
 
-def test_the_limit_stops_growing_when_throughput_does() -> None:
+def test_the_limit_stops_growing_when_throughput_stops_growing() -> None:
     concurrency = AdaptiveConcurrency(256)
     drive(concurrency, 0.1, 20, busy_from=16)
     assert 16 <= concurrency.limit <= 40
 
 
-def test_a_maximum_below_the_start_is_respected() -> None:
+def test_a_maximum_below_the_initial_limit_is_respected() -> None:
     concurrency = AdaptiveConcurrency(1)
     drive(concurrency, 0.1, 5)
     assert concurrency.limit == 1
@@ -63,7 +63,7 @@ def test_the_limit_is_at_least_one() -> None:
     assert concurrency.limit == 1
 
 
-def test_calls_from_before_a_change_of_the_limit_do_not_count() -> None:
+def test_calls_started_before_a_change_of_the_limit_are_ignored() -> None:
     concurrency = AdaptiveConcurrency(64)
     now = drive(concurrency, 0.1, 1)
     for _ in range(100):

@@ -42,7 +42,7 @@ def test_an_answer_is_parsed_grounded_and_filtered() -> None:
     assert (answer.prompt_tokens, answer.completion_tokens) == (11, 7)
 
 
-def test_the_recorded_answer_gives_the_same_graph() -> None:
+def test_parsing_the_recorded_answer_gives_the_same_graph() -> None:
     (answer,), _ = ask(lambda _: message(f"<think>hm {{</think>```json\n{json.dumps(ANSWER)}\n```"))
     teacher = ChatTeacher(fast_endpoint("http://127.0.0.1:9/v1"))
     assert teacher.read(answer.raw, TeacherRequest("p0", TEXT, "en", NEWS)) == answer.graph == GRAPH
@@ -59,7 +59,7 @@ def test_labels_are_mapped_and_counted() -> None:
 
 
 def test_every_prompt_has_the_types_and_the_passage() -> None:
-    """None of an ancestor's 50 prompts had a list of allowed types."""
+    """In an earlier project, none of the 50 prompts had a list of allowed types."""
     (answer,), (body,) = ask(lambda _: message('{"entities":[],"relations":[]}'))
     prompt = body["messages"][0]["content"]
     assert prompt == answer.request

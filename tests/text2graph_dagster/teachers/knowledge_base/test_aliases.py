@@ -16,11 +16,11 @@ def found(text: str, *aliases: str, blocked: tuple[str, ...] = ()) -> list[str]:
     return [text[m.start : m.end] for m in index.find(text)]
 
 
-def test_the_longest_name_wins_and_hides_the_shorter_one() -> None:
+def test_only_the_longest_of_overlapping_names_is_found() -> None:
     assert found("She left New York City for York.", "York", "New York", "New York City") == ["New York City", "York"]
 
 
-def test_a_partial_match_of_a_longer_name_leaves_the_shorter_one() -> None:
+def test_the_shorter_name_is_found_if_a_longer_one_matches_only_partly() -> None:
     assert found("New York Post and New York", "New York", "New York City Hall") == ["New York", "New York"]
 
 
@@ -38,7 +38,7 @@ def test_names_end_on_token_boundaries() -> None:
         ("Lima - Paris", ["Paris"]),
     ],
 )
-def test_a_hyphen_makes_one_word_unless_a_lower_case_word_follows(text: str, expected: list[str]) -> None:
+def test_a_name_before_a_hyphen_is_found_only_if_a_lower_case_word_follows(text: str, expected: list[str]) -> None:
     assert found(text, "Paris") == expected
 
 
@@ -61,7 +61,7 @@ def test_names_in_upper_case_headings_are_found() -> None:
 @pytest.mark.parametrize(
     "alias", ["x", "7", "1984", "mo", "ro-md", "the", "The", "It", "IT", "PL", "Bo", "a b c", "…", "中", "我们", ""]
 )
-def test_indistinct_names_are_rejected(alias: str) -> None:
+def test_names_that_are_too_short_or_common_are_rejected(alias: str) -> None:
     assert not is_distinctive(alias)
 
 
@@ -78,7 +78,7 @@ def test_all_entities_with_a_name_are_candidates() -> None:
     assert [m.candidates for m in index.find("in Paris")] == [(3, 1)]
 
 
-def test_a_blocked_longer_name_hides_shorter_ones_in_it() -> None:
+def test_shorter_names_inside_a_blocked_longer_name_are_not_found() -> None:
     assert found("The Boston Globe wrote from Boston.", "Boston", blocked=("Boston Globe",)) == ["Boston"]
 
 

@@ -26,14 +26,14 @@ def test_a_sentence_without_an_anaphor_is_not_joined_to_the_one_before(tmp_path:
     ).relations  # no anaphors are known for this language
 
 
-def test_a_more_distant_mention_may_have_the_evidence(tmp_path: Path) -> None:
+def test_evidence_may_be_at_a_more_distant_mention(tmp_path: Path) -> None:
     text = "He met Ana Berg. Velsoft grew. Velsoft pays its staff well and she, Ana Berg, likes it."
     (relation,) = make_teacher(tmp_path, WORLD).annotate(text, "en").relations
     assert relation.evidence is not None
     assert text[relation.evidence.start :].startswith("Velsoft pays")
 
 
-def test_ends_too_far_apart_have_no_relation(tmp_path: Path) -> None:
+def test_a_head_and_a_tail_too_far_apart_have_no_relation(tmp_path: Path) -> None:
     text = "Ana Berg is tired. It rained. So it was that Velsoft grew."
     assert not make_teacher(tmp_path, WORLD, window=2).annotate(text, "en").relations
     assert make_teacher(tmp_path, WORLD, window=3).annotate(text, "en").relations

@@ -70,7 +70,7 @@ def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     assert knowledge.sha256 == hashlib.sha256((tmp_path / "kb.jsonl").read_bytes()).hexdigest()
 
 
-def test_an_id_joins_names_and_types(tmp_path: Path) -> None:
+def test_entities_with_the_same_id_are_merged(tmp_path: Path) -> None:
     knowledge = load(
         tmp_path,
         line("Ana Berg", "employer", "Velsoft", "person", "business", head_id="1", head_aliases=["A. Berg"]),
@@ -128,7 +128,7 @@ def test_an_inverse_relation_follows_from_either_side(tmp_path: Path) -> None:
     assert facts(load(tmp_path, line("Norway", "has capital", "Oslo", "country", "city"))) == both
 
 
-def test_facts_with_unknown_types_or_equal_ends_are_left_out(tmp_path: Path) -> None:
+def test_facts_with_unknown_types_or_equal_head_and_tail_are_left_out(tmp_path: Path) -> None:
     knowledge = load(
         tmp_path,
         line("Ana Berg", "employer", "Velsoft", "person", "asteroid"),

@@ -1,4 +1,4 @@
-"""The entity and the type that a name means."""
+"""Linking: which entity a name refers to, and the entity's type."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_a_name_keeps_all_its_candidates(tmp_path: Path) -> None:
     assert named_triples(teacher.annotate("Velsoft hired Paris.", "en")) == {("Paris", "works for", "Velsoft")}
 
 
-def test_a_short_form_means_the_entity_with_its_full_name_in_the_passage(tmp_path: Path) -> None:
+def test_a_short_form_is_linked_to_the_entity_with_its_full_name_in_the_passage(tmp_path: Path) -> None:
     teacher = make_teacher(
         tmp_path,
         [
@@ -57,7 +57,7 @@ def test_facts_with_certain_entities_count_more_than_with_possible_ones(tmp_path
     assert named_triples(teacher.annotate("Lee left Velsoft with Kim.", "en")) == {("Lee", "works for", "Velsoft")}
 
 
-def test_a_word_in_many_names_is_not_a_name(tmp_path: Path) -> None:
+def test_a_word_that_is_part_of_many_names_is_not_used_as_a_name(tmp_path: Path) -> None:
     cities = [
         line(f"{name} City", "capital of", "Norway", "city", "country")
         for name in ("Ada", "Bel", "Cor", "Dan", "Eva", "Fin")

@@ -64,7 +64,7 @@ def test_all_names_of_an_entity_are_its_mentions(tmp_path: Path) -> None:
     assert [e.id for e in graph.entities] == [0, 1]
 
 
-def test_every_relation_has_its_sentence_and_its_line(tmp_path: Path) -> None:
+def test_every_relation_has_evidence_and_the_knowledge_base_line_as_provenance(tmp_path: Path) -> None:
     text = "Snow fell. Ana Berg joined Velsoft in May. Nothing else happened."
     (relation,) = make_teacher(tmp_path, WORLD).annotate(text, "en").relations
     assert relation.evidence is not None
@@ -150,7 +150,7 @@ def test_chinese_names_are_found_without_spaces(tmp_path: Path) -> None:
     assert text[relation.evidence.start : relation.evidence.end] == "王小明生于北京，后来离开了北京市。"
 
 
-def test_a_recorded_answer_gives_the_same_graph(tmp_path: Path) -> None:
+def test_parsing_a_recorded_answer_gives_the_same_graph(tmp_path: Path) -> None:
     teacher = make_teacher(tmp_path, WORLD)
     request = TeacherRequest("p1", 'Ana "Velsoft" Berg and Ana Berg joined Velsoft in Oslo, Norway.', "en", NEWS)
     (answer,) = teacher.answer([request])
@@ -164,13 +164,13 @@ def test_invalid_json_is_a_parse_error(raw: str) -> None:
         load_graph(raw)
 
 
-def test_a_request_with_another_ontology_is_an_error(tmp_path: Path) -> None:
+def test_a_request_with_an_ontology_other_than_the_teachers_is_an_error(tmp_path: Path) -> None:
     teacher = make_teacher(tmp_path, WORLD)
     with pytest.raises(ValueError, match="ontology"):
         list(teacher.answer([TeacherRequest("p", "text", "en", CHINESE)]))
 
 
-def test_the_parameters_depend_on_the_knowledge_bases_content(tmp_path: Path) -> None:
+def test_the_teachers_parameters_depend_on_the_knowledge_bases_content(tmp_path: Path) -> None:
     first = make_teacher(tmp_path, WORLD).parameters()
     assert make_teacher(tmp_path, WORLD).parameters() == first
     assert make_teacher(tmp_path, WORLD[:-1]).parameters() != first

@@ -1,4 +1,4 @@
-"""The order of training: full batches, uniform draws, short examples first, the same for every run."""
+"""The order of training examples: full batches, uniform sampling, short examples first, reproducible."""
 
 from collections import Counter
 from typing import Any
@@ -32,10 +32,12 @@ def test_an_example_is_repeated_in_a_draw_only_after_all_were_drawn() -> None:
     assert set(Counter(i for batch in batches for i in batch).values()) == {1}
 
 
-def test_new_examples_in_the_pool_do_not_crowd_out_the_short_ones() -> None:
+def test_short_examples_are_still_drawn_after_longer_ones_are_added() -> None:
     lengths = list(range(1000))
     batches = plan_batches(lengths, batch_size=10, steps=200, curriculum_share=1.0, seed=1)
-    later = [lengths[i] for batch in batches[100:120] for i in batch]  # the pool: the 675 shortest at first
+    later = [
+        lengths[i] for batch in batches[100:120] for i in batch
+    ]  # sampled from a pool that begins with the 675 shortest examples
     assert sum(length < 340 for length in later) > 0.4 * len(later)
 
 

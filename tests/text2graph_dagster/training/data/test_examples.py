@@ -11,7 +11,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.training.data.examples import read_examples
 
 
-def test_examples_are_sequences(examples: Any) -> None:
+def test_examples_support_indexing_slicing_and_selection(examples: Any) -> None:
     assert list(examples) == [examples[i] for i in range(len(examples))] == examples[:]
     assert list(examples.select([3, 1])) == [examples[3], examples[1]]
 

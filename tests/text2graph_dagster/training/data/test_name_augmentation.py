@@ -1,4 +1,4 @@
-"""Invented names keep the facts and the mentions' offsets."""
+"""Replacing names by invented ones keeps the facts, and updates the offsets of mentions."""
 
 import random
 from dataclasses import replace
@@ -44,7 +44,7 @@ def graph() -> Graph:
     return Graph(entities, (Relation(0, 1, "studied at", Span(0, 40)),))
 
 
-def test_short_forms_are_renamed_alike_shared_words_stay_and_offsets_move(graph: Graph) -> None:
+def test_short_forms_are_renamed_too_shared_words_stay_and_offsets_are_updated(graph: Graph) -> None:
     text = "Laura Fateski studied at Velhigo Academy Fateski"
     example = Example("", "c", text, ({"role": "user", "content": f"text: {text}"},), "", (), (), graph)
     others = [
@@ -72,7 +72,7 @@ def test_the_rationale_has_the_new_names(examples: Any) -> None:
     assert name not in renamed.answer
 
 
-def test_a_share_is_renamed_and_the_seed_decides_which(examples: Any) -> None:
+def test_the_configured_share_is_renamed_and_depends_on_the_seed(examples: Any) -> None:
     augmenter, settings = NameAugmenter(examples), tiny_models.settings()
     some = list(augmenter.augment(examples, 0.5, settings))
     assert some == list(augmenter.augment(examples, 0.5, settings))

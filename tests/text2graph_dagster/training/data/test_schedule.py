@@ -37,12 +37,12 @@ def test_padding_is_counted_per_forward_pass(lengths: list[int], pass_size: int,
     assert compute_padding_share(lengths, pass_size) == pytest.approx(share)
 
 
-def test_padding_is_measured_on_the_rows(tmp_path: Path) -> None:
+def test_the_padding_share_is_measured_on_stored_rows(tmp_path: Path) -> None:
     rows = [{"input_ids": [1] * n, "labels": [1] * n} for n in (3, 1, 2)]
     assert measure_padding(write_rows(rows, tmp_path / "course.arrow", ROW_TYPES), 2) == pytest.approx(2 / 8)
 
 
-def test_the_labels_of_a_batch_are_the_answers_and_eos(
+def test_the_labels_of_a_batch_are_the_answers_with_the_eos_token(
     workplace: Path, examples: Any, nano: Any, tmp_path: Path
 ) -> None:
     from text2graph_dagster.training.sft import make_trainer
@@ -70,8 +70,8 @@ def test_the_labels_of_a_batch_are_the_answers_and_eos(
     assert padded > 0
 
 
-def test_the_rows_on_disk_are_those_of_the_plan(workplace: Path, examples: Any, nano: Any, tmp_path: Path) -> None:
-    """Writing the schedule in batches gives the rows that the whole lists give."""
+def test_the_rows_on_disk_are_in_the_planned_order(workplace: Path, examples: Any, nano: Any, tmp_path: Path) -> None:
+    """Writing the rows in batches gives the same rows as writing them at once."""
     settings, (_, tokenizer) = (
         tiny_models.settings({"sft": {**tiny_models.SMALL["sft"], "name_augmentation_share": 0.5}}),
         nano,

@@ -13,7 +13,7 @@ def test_singular_values_are_near_one() -> None:
     assert values.min() > 0.5 and values.max() < 1.5
 
 
-def test_accumulated_newton_schulz_steps_equal_plain_ones() -> None:
+def test_the_optimised_newton_schulz_steps_equal_the_published_formula() -> None:
     matrices = torch.randn(2, 6, 10, generator=torch.Generator().manual_seed(1))
     plain = matrices / matrices.norm(dim=(1, 2), keepdim=True)
     for _ in range(5):  # Jordan et al. 2024, as written there

@@ -1,4 +1,4 @@
-"""The nano student's initialisation has the circuit that copies names."""
+"""The nano student is initialised with attention that copies names (an induction circuit)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from text2graph_dagster.training.model.nano import build_nano
 
 @pytest.fixture(scope="module")
 def attention(request: Any) -> Any:
-    """Attention weights (query, key) of the first head of the first two layers over 30 tokens repeated once."""
+    """Return the attention weights (query, key) of the first head of layers 1 and 2, on 30 tokens repeated once."""
     nano = request.getfixturevalue("nano")
     model = build_nano(StudentSettings(), nano[1], seed=0)
     model.set_attn_implementation("eager")
@@ -25,9 +25,9 @@ def test_the_first_layer_attends_to_the_previous_token(attention: Any) -> None:
     assert (attention[0][5:].argmax(-1) == torch.arange(4, 59)).float().mean() > 0.9
 
 
-def test_the_second_layer_attends_to_what_followed_the_token_before(attention: Any) -> None:
+def test_the_second_layer_attends_to_the_successor_of_an_earlier_equal_token(attention: Any) -> None:
     followed = attention[1][range(31, 60), range(2, 31)]  # the position after the token's first occurrence
-    assert followed.mean() > 5 / 45  # five times the mean of uniform attention
+    assert followed.mean() > 5 / 45  # at least five times the weight of uniform attention
 
 
 def test_the_seed_decides_the_weights(nano: Any) -> None:

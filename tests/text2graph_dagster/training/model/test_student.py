@@ -41,7 +41,7 @@ def test_a_model_directory_is_trained_by_sft_and_grpo(chat_model: Path, tmp_path
     assert before.keys() == after.keys()
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert any("q_proj.weight" in name for name in moved)
-    if lora:  # nothing else changes: quantisation for training leaves no trace
+    if lora:  # the weights are otherwise unchanged: quantisation is used in training only
         assert all(name.endswith("_proj.weight") for name in moved)
     assert ("model.embed_tokens.weight" in moved) == (lora is None)
     config = tiny_models.write_config(tmp_path, "grpo", changes, base=str(tmp_path / "sft"))

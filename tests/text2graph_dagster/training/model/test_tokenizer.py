@@ -33,7 +33,7 @@ def exact() -> Any:
 
 @pytest.fixture(scope="module")
 def loaded(exact: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    """A tokenizer, and the one that Transformers loads from its files beside a model's."""
+    """Return a tokenizer, and the tokenizer that Transformers loads from a model directory with its files."""
     folder = tmp_path_factory.mktemp("tokenizer")
     exact.save_pretrained(folder)
     build_nano(StudentSettings(base_model="scratch", hidden_size=16, layers=1), exact, seed=0).save_pretrained(folder)
@@ -44,7 +44,7 @@ def loaded(exact: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, A
 
 
 @given(text=st.text())
-def test_any_text_is_restored(exact: Any, text: str) -> None:
+def test_decoding_restores_any_encoded_text(exact: Any, text: str) -> None:
     ids = exact(text, add_special_tokens=False)["input_ids"]
     if "<|" not in text:
         assert exact.decode(ids) == unicodedata.normalize("NFC", text)
@@ -58,7 +58,7 @@ def test_a_loaded_tokenizer_equals_the_saved_one(loaded: tuple[Any, Any], text: 
 
 
 @pytest.mark.parametrize("form", ["public", "compact", "indexed"])
-def test_answers_are_restored_after_the_chat_template(tokenizer: Any, form: Any) -> None:
+def test_answers_in_the_chat_template_can_be_decoded_and_parsed(tokenizer: Any, form: Any) -> None:
     answer = serialise(GRAPH, form)
     turns = [{"role": "user", "content": "text: x"}, {"role": "assistant", "content": answer}]
     prompt = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)

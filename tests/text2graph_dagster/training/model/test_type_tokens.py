@@ -1,4 +1,4 @@
-"""Type tokens: one per type, composed of its words, so that the base can read unseen types."""
+"""Type tokens: one per type. Embeddings are composed of the type's words, so that the base can use unseen types."""
 
 from typing import Any
 

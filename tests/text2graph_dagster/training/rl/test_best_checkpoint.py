@@ -1,4 +1,4 @@
-"""The best model of a run is kept."""
+"""The best model of a run on dev is kept."""
 
 from pathlib import Path
 

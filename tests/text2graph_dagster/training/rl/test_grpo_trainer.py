@@ -1,4 +1,4 @@
-"""The trainer takes TRL's steps."""
+"""The trainer's optimisation steps equal those of TRL's GRPOTrainer."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,12 +64,14 @@ def take_step(kind: type[GRPOTrainer], changes: dict[str, Any], base: Path, fold
     ("grpo", "student"),
     [
         ({"micro_batch": 12}, {}),
-        ({"micro_batch": 4, "loss_type": "dr_grpo"}, {}),  # the last pass has equal rewards only
-        ({"micro_batch": 6, "loss_type": "bnpo"}, {}),  # a prompt's completions are split
+        ({"micro_batch": 4, "loss_type": "dr_grpo"}, {}),  # all completions of the last forward pass have equal rewards
+        ({"micro_batch": 6, "loss_type": "bnpo"}, {}),  # completions of a prompt are in different forward passes
         ({"micro_batch": 12, "loss_type": "grpo", "beta": 0.1}, {"lora": {"rank": 2}}),
     ],
 )
-def test_a_step_equals_trls(grpo: dict[str, Any], student: dict[str, Any], fine_tuned: Path, tmp_path: Path) -> None:
+def test_a_training_step_equals_that_of_trls_trainer(
+    grpo: dict[str, Any], student: dict[str, Any], fine_tuned: Path, tmp_path: Path
+) -> None:
     sizes = {"max_steps": 1, "warmup_steps": 0, "prompts_per_step": PROMPTS, "generations": GENERATIONS}
     changes = {"grpo": sizes | grpo, "student": student}
     expected, theirs = take_step(GRPOTrainer, changes, fine_tuned, tmp_path / "trl")
@@ -99,7 +101,7 @@ def test_each_prompt_is_computed_once_and_groups_of_equal_rewards_are_skipped(
     assert [shape[0] for shape in shapes] == [PROMPTS - 1]
 
 
-def test_an_unsupported_model_gets_trls_own_pass(
+def test_an_unsupported_model_uses_trls_forward_pass(
     fine_tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_prompt, "supports_shared_prompt", lambda model: False)

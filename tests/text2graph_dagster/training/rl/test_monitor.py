@@ -1,4 +1,4 @@
-"""Alarms, on synthetic runs that go wrong in one way each."""
+"""Alarms on synthetic runs; each run has one kind of failure."""
 
 import math
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def raised(run: list[dict[str, Any]], settings: AlarmSettings = SETTINGS) -> dic
     return {name: alarm.step for name, alarm in monitor.raised.items()}
 
 
-def test_a_healthy_run_raises_no_alarm() -> None:
+def test_a_normal_run_raises_no_alarm() -> None:
     assert raised(points()) == {}
 
 

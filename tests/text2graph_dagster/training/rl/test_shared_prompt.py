@@ -1,4 +1,4 @@
-"""Packed completions have the log-probabilities, entropies and gradients that each has in a row of its own."""
+"""Packed completions have the same log-probabilities, entropies and gradients as in separate rows."""
 
 import random
 from typing import Any
@@ -36,7 +36,7 @@ def completions() -> list[list[int]]:
 
 
 def padded() -> tuple[Tensor, Tensor, Tensor]:
-    """The batch as TRL makes it: prompts padded on the left, completions on the right, a truncated one masked."""
+    """Return the batch in TRL's layout: prompts left-padded, completions right-padded, the truncated one masked."""
     left, right = max(map(len, PROMPTS)), max(LENGTHS)
     prompts, answers, seen = [], [], []
     for i, (prompt, completion) in enumerate(zip(PROMPTS, completions(), strict=True)):
@@ -49,7 +49,7 @@ def padded() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def alone(model: Any) -> tuple[Tensor, Tensor]:
-    """Each completion in a row of its own, through the model's plain forward pass."""
+    """Return log-probabilities and entropies of the model's plain forward pass, with one completion per row."""
     values, entropies = (torch.zeros(len(LENGTHS), max(LENGTHS)) for _ in range(2))
     for i, (prompt, completion) in enumerate(zip(PROMPTS, completions(), strict=True)):
         if i == TRUNCATED:
@@ -68,8 +68,12 @@ def gradient(model: Any, values: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
-@pytest.mark.parametrize("max_length", [1024, 9, 1])  # all of a prompt in one row, some, each alone
-def test_packed_completions_score_as_alone(architecture: str, max_length: int) -> None:
+@pytest.mark.parametrize(
+    "max_length", [1024, 9, 1]
+)  # rows with all completions of a prompt, with some of them, with one
+def test_packed_completions_have_the_same_log_probabilities_as_separate_rows(
+    architecture: str, max_length: int
+) -> None:
     model = build(architecture)
     assert supports_shared_prompt(model)
     expected, entropies = alone(model)
@@ -82,7 +86,7 @@ def test_packed_completions_score_as_alone(architecture: str, max_length: int) -
     assert values[TRUNCATED].abs().sum() == 0 and expected.abs().sum() > 1
 
 
-def test_rows_share_prompts_and_are_bounded() -> None:
+def test_packed_rows_share_prompts_and_have_a_bounded_length() -> None:
     together = pack_rows(PROMPTS, completions())
     assert together.ids.shape == (4, 3 + 3 + 1 + 5)  # four different prompts, the longest row with three completions
     assert pack_rows(PROMPTS, completions(), max_length=9).ids.shape == (5, 3 + 5)
