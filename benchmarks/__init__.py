@@ -1,4 +1,4 @@
-"""Programs that measure and print tables; what they share is in `support/`.
+"""Programs that measure and print tables; code that they share is in `support/`.
 
-No test asserts a time; ratios are measured side by side in one run.
+No test asserts a time. For a ratio, both sides are measured in the same run.
 """

@@ -1,17 +1,17 @@
 """Compare GRPO with SFT at equal compute: `python -m benchmarks.ablation --home DIR [--sets …] [--ways …] [--seeds N]`.
 
-For every set, way and seed the lineage runs through Dagster, with and without thinking. Then a third student joins SFT
-and SFT + GRPO: the same SFT student after further SFT for as many processor seconds as GRPO took. Both stop early:
-where they are not better on dev gold than SFT, the SFT student is kept. All three answer the same test gold.
+For every set, way and seed the lineage runs through Dagster, with and without thinking. Then a third student is
+compared with SFT and SFT + GRPO: the SFT student after further SFT for as many processor seconds as GRPO took. If GRPO
+or further SFT is not better on dev gold than SFT, the SFT student is kept. All three answer the same test gold.
 
 - sets: `gazette`; from `$TEXT2GRAPH_DATA`: `conll04`, `crossre` (five ontologies; half of its dev set is the test set)
 - ways: `all` examples; `few`, the 1,000 best and most diverse ones; `noisy`, the teacher's labels without denoising
 
-One table: strict test relation F1, pooled over seeds, with 95 % intervals (paired bootstrap over documents, whose seeds
-stay together); processor seconds of training; tokens per answer; how many of the seeds' students were better on dev
-than their SFT student; then the differences of GRPO to SFT and to continued SFT. A page per set, way and thinking is
-written to DIR/pages. Finished parts are kept in DIR, so that a second run continues. `--quick`: the smoke corpus and
-settings.
+The table has strict test relation F1, pooled over seeds, with 95 % intervals (paired bootstrap over documents; all
+seeds of a document are resampled together); processor seconds of training; tokens per answer; the number of seeds whose
+student was better on dev than its SFT student; and the differences of GRPO to SFT and to continued SFT. A page per set,
+way and thinking is written to DIR/pages. Finished parts are kept in DIR, so that the same command continues after an
+interruption. `--quick`: the smoke corpus and settings.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from text2graph_dagster.settings import Settings, merge
 
 SETS = ("gazette", "conll04", "crossre")
 DOMAINS = ("ai", "literature", "music", "politics", "science")
-# The gates require a good student; here every student is evaluated, however good it is.
+# The gates would reject weak students; here every student is evaluated.
 OPEN_GATES = {
     "dataset_min_covered": 0.0,
     "dataset_max_empty": 1.0,
@@ -53,7 +53,7 @@ OPEN_GATES = {
     "sft_min_stopped": 0.0,
     "grpo_triple_ratio": [0.0, 1000.0],
     "grpo_max_length_ratio": 1000.0,
-    "report_max_regression": 1.0,  # seeds are not regressions of each other
+    "report_max_regression": 1.0,  # a lower figure of another seed is no regression
 }
 # GRPO is off by default. Its prompts are passages that SFT has not seen, which favours it; and any gain on dev is kept,
 # as for the student of continued SFT.
@@ -77,7 +77,7 @@ FROM gold_graphs g JOIN raw_corpus p USING (corpus, passage_id) WHERE g.split = 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of the lineage; the seeds share its folder."""
+    """One run of the lineage; the runs of all seeds share a folder."""
 
     root: Path
     of: str
@@ -93,7 +93,7 @@ class Cell:
 
     @property
     def arms(self) -> Path:
-        """Return the file with the answers of its students."""
+        """Return the file with the answers of the cell's students."""
         return self.home / f"arms-{self.seed}.parquet"
 
     def settings(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _halved(data: Path, out: Path) -> Path:
 
 
 def run_lineage(cell: Cell) -> None:
-    """Run the parts that are missing; the data half runs once for all seeds."""
+    """Run the missing parts of the lineage; the assets before training run once for all seeds."""
     config, log = cell.home / f"settings-{cell.seed}.yaml", cell.home / "log"
     fresh = not log.is_file()
     (cell.home / "dagster").mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,18 @@
 """Measure what a vote gains and what agreement predicts: `python -m benchmarks.agreement MODEL [--quick] [--json] …`.
 
 MODEL is the directory of a student that was trained on the gazette (`make demo` leaves one under home/checkpoints). It
-plays a teacher with several samples, and answers the passages of the gazette's test gold: once greedily, and
-`--samples` times at `--temperature`. Figures are strict, over triples with the types of their ends, with 95 % intervals
-(bootstrap over passages, the same resamples for all rows).
+is used as a teacher with several samples, and answers the passages of the gazette's test gold: once greedily, and
+`--samples` times at `--temperature`. Figures are strict, over triples with the types of head and tail, with 95 %
+intervals (bootstrap over passages, the same resamples for all rows).
 
 - `vote`: greedy decoding alone, one sample (the mean over all samples), majorities of the first 3, 5, … samples, and
-  the knowledge base, alone and together with the greedy answer (triples of both, or of either); `over one sample` and
+  the knowledge base, alone and together with the greedy answer (triples in both, or in either); `over one sample` and
   `over greedy` are the gains in F1.
-- `share`: of the triples in exactly n samples, the share that is right.
-- `ranking`: how well agreement ranks right before wrong: the probability that a right one has a higher score
-  than a wrong one (AUC; 0.5 is chance), for triples by their share of the samples, and for whole passages by the mean
-  F1 of every two samples, where a passage is right if the majority's triples are exactly those of gold.
+- `share`: the share of correct triples among those in exactly n samples.
+- `ranking`: how well agreement separates correct from wrong answers, as the probability that a correct one has a higher
+  score than a wrong one (AUC; 0.5 is chance). The score of a triple is the share of the samples that have it. The score
+  of a passage is the mean F1 between every two samples; a passage is correct if the triples of the majority vote are
+  exactly those of gold.
 
 `--quick`: 100 passages, 3 samples.
 """
@@ -58,7 +59,7 @@ class Passage:
     """A gold passage with the graphs that were extracted from it."""
 
     gold: Graph
-    known: Graph  # by the knowledge base
+    known: Graph  # extracted by the knowledge base teacher
     greedy: Graph
     samples: Sequence[Graph]
 
@@ -155,7 +156,7 @@ def compare_votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[
         return [len(found & wanted), len(found), len(wanted)]
 
     def counted(*read: Sequence[Graph]) -> Floats:
-        """Return (right, predicted, gold) of every passage, the mean over several sets of graphs."""
+        """Return (right, predicted, gold) counts of every passage, averaged over several sets of graphs."""
         answered = [[counts(g, p.gold) for g, p in zip(graphs, passages, strict=True)] for graphs in read]
         return np.asarray(np.mean(answered, axis=0))
 
@@ -184,7 +185,7 @@ def compare_votes(passages: Sequence[Passage], ontology: Ontology) -> list[dict[
 
 
 def count_shares(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
-    """Return a row per number of samples that have a triple."""
+    """Return a row per number n of samples: how many triples are in exactly n, and the share that is right."""
     sample_count, met = len(passages[0].samples), dict[float, list[bool]]()
     for marked in _marked(passages, ontology):
         for count, right in marked:
@@ -193,7 +194,7 @@ def count_shares(passages: Sequence[Passage], ontology: Ontology) -> list[dict[s
 
 
 def rank_by_agreement(passages: Sequence[Passage], ontology: Ontology) -> list[dict[str, Any]]:
-    """Return how well agreement ranks: a row for triples and one for passages."""
+    """Return the AUC of agreement: a row for triples and one for passages."""
     inverted = inverted_relations(ontology)
     by_triple = _marked(passages, ontology)
     by_passage = []
@@ -213,7 +214,7 @@ def rank_by_agreement(passages: Sequence[Passage], ontology: Ontology) -> list[d
 
 
 def _marked(passages: Sequence[Passage], ontology: Ontology) -> list[list[tuple[float, bool]]]:
-    """Return, per passage, how many samples have each triple and whether gold has it, for triples of any sample."""
+    """Return, per passage, (number of samples with the triple, whether gold has it) for each triple of any sample."""
     inverted = inverted_relations(ontology)
     return [
         [(count, triple in vote_triples(p.gold, inverted)) for triple, count in answered.items()]

@@ -1,8 +1,8 @@
 """Serve a chat endpoint without a model, for tests and benchmarks: `python -m benchmarks.chat_server [--port PORT] …`.
 
-It answers at once with the graph of "Person1 works for Company1.", taken from the prompt, and injects faults into a
-share of the calls: faults of the network, and faults of a model. The fault of a call depends only on the prompt and on
-how often it was sent, so it is the same each time.
+It answers at once with the graph of a sentence like "Person1 works for Company1." in the prompt. Into a share of the
+calls it injects network faults and model faults. The fault of a call depends only on the prompt and on how often it was
+sent, so that runs are reproducible.
 """
 
 import argparse
@@ -28,7 +28,7 @@ MODEL = (
 
 @dataclass
 class CallLog:
-    """What the server received: how often it answered each prompt in full, and which faults it injected."""
+    """How often the server answered each prompt in full, and which faults it injected."""
 
     url: str = ""
     answered: Counter[str] = field(default_factory=Counter)
@@ -39,7 +39,7 @@ class CallLog:
     notes: int = -1  # file descriptor of a log of prompts and answers, which survives a killed server
 
     def note(self, what: str, prompt: str) -> None:
-        """Append that a prompt was "asked" or "answered", by the person that its passage names."""
+        """Append a line to the log: "asked" or "answered", and the person named in the prompt's passage."""
         match = PASSAGE.search(prompt) if self.notes >= 0 else None
         if match:
             os.write(self.notes, f"{what} {match[1]}\n".encode())
@@ -58,7 +58,7 @@ def graph(prompt: str) -> dict[str, Any]:
 
 
 def _answer_with(fault: str, prompt: str) -> tuple[str, str, dict[str, Any]]:
-    """Return (answer, finish reason, further fields of the message) for a fault; "" is no fault."""
+    """Return (answer, finish reason, further fields of the message) for a fault; "" means no fault."""
     right = graph(prompt)
     text = json.dumps(right)
     entity, relation = {"id": 2, "text": "Atlantis", "type": "city"}, {"head": "Atlantis", "tail": "?", "type": "x"}
@@ -168,7 +168,7 @@ async def _serve(log: CallLog, port: int, share: float, delay: float) -> asyncio
 
 @contextmanager
 def serving(share: float = 0.0, delay: float = 0.0, port: int = 0) -> Iterator[CallLog]:
-    """Serve in a thread of this process; each answer is delayed by `delay` seconds."""
+    """Serve in a thread of this process: a `share` of the calls has faults, each answer waits `delay` seconds."""
     log, loop = CallLog(), asyncio.new_event_loop()
     server = loop.run_until_complete(_serve(log, port, share, delay))
     thread = Thread(target=loop.run_forever, daemon=True)
@@ -189,7 +189,7 @@ async def _run(log: CallLog, port: int, share: float, delay: float) -> None:
 
 
 def main() -> None:
-    """Run from the command line; unknown options are those of the server that it replaces, and are ignored."""
+    """Run from the command line; unknown options (of the server that this program replaces) are ignored."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port; 0: a free one, which is printed")
     parser.add_argument("--share", type=float, default=0.0, help="share of calls with a fault")

@@ -1,20 +1,20 @@
 """Measure the data half without a teacher, up to 1,000,000 passages: `python -m benchmarks.data_half [--quick]`.
 
-A corpus is made of real sentences with exchanged words (benchmarks/support/corpora.py), in three sizes: about 10,000,
-100,000 and 1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in a process of its own, like an
-asset, and its memory is the peak of the process with its children (shared pages count for each).
+The corpora consist of real sentences with exchanged words (benchmarks/support/corpora.py). They have three sizes: about
+10,000, 100,000 and 1,000,000 passages (`--quick`: 1,000, 3,000 and 10,000). Each stage runs in its own process, like an
+asset. Its memory is the peak of the process and its children (shared pages are counted for each process).
 
 - raw_corpus: read, clean, pack, MinHash; find near duplicates; store
-- gates: the contract gate, and the version of the table for the gates and for filtered_dataset
+- gates: the contract gate, and computing the table's version for the gates and for filtered_dataset
 - decontamination: every training passage against gold
-- examples: instructions, for a graph of two names per passage in teacher_graphs (without denoising and without counts
-  over all graphs)
+- examples: prompts and answers, from a graph with two names per passage in teacher_graphs (without denoising and
+  without counts over all graphs)
 
-Then one document in a hundred is added and all stages run again ("+1 %"); `share` is a row's share of the first run's
-total, so that of "whole +1 %" is the cost of 1 % more documents.
+Then one document in a hundred is added and all stages run again ("+1 %"); `share` is the row's time relative to the
+total of the first run; for "whole +1 %" it is the cost of 1 % more documents.
 
-`growth` is a size's seconds per passage over those of the smallest: 1 is linear. Then the search for near duplicates
-beside datasketch's (benchmarks/near_duplicates.py). Needs the extra `bench`.
+`growth` is the seconds per passage relative to the smallest size; 1 means linear time. Then the search for near
+duplicates is compared with datasketch's (benchmarks/near_duplicates.py). Needs the extra `bench`.
 """
 
 import multiprocessing
@@ -119,7 +119,7 @@ def examples(root: Path) -> dict[str, float]:
 
 
 def graphs(root: Path) -> dict[str, float]:
-    """Replace the teacher, which is not measured: relate the first two words of every training passage."""
+    """Write teacher_graphs without a teacher: relate the first two words of every training passage."""
     warehouse = Warehouse(path=str(root / "w.duckdb"))
     rows = list(warehouse.slices(GRAPHS))
     warehouse.commit(Replace("teacher_graphs", rows, {"corpus": "corpus"}))
@@ -191,7 +191,7 @@ def _run_stages(root: Path) -> dict[str, dict[str, float]]:
 
 
 def _rows(figures: dict[str, dict[str, float]], when: str) -> list[dict[str, Any]]:
-    """Return a row per stage, one for each of the two parts of the first stage, and one for all stages together."""
+    """Return a row per stage, one for each of the first stage's two parts, and one for the total."""
     rows: list[dict[str, Any]] = []
     for name, seen in figures.items():
         rows.append({"stage": name + when, "seconds": seen["seconds"], "peak_mib": seen["peak_mib"]})

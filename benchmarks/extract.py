@@ -1,15 +1,16 @@
 """Measure how fast a trained student extracts: `python -m benchmarks.extract [--python VLLM] [--quick] [--json]`.
 
 The student is the newest checkpoint under `$TEXT2GRAPH_HOME/checkpoints` (default `home`; `make demo` makes one). The
-documents are real ones of `$TEXT2GRAPH_DATA/raw`: short texts and long articles, both unlike the training text of the
-demo's student, so only the speed is meaningful. Each set is extracted in one run by every arm:
+documents are real texts from `$TEXT2GRAPH_DATA/raw`: short texts and long articles. Both are unlike the training text
+of the demo's student, so only the speed is meaningful. Every arm extracts each set in the same run:
 
-- `here`: in this process, with the fast decoder; `generate`: with Transformers' own
+- `here`: in this process, with the fast decoder
+- `generate`: in this process, with Transformers' `generate`
 - `vllm`: by a vLLM server on this machine, if `--python` names an interpreter whose environment has vLLM
 
-The first and the last also run with answers constrained by the grammar `copy`. Figures are per second of wall-clock
-time, with all cores of the machine: `documents`, `passages`, `answer tokens`. Reading, packing, filtering and merging
-count; loading the model does not.
+`here` and `vllm` also run with answers constrained by the grammar `copy`. Documents, passages and answer tokens are
+counted per second of wall-clock time, with all cores of the machine. The time includes reading, packing, filtering and
+merging, but not loading the model.
 
 `--quick`: a tenth of the documents.
 """
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def newest(home: Path) -> Path:
-    """Return the newest checkpoint.
+    """Return the folder of the newest checkpoint.
 
     Raises:
         SystemExit: there is none.
@@ -82,7 +83,7 @@ def articles(data: Path) -> Iterator[str]:
 
 
 def through_server(checkpoint: Path, python: str, sets: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """Measure a vLLM server that serves the checkpoint."""
+    """Measure extraction through a vLLM server that serves the checkpoint; return the rows of the table."""
     settings = ServerSettings(
         python=python,
         weights=str(checkpoint),

@@ -3,10 +3,11 @@
 `python -m benchmarks.fits` prints a row per model and method, with the assumptions below. `--check` compares the part
 of the estimate that a CPU can check (weights, gradients, optimizer, activations) with the peak memory of real steps.
 
-Memory is that of the longest batch in TRL's trainer: gradients are checkpointed, so each layer keeps its input and one
-layer at a time is recomputed; logits are computed in tiles. Time is floating-point operations (6 per weight and token,
-Kaplan et al. 2020; 2 more for checkpointing; 2 fewer for frozen weights) over the assumed speed of the card. GRPO has
-memory only: a pass like SFT's, or the KV cache of the completions that `generate` writes at once, whichever is larger.
+Memory is estimated for the longest batch in TRL's trainer. Gradient checkpointing is on, so each layer keeps its input
+and one layer at a time is recomputed; logits are computed in tiles. Time is the number of floating-point operations (6
+per weight and token, Kaplan et al. 2020; 2 more for checkpointing; 2 fewer for frozen weights) divided by the assumed
+speed of the card. For GRPO only memory is estimated: the maximum of a training pass like SFT's and of the KV cache of
+the completions that `generate` writes at once.
 """
 
 import argparse
@@ -38,7 +39,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 VOCABULARY = 151_936
 METHODS = ("full", "LoRA", "QLoRA")
 _FOUR_BITS = 0.516  # bytes per weight: four bits and the quantised scale of its block (Dettmers et al. 2023)
-_RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # otherwise the C library keeps freed memory
+_RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # by default the C library keeps freed memory
 _CHECKED = (4, 256)  # rows and tokens of a step on the CPU
 _SLOWER = {"full": 1.0, "LoRA": 1.0, "QLoRA": 1.5}  # assumed: weights are unpacked in every pass
 _TILE = 4096 * 32_768  # maximum logits that TRL's head holds at once (trl/kernels/chunked_logprob.py)
@@ -63,7 +64,7 @@ class Shape:
         return self.embedding + self.linear
 
     def activations(self, tokens: int, *, checkpointed: bool) -> int:
-        """Return the maximum of numbers that the backward pass needs: the layers' inputs, and one layer's own."""
+        """Return how many numbers are stored for the backward pass: all layers' inputs, and one layer's activations."""
         saved = 6 * self.hidden + 3 * self.attention + 3 * self.keys + 4 * self.mlp
         gradients = 2 * self.mlp
         kept = self.layers * self.hidden + saved if checkpointed else self.layers * saved
@@ -115,8 +116,9 @@ def read_shape(config: Any) -> Shape:
 def estimate(shape: Shape, method: str, plan: Plan) -> dict[str, float]:
     """Return gigabytes and minutes on a GPU.
 
-    Trained weights are float32, with gradients and AdamW's two moments; the layers compute in bfloat16. Frozen ones
-    are bfloat16, or four bits with float32 embeddings. AdamW needs another copy of the trained weights in its step.
+    Trained weights are float32, with gradients and AdamW's two moments; the layers compute in bfloat16. Frozen weights
+    are bfloat16, or four bits with float32 embeddings. During its step, AdamW needs another copy of the trained
+    weights.
     """
     full = method == "full"
     trained = shape.parameters if full else shape.adapters * plan.rank
@@ -141,8 +143,8 @@ def estimate(shape: Shape, method: str, plan: Plan) -> dict[str, float]:
 
 
 def _passing(shape: Shape, method: str, tokens: int, scored_share: float) -> float:
-    """Return the bytes that a pass over the tokens takes beside weights, gradients and optimizer."""
-    stream = 2 if method == "LoRA" else 4  # bytes per number of the layers' inputs: as the embeddings
+    """Return the bytes that a pass over the tokens needs in addition to weights, gradients and optimizer."""
+    stream = 2 if method == "LoRA" else 4  # bytes per number of the layers' inputs: same type as the embeddings
     scored = min(int(tokens * scored_share), 4096)
     passing = 2 * shape.activations(tokens, checkpointed=True) + (stream - 2) * tokens * shape.layers * shape.hidden
     copies = 2 * shape.linear + 4 * shape.embedding if method == "full" else 0
@@ -195,7 +197,7 @@ def _small(hidden: int = 512) -> Any:
 
 def measure(method: str, checkpointed: bool, rank: int) -> float:
     """Return the peak growth of this process in gigabytes over two steps, without the output layer."""
-    _steps(_small(16), method, checkpointed, rank)  # imports that happen on the way are not the model's
+    _steps(_small(16), method, checkpointed, rank)  # so that lazy imports are not counted as the model's memory
     before = _status("VmRSS")
     _steps(_small(), method, checkpointed, rank)
     return (_status("VmHWM") - before) / GB

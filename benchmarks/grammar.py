@@ -1,9 +1,9 @@
 """Measure what a grammar changes in a student's answers: valid form, F1 and speed, on its own dev passages.
 
 `python -m benchmarks.grammar home/checkpoints/sft-…` reads the checkpoint and its training inputs (`.inputs` beside
-it). Every batch is answered once under each setting, in turn, so that all are timed under the same load. F1 is of the
-answers after the legality filter: what a user gets. The change is against no grammar, over the same passages, with a 95
-% paired bootstrap interval.
+it). Every batch is answered once with each setting, one after the other, so that all settings are timed under the same
+load. F1 is computed after the legality filter, so on what a user gets. The change is relative to no grammar, on the
+same passages, with a 95 % paired bootstrap interval.
 """
 
 import argparse
@@ -59,7 +59,7 @@ class Outcome:
 
 
 def main() -> None:
-    """Print a row per set of requested types and setting."""
+    """Print a row for each combination of requested types (all, half) and setting."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="directory of a student, with its .inputs beside it")
     parser.add_argument("--passages", type=int, default=700, help="maximum number of dev passages")
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _ask_half(examples: Sequence[Example], ontologies: dict[str, Ontology], settings: Settings) -> list[Example]:
-    """Return the same passages with half of the types, drawn at random, requested; gold is restricted to these."""
+    """Return the examples with a random half of the types requested, and with gold of these types only."""
     rng = random.Random(settings.seed)
     asked = []
     for example in examples:
@@ -172,7 +172,7 @@ def _relations(graph: Graph) -> set[tuple[str, ...]]:
 
 
 def _f1(sums: Any) -> Any:
-    """Return micro-F1 of sums (…, right predicted gold)."""
+    """Return micro-F1 of sums; the last axis is (right, predicted, gold)."""
     return 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1)
 
 

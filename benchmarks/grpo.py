@@ -3,18 +3,19 @@
 Three arms take the same steps from the same student, with the same prompts, batch and reward:
 
 - plain: TRL's trainer as a script would use it; completions by the model's own `generate`;
-- decoder: the same, with completions from `inference/fast_decoder.py`;
+- decoder: the plain trainer, with completions from `inference/fast_decoder.py`;
 - ours: the trainer of `training/grpo.py` as the pipeline runs it.
 
-They take turns, once as a warm-up, which does not count, and then `ROUNDS` times, each round with its own prompts. The
+The arms run in turns: once as a warm-up that does not count, then `ROUNDS` times, each round with its own prompts. The
 table has medians over the rounds, the smallest and the largest rate, and processor seconds per step by phase:
 generation, rewards, the forward pass for log-probabilities, the backward pass, the optimizer's step, and the rest.
 `alike` is the share of prompts whose completions all have the same reward, so that they have no gradient (only the last
-arm counts them). Rates are per second of wall-clock time and, since other load disturbs those, per processor second.
+arm counts them). Rates are per second of wall-clock time and, because other load disturbs the wall-clock time, also per
+processor second.
 
 With TEXT2GRAPH_HOME set, the student and the prompts are those of the newest GRPO run there; otherwise the gazette's
-lineage is run up to GRPO, which takes as long as the demo. `--quick`: one round of one step, and the smoke corpus if
-there is no home.
+lineage runs first, up to GRPO, which takes as long as the demo. `--quick`: one round of one step, and the smoke corpus
+if there is no home.
 """
 
 import functools
@@ -54,13 +55,13 @@ class Turn:
 
 
 class Clock:
-    """Processor seconds by phase, measured around method calls."""
+    """Measures processor seconds by phase, around method calls."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = defaultdict(float)
 
     def watch(self, owner: Any, method: str, phase: str) -> None:
-        """Measure all further calls of this method of this object."""
+        """Add the time of all further calls of the owner's method to `phase`."""
         original: Callable[..., Any] = getattr(owner, method)
 
         @functools.wraps(original)
@@ -123,7 +124,7 @@ def make(arm: str, config: Any) -> Any:
 
 
 def take(arm: str, config: Any) -> Turn:
-    """Run the steps of an arm and measure them."""
+    """Run an arm's steps and return their cost."""
     trainer, clock = make(arm, config), Clock()
     trainer.args.save_strategy = "no"
     clock.watch(trainer, "_generate", "generate")

@@ -3,11 +3,12 @@
 CHECKPOINT is a student of the lineage, with its `.inputs` beside it. It answers the gold dev passages greedily (without
 a grammar), and `--samples` times at temperature 1, which is what GRPO learns from. Rows:
 
-- `one sample`: what is rewarded at first. GRPO raises it towards `greedy` by sharpening the distribution, from which
-  greedy decoding gains nothing.
+- `one sample`: what GRPO rewards at first. GRPO raises it towards `greedy` by sharpening the distribution; that does
+  not improve greedy decoding.
 - `in n of N`: the triples in at least n samples. The best of these rows is what the same knowledge yields with the best
-  balance of precision and recall; its distance to `greedy` is the gain of a better balance.
-- `best of N`: per passage the sample with the best F1, chosen with gold: the best that the student can write.
+  balance of precision and recall; its difference to `greedy` is what a better balance would gain.
+- `best of N`: for each passage the sample with the best F1, chosen with gold; an upper limit of what the student can
+  write.
 
 Relation F1 is strict, after the legality filter, with 95 % intervals (bootstrap over passages). `--quick`: 100
 passages.
@@ -35,7 +36,7 @@ Triples = frozenset[Any]
 
 @dataclass(frozen=True)
 class Read:
-    """A passage's triples: gold's, the greedy answer's, and every sample's."""
+    """A passage's triples in gold, in the greedy answer, and in every sample."""
 
     gold: Triples
     greedy: Triples
@@ -55,7 +56,7 @@ def main() -> int:
 
 
 def answer_dev(given: Namespace) -> list[Read]:
-    """Let the student answer the dev passages."""
+    """Let the student answer the dev passages, greedily and by sampling; return their triples."""
     from text2graph_dagster.evaluation.predictions import legal_graph
     from text2graph_dagster.inference.batch_generation import answer_prompts
     from text2graph_dagster.inference.chat_template import render_prompts
@@ -91,7 +92,7 @@ def answer_dev(given: Namespace) -> list[Read]:
 
 
 def _sample(model: Any, tokenizer: Any, prompts: Sequence[str], limit: int, samples: int) -> Iterator[list[str]]:
-    """Yield the sampled texts of each prompt."""
+    """Yield the list of sampled texts of each prompt."""
     import torch
 
     from text2graph_dagster.inference.batch_generation import sample_prompts

@@ -1,8 +1,8 @@
 """Measure the cost of one more document: `python -m benchmarks.increment [--quick] [--json]`.
 
-Runs the data half of the gazette in a new home, again with nothing new, and again with one document added; each as one
-`dagster asset materialize`. `share` is a run's seconds relative to the first run; `calls` are its calls to teacher and
-reasoner. `--quick` uses the smoke corpus.
+The data half of the gazette runs three times in a new home, each time as one `dagster asset materialize`: first in
+full, then with nothing new, then with one more document. `share` is a run's seconds relative to the first run; `calls`
+is the number of its calls to teacher and reasoner. `--quick` uses the smoke corpus.
 """
 
 import json

@@ -1,14 +1,14 @@
 """Kill a run with kill -9 at random moments: `python -m benchmarks.kills [--quick] [--json]`.
 
-A corpus is processed with the command of a user, `dagster asset materialize`, which starts a model server of its own:
-`benchmarks.chat_server` behind vLLM's command line. The kills, twenty each, hit the `step` (the command) or only the
-`server` that it has started, at moments drawn with a seed: a quarter of them while it starts, the others during calls.
+A corpus is processed with the command that users run, `dagster asset materialize`. The command starts a model server:
+`benchmarks.chat_server` in place of vLLM, with vLLM's command line. There are twenty kills each of the `step` (the
+command) and of the `server` alone, at random moments (seeded): a quarter during the start, the others during calls.
 After each kill the command is run again, and finally to its end. Columns:
 
-- `lost`: passages with neither a graph nor a row in quarantine at the end, and recorded answers that are gone
-- `repeated`: calls that were made again although their answers were recorded
-- `asked_again`: calls that were repeated because they were in flight
-- `left_seconds`: the longest time that a process of the server outlived a kill and the command
+- `lost`: passages with neither a graph nor a row in quarantine at the end, plus recorded answers that are gone
+- `repeated`: calls that were made again although their answer had been recorded
+- `asked_again`: all calls beyond one per passage, such as those that were in flight at a kill
+- `left_seconds`: the longest time for which a process of the server ran on after a kill and the end of the command
 - `left`: processes at the end; `slots`: pool slots that are still taken at the end
 
 `--quick` kills three times.
@@ -52,7 +52,7 @@ STAND_IN = "from benchmarks.chat_server import main\n\nmain()\n"
 
 @dataclass
 class Notes:
-    """What the servers have logged: how often each person was asked and answered, and the pid of the last server."""
+    """The servers' log: calls and answers per person (one person per passage), and the pid of the last server."""
 
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -67,12 +67,12 @@ class Site:
 
     @property
     def warehouse(self) -> Warehouse:
-        """Return its warehouse."""
+        """Return the warehouse of the installation."""
         return Warehouse(path=str(self.root / "warehouse.duckdb"))
 
     @cached_property
     def env(self) -> Mapping[str, str]:
-        """Return the environment of its processes; that of the servers comes from its settings."""
+        """Return the environment of the commands; that of the servers is in settings.yaml."""
         named = {"TEXT2GRAPH_HOME": "", "TEXT2GRAPH_CONFIG": "settings.yaml", "DAGSTER_HOME": "dagster"}
         return {**os.environ, **{name: str(self.root / path) for name, path in named.items()}, "PYTHONPATH": str(ROOT)}
 
@@ -105,7 +105,7 @@ class Site:
 
     @property
     def log(self) -> Path:
-        """Return the log file of its processes."""
+        """Return the log file of the commands."""
         return self.root / "log"
 
     def tool(self, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -148,7 +148,7 @@ class Site:
             return len(instance.event_log_storage.get_concurrency_info("gpu").claimed_slots)
 
     def servers(self) -> list[int]:
-        """Return the process ids of its servers."""
+        """Return the process ids of the running servers."""
         return marked(MARK, str(self.root))
 
 
@@ -165,10 +165,10 @@ def marked(variable: str, value: str) -> list[int]:
 
 
 def measure(site: Site, victims: Sequence[str]) -> dict[str, Any]:
-    """Kill each victim in turn, then run to the end; return the row of figures."""
+    """Kill each victim in turn, then let the command finish; return a row of the table."""
     chance, passages = random.Random("/".join(victims)), len(victims) * PASSAGES_PER_KILL
     site.prepare(passages)
-    finished: dict[str, int] = {}  # by person: number of calls when the answer was recorded
+    finished: dict[str, int] = {}  # person → number of calls at the time the answer was recorded
     lost_answers, left, killed = 0, 0.0, 0
     for victim in victims:
         process = site.materialise("teacher_graphs")
@@ -196,7 +196,7 @@ def measure(site: Site, victims: Sequence[str]) -> dict[str, Any]:
 
 
 def _kill(site: Site, victim: str, process: "subprocess.Popen[bytes]", chance: random.Random, passages: int) -> bool:
-    """Wait for a random moment and kill; return whether the command was still running."""
+    """Wait for a random moment, then kill the victim; return False if the command had already ended."""
     before = site.notes()
     if chance.random() < 0.25:
         until = time.monotonic() + chance.uniform(0, STARTING_SECONDS)
@@ -223,7 +223,7 @@ def _wait(holds: Callable[[], bool]) -> None:
 
 
 def _outlived(site: Site) -> float:
-    """Wait until no process of a server is left; return the seconds."""
+    """Wait until no process of a server is left; return the seconds waited."""
     begun = time.monotonic()
     _wait(lambda: not site.servers())
     return time.monotonic() - begun

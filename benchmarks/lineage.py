@@ -1,6 +1,6 @@
 """Measure seconds and peak memory of every asset with its gates: `python -m benchmarks.lineage [--quick] [--json]`.
 
-Each asset runs as `dagster asset materialize` in a process of its own, in a new home; the row "(start)" is the cost of
+Each asset runs as `dagster asset materialize` in its own process, in a new home; the row "(start)" is the cost of
 starting such a process. Memory is the largest resident set of the process or of any program that it started. `--quick`
 uses the smoke corpus and the smoke settings.
 """

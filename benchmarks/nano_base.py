@@ -1,9 +1,9 @@
 """Measure what pretraining gains: `python -m benchmarks.nano_base --inputs DIR --out DIR [--steps …]`.
 
-Fine-tunes the nano base, and the same model from scratch, on the examples of a corpus for the given numbers of steps,
-and evaluates both on the corpus's gold dev passages: strict relation and entity F1 with 95 % intervals (bootstrap over
-passages), against processor seconds of training. Zero steps from the base measure what it can do with an unseen
-ontology. Runs that are already in `--out` are not repeated.
+The nano base, and the same model from scratch, are fine-tuned on the examples of a corpus for the given numbers of
+steps. Both are evaluated on the corpus's gold dev passages. The table has strict relation and entity F1 with 95 %
+intervals (bootstrap over passages) and the processor seconds of training. Zero steps from the base measure what it can
+do with an unseen ontology. Runs that are already in `--out` are not repeated.
 
 `--inputs` is the folder that `sft_checkpoint` leaves beside a checkpoint: run.json, train.parquet, dev.parquet.
 """
@@ -62,7 +62,7 @@ def _row(given: argparse.Namespace, arm: str, steps: int) -> dict[str, Any]:
 
 
 def _write_config(given: argparse.Namespace, arm: str, steps: int, path: Path) -> Path:
-    """Write the configuration of a run: the default settings with the inputs' ontologies and seed."""
+    """Write a run's configuration (default settings, the inputs' ontologies and seed); return its path."""
     value = json.loads((given.inputs / "run.json").read_text(encoding="utf-8"))
     sft: dict[str, Any] = {"max_steps": max(1, steps), "save_steps": 100, "threads": 1}
     if arm == NANO:

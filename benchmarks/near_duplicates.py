@@ -1,9 +1,9 @@
 """Compare the near-duplicate search with datasketch's MinHashLSH: `python -m benchmarks.near_duplicates [--quick]`.
 
-Both get the same passages in one process, one after the other, and compute shingles, signatures, candidates and the
-exact similarity of these. `recall` is relative to all pairs above the threshold, which are found exactly: two sets of
-Jaccard similarity J share one of the rarest (1 - J) |set| + 1 members of either (prefix filtering: Chaudhuri, Ganti and
-Kaushik 2006). `--quick` uses 1,000 documents instead of 5,000. Needs the extra `bench`.
+Both get the same passages in one process, one after the other, and compute shingles, signatures, candidate pairs and
+the candidates' exact similarity. `recall` is relative to all pairs above the threshold. All of them are found by prefix
+filtering (Chaudhuri, Ganti and Kaushik 2006): two sets of Jaccard similarity J have a member in common among the rarest
+(1 - J) |set| + 1 members of each. `--quick` uses 1,000 documents instead of 5,000. Needs the extra `bench`.
 """
 
 import random
@@ -107,7 +107,7 @@ def compare(texts: pl.Series) -> list[dict[str, Any]]:
 
 
 def sample(documents: int) -> pl.Series:
-    """Return the distinct passages of a corpus, and of every fourth a copy with one to three changed words."""
+    """Return a corpus's distinct passages, plus a copy of every fourth with one to three changed words."""
     rng = random.Random(7)
     sources = collect_sentences(iterate_real_texts())
     with tempfile.TemporaryDirectory() as root:

@@ -1,7 +1,8 @@
-"""Measure the share of padding in a schedule of supervised fine-tuning: as trained, and shuffled.
+"""Measure the share of padding in SFT batches, with rows in the order of the training and in random order.
 
-`python -m benchmarks.padding home/checkpoints/sft-….inputs` reads the training inputs of a checkpoint. Batches are
-planned by length (`training/data/curriculum.py`); the second figure of each row is of the same rows in random order.
+`python -m benchmarks.padding home/checkpoints/sft-….inputs` reads the training inputs of a checkpoint. The order of the
+training groups rows by length (`training/data/curriculum.py`); the second figure of each line of the table is for the
+same rows in random order.
 """
 
 import argparse
@@ -28,10 +29,10 @@ PASSES = (4, 8, 16)
 
 
 def main() -> None:
-    """Print a row per number of rows in a forward pass."""
+    """Print the table: a line per number of rows in a forward pass."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("inputs", type=Path, help="folder beside a checkpoint that has run.json")
-    parser.add_argument("--steps", type=int, default=None, help="steps of the schedule; default: as trained")
+    parser.add_argument("--steps", type=int, default=None, help="training steps; default: those of the training")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     prepare_environment()
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def measure(config: TrainingConfig) -> list[dict[str, Any]]:
-    """Return a row per pass size, before names are invented (run.json has the share of padding with them)."""
+    """Return a line per size of a forward pass, without invented names (run.json has the share with them)."""
     settings = config.settings
     examples = read_examples(config.train, settings)
     _, tokenizer = make_student(config.source, config.settings, examples, list(config.load_ontologies().values()))

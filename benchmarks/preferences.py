@@ -1,12 +1,12 @@
 """Measure what a reward model ranks correctly and what it adds to GRPO: `python -m benchmarks.preferences HOME OUT`.
 
 HOME is a home folder in which the lineage has run with dev gold; it is only read. A share of GRPO's graphs counts as
-trusted (`--share`, 10 %), the others as unknown. A reward model is trained on the trusted ones and evaluated on pairs
-of the dev gold (first table: n, accuracy, Wilson interval, by kind of mistake). Then GRPO starts from the same SFT
-model for the same number of steps: on the trusted passages alone, on all with the reward model where no graph is
-trusted, and on all with every graph (second table: strict relation F1 on dev gold after the last step, without choosing
-a step; the differences with paired bootstrap intervals over passages). There is one training seed per row: the
-intervals cover the passages, not the training.
+trusted (`--share`, 10 %), the others as unknown. A reward model is trained on the trusted graphs and evaluated on pairs
+from dev gold (first table: n, accuracy, Wilson interval, by kind of mistake). Then GRPO runs three times from the same
+SFT model, for the same number of steps: on the trusted passages alone; on all passages, with the reward model if the
+graph is not trusted; on all passages with every graph. The second table has strict relation F1 on dev gold after the
+last step (no step is selected) and the differences with paired bootstrap intervals over passages. There is one training
+seed per row, so the intervals cover the variance of passages, not of training.
 
 Every part is kept in OUT, so that the same command continues after an interruption. `--quick`: few steps, to check that
 it runs.
@@ -101,7 +101,7 @@ def _share_out(examples: Path, folder: Path, share: float, seed: int) -> None:
 
 
 def _run(program: str, name: str, config: Mapping[str, Any], folder: Path) -> Path:
-    """Run a training program, unless it has finished before; return the model's folder."""
+    """Run a training program, unless it has already finished; return the model's folder."""
     path, output = folder / f"{name}.json", folder / name
     path.write_text(json.dumps({**config, "output": str(output)}), encoding="utf-8")
     TrainingConfig.model_validate_json(path.read_text(encoding="utf-8"))

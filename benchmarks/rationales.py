@@ -1,11 +1,12 @@
-"""Measure how well right and corrupted rationales in prose are told apart: `python -m benchmarks.rationales [--quick]`.
+"""Measure how well correct and corrupted rationales are separated: `python -m benchmarks.rationales [--quick]`.
 
 For annotated passages (`$TEXT2GRAPH_DATA/conll04`, English; `duie2_5k`, Chinese; a missing set is reported and left
-out), a right rationale is worded in one of several ways, chosen by the passage's id, and then corrupted in one place.
-The table has the share of right ones that `reasoning/prose_verifier.py` accepts and, for each corruption, the share
-that it rejects.
+out), a correct rationale is written from templates, which are chosen by the passage's id, and then corrupted in one
+place. The table has the share of correct rationales that `reasoning/prose_verifier.py` accepts and, for each
+corruption, the share that it rejects.
 
-The wordings are templates: the figures show how the rule copes with real names and passages, not with a model's style.
+Because of the templates, the figures show how the verifier copes with real names and passages, not with a model's
+style.
 
 `--quick`: a hundred passages of each set.
 """
@@ -55,7 +56,7 @@ OTHER = {
 
 @dataclass(frozen=True)
 class Draft:
-    """A rationale in parts: a sentence per entity, one per relation."""
+    """A rationale in parts: one sentence per entity and one per relation."""
 
     request: ReasoningRequest
     named: tuple[str, ...]
@@ -80,7 +81,7 @@ def main() -> None:
 
 
 def measure(name: str, folder: Path, max_passages: int | None) -> list[dict[str, Any]]:
-    """Return a row for the right rationales and one for each corruption."""
+    """Return a row for the correct rationales and one for each corruption."""
     verdicts: Counter[tuple[str, bool]] = Counter()
     for number, request in enumerate(requests(folder)):
         if number == max_passages:
@@ -117,7 +118,7 @@ def requests(folder: Path) -> Iterator[ReasoningRequest]:
 
 
 def graph_of(document: dict[str, Any]) -> Graph:
-    """Return a document's graph; entities of one text and type are one."""
+    """Return a document's graph; entities of the same text and type are merged."""
     spans: dict[tuple[str, str], list[Span]] = {}
     keys = {}
     for entity in document["entities"]:
@@ -130,7 +131,7 @@ def graph_of(document: dict[str, Any]) -> Graph:
 
 
 def write(request: ReasoningRequest) -> Draft:
-    """Return a right rationale in wordings chosen by the passage's id."""
+    """Return a correct rationale from templates chosen by the passage's id."""
     rng, language = random.Random(request.passage_id), request.language
     named = tuple(rng.choice(NAMED[language]).format(e=e.text, k=e.type) for e in request.graph.entities)
     stated = tuple(state(request, h, kind, t, rng) for h, kind, t in request.graph.triples())
@@ -138,7 +139,7 @@ def write(request: ReasoningRequest) -> Draft:
 
 
 def state(request: ReasoningRequest, head: Entity, kind: str, tail: Entity, rng: random.Random) -> str:
-    """Return one relation in words, in half of the cases with a quotation that contains both names."""
+    """Return a sentence that states the relation, in half of the cases with a quotation with both names."""
     start = min(head.mentions[0].start, tail.mentions[0].start)
     end = max(head.mentions[0].end, tail.mentions[0].end)
     quote, language = request.text[start:end], request.language
@@ -148,13 +149,13 @@ def state(request: ReasoningRequest, head: Entity, kind: str, tail: Entity, rng:
 
 
 def one_left_out(draft: Draft) -> str:
-    """Leave out a relation; no sentence states it then, unless another sentence has the same words."""
+    """Return the rationale without the sentence of one relation."""
     number = draft.rng.randrange(len(draft.stated))
     return replace(draft, stated=draft.stated[:number] + draft.stated[number + 1 :]).text()
 
 
 def one_inverted(draft: Draft) -> str | None:
-    """Exchange a relation's ends where the ontology allows it and the graph does not have the inverse too."""
+    """Exchange head and tail of a relation if the ontology allows it and the result is not in the graph."""
     ontology, triples = draft.request.ontology, draft.request.graph.triples()
     inversions = [h != t and (t, k, h) not in triples and ontology.allows(t.type, k, h.type) for h, k, t in triples]
     places = [i for i, invertible in enumerate(inversions) if invertible]
@@ -162,7 +163,7 @@ def one_inverted(draft: Draft) -> str | None:
 
 
 def one_renamed(draft: Draft) -> str | None:
-    """State another relation that the ontology allows between the same ends."""
+    """State another relation that the ontology allows between the same head and tail."""
     ontology, triples = draft.request.ontology, draft.request.graph.triples()
 
     def others(h: Entity, k: str, t: Entity) -> list[str]:
@@ -190,7 +191,7 @@ def one_invented(draft: Draft) -> str | None:
 
 
 def one_denied(draft: Draft) -> str:
-    """Deny a relation in place of stating it."""
+    """Deny a relation instead of stating it."""
     number = draft.rng.randrange(len(draft.stated))
     head, kind, tail = draft.request.graph.triples()[number]
     stated = DENIED[draft.request.language].format(h=head.text, r=kind, t=tail.text)
@@ -208,7 +209,7 @@ def _instead(
 
 
 def rng_state(draft: Draft, head: Entity, kind: str, tail: Entity) -> str:
-    """Return a relation in words, with the draft's random generator."""
+    """Return a sentence that states the relation, using the draft's random generator."""
     return state(draft.request, head, kind, tail, draft.rng)
 
 

@@ -2,9 +2,10 @@
 
 Graphs have 5, 20 and 80 items (half entities, half relations), in passages that name them. Each passage gets eight
 answers like those of a student in training: one item in seven is cut short, of a wrong type, reversed, repeated or left
-out. Times are processor microseconds of one thread, the median of seven passes, and begin with empty caches, as in a
-step of GRPO, where each prompt is new and its eight answers share what was computed for it. `with credit` is the first
-half of a run with the default settings, `without` the second; `reading` is the parser alone. `--quick` makes one pass.
+out. Times are processor microseconds of one thread, the median of seven passes. Each pass begins with empty caches, as
+in a GRPO step: each prompt is new, and its eight answers share what was computed for it. `with credit` is the cost in
+the first half of a run with the default settings, `without` that in the second half; `reading` is the parser alone.
+`--quick` makes one pass.
 """
 
 import json
@@ -98,7 +99,7 @@ def main() -> None:
     arguments = flags("Measure the cost of the rewards per completion.")
     settings, passes = GrpoSettings(), 1 if arguments.quick else PASSES
     span_credit = settings.credit.span
-    matching.max_weight_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy, which must not count for a completion
+    matching.max_weight_matching({(0, 0): 0.4, (0, 1): 0.4})  # imports scipy now, so that the import is not measured
     rows = []
     for size in SIZES:
         rng = random.Random(size)

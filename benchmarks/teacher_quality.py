@@ -3,21 +3,23 @@
 Three tables:
 
 - `cleaning`: precision, recall and F1 with 95 % intervals (paired bootstrap over passages) before denoising, after full
-  denoising, and as decided on other gold (`denoise.when: auto`); and the gains.
-- `reliability`: how often a relation that stays after the decision is right, by its confidence, uncalibrated and
+  denoising, and after denoising as decided on other gold (`denoise.when: auto`); and the gains.
+- `reliability`: the share of correct relations among those that are kept, by their confidence: uncalibrated, and
   calibrated on the same other gold.
 - `decision`: what was decided, and why.
 
 Data sets:
 
-- `gazette`: its test gold; trained on its training passages; decisions and constants were chosen on the dev gold.
-- `knowledgenet` (`$TEXT2GRAPH_DATA/knowledgenet`; reported and left out where missing): its annotations are the
-  knowledge base. `one fold unknown`: the facts of one fold in four are withheld (its names are not) and its passages
-  are evaluated, for two folds in turn; constants were chosen on the two others. `all known`: the same passages with
-  nothing withheld, where labels are right from the start and additions can only be wrong. `half unknown`: every second
-  fact is withheld. The decision is made on one of the other folds, with the same share of known facts. Only relation
-  types that were annotated for a passage count. A triple is right if a pair of its ends' mentions is annotated with it;
-  recall is over all annotated triples, a third of which have a pronoun as an end, which this teacher never names.
+- `gazette`: evaluated on its test gold; the classifier is trained on its training passages; decision and constants were
+  chosen on its dev gold.
+- `knowledgenet` (`$TEXT2GRAPH_DATA/knowledgenet`; reported and left out where missing): its annotations are used as the
+  knowledge base. `one fold unknown`: the facts (but not the names) of one fold in four are withheld, and the passages
+  of that fold are evaluated. This is done for two folds in turn; constants were chosen on the other two. `all known`:
+  the same passages with nothing withheld, so that labels are correct from the start and every addition is wrong.
+  `half unknown`: every second fact is withheld. The decision is made on one of the other folds, with the same share of
+  known facts. Only relation types that were annotated for a passage count. A triple is correct if its relation is
+  annotated between a mention of its head and a mention of its tail. Recall is over all annotated triples; a third of
+  them have a pronoun as head or tail, which this teacher never extracts.
 
 `--quick`: a small gazette and one fold.
 """
@@ -119,7 +121,7 @@ def _exact(graph: Graph, gold: Graph, turn: Directions) -> Counts:
 
 
 def knowledgenet(tables: dict[str, list[dict[str, Any]]], folder: Path, folds: Sequence[int]) -> None:
-    """Add the figures with one fold's facts withheld, each of `folds` in turn, and with all facts known."""
+    """Add the figures for each of `folds` with its facts withheld, and with all facts known."""
     lines = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()
     documents = [json.loads(line) for line in lines]
     ontology = kn.ontology_of(json.loads((folder / "ontology.json").read_text(encoding="utf-8")))
@@ -178,7 +180,7 @@ def _decide(
 
 
 def _rows(name: str, evaluated: Sequence[tuple[Counts, Counts, Counts]]) -> list[dict[str, Any]]:
-    """Return a row per stage and one per difference, with the same resamples of the passages."""
+    """Return a row per stage and one per difference, all on the same resamples of the passages."""
     vectors = np.array(evaluated, dtype=np.float64).reshape(len(evaluated), 12)
     totals, resampled = vectors.sum(axis=0)[None], resample_sums(vectors, SAMPLES, seed=0)
     stages = {}

@@ -1,15 +1,16 @@
 """Measure the cost of teacher calls: `python -m benchmarks.teachers [--quick] [--json] [--model DIRECTORY …]`.
 
-Without a model: 100,000 calls, 64 in flight, to a server that answers at once (`benchmarks.chat_server`, a process of
-its own): by the client alone, with ledger and journal, and with a fault in one of twenty calls. Each row is a process
-of its own. `cpu_ms` is the client's CPU time per call; `grown_mb` is the growth of its peak memory after the first
-thousand calls, including the graphs themselves; `journal_us` is the CPU time of appending one answer to the journal.
+Without `--model`, 100,000 calls, 64 in flight, go to a server that answers at once (`benchmarks.chat_server`, in its
+own process): by the client alone, with ledger and journal, and with a fault in one of twenty calls. Each row is
+measured in its own process. `cpu_ms` is the client's CPU time per call; `grown_mb` is the growth of its peak memory
+after the first thousand calls, including the graphs themselves; `journal_us` is the CPU time of appending one answer to
+the journal.
 
-With `--model`, the directory of a student that answers like a chat model (docs/teachers.md), that student is called by
-the pipeline through a vLLM server, and through vLLM's own offline `LLM.chat`, 5 times 300 passages each: `ratio` is the
-pipeline's passages per second over vLLM's, `bare_ratio` those of a bare loop of the client at the same server. On few
-cores the server's own share matters, the more the smaller the model is: `--layers` makes the model slower without
-changing its answers. `--quick`: 2,000 calls, or 5 times 100 passages.
+`--model` is the directory of a student that answers like a chat model (docs/teachers.md). The student is called by the
+pipeline through a vLLM server, and through vLLM's own offline `LLM.chat`, 5 times with 300 passages each. `ratio` is
+the pipeline's passages per second divided by vLLM's; `bare_ratio` is the same for a bare loop of the client with the
+same server. On few cores, the smaller the model, the more the server's own CPU time matters; `--layers` makes the model
+slower without changing its answers. `--quick`: 2,000 calls, or 5 times 100 passages.
 """
 
 import multiprocessing
@@ -55,7 +56,7 @@ class Timed:
     seconds: list[float] = field(default_factory=list)
 
     def known(self, keys: Any) -> Any:
-        """Look calls up."""
+        """Return the recorded calls among these keys."""
         return self.ledger.known(keys)
 
     def append(self, row: Any) -> None:
@@ -93,7 +94,7 @@ def requests(first: int, count: int) -> list[TeacherRequest]:
 
 
 def measure(what: str, calls: int, url: str, results: Any) -> None:
-    """Make the calls and put a row of figures into `results`."""
+    """Make the calls and put a row of the table into `results`."""
     teacher = ChatTeacher(Endpoint(EndpointSettings(url, "null", concurrency=AT_ONCE, timeout_seconds=10.0)))
     statuses: Counter[str] = Counter()
     append_seconds: list[float] = []
@@ -131,7 +132,7 @@ def measure(what: str, calls: int, url: str, results: Any) -> None:
 
 
 def measure_calls(calls: int) -> list[dict[str, Any]]:
-    """Return a row per configuration."""
+    """Return a row per configuration of the client."""
     context = multiprocessing.get_context("spawn")
     rows = []
     for what, share in ROWS:

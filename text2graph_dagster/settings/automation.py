@@ -1,4 +1,4 @@
-"""Settings of the daemon's work."""
+"""Settings of what the Dagster daemon runs by itself."""
 
 from pydantic import Field
 
@@ -10,4 +10,4 @@ class AutomationSettings(Section):
 
     cron: str = Field("0 3 * * *", description="when the whole lineage is run again, as a cron expression")
     timezone: str = Field("UTC", description="time zone of the cron expression")
-    sensor_seconds: int = Field(30, ge=5, description="seconds between two looks at the corpora folder")
+    sensor_seconds: int = Field(30, ge=5, description="seconds between two checks of the corpora folder")

@@ -8,7 +8,7 @@ from text2graph_dagster.settings.section import Section
 
 
 class QualitySettings(Section):
-    """Filters for text that is not worth training on; 1 turns a maximum off, 0 a minimum (corpus/text)."""
+    """Filters for text that is not worth training on (corpus/text); a maximum of 1 or a minimum of 0 is no filter."""
 
     min_document_tokens: int = Field(2, ge=0, description="tokens; shorter documents are quarantined")
     max_repeated_lines: float = Field(0.3, ge=0, le=1, description="share of a document's characters in repeated lines")
@@ -21,20 +21,24 @@ class QualitySettings(Section):
     max_symbols: float = Field(
         0.5, ge=0, le=1, description="share of a passage's characters that are not letters, digits or spaces"
     )
-    min_distinct_words: float = Field(0.2, ge=0, le=1, description="distinct words of a passage as a share of all")
+    min_distinct_words: float = Field(
+        0.2, ge=0, le=1, description="distinct words of a passage as a share of its words"
+    )
 
 
 class CorpusSettings(Section):
     """How files become passages."""
 
     passage_tokens: int = Field(
-        32, ge=8, description="maximum length of a passage, in words and punctuation marks; short ones suit a nano"
+        32, ge=8, description="maximum length of a passage, in words and punctuation marks; short passages suit nano"
     )
     overlap_sentences: int = Field(
         0, ge=0, description="sentences that a passage repeats from the one before; gold passages never overlap"
     )
     max_document_bytes: int = Field(20_000_000, ge=1_000, description="bytes; larger files are quarantined")
-    max_page_bytes: int = Field(5_000_000, ge=1_000, description="bytes; the same for web pages, which parse slower")
+    max_page_bytes: int = Field(
+        5_000_000, ge=1_000, description="bytes; larger web pages are quarantined: they parse slowly"
+    )
     max_expansion: int = Field(200, ge=1, description="maximum size of an unpacked file, as a multiple of its size")
     max_reading_seconds: float = Field(60.0, gt=0, description="seconds; PDFs that take longer are quarantined")
     text_field: str = Field("text", min_length=1, description="name of the field or column that has a row's text")
@@ -44,5 +48,8 @@ class CorpusSettings(Section):
         None, description="file of terms and patterns; passages that match are quarantined; null: no block-list"
     )
     near_duplicate_jaccard: float = Field(
-        0.8, gt=0, le=1, description="Jaccard similarity of 5-character shingles from which passages are duplicates"
+        0.8,
+        gt=0,
+        le=1,
+        description="minimum Jaccard similarity of 5-character shingles for two passages to be near duplicates",
     )

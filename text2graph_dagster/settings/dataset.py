@@ -8,10 +8,10 @@ from text2graph_dagster.settings.section import Section
 
 
 class DenoiseSettings(Section):
-    """Denoising of distant supervision's labels; its thresholds are constants of dataset/denoising."""
+    """Denoising of distant supervision's labels; the thresholds are constants in dataset/denoising."""
 
     when: Literal["auto", "always", "never"] = Field(
-        "auto", description="auto: as far as it raises F1 of the teacher's graphs on dev gold"
+        "auto", description="auto: those steps of denoising that raise F1 of the teacher's graphs on dev gold"
     )
     nli_model: str | None = Field(
         None,
@@ -23,7 +23,7 @@ class DenoiseSettings(Section):
 
 
 class TaskShares(Section):
-    """What examples ask for: relative shares of the passages."""
+    """The tasks of examples, as relative shares of the passages."""
 
     both: float = Field(1.0, ge=0, description="entities and the relations between them")
     entities: float = Field(0.0, ge=0, description="entities only")
@@ -37,7 +37,7 @@ class TaskShares(Section):
 
 
 class DatasetSettings(Section):
-    """Which examples there are and what they ask for (docs/instructions.md)."""
+    """Which examples are made and what their prompts ask for (docs/instructions.md)."""
 
     thinking: bool = Field(False, description="put the verified rationale before the JSON")
     template: Literal["compact", "extract"] = Field("compact", description="prompt template; extract suits chat models")
@@ -58,13 +58,15 @@ class DatasetSettings(Section):
     disjoint_entities: bool = Field(False, description="leave out passages that name an entity of a gold passage")
     mix: dict[str, float] = Field({}, description="weight of each corpus in training; corpora not named weigh 1")
     mix_temperature: float | None = Field(
-        None, gt=0, description="weigh corpora by size ** (1 / this); 1: by size, large: equally; null: all examples"
+        None,
+        gt=0,
+        description="corpora are weighted by size ** (1 / this); 1: by size, large: equally; null: use all examples",
     )
     gold_ngram: int = Field(
-        13, ge=4, description="tokens; passages that share a run this long with a gold passage are left out"
+        13, ge=4, description="passages that share this many consecutive tokens with a gold passage are left out"
     )
     held_out_for_grpo: float = Field(
-        0.0, ge=0, lt=1, description="share of examples kept from SFT for GRPO; 0: GRPO uses SFT's examples"
+        0.0, ge=0, lt=1, description="share of examples held out from SFT for GRPO; 0: GRPO uses SFT's examples"
     )
     max_examples: int | None = Field(
         None, ge=1, description="maximum examples per corpus, chosen for quality and variety; null: no limit"

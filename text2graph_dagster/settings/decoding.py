@@ -14,7 +14,7 @@ class DecodingSettings(Section):
         "copy", description="json: only a graph in the student's JSON; copy: names must also be in the passage"
     )
     types: Literal["any", "requested"] = Field(
-        "any", description="any: every type of the ontology, unrequested ones are filtered out afterwards"
+        "any", description="any: allow every type of the ontology and filter out unrequested types afterwards"
     )
 
 

@@ -13,18 +13,20 @@ LINEAGE_SYSTEMS = ("teacher", "base", "sft", "grpo")  # names in the report that
 class EvaluationSettings(Section):
     """How systems are evaluated (docs/report.md)."""
 
-    bootstrap_samples: int = Field(10_000, ge=100, description="bootstrap samples behind each interval")
+    bootstrap_samples: int = Field(10_000, ge=100, description="number of bootstrap samples for each interval")
     examples: int = Field(20, ge=0, description="example passages in the report")
     batch_size: int = Field(64, ge=1, description="passages that a model answers at once")
     max_new_tokens: int = Field(256, ge=8, description="maximum tokens of an answer")
-    published: dict[str, dict[str, float]] = Field({}, description="published F1 to show beside: corpus → system → F1")
+    published: dict[str, dict[str, float]] = Field(
+        {}, description="published F1 to show for comparison: corpus → system → F1"
+    )
 
 
 class MessageSettings(Section):
     """One message of a prompt; `{text}`, `{entity_types}` and `{relation_types}` in it are replaced."""
 
-    role: Literal["system", "user"] = Field(description="whose message it is")
-    content: str = Field(min_length=1, description="its text")
+    role: Literal["system", "user"] = Field(description="role of the message's author")
+    content: str = Field(min_length=1, description="text of the message")
 
 
 class SystemSettings(Section):
@@ -32,11 +34,14 @@ class SystemSettings(Section):
 
     model: str = Field("", description="model directory or hub name; empty: `endpoint` is used")
     template: Literal["auto", "compact", "extract"] = Field(
-        "auto", description="prompt template; auto: what a checkpoint was trained with, extract for other models"
+        "auto",
+        description="prompt template; auto: the one that a checkpoint was trained with, extract for other models",
     )
-    messages: tuple[MessageSettings, ...] = Field((), description="a prompt of its own instead of the template")
+    messages: tuple[MessageSettings, ...] = Field(
+        (), description="messages to use as the prompt instead of the template"
+    )
     label_similarity: float | None = Field(
-        None, gt=0, le=1, description="as in `teacher`: minimum similarity to read a label as a type; null: exact names"
+        None, gt=0, le=1, description="minimum similarity to map a label to a type, as in `teacher`; null: exact names"
     )
     max_new_tokens: int | None = Field(
         None, ge=8, description="maximum tokens of an answer; null: evaluation.max_new_tokens"
@@ -50,15 +55,15 @@ class SystemSettings(Section):
         if bool(self.model) == bool(self.endpoint):
             raise ValueError("name either a model or an endpoint")
         if self.endpoint and (self.endpoint.kind != "chat" or self.endpoint.panel or self.endpoint.samples > 1):
-            raise ValueError("an endpoint is of kind chat, has no panel, and is asked once")
+            raise ValueError("an endpoint must have kind: chat, samples: 1 and no panel")
         if self.messages and not any("{text}" in message.content for message in self.messages):
             raise ValueError("one of the messages must contain {text}, which is replaced by the passage")
         return self
 
 
 class CardSettings(Section):
-    """The model card of a checkpoint; changing it trains nothing again."""
+    """The model card of a checkpoint; changing it retrains nothing."""
 
     license: str = Field(
-        "other", min_length=1, description="licence of the model: your choice, as base model and documents allow"
+        "other", min_length=1, description="licence of the model: choose one that base model and documents allow"
     )

@@ -15,18 +15,20 @@ class GateSettings(Section):
     teacher_min_answered: float = Field(0.95, description="share of passages with a graph")
     teacher_min_grounded: float = Field(1.0, description="share of entities whose every mention is in the passage")
     teacher_min_in_ontology: float = Field(1.0, description="share of entities and relations of a known type")
-    teacher_min_signatures: float = Field(1.0, description="share of relations whose ends have an allowed type")
+    teacher_min_signatures: float = Field(1.0, description="share of relations whose head and tail have allowed types")
     teacher_min_entropy: float = Field(0.3, description="normalised entropy of the relation types, from 0 to 1")
     teacher_min_agreement: float = Field(
-        0.5, description="mean relation F1 of every two graphs of a passage, where there are several"
+        0.5, description="mean relation F1 between the graphs of a passage, if it has several"
     )
-    traces_min_verified: float = Field(0.8, description="share of rationales that lead back to their graph")
+    traces_min_verified: float = Field(0.8, description="share of rationales from which the verifier derives the graph")
     traces_max_leaks: float = Field(0.0, description="share of rationales that contain the answer's JSON")
     dataset_min_examples: int = Field(50, description="number of training examples")
     dataset_min_examples_per_type: int = Field(5, description="examples for a relation type to count as covered")
-    dataset_min_covered: float = Field(0.5, description="share of the occurring relation types that are covered")
+    dataset_min_covered: float = Field(0.5, description="share of covered relation types among those that occur")
     dataset_max_empty: float = Field(0.6, description="share of examples without a relation")
-    sft_min_loss_drop: float = Field(0.2, description="drop of the loss from its first to its last tenth, as a share")
+    sft_min_loss_drop: float = Field(
+        0.2, description="relative drop of the loss from the first to the last tenth of the run"
+    )
     sft_max_too_long: float = Field(0.05, description="share of examples that were too long to train on")
     sft_min_parse_rate: float = Field(0.9, description="share of dev answers that can be parsed")
     sft_min_stopped: float = Field(0.9, description="share of dev answers that end with the EOS token")
@@ -40,8 +42,8 @@ class GateSettings(Section):
     grpo_max_empty_rise: float = Field(0.2, description="rise of the share of empty answers over SFT's")
     grpo_max_length_ratio: float = Field(2.0, description="mean length of dev answers relative to SFT's")
     grpo_max_kl: float = Field(
-        5.0, description="mean KL divergence from the SFT model in the last tenth, where it is measured"
+        5.0, description="mean KL divergence from the SFT model in the last tenth of the run, if it is measured"
     )
     report_max_regression: float = Field(
-        0.0, description="drop of relation F1's upper interval end below the last accepted report's F1"
+        0.0, description="how far the upper end of relation F1's interval may be below the last accepted report's F1"
     )

@@ -11,15 +11,17 @@ class RewardWeights(Section):
     """Weights of the reward's components (docs/rewards.md)."""
 
     json_valid: float = Field(0.2, ge=0, description="the answer is exactly one JSON object of the right shape")
-    format: float = Field(0.1, ge=0, description="one closed, non-empty think block before it; with thinking only")
+    format: float = Field(
+        0.1, ge=0, description="one closed, non-empty think block before the JSON; with thinking only"
+    )
     entity_f1: float = Field(1.0, ge=0, description="F1 of entities, by text and type")
     relation_f1: float = Field(2.0, ge=0, description="F1 of relations between predicted entities of the right types")
     spurious: float = Field(0.4, ge=0, description="penalty for relations that are not in gold, per gold relation")
-    grounding: float = Field(0.5, ge=0, description="penalty for items with a text that is not in the passage")
+    grounding: float = Field(0.5, ge=0, description="penalty for items whose text is not in the passage")
     schema_legal: float = Field(
         0.5,
         ge=0,
-        description="penalty for items of an unrequested type and for relations with a wrong signature or missing end",
+        description="penalty for items of an unrequested type, and relations with a wrong signature, head or tail",
     )
     verbosity: float = Field(0.25, ge=0, description="penalty for more items than gold has, plus one")
 
@@ -28,11 +30,19 @@ class CreditSettings(Section):
     """Partial credit in training; the metrics give none."""
 
     span: float = Field(
-        0.5, ge=0, le=0.5, description="credit for an overlapping span of the right type, times their token F1"
+        0.5,
+        ge=0,
+        le=0.5,
+        description="factor for an overlapping span of the right type; its credit is the factor times the token F1",
     )
-    until: float = Field(0.5, ge=0, le=1, description="share of the steps, from the first, with credit for spans")
+    until: float = Field(
+        0.5, ge=0, le=1, description="share of the steps, from the first, in which overlapping spans earn credit"
+    )
     untidy: float = Field(
-        0.5, ge=0, lt=1, description="share of the F1 rewards for an answer that is readable but not exactly one object"
+        0.5,
+        ge=0,
+        lt=1,
+        description="share of the F1 rewards that an answer earns if it is readable but not exactly one JSON object",
     )
 
 
@@ -40,13 +50,13 @@ AlarmName = Literal["tiny_graphs", "length_drift", "entropy_collapse", "kl", "no
 
 
 class AlarmSettings(Section):
-    """What is monitored during an RL run (docs/rewards.md)."""
+    """Alarms that are checked during an RL run (docs/rewards.md)."""
 
-    window: int = Field(5, ge=1, description="logged points to average, at the start of the run and at its end")
+    window: int = Field(5, ge=1, description="logged points that are averaged, at the start of the run and now")
     min_items: float = Field(0.3, ge=0, description="tiny_graphs: predicted items now, relative to the start")
     max_length_drift: float = Field(2.0, gt=1, description="length_drift: completion length now, relative to the start")
     min_entropy: float = Field(0.2, ge=0, description="entropy_collapse: entropy per token now, relative to the start")
-    max_kl: float = Field(5.0, gt=0, description="kl: KL divergence from the SFT model, where beta is above 0")
+    max_kl: float = Field(5.0, gt=0, description="kl: KL divergence from the SFT model, if beta is above 0")
     max_without_variance: float = Field(
         0.9, ge=0, le=1, description="no_variance: share of prompts whose completions all have the same reward"
     )
@@ -65,7 +75,7 @@ class AlarmSettings(Section):
 class GrpoSettings(Section):
     """Group-relative policy optimisation (docs/rewards.md)."""
 
-    max_steps: int = Field(0, ge=0, description="optimizer steps; 0 keeps the SFT model: a nano gains nothing by RL")
+    max_steps: int = Field(0, ge=0, description="optimizer steps; 0 keeps the SFT model: nano gains nothing from RL")
     prompts_per_step: int = Field(16, ge=1, description="prompts per optimizer step")
     generations: int = Field(8, ge=2, description="completions sampled per prompt")
     micro_batch: int = Field(
@@ -84,7 +94,7 @@ class GrpoSettings(Section):
         "dapo", description="how TRL aggregates the loss over tokens"
     )
     scale_rewards: Literal["group", "batch", "none"] = Field(
-        "batch", description="by whose standard deviation advantages are divided"
+        "batch", description="rewards whose standard deviation divides the advantages; none: no division"
     )
     credit: CreditSettings = CreditSettings()
     max_empty_share: float = Field(0.35, ge=0, le=1, description="maximum share of prompts without a gold relation")
@@ -109,7 +119,7 @@ class GrpoSettings(Section):
         form, content = self.weights.json_valid + self.weights.format, self.weights.entity_f1 + self.weights.relation_f1
         if form >= (self.credit.untidy or 1.0) * content:
             raise ValueError(
-                "the weights of json_valid and format must be less together than those of entity_f1 and relation_f1 "
+                "json_valid and format together must have less weight than entity_f1 and relation_f1 together "
                 "times credit.untidy: otherwise an empty answer in valid form beats a right one in invalid form"
             )
         return self

@@ -21,9 +21,13 @@ class ReasonerSettings(CallSettings):
     )
     min_characters: int = Field(20, ge=0, description="characters; shorter rationales of a model are rejected")
     max_characters: int = Field(8_000, ge=1, description="characters; longer rationales are rejected")
-    max_repeats: int = Field(3, ge=1, description="occurrences of one sentence; rationales with more are rejected")
+    max_repeats: int = Field(
+        3, ge=1, description="occurrences of one sentence; rationales that repeat it more often are rejected"
+    )
     blind: TeacherSettings | None = Field(
         None,
         description="teacher that reads a rationale without its passage and must find the graph; null: no such check",
     )
-    blind_min_f1: float = Field(0.8, ge=0, le=1, description="minimum F1 of entities and triples that it must reach")
+    blind_min_f1: float = Field(
+        0.8, ge=0, le=1, description="minimum F1 of entities and triples that the blind teacher must reach"
+    )

@@ -1,4 +1,4 @@
-"""Settings of earlier releases: what replaced them, for the error message of a configuration that still has them."""
+"""What replaced the settings of earlier releases, for error messages about configurations that still have them."""
 
 RENAMED = {
     "dataset.denoise.least_entailment": "dataset.denoise.min_entailment",
@@ -55,10 +55,11 @@ REMOVED = {
 
 
 def find_replacement(path: str) -> str | None:
-    """Return what to do about a setting of an earlier release; None if there never was one of this name.
+    """Return advice on a setting of an earlier release, or None if no setting ever had this name.
 
     Args:
-        path: the setting's name with its sections, e.g. ``grpo.least_gain``. Servers may be in several sections.
+        path: the setting's name with its sections, e.g. ``grpo.least_gain``. Several sections have a
+            server, so its settings match at the end of the name.
     """
     if path in RENAMED:
         return f"it is called {RENAMED[path].rpartition('.')[2]} now"

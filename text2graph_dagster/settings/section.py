@@ -1,9 +1,9 @@
-"""What every section has in common."""
+"""The base class of all sections."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A group of settings: immutable, and unknown keys are refused, so that a typo cannot pass unnoticed."""
+    """A group of settings: immutable, and unknown keys are rejected, so that a typo cannot pass unnoticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

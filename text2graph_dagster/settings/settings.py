@@ -1,6 +1,6 @@
 """All sections together, and how they are loaded.
 
-A YAML file named by `TEXT2GRAPH_CONFIG` overrides what it mentions; a run's configuration (`resources.settings`)
+A YAML file named by `TEXT2GRAPH_CONFIG` overrides the defaults; a run's configuration (`resources.settings`)
 overrides both.
 """
 
@@ -55,7 +55,7 @@ class Settings(Section):
     def _check_vllm(cls, grpo: GrpoSettings, others: ValidationInfo) -> GrpoSettings:
         student = others.data.get("student")
         if grpo.use_vllm and student and student.lora and student.lora.quantised:
-            raise ValueError("use_vllm cannot take weights from a student with lora.quantised: leave one of them out")
+            raise ValueError("use_vllm and lora.quantised cannot be combined: leave one of them out")
         return grpo
 
     @field_validator("systems")
@@ -72,7 +72,7 @@ class Settings(Section):
         overrides: Mapping[str, Any] | None = None,
         profile: Mapping[str, Any] | None = None,
     ) -> "Settings":
-        """Return the defaults, then what `profile` changes, then the YAML file at `path`, then `overrides`.
+        """Return the defaults, overridden by `profile`, then by the YAML file at `path`, then by `overrides`.
 
         Raises:
             UserError: the file is missing or unreadable, a key is unknown, or a value is out of range.
@@ -88,7 +88,7 @@ class Settings(Section):
 
 
 def _explain_unknown(where: Sequence[int | str]) -> str:
-    """Return what to say of an unknown key: what an old name became, or the nearest name that exists."""
+    """Return the message about an unknown key: what replaced an old name, or the most similar existing name."""
     if advice := find_replacement(".".join(str(part) for part in where if isinstance(part, str))):
         return f"there is no such setting: {advice}"
     section: Any = Settings
@@ -99,7 +99,7 @@ def _explain_unknown(where: Sequence[int | str]) -> str:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` overridden by `over`, mapping by mapping."""
+    """Return `base` overridden by `over`; nested mappings are merged."""
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)

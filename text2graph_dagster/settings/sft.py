@@ -22,9 +22,14 @@ class SftSettings(Section):
         "auto", description="auto: muon for nano and scratch, adamw for other models"
     )
     warmup_steps: int = Field(30, ge=0, description="steps in which the learning rate rises linearly")
-    decay_share: float = Field(0.4, ge=0, le=1, description="share of the steps in which it falls to 5 %")
+    decay_share: float = Field(
+        0.4, ge=0, le=1, description="share of the steps, at the end, in which the learning rate falls to 5 %"
+    )
     curriculum_share: float = Field(
-        0.3, ge=0, le=1, description="share of the steps in which longer and longer examples are admitted; 0: none"
+        0.3,
+        ge=0,
+        le=1,
+        description="share of the steps, from the first, in which the maximum length of examples rises; 0: none",
     )
     name_augmentation_share: float | None = Field(
         None,

@@ -15,7 +15,7 @@ class LoraSettings(Section):
     """Low-rank adapters instead of full fine-tuning (Hu et al. 2021)."""
 
     rank: int = Field(16, ge=1, description="rank of the adapters")
-    alpha: int = Field(32, ge=1, description="scaling of the adapters, divided by the rank")
+    alpha: int = Field(32, ge=1, description="the adapters are scaled by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability of the adapters' inputs")
     quantised: bool = Field(
         False, description="keep the base weights in four bits while adapters are trained (QLoRA); needs a GPU"
@@ -36,23 +36,25 @@ class StudentSettings(Section):
     lora: LoraSettings | None = Field(None, description="train low-rank adapters; null: train all weights")
     dev_examples: int = Field(700, ge=1, description="maximum gold dev passages on which each stage is evaluated")
     context: int = Field(512, ge=64, description="context length in tokens; nano and scratch only")
-    hidden_size: int = Field(128, ge=8, description="width of the hidden states; scratch only, like the following")
+    hidden_size: int = Field(128, ge=8, description="width of the hidden states; scratch only, like the settings below")
     layers: int = Field(4, ge=1, description="number of transformer layers")
     heads: int = Field(2, ge=1, description="number of attention heads")
     kv_heads: int = Field(2, ge=1, description="number of key and value heads")
     mlp_size: int = Field(384, ge=8, description="width of the MLP layers")
-    vocabulary: int = Field(2048, ge=300, description="byte-level BPE tokens, besides JSON's and the types' tokens")
+    vocabulary: int = Field(2048, ge=300, description="byte-level BPE tokens, without the tokens for JSON and types")
 
     @model_validator(mode="after")
     def _check_heads(self) -> "StudentSettings":
         if self.hidden_size % (2 * self.heads) or self.heads % self.kv_heads:
-            raise ValueError("hidden_size must be a multiple of 2 x heads, and heads one of kv_heads")
+            raise ValueError("hidden_size must be a multiple of 2 x heads, and heads a multiple of kv_heads")
         return self
 
     @model_validator(mode="after")
     def _check_quantisation(self) -> "StudentSettings":
         if self.base_model in EMBEDDED and self.lora and self.lora.quantised:
-            raise ValueError("lora.quantised is for large pretrained models: leave it out, or name one as base_model")
+            raise ValueError(
+                "lora.quantised is for large pretrained models: leave it out, or set base_model to such a model"
+            )
         return self
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ class CallSettings(Section):
     server: ServerSettings | None = Field(
         None, description="start this server for the step; null: a server already answers at base_url"
     )
-    concurrency: int = Field(64, ge=1, description="maximum number of calls in flight; the number adapts below it")
+    concurrency: int = Field(64, ge=1, description="maximum number of calls in flight; the actual number adapts")
     more_base_urls: tuple[str, ...] = Field((), description="further endpoints with the same model, to share the load")
     retries: int = Field(8, ge=0, description="retries of a call after an overload or a temporary error")
     backoff_seconds: float = Field(0.5, ge=0, description="seconds before the first retry; doubles with each retry")
@@ -47,13 +47,16 @@ class CallSettings(Section):
 
 
 class VoteSettings(Section):
-    """How several graphs of one passage become the one to train on (docs/agreement.md)."""
+    """How several graphs of one passage are combined into one by vote (docs/agreement.md)."""
 
     keep_above: float = Field(
-        0.5, ge=0, lt=1, description="share of the votes' weight that an item must exceed; 0.5: a majority"
+        0.5, ge=0, lt=1, description="share of the votes' weight that an item must exceed to be kept; 0.5: a majority"
     )
     quorum: float = Field(
-        0.5, ge=0, le=1, description="share of the votes' weight that must have answered; below it there is no graph"
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the votes' weight that must have answered; with less, the passage gets no graph",
     )
 
 
@@ -66,19 +69,19 @@ class TeacherSettings(CallSettings):
     temperature: float = Field(0.0, ge=0, description="sampling temperature; 0: greedy")
     max_tokens: int = Field(1024, ge=16, description="maximum tokens of an answer")
     timeout_seconds: float = Field(120.0, gt=0, description="seconds that a call may take")
-    samples: int = Field(1, ge=1, description="number of graphs per passage; several are put to a vote")
+    samples: int = Field(1, ge=1, description="number of graphs per passage; several are combined by vote")
     weight: float = Field(1.0, gt=0, description="weight of each of this teacher's graphs in the vote")
     label_similarity: float = Field(
         0.85,
         gt=0,
         le=1,
-        description="minimum similarity of a model's label to a type's name or alias to be read as that type; 1: exact",
+        description="minimum similarity of a model's label to a type's name or alias to be mapped to it; 1: exact",
     )
     vote: VoteSettings = VoteSettings()
-    panel: tuple["TeacherSettings", ...] = Field((), description="further teachers that vote beside this one")
+    panel: tuple["TeacherSettings", ...] = Field((), description="further teachers that vote together with this one")
 
     @model_validator(mode="after")
     def _check_panel(self) -> "TeacherSettings":
         if any({"panel", "vote"} & member.model_fields_set for member in self.panel):
-            raise ValueError("a member of the panel has no panel and no vote of its own: set them in `teacher`")
+            raise ValueError("a member of the panel cannot have its own panel or vote: set them in `teacher`")
         return self

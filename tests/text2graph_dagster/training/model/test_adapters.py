@@ -99,7 +99,7 @@ def test_quantised_weights_are_small_and_trained_weights_are_float32(chat_model:
         ({"student": {"base_model": "nano", "lora": {"quantised": True}}}, "large pretrained models"),
         (
             {"student": {"base_model": "a/b", "lora": {"quantised": True}}, "grpo": {"use_vllm": True}},
-            "grpo.*use_vllm cannot take weights",
+            "grpo.*use_vllm and lora.quantised cannot",
         ),
     ],
 )
