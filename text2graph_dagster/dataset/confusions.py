@@ -1,8 +1,8 @@
-"""Mine which types a corpus confuses, so that type lists can include hard negatives.
+"""Find which types are confused in a corpus, so that type lists can include hard negatives.
 
-Two types are confusable as far as (a) the ontology allows them in the same place, (b) passages name both, and (c) one
-was mistaken for the other: a label that denoising dropped beside one that it kept, or two samples of a teacher that
-disagree about the same entities. Each is a number in [0, 1]; types are ranked by the sum.
+The score of two types is the sum of three numbers in [0, 1]: (a) how far the ontology allows both in the same place,
+(b) how often passages contain both, (c) how often one was mistaken for the other. A mistake is a label that denoising
+dropped while it kept another one for the same entities, or a disagreement of two samples about the same entities.
 """
 
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from math import sqrt
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.ontology import Ontology
 
-_Labels = dict[tuple[str, ...], set[str]]  # the types of each place: of a name, or of a head and a tail
+_Labels = dict[tuple[str, ...], set[str]]  # the types of each name, or of each pair of head and tail names
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Confusions:
 
 
 class ConfusionCounter:
-    """Counts, graph by graph of a corpus, what `Confusions` are computed from."""
+    """Collects the counts from which `Confusions` are computed, graph by graph."""
 
     def __init__(self, ontology: Ontology) -> None:
         self._ontology = ontology
@@ -34,14 +34,14 @@ class ConfusionCounter:
         self._mistaken: Counter[tuple[bool, str, str]] = Counter()
 
     def add(self, graph: Graph) -> None:
-        """Count the types that one passage names together."""
+        """Count the types in one passage's graph, and the pairs of these types."""
         for relations, items in ((False, graph.entities), (True, graph.relations)):
             types = sorted({item.type for item in items})  # type: ignore[attr-defined]
             self._seen.update((relations, t) for t in types)
             self._together.update((relations, a, b) for a in types for b in types if a != b)
 
     def add_disagreement(self, one: Graph, other: Graph) -> None:
-        """Count the types that two graphs of the same passage give to the same entities, or pairs of entities."""
+        """Count different types in two graphs of a passage, for the same entities or pairs of entities."""
         self._count_mistakes(False, _entity_labels(one), _entity_labels(other))
         self._count_mistakes(True, _relation_labels(one), _relation_labels(other))
 

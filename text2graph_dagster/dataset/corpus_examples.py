@@ -35,9 +35,9 @@ _REPEATED_COLUMNS = {"corpus": pl.String, "passage_id": pl.String, "reason": pl.
 class CorpusSource:
     """The inputs of one corpus; each iterable of frames is read once.
 
-    `traces` are training passages, sorted by passage_id: corpus, passage_id, text, language, entities, relations,
-    samples, rationale, verified. `dev` is as `CorpusDenoiser.denoise` takes it. `naming_gold` are the passages
-    (passage_id) to leave out because they name an entity of a gold passage.
+    `traces` are training passages, sorted by passage_id, with the columns corpus, passage_id, text, language, entities,
+    relations, samples, rationale, verified. `dev` has the columns that `CorpusDenoiser.denoise` needs. `naming_gold`
+    has the ids of passages to leave out because they name an entity of a gold passage.
     """
 
     corpus: str
@@ -49,9 +49,9 @@ class CorpusSource:
 
 @dataclass(frozen=True)
 class CorpusExamples:
-    """One corpus's examples, its traces that gave none with the reason, and the result of denoising.
+    """One corpus's examples, its traces that were left out with the reason, and the result of denoising.
 
-    `files` hold all examples, and perhaps others; `selected` are the selection columns of those that stay.
+    `files` contain all examples, and perhaps others; `selected` has the selection columns of the examples that stay.
     """
 
     corpus: str
@@ -62,7 +62,7 @@ class CorpusExamples:
     denoising: CorpusDenoising
 
     def keep(self, selected: pl.DataFrame, reason: str) -> "CorpusExamples":
-        """Return the corpus's examples with only those in `selected`; the others are left out for this reason."""
+        """Return the corpus's examples with only those in `selected`; the others are left out with `reason`."""
         kept = self.selected.join(selected, on="example_id", how="semi", maintain_order="left")
         left_out = pl.concat([self.left_out, list_left_out(self.selected, kept, reason)], how="diagonal")
         return replace(self, selected=kept, left_out=left_out)
@@ -80,7 +80,7 @@ class CorpusExamples:
         }
 
     def quarantine(self) -> pl.DataFrame:
-        """Return a row of the quarantine per trace that was left out."""
+        """Return one row of the quarantine per trace that was left out."""
         rows = self.left_out.sort("passage_id").with_columns(stage=pl.lit(STAGE), corpus=pl.lit(self.corpus))
         return CONTRACTS["quarantine"].conform(rows)
 
@@ -114,7 +114,7 @@ class DatasetBuilder:
     cache: Path
 
     def build(self, sources: Iterable[CorpusSource], repeated: pl.DataFrame) -> list[CorpusExamples]:
-        """Return the examples of every corpus, as many of each as the mixture asks for.
+        """Return the examples of every corpus, limited to its share of the mixture.
 
         Args:
             sources: one per corpus.
@@ -133,7 +133,7 @@ class DatasetBuilder:
         examples, lost = ExampleCache(self.cache / source.corpus, builder), [excluded]
         for file in files:
             rows = pl.read_parquet(file)
-            if self.settings.thinking:  # its rationale argues for the graph before denoising
+            if self.settings.thinking:  # a rationale argues for the graph before denoising
                 lost.append(_give_reason("relations_mended", rows.filter("denoised")))
                 rows = rows.filter(~pl.col("denoised"))
             examples.add(rows)
@@ -143,7 +143,7 @@ class DatasetBuilder:
         return CorpusExamples(source.corpus, traces, tuple(example_files), selected, left_out, denoising)
 
     def _stage(self, source: CorpusSource, repeated: pl.DataFrame) -> tuple[list[Path], int, pl.DataFrame]:
-        """Write usable traces to one file per slice; return the files, the number of all traces, and excluded ones."""
+        """Write usable traces to one file per slice; return (files, number of all traces, excluded traces)."""
         repeated = repeated.filter(pl.col("corpus") == source.corpus).select("passage_id", "reason", "detail")
         files, traces, lost = [], 0, [frame_of([], LEFT_OUT_COLUMNS)]
         for number, rows in enumerate(source.traces):
@@ -156,7 +156,7 @@ class DatasetBuilder:
 
 
 def group_by_ontology(ontologies: Mapping[str, Ontology]) -> list[list[str]]:
-    """Return the groups of corpora that share an ontology, sorted by name; corpora that share none are left out."""
+    """Return the groups of two or more corpora that share an ontology, sorted by name."""
     by_digest: dict[str, list[str]] = {}
     for corpus, ontology in sorted(ontologies.items()):
         by_digest.setdefault(ontology.digest, []).append(corpus)
@@ -164,10 +164,10 @@ def group_by_ontology(ontologies: Mapping[str, Ontology]) -> list[list[str]]:
 
 
 def find_repeated_passages(texts: Iterable[pl.DataFrame], jaccard: float) -> pl.DataFrame:
-    """Return passages that another corpus of the same ontology keeps: corpus, passage_id, reason, detail.
+    """Return passages that are kept in another corpus of the same ontology: corpus, passage_id, reason, detail.
 
     `texts` has a frame (corpus, passage_id, text) per group of corpora that share an ontology. The same text with
-    another ontology is another task, and stays.
+    another ontology is another task, and is kept.
     """
     found = [pl.DataFrame(schema=_REPEATED_COLUMNS)]
     for frame in texts:
@@ -180,7 +180,7 @@ def find_repeated_passages(texts: Iterable[pl.DataFrame], jaccard: float) -> pl.
 def _find_excluded(
     rows: pl.DataFrame, gold: GoldSearch, repeated: pl.DataFrame, naming_gold: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Return the passages that cannot become examples, each with its first reason in the order below."""
+    """Return the passages that cannot become examples, each with one reason: the first of the checks below."""
     near = gold.find(rows.select("passage_id", "text"))
     found = [near.select("passage_id", "reason", (pl.lit("gold passage ") + pl.col("gold_passage_id")).alias("detail"))]
     found.append(_give_reason("not_verified", rows.filter(~pl.col("verified"))))

@@ -1,7 +1,9 @@
-"""Find training passages that repeat a gold one: whole, in a long n-gram, or nearly (Brown et al. 2020, appendix C).
+"""Find training passages that equal a gold passage, share a long n-gram with it, or nearly repeat it.
+
+The method follows Brown et al. 2020, appendix C.
 
 Gold is indexed once; training passages come in slices, so memory does not grow with their number. The result for a
-passage is cached: with the same gold it is the same.
+passage is cached, because it depends on the passage and gold only.
 """
 
 from dataclasses import dataclass, field
@@ -131,7 +133,7 @@ class GoldSearch:
         return GoldIndex.of(self.gold, self.ngram, self.jaccard)
 
     def find(self, train: pl.DataFrame) -> pl.DataFrame:
-        """Return what `GoldIndex.find` returns."""
+        """Return the result of `GoldIndex.find`; results in the cache are reused."""
         numbers = truncate_digests(train["passage_id"])
         new = train.filter(~contains(self._checked, numbers))
         known = self._matches.join(train, on="passage_id", how="semi")
@@ -141,7 +143,7 @@ class GoldSearch:
         return found
 
     def save(self) -> None:
-        """Cache the results for the passages that this object was asked for, and delete all others."""
+        """Cache the results for all passages that were passed to `find`, and delete all other cached results."""
         checked = pl.DataFrame({"number": np.unique(np.concatenate([np.empty(0, np.uint64), *self._new_checked]))})
         found = pl.concat([pl.DataFrame(schema=MATCH_COLUMNS), *self._new_matches]).unique("passage_id", keep="first")
         found = found.with_columns(pl.Series("number", truncate_digests(found["passage_id"]), dtype=pl.UInt64))
@@ -153,14 +155,14 @@ class GoldSearch:
 
 
 def _letters() -> pl.Expr:
-    """Return the column `letters`: letters and digits in lower case; where there are none, everything but spaces."""
+    """Return the column `letters`: letters and digits in lower case; if there are none, everything but spaces."""
     low = pl.col("text").str.normalize("NFC").str.to_lowercase()
     letters = low.str.replace_all(r"[\W_]+", "")
     return pl.when(letters == "").then(low.str.replace_all(r"\s+", "")).otherwise(letters).alias("letters")
 
 
 def _hash_ngrams(texts: pl.Series, size: int) -> tuple[Array, Array]:
-    """Return a hash of every run of `size` tokens of every text, and the text's row; valid within one process."""
+    """Return a hash of every run of `size` tokens, and the row of its text; comparable within one process only."""
     tokens = texts.str.normalize("NFC").str.to_lowercase().str.extract_all(TOKEN.pattern)
     lengths = tokens.list.len().to_numpy().astype(np.int64)
     flat = tokens.explode(empty_as_null=False).hash(seed=0).to_numpy()

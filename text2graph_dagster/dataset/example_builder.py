@@ -20,7 +20,7 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts.rendering import Task, choose_phrasing, render_prompt
 from text2graph_dagster.settings import DatasetSettings
 
-_PHRASE_WORDS = 6  # words between two names that distinguish one wording from another
+_PHRASE_WORDS = 6  # number of words between two names by which wordings are distinguished
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ExampleBatch:
 
 @dataclass(frozen=True, slots=True)
 class ExampleBuilder:
-    """Builds the examples of one corpus; what it builds of a passage depends on that passage only."""
+    """Builds the examples of one corpus; an example does not depend on other passages."""
 
     ontology: Ontology
     settings: DatasetSettings
@@ -45,9 +45,9 @@ class ExampleBuilder:
         """Return the examples of these passages.
 
         Args:
-            rows: with corpus, passage_id, text, language, entities, relations; with `settings.thinking` also
-                rationale (null: none was verified, and the passage is left out); `agreement` of the teacher's samples,
-                if known.
+            rows: with corpus, passage_id, text, language, entities, relations, and optionally agreement (of the
+                teacher's samples). With `settings.thinking` also rationale; a passage is left out if it is null (no
+                rationale was verified).
         """
         examples, candidates, left_out = [], [], []
         for row in rows:
@@ -68,7 +68,7 @@ class ExampleBuilder:
         )
 
     def _build_example(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], Graph]:
-        """Return one row of filtered_dataset and its answer."""
+        """Return one row of filtered_dataset and the graph of its answer."""
         passage_id, graph = row["passage_id"], from_rows(row["entities"], row["relations"])
         sampled = self.sampler.sample(passage_id, graph)
         answer = restrict_graph(graph, sampled.entity_types, sampled.relation_types)
@@ -94,7 +94,7 @@ class ExampleBuilder:
         return example, answer
 
     def _render_prompt(self, row: Mapping[str, Any], sampled: SampledTask, answer: Graph) -> tuple[Task, str]:
-        """Return the task, without entities to give it falls back to `both`, and its prompt."""
+        """Return (task, prompt). The task "relations" becomes "both" if there are no entities to list in the prompt."""
         template, language = self.settings.template, row["language"]
         given = answer.entities if sampled.task == "relations" and answer.entities else None
         task: Task = sampled.task if given or sampled.task == "entities" else "both"
@@ -118,15 +118,15 @@ class ExampleBuilder:
 def _sample_split(passage_id: str, settings: DatasetSettings, seed: int) -> Literal["sft", "grpo"]:
     """Return the stage that trains on this passage.
 
-    On passages that SFT has trained on, a student is surer and more often right than on new ones; rewarded there, it
-    learns to predict too much. So GRPO has passages of its own.
+    On passages of SFT, a student is more confident and more often right than on new ones. GRPO on these passages would
+    teach it to predict too much, so GRPO has separate passages.
     """
     rng = random.Random(digest(str(seed), "split", passage_id))
     return "grpo" if rng.random() < settings.held_out_for_grpo else "sft"
 
 
 def _label_wordings(answer: Graph, text: str) -> list[tuple[str, int]]:
-    """Return an answer's relation types, each with a number for its wording; without relations its entity types."""
+    """Return (relation type, number of its wording) for each relation; without relations (entity type, 0)."""
     if not answer.relations:
         return [(kind, 0) for kind in sorted({e.type for e in answer.entities})] or [("", 0)]
     entities = answer.by_id()
@@ -136,7 +136,7 @@ def _label_wordings(answer: Graph, text: str) -> list[tuple[str, int]]:
 
 
 def _hash_wording(head: Sequence[Span], tail: Sequence[Span], text: str) -> int:
-    """Return a number for the words between two names and for which of them comes first."""
+    """Return a hash of the words between two names and of which name comes first."""
     if not head or not tail:
         return 0
     forward = head[0].start < tail[0].start

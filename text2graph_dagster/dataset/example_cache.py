@@ -1,4 +1,4 @@
-"""Cache built examples on disk by a hash of the row that each was built from."""
+"""Cache examples on disk, by the hash of the row from which each was built."""
 
 import json
 import shutil
@@ -22,11 +22,12 @@ _MIN_USED_SHARE = 0.5
 
 @dataclass
 class ExampleCache:
-    """Builds the examples of one corpus, each once.
+    """Builds each example of one corpus only once.
 
-    A part is `<n>.examples.parquet` and, written last, `<n>.light.parquet`: the columns for selection, and the hash of
-    each example's row. Parts are in a folder of `root` named by a digest of all else that the examples depend on:
-    settings, ontology, programs, and which types the corpus confuses. They may be deleted at any time.
+    A part consists of `<n>.examples.parquet` and `<n>.light.parquet`. The latter is written last and has the selection
+    columns and the hash of each example's row. Parts are in a folder of `root` that is named by a digest of everything
+    else that the examples depend on: settings, ontology, source code, and confused types. Parts may be deleted at any
+    time.
     """
 
     root: Path
@@ -65,9 +66,9 @@ class ExampleCache:
             self._build()
 
     def finish(self) -> tuple[list[Path], pl.DataFrame, pl.DataFrame]:
-        """Return the files with the examples of all requested rows, their selection columns, and passages without one.
+        """Return (files, selection columns of the requested examples, passages without an example).
 
-        The files may contain other examples too.
+        The files contain the examples of all requested rows, and perhaps others.
         """
         if self._pending:
             self._build()
@@ -81,7 +82,7 @@ class ExampleCache:
                 candidates.append(used.drop("row"))
             if used.height < _MIN_USED_SHARE * frame.height:
                 stale.append(name)
-        # Mostly unused parts are deleted next time: this time their used rows are still needed.
+        # Mostly unused parts are deleted in the next run, because this run still needs their used rows.
         self._stale.write_text(json.dumps(stale))
         return files, pl.concat(candidates), pl.concat([frame_of([], LEFT_OUT_COLUMNS), *self._left_out])
 
@@ -103,7 +104,7 @@ class ExampleCache:
 
 
 def _compute_version(builder: ExampleBuilder) -> str:
-    """Return a digest of all that an example depends on besides its row; polars' version is that of the row hashes."""
+    """Return a digest of all that an example depends on besides its row; row hashes depend on polars' version."""
     package = Path(identity.__file__).parent
     programs = identity.digest_programs([*package.rglob("*.py"), *package.rglob("*.jinja")])
     confusions = json.dumps(asdict(builder.sampler.confusions))

@@ -11,9 +11,9 @@ from text2graph_dagster.teachers.voting import set_f1, vote_triples
 
 
 def score_example(graph: Graph, text: str, ontology: Ontology, *others: float | None) -> float:
-    """Return the mean of the share of grounded mentions, the share of legal relations, and `others`.
+    """Return the mean of the share of grounded entities, the share of legal relations, and `others`.
 
-    Parts that do not apply (no entity, no relation, None) are left out; an empty graph scores 1.
+    Parts that do not apply (no entity, no relation, None) are left out; the score is 1 if none applies.
     """
     parts = [part for part in others if part is not None]
     if graph.entities:
@@ -40,7 +40,7 @@ def legal_share(graph: Graph, ontology: Ontology) -> float:
 
 
 def mean_confidence(relations: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the mean confidence of relations (rows of the warehouse); None where none has one."""
+    """Return the mean confidence of relations (rows of the warehouse); None if no relation has a confidence."""
     known = [c for c in (relation.get("confidence") for relation in relations) if c is not None]
     return fmean(known) if known else None
 

@@ -1,9 +1,9 @@
-"""Make preference pairs: two graphs of one passage, of which the GRPO reward prefers one.
+"""Make preference pairs: two graphs of the same passage with different GRPO rewards.
 
-A reward model is trained on them, after ChatUIE: the right graph against the same one with a type that the corpus
-confuses with another, a shifted span, an inverted relation, something dropped, something invented; and of a student's
-own answers the better against the worse. Only graphs that pass the legality filter are compared, since a reward model
-sees no others: it has to tell right from wrong, and the format is scored without it.
+A reward model is trained on the pairs, as in ChatUIE. Some pairs are the gold graph and a copy with one mistake: a
+confusable type, a shifted span, an inverted relation, a dropped item or an invented item. Other pairs are two answers
+of a student, the better and the worse. All graphs have passed the legality filter, because a reward model sees no
+others: it has to tell right from wrong, and the format is scored without it.
 """
 
 import itertools
@@ -25,8 +25,8 @@ from text2graph_dagster.rewards.scoring import score_completion
 
 T = TypeVar("T")
 PairKind = Literal["entity_type", "relation_type", "span", "flip", "dropped", "invented", "sampled"]
-_MAX_CONFUSABLE = 3  # a wrong type is drawn from so many of the most confusable ones
-_ALL_DROPPED = 0.2  # share of the "dropped" pairs that lose all relations: the collapse that cheap rewards invite
+_MAX_CONFUSABLE = 3  # a wrong type is sampled from this many of the most confusable types
+_ALL_DROPPED = 0.2  # share of the "dropped" pairs that lose all relations: a collapse that cheap rewards encourage
 _WORD = re.compile(r"\w+")
 _NEXT_WORD = re.compile(r"\s+\w+")
 _LAST_WORD = re.compile(r"\w+\s+$")
@@ -35,7 +35,7 @@ _NAME = re.compile(r"\b[A-Z]\w+(?: [A-Z]\w+)*")
 
 @dataclass(frozen=True, slots=True)
 class GraphPreference:
-    """Two legal graphs of the same passage; `kind` is how the rejected one was made."""
+    """Two legal graphs of the same passage; `kind` tells how the rejected graph was made."""
 
     kind: PairKind
     chosen: Graph
@@ -44,7 +44,7 @@ class GraphPreference:
 
 @dataclass(frozen=True)
 class PairCase:
-    """A passage, the types types for, and its gold graph; `weights` are the reward's."""
+    """A passage, the requested types, and the gold graph; `weights` are the reward's weights."""
 
     text: str
     entity_types: Collection[str]
@@ -54,7 +54,7 @@ class PairCase:
     weights: Mapping[str, float]
 
     def legalise(self, answer: ParsedGraph) -> Graph:
-        """Return the graph that the legality filter leaves of an answer."""
+        """Return the legal part of an answer as a graph."""
         return legalise(answer, self.text, self.entity_types, self.relation_types, self.ontology).graph
 
     def reward(self, graph: Graph) -> float:
@@ -77,7 +77,7 @@ def corrupt_graph(case: PairCase, confusions: Confusions, rng: random.Random) ->
         if corrupted is None:
             continue
         wrong = case.legalise(corrupted)
-        # A mistake that the filter removes is one that no user would ever see.
+        # Users never see a mistake that the filter removes.
         visible = kind == "dropped" or kind == "entity_type" or len(wrong.relations) >= len(right.relations)
         if visible and case.reward(wrong) < reward:
             pairs.append(GraphPreference(kind, right, wrong))
@@ -87,7 +87,7 @@ def corrupt_graph(case: PairCase, confusions: Confusions, rng: random.Random) ->
 def rank_answers(
     case: PairCase, answers: Iterable[ParsedGraph], max_pairs: int, rng: random.Random
 ) -> list[GraphPreference]:
-    """Return at most `max_pairs` pairs of a student's answers, the better one chosen; equal rewards make no pair."""
+    """Sample at most `max_pairs` pairs of a student's answers with different rewards; the better one is chosen."""
     by_reward = {round(case.reward(graph), 6): graph for graph in map(case.legalise, answers)}
     ordered = [by_reward[reward] for reward in sorted(by_reward, reverse=True)]
     pairs = list(itertools.combinations(ordered, 2))
@@ -95,7 +95,7 @@ def rank_answers(
 
 
 def to_parsed_graph(graph: Graph) -> ParsedGraph:
-    """Return a graph as the answer that states it."""
+    """Return the parsed answer that has this graph."""
     return ParsedGraph(
         tuple((entity.text, entity.type) for entity in graph.entities),
         tuple((head.text, kind, tail.text) for head, kind, tail in graph.triples()),
@@ -131,7 +131,7 @@ def _confuse_relation_type(
 
 
 def _shift_span(draft: ParsedGraph, case: PairCase, confusions: Confusions, rng: random.Random) -> ParsedGraph | None:
-    """Make a name begin or end a word too early or too late, everywhere in the answer."""
+    """Move the start or end of a name by one word, everywhere in the answer."""
     at = _choose(range(len(draft.entities)), rng)
     if at is None:
         return None
@@ -158,7 +158,7 @@ def _shift_name(name: str, text: str) -> list[str]:
 def _invert_relation(
     draft: ParsedGraph, case: PairCase, confusions: Confusions, rng: random.Random
 ) -> ParsedGraph | None:
-    """Swap head and tail of a relation, where that changes its meaning and the ontology allows it."""
+    """Swap head and tail of a relation, if this changes its meaning and the ontology allows it."""
     choices = [
         i
         for i, (head, kind, tail) in enumerate(case.gold.triples())

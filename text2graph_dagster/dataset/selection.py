@@ -1,4 +1,4 @@
-"""Select examples on a few columns of all candidates (`SELECTION_COLUMNS`), without loading the examples themselves.
+"""Select examples by a few columns of all candidates (`SELECTION_COLUMNS`), without loading the examples themselves.
 
 All functions are pure functions of frames; their results do not depend on the order of rows.
 """
@@ -27,8 +27,8 @@ _RANK = "_rank"
 def select_examples(candidates: pl.DataFrame, settings: DatasetSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the selected examples of one corpus with their final score, and the passages left out with a reason.
 
-    The rarity of labels becomes a part of the score; empty answers beyond their share are left out; of the rest the
-    best and most diverse `max_examples` are selected.
+    First, the rarity of labels is added to the score. Then empty answers beyond their share are left out. Of the rest,
+    the best and most diverse `max_examples` are selected.
     """
     scored = add_rarity(candidates, settings.rarity_weight)
     kept = limit_empty_share(scored, settings.empty_share)
@@ -41,9 +41,9 @@ def select_examples(candidates: pl.DataFrame, settings: DatasetSettings) -> tupl
 
 
 def add_rarity(candidates: pl.DataFrame, weight: float) -> pl.DataFrame:
-    """Return the examples with the rarity of their rarest label as a part of their score.
+    """Return the examples with a new score: the weighted mean of the score and the rarity of the rarest label.
 
-    A label that one example in n has counts log(n) / log(number of examples): 1 when only one example has it.
+    If one example in n has a label, its rarity is log(n) / log(number of examples): 1 if only one example has it.
     """
     labels = candidates.select("example_id", pl.col("labels").list.unique()).explode("labels")
     counts = labels.group_by("labels").len("count")
@@ -56,7 +56,7 @@ def add_rarity(candidates: pl.DataFrame, weight: float) -> pl.DataFrame:
 
 
 def limit_empty_share(candidates: pl.DataFrame, share: float) -> pl.DataFrame:
-    """Keep as many empty answers as are at most `share` of all; the order of their ids (digests) decides which."""
+    """Limit empty answers to `share` of all examples; those with the smallest ids (digests) are kept."""
     empty = candidates.filter(pl.col("kind") == "negative")
     stated = candidates.height - empty.height
     allowed = empty.height if share >= 1 else int(share / (1 - share) * stated + 1e-9)
@@ -67,8 +67,8 @@ def limit_empty_share(candidates: pl.DataFrame, share: float) -> pl.DataFrame:
 def select_diverse(candidates: pl.DataFrame, count: int) -> pl.DataFrame:
     """Select `count` examples: round-robin over labels, for each label round-robin over its wordings, the best first.
 
-    An example counts for its rarest label. So a rare label keeps all its examples, and a frequent one keeps its best
-    examples in as many wordings as possible. This is one pass of sorting, without a k-centre search's distances.
+    An example counts for its rarest label. A rare label therefore keeps all its examples, and a frequent label keeps
+    its best examples in as many wordings as possible. Unlike a k-centre search, this needs sorting but no distances.
     """
     if candidates.height <= count:
         return candidates
@@ -89,10 +89,10 @@ def select_diverse(candidates: pl.DataFrame, count: int) -> pl.DataFrame:
 
 
 def mix_corpora(candidates: pl.DataFrame, settings: DatasetSettings) -> pl.DataFrame:
-    """Keep as many examples of each corpus as match the corpora's weights.
+    """Limit the examples of each corpus so that their numbers are proportional to the corpora's weights.
 
-    No example is repeated: the corpus with the fewest examples for its weight keeps all. Without `mix` and
-    `mix_temperature` everything stays.
+    No example is repeated: the corpus with the fewest examples for its weight keeps all of them. Without `mix` and
+    `mix_temperature`, all examples are kept.
 
     Raises:
         UserError: `mix` names a corpus that has no examples.
@@ -118,7 +118,7 @@ def list_left_out(before: pl.DataFrame, after: pl.DataFrame, reason: str) -> pl.
 
 
 def take_selected(examples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
-    """Return the selected of these examples, in their order, with their final score."""
+    """Return the examples that are in `selected`, in the order of `examples`, with their final score."""
     final = selected.select("example_id", pl.col("score").alias("_final"))
     found = examples.join(final, on="example_id", how="inner", maintain_order="left")
     return found.with_columns(score=pl.col("_final")).drop("_final")

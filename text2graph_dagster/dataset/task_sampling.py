@@ -1,8 +1,8 @@
 """Sample the task of each passage's example, and the types that its prompt lists.
 
-A share of the examples lists the whole ontology. The others list a sampled part: types that the passage states, types
-that this corpus confuses with them, and random others, so that the student learns to follow the list; their answers
-contain no other types. A share lists only types that the passage does not state: the right answer is empty.
+Some prompts list the whole ontology. Others list a part of it: types that the passage states, types that are confused
+with these in the corpus, and random types. Their answers contain only listed types, so that the student learns to
+follow the list. A third group lists only types that the passage does not state, so that the right answer is empty.
 """
 
 import random
@@ -44,7 +44,7 @@ class TaskSampler:
     def sample(self, passage_id: str, graph: Graph) -> SampledTask:
         """Return the task of this passage's example: it depends on the passage, the seed and the corpus only.
 
-        With thinking it is always the full task, because a rationale covers the whole graph.
+        With thinking, it is always the full task, because a rationale covers the whole graph.
         """
         rng = random.Random(digest(str(self._seed), passage_id, self._ontology.digest))
         task: Task = self._sample_task(passage_id, graph)
@@ -84,7 +84,7 @@ class TaskSampler:
         return [name for name in self._ontology.entity_names if name not in stated] if stated else []
 
     def _sample_types(self, graph: Graph, rng: random.Random, among: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Sample from these entity types and from the relation types between them, in the ontology's order."""
+        """Sample entity types from `among` and relation types between them; return both in the ontology's order."""
         share = rng.uniform(*_KEPT_SHARE)
         drawn = _sample_names(among, share, rng) or [rng.choice(among)]
         stated = {e.type for e in graph.entities}
@@ -101,7 +101,7 @@ class TaskSampler:
         return {t for name in stated for t in [o for o in ranked.get(name, ()) if o not in stated][:count]}
 
     def _can_connect(self, relation: str, entity_types: Iterable[str]) -> bool:
-        """Tell whether both ends of the relation can be among these entity types."""
+        """Tell whether a signature allows the relation between two of these entity types."""
         signatures = self._signatures[relation]
         return not signatures or any(head in entity_types and tail in entity_types for head, tail in signatures)
 
@@ -111,7 +111,7 @@ def _sample_names(names: Sequence[str], share: float, rng: random.Random) -> lis
 
 
 def restrict_graph(graph: Graph, entity_types: Iterable[str], relation_types: Iterable[str]) -> Graph:
-    """Return the part of the graph that has these types; a relation needs both its ends. Ids stay."""
+    """Return the part of the graph with these types, without relations whose head or tail is left out. Ids stay."""
     entity_names, relation_names = set(entity_types), set(relation_types)
     entities = tuple(e for e in graph.entities if e.type in entity_names)
     ids = {e.id for e in entities}

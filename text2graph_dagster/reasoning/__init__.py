@@ -1,5 +1,6 @@
-"""Rationales: why a graph follows from a passage.
+"""Rationales: texts that explain why a graph follows from a passage.
 
-`composed_reasoner` and `chat_reasoner` write them, `verifier` (composed form) and `prose_verifier` (free prose) derive
-the graph from them again, `blind_reading` lets a second model do so, and `traces` runs these steps.
+`composed_reasoner` and `chat_reasoner` write rationales. `verifier` (composed form) and `prose_verifier` (free prose)
+check by rules that a rationale leads to the graph; `blind_reading` checks it with a second model. `traces` runs these
+steps.
 """

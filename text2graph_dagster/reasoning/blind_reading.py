@@ -10,12 +10,12 @@ _MAX_DIFFERENCES = 5  # reported, of each kind
 
 
 def make_blind_request(request: ReasoningRequest, rationale: str) -> TeacherRequest:
-    """Return the teacher's request, which contains neither the passage nor its graph."""
+    """Return a request to extract the rationale's graph; it contains neither the passage nor the passage's graph."""
     return TeacherRequest(request.passage_id, rationale, request.language, request.ontology)
 
 
 def compare_blind(found: Graph | None, graph: Graph, ontology: Ontology, min_f1: float) -> list[str]:
-    """Return the objections to a rationale from which `found` was extracted: those of a too low F1 with `graph`.
+    """Return objections if `found`, extracted from a rationale, has an F1 with `graph` below `min_f1`.
 
     The F1 is over entities and triples. Names are compared as everywhere in the project (`rewards.canonical`);
     symmetric and inverse relations are brought into one direction.

@@ -16,7 +16,7 @@ from text2graph_dagster.teachers.protocol import Parameters, ReasoningAnswer, Re
 
 
 class ChatReasoner:
-    """A model that argues for a graph it is shown."""
+    """A model that writes a rationale for a graph that it is shown."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -28,7 +28,7 @@ class ChatReasoner:
         return templates.prompt_version("reason")
 
     def parameters(self) -> Parameters:
-        """Return the model and how it decodes."""
+        """Return the model and its decoding settings."""
         return self.endpoint.settings.parameters()
 
     def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:

@@ -1,13 +1,13 @@
 """Find the claims of a rationale in free prose, sentence by sentence, by rules.
 
-The ends of a relation phrase are the nearest names to its left and right, with the names listed together with them. If
-a comma or a conjunction separates them ("Ana, the wife of Tom, works for Velsoft"), the ends are open: any two names of
-the sentence may be meant. A negation in the same clause makes the claim a denial; a question, a condition or a "might"
-makes it no claim.
+Head and tail of a relation phrase are the nearest names to its left and right, and the names enumerated with them. If
+a comma or a conjunction separates a name from the phrase ("Ana, the wife of Tom, works for Velsoft"), head and tail are
+open: any two names of the sentence may be meant. A negation in the same clause makes the claim a denial. Questions,
+conditions and phrases with "might" count neither as statements nor as denials.
 
 Limits: pronouns are not resolved (two sentences are read together instead), a relation is recognised only by its name
-or a declared alias, and irony and long-range negation are missed. In doubt `prose_verifier.py` objects: rejecting a
-good rationale costs a call, accepting a bad one puts it into the training data.
+or a declared alias, and irony and long-range negation are missed. In doubt, `prose_verifier.py` objects: rejecting a
+good rationale costs a call, but an accepted bad one becomes training data.
 """
 
 import re
@@ -47,7 +47,7 @@ _NO_WORDS = re.compile(r"[\W_]*")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A relation phrase in a sentence. `pairs` are its possible ends; empty if the wording leaves them open."""
+    """A relation phrase in a sentence. `pairs` are its possible heads and tails; empty if they are open."""
 
     mood: Mood
     wording: RelationWording
@@ -71,7 +71,7 @@ def read_sentences(
     quotations: Sequence[Quotation],
 ) -> list[RationaleSentence]:
     """Return the sentences of a rationale with their names and claims."""
-    quoted = [q.span for q in quotations if not any(w.span == q.span for w in wordings)]  # not a mere relation name
+    quoted = [q.span for q in quotations if not any(w.span == q.span for w in wordings)]  # except quoted relation names
     masked = _mask(rationale, [n.span for n in names] + quoted)
     read = []
     for span in split_sentences(masked, language) or [Span(0, len(masked))]:
@@ -82,7 +82,7 @@ def read_sentences(
 
 
 def _mask(text: str, spans: Sequence[Span]) -> str:
-    """Replace these spans by capitals, so that no punctuation or negation in a name or quotation is interpreted."""
+    """Replace these spans by capitals, so that punctuation and negations in them are not interpreted."""
     parts, at = [], 0
     for span in sorted(spans, key=lambda s: s.start):
         start = max(at, span.start)
@@ -108,7 +108,7 @@ def _clauses(text: str, span: Span) -> list[Span]:
 
 
 def _mood(text: str, clauses: Sequence[Span], wording: RelationWording, names: Sequence[NameMention]) -> Mood:
-    """Return the mood of the clause with the relation; a clause without a name continues the one before it."""
+    """Return the mood of the relation's clause; if a clause has no name, the clause before it is read too."""
     at = max(i for i, clause in enumerate(clauses) if clause.start <= wording.span.start)
     while True:
         clause = clauses[at]
@@ -130,7 +130,7 @@ def _starts_in(span: Span, clause: Span) -> bool:
 def _pairs(
     text: str, span: Span, wording: RelationWording, names: Sequence[NameMention]
 ) -> Iterator[tuple[NameMention, NameMention]]:
-    """Yield the possible ends of a relation, if the wording determines them."""
+    """Yield the possible (head, tail) pairs of a relation phrase, if the sentence determines them."""
     left = [n for n in names if n.span.end <= wording.span.start][::-1]
     right = [n for n in names if n.span.start >= wording.span.end]
     if not left or not right:

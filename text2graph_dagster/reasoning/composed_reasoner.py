@@ -1,7 +1,8 @@
 """Compose a rationale from a passage and its graph, without a model.
 
-It states which sentence names which entities, which sentence states which relation, and which pairs are rejected: two
-entities named in one sentence whose types allow a relation that the graph does not have. `verifier` parses it again.
+The rationale states which sentence names which entities, and which sentences state which relation. It also lists
+rejected pairs: two entities of one sentence whose types allow a relation, but which the graph does not relate.
+`verifier` parses the rationale.
 """
 
 import json

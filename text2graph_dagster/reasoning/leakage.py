@@ -6,7 +6,7 @@ from collections import Counter
 from text2graph_dagster.corpus.text.language import detect_language
 from text2graph_dagster.graph.legality import fold
 
-# One thinking block at the beginning; servers whose chat template opens it omit the opening tag.
+# One thinking block at the beginning. If the chat template opens it, the server omits the opening tag.
 _THOUGHT = re.compile(r"\s*(?:<think>)?(?P<thinking>.*?)</think>(?P<rest>.*)", re.DOTALL)
 _TAG = re.compile(r"</?\s*(?:think|thinking|thought|reasoning|reason|answer|output|solution)\b[^<>]*>", re.IGNORECASE)
 _STRUCTURE = re.compile(r"[{}]|```|\"(?:entities|relations|head|tail|type|id)\"\s*:", re.IGNORECASE)
@@ -42,7 +42,7 @@ def extract_rationale(raw: str) -> str:
     """Return a model's answer without its thinking.
 
     The thinking is one closed block at the beginning. With any other tags (reversed, nested, repeated, unclosed, in the
-    middle) nothing is removed, so that the verifier objects to them.
+    middle), nothing is removed, so that the verifier objects to them.
     """
     found = _THOUGHT.fullmatch(raw)
     if found and not _TAG.search(found["thinking"]) and not _TAG.search(found["rest"]):
@@ -51,7 +51,7 @@ def extract_rationale(raw: str) -> str:
 
 
 def find_telltales(rationale: str, passage: str) -> list[str]:
-    """Return signs of a shown answer: tags, JSON, mentions of something given; the passage's own words are none."""
+    """Return signs that the author was shown the answer: tags, JSON, references to it; the passage's words are none."""
     found = []
     if tag := _TAG.search(rationale):
         found.append(f"holds_tags: {tag.group()[:40]}")

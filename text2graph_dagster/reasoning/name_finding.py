@@ -33,7 +33,7 @@ class Quotation:
 
 @dataclass(frozen=True, slots=True)
 class NameMention:
-    """A name and the ids of the entities it may mean; none for a name of the passage that is not in the graph."""
+    """A name and the ids of the entities that it may mean; no ids if it is in the passage but not in the graph."""
 
     span: Span
     ids: frozenset[int]
@@ -60,7 +60,7 @@ def find_quotations(rationale: str) -> list[Quotation]:
 
 
 def find_misquotes(quotations: Iterable[Quotation], passage: str, ontology: Ontology) -> list[str]:
-    """Return the quotations that are neither in the passage nor words of the ontology; "…" marks an omission."""
+    """Return the quotations that are neither in the passage nor phrases of the ontology; "…" marks an omission."""
     known, own = {fold(phrase) for phrase in _ontology_phrases(ontology)}, fold(passage)
     parts = [part.strip(_PUNCTUATION) for quotation in quotations for part in _GAP.split(quotation.text)]
     return [part for part in dict.fromkeys(parts) if fold(part) not in known and fold(part) not in own]
@@ -74,9 +74,10 @@ def _ontology_phrases(ontology: Ontology) -> list[str]:
 def find_names(
     rationale: str, passage: str, graph: Graph, quotations: Sequence[Quotation], ontology: Ontology
 ) -> list[NameMention]:
-    """Return the names in a rationale, in order and without overlaps: the graph's entities and others of the passage.
+    """Return the names in a rationale in order, without overlaps: entities of the graph, and others of the passage.
 
-    Others are recognised if quoted, or capitalised as in the passage; in scripts without capitals none are.
+    Other names must begin with a capital letter here and in the passage (unquoted ones inside a sentence of it), so
+    they are not recognised in scripts without capital letters.
     """
     surfaces: dict[str, set[int]] = {}
     for entity in graph.entities:
@@ -119,7 +120,7 @@ def _is_inside_sentence(span: Span, text: str) -> bool:
 
 
 def _without_overlaps(spans: Iterable[Span]) -> list[Span]:
-    """Return the spans in order, without those that overlap a longer one."""
+    """Return the spans in order, without spans that overlap a longer one."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda s: (s.start - s.end, s.start)):
         if not any(_overlap(span, other) for other in kept):
@@ -164,7 +165,7 @@ def _relation_patterns(ontology: Ontology) -> list[tuple[re.Pattern[str], str, b
 
 
 def _distinctive_aliases(relation: RelationType) -> list[str]:
-    """Return the aliases with a distinctive word: "in" and "of" are in every sentence."""
+    """Return the aliases with a distinctive word, because "in" and "of" are in every sentence."""
     return [a for a in relation.aliases if (len(a) > 1 if _UNCASED.search(a) else any(len(w) > 3 for w in a.split()))]
 
 

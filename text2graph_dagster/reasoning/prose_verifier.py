@@ -1,9 +1,10 @@
-"""Verify a model's rationale in free prose by rules: does it lead back to its graph?
+"""Verify by rules that a model's rationale in free prose leads to its graph.
 
-Every entity must be named, with its type nearby. Every relation must be stated: its name and both ends in one sentence
-or two consecutive ones. Nothing may be stated beyond the graph that the ontology would allow, and nothing in the graph
-may be denied. Quotations must be in the passage. In addition: no reference to the answer that the model was shown, a
-length within bounds, no endless repetition, the passage's language.
+Every entity must be named, with its type nearby. Every relation must be stated: its name, head and tail in one sentence
+or two consecutive ones. A relation that is not in the graph must not be stated if the ontology allows it. A relation of
+the graph must not be denied. Quotations must be in the passage. In addition, the rationale must not refer to the answer
+that the model was shown, its length must be within bounds, it must not repeat itself endlessly, and it must be in the
+passage's language.
 
 The limits of the rules are described in `claims.py`; a blind reading by a model (`blind_reading.py`) catches some of
 what they miss.
@@ -32,7 +33,7 @@ from text2graph_dagster.rewards.canonical import inverted_relations, orient
 from text2graph_dagster.settings import ReasonerSettings
 from text2graph_dagster.teachers.protocol import ReasoningRequest
 
-Fact = tuple[tuple[str, str], str, tuple[str, str]]  # (head id, ""), type, (tail id, ""), in the form of `orient`
+Fact = tuple[tuple[str, str], str, tuple[str, str]]  # (head id, ""), type, (tail id, ""), as returned by `orient`
 
 
 def verify_model_rationale(rationale: str, request: ReasoningRequest, bounds: ReasonerSettings) -> RationaleVerdict:
@@ -107,7 +108,7 @@ class _Comparison:
                     yield f"extra_entity: {self._surface(name)} ({stated[0]})"
 
     def check_relations(self) -> Iterator[str]:
-        """Yield missing relations, relations stated that are not in the graph, and denied ones that are."""
+        """Yield the graph's relations that are missing or denied, and stated relations that are not in the graph."""
         stated: set[Fact] = set()
         for number, sentence in enumerate(self.sentences):
             for claim in sentence.claims:
@@ -122,7 +123,7 @@ class _Comparison:
         yield from (f"missing_relation: {text}" for fact, text in self._fact_texts.items() if fact not in stated)
 
     def _match(self, claim: Claim, number: int) -> tuple[set[Fact], list[str]]:
-        """Return the relations of the graph that a claim is about, and objections to what it states beyond them."""
+        """Return (the graph's relations that a claim is about, objections to other relations that it states)."""
         facts, extra = set[Fact](), list[str]()
         for head, tail in claim.pairs:
             own = self._facts(claim, head, tail)
@@ -132,7 +133,7 @@ class _Comparison:
         return (facts, extra) if facts or extra else self._match_open_ends(claim, number)
 
     def _match_open_ends(self, claim: Claim, number: int) -> tuple[set[Fact], list[str]]:
-        """Do the same for a claim with open ends: between any two names of its sentence, or of it and a neighbour."""
+        """Do the same for an open claim: any two names of its sentence (or of it and a neighbour) may be meant."""
         here = self.sentences[number].names
         near = [
             self._facts_among(claim, pair[0].names + pair[1].names)
@@ -144,7 +145,7 @@ class _Comparison:
         ]
         own = self._facts_among(claim, here)
         several = len({name.ids or self._surface(name) for name in here}) > 1
-        if claim.mood == "denies":  # with more than two names it is unknown which are meant
+        if claim.mood == "denies":  # with more than two names, it is unknown which are meant
             return (own if len({name.ids for name in here}) == 2 else set()), []
         if own or not several:
             return own or set().union(*near), []
@@ -155,23 +156,26 @@ class _Comparison:
         return set().union(*near), []
 
     def _facts_among(self, claim: Claim, names: Sequence[NameMention]) -> set[Fact]:
-        """Return the relations that may be meant between any two names: the head first, unless types tell it apart."""
+        """Return the graph's relations that may be meant between any two names.
+
+        The first name is the head. It may also be the tail if the ontology allows only that direction.
+        """
         found = {fact for head, tail in combinations(names, 2) for fact in self._facts(claim, head, tail)}
         inverted = {fact for tail, head in combinations(names, 2) for fact in self._facts(claim, head, tail)}
         return found | {fact for fact in inverted if not self._may_be_inverted(fact)}
 
     def _may_be_inverted(self, fact: Fact) -> bool:
-        """Tell whether the ontology also allows the relation in the other direction between these ends."""
+        """Tell whether the ontology also allows the relation between the same entities in the other direction."""
         (head, _), name, (tail, _) = fact
         return self.ontology.allows(self._types[int(tail)], name, self._types[int(head)])
 
     def _facts(self, claim: Claim, head: NameMention, tail: NameMention) -> set[Fact]:
-        """Return the relations of the graph that the claim states if these are its ends."""
+        """Return the relations of the graph that the claim states, given its head and tail."""
         claimed = {self._fact(h, name, t) for name in claim.wording.relations for h in head.ids for t in tail.ids}
         return claimed & self._fact_texts.keys()
 
     def _may_hold(self, claim: Claim, head: NameMention, tail: NameMention) -> bool:
-        """Tell whether the claim may hold between these ends, or inverts a relation of the graph.
+        """Tell whether the ontology allows the claim for head and tail, or it inverts a relation of the graph.
 
         A name that is not in the graph may have any type.
         """

@@ -17,7 +17,7 @@ class SentenceIndex:
 
     @classmethod
     def of(cls, text: str, language: str) -> "SentenceIndex":
-        """Split a passage."""
+        """Split a passage into sentences."""
         return cls(text, tuple(split_sentences(text, language)) or (Span(0, len(text)),))
 
     def number(self, offset: int) -> int:
@@ -29,9 +29,9 @@ class SentenceIndex:
         return dict.fromkeys((self.number(m.start), self.text[m.start : m.end]) for m in entity.mentions)
 
     def find_evidence(self, relation: Relation, head: Entity, tail: Entity) -> tuple[int, int]:
-        """Return the first and last sentence that state a relation.
+        """Return the numbers of the first and last sentence that state a relation.
 
-        Without evidence in the graph, these are the closest two sentences that name its ends.
+        If the graph has no evidence, return the closest sentences that name head and tail.
         """
         if relation.evidence:
             return self.number(relation.evidence.start), self.number(relation.evidence.end - 1)
@@ -43,7 +43,7 @@ class SentenceIndex:
 
 
 def list_sentence_pairs(sentences: SentenceIndex, entities: Sequence[Entity]) -> list[tuple[int, Entity, Entity]]:
-    """Return (sentence number, entity, entity) for every two entities that a sentence names, in both orders."""
+    """Return (sentence number, entity, entity) for every two entities in one sentence, in both orders."""
     where = [(number, e) for e in entities for number in dict.fromkeys(n for n, _ in sentences.find_mentions(e))]
     where.sort(key=lambda item: (item[0], item[1].id))
     return [(n, a, b) for n, a in where for m, b in where if n == m and a.id != b.id]

@@ -1,4 +1,4 @@
-"""From graphs to verified rationales: write them, verify them, read them blindly, and replace rejected ones."""
+"""Make verified rationales: write, verify, check by blind reading, and replace the rejected ones."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -28,8 +28,8 @@ AskBlind = Callable[[Sequence[TeacherRequest]], CallResults[TeacherAnswer]]
 class Trace:
     """A rationale with its verdict.
 
-    `reasons` are the objections to it. If it replaces a rejected rationale, `rejected` is that one, and `reasons` are
-    the objections to both.
+    `reasons` are the objections to the rationale. If it replaces a rejected rationale, `rejected` is the replaced text,
+    and `reasons` are the objections to both.
     """
 
     request: ReasoningRequest
@@ -43,7 +43,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class TraceResults:
-    """The traces in the requests' order, the answers without a rationale, the new calls, and their figures."""
+    """Traces in the order of the requests, answers without a rationale, the number of new calls, metrics by name."""
 
     traces: list[Trace]
     refused: list[ReasoningAnswer]
@@ -51,7 +51,7 @@ class TraceResults:
     figures: Mapping[str, float]
 
     def count_objections(self) -> Mapping[str, int]:
-        """Count the traces with each objection, the most frequent first."""
+        """Return {objection: number of traces with it}, the most frequent first."""
         codes = (dict.fromkeys(reason.partition(":")[0] for reason in trace.reasons) for trace in self.traces)
         return dict(Counter(code for found in codes for code in found).most_common())
 
@@ -66,11 +66,11 @@ def collect_traces(
 ) -> TraceResults:
     """Return a rationale, with its verdict, for every request that was answered.
 
-    Composed rationales are verified in their own form, with verdicts cached in the folder `cache`. A model's rationale
-    is verified in that form or as free prose, and then, if there is a blind reader, by a blind reading.
+    Composed rationales are verified in composed form, with verdicts cached in the folder `cache`. A model's rationale
+    is verified in composed form or as free prose. If it passes and `ask_blind` is given, a blind reading follows.
 
     Raises:
-        UserError: the reasoner or the blind reader cannot go on.
+        UserError: the reasoner or the blind reader cannot continue.
     """
     results = ask(author, requests)
     is_composed, new_calls = isinstance(author, ComposedReasoner), results.new_calls

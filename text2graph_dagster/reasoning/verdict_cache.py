@@ -1,4 +1,4 @@
-"""Cache of verdicts: the same rationale for the same request is verified once."""
+"""Cache of verdicts: a rationale is verified only once for the same request."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,8 @@
 """Verify a rationale in the composed form: derive the graph from the rationale and the passage, and compare it.
 
-The derivation does not use the graph: quoted surfaces must be in the sentences that are claimed to name them, types and
-relations must be the ontology's, and a relation's ends must be named in the sentences that are claimed to state it.
+The derivation does not use the graph. Quoted surfaces must be in the sentences that are claimed to name them. Types and
+relations must be in the ontology. Head and tail of a relation must be named in the sentences that are claimed to state
+it.
 """
 
 import json
@@ -34,7 +35,7 @@ _NOTHING = re.compile(
     r"No sentence (?:names anything|states a relation) of the listed types\."
     r"|没有句子(?:提到所列类型的实体|说明所列类型的关系)。"
 )
-# Words that reveal a shown answer.
+# Words that reveal that the author was shown the answer.
 _TELLTALE = re.compile(
     r"\bJSON\b|\bas (?:given|provided)\b|\bground truth\b|给定的(?:图|答案)|如(?:给定|所给)", re.IGNORECASE
 )
@@ -44,7 +45,7 @@ Name = tuple[str, str]  # text and type of an entity
 
 @dataclass(frozen=True, slots=True)
 class RationaleVerdict:
-    """Whether the graph could be derived; `reasons` are the objections, each a code with its object."""
+    """Whether the graph could be derived; `reasons` are the objections; each begins with a code."""
 
     verified: bool
     reasons: tuple[str, ...] = ()
@@ -52,7 +53,7 @@ class RationaleVerdict:
 
 @dataclass(slots=True)
 class _Derived:
-    """A rationale's statements, as far as the passage supports them, and the objections to the others."""
+    """A rationale's statements that the passage supports, and objections to its other statements."""
 
     named: dict[Name, set[tuple[int, str]]] = field(default_factory=dict)
     stated: dict[tuple[str, str, str], set[tuple[int, int]]] = field(default_factory=dict)
@@ -65,7 +66,7 @@ def verify_rationale(
 ) -> RationaleVerdict:
     """Derive the graph from the rationale and the passage, and compare it with `graph`.
 
-    `language` determines sentence boundaries; it is the passage's, by default the ontology's.
+    `language` is the passage's (by default the ontology's); it determines sentence boundaries.
     """
     reasons = find_leaks(rationale)
     if not rationale.strip():
@@ -80,7 +81,7 @@ def verify_rationale(
 
 
 def find_leaks(rationale: str) -> list[str]:
-    """Return signs of a shown answer: JSON, thinking tags, mentions of something given."""
+    """Return signs that the author was shown the answer: JSON, thinking tags, references to the answer."""
     outside_quotes = re.sub(_QUOTED, '""', rationale)
     found = []
     if "{" in outside_quotes or "}" in outside_quotes:

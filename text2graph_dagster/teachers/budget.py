@@ -1,4 +1,4 @@
-"""Cost of calls: prices, a run's budget, its forecast and its progress."""
+"""Prices and budgets of calls, and the forecast and progress of a run."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Prices per million tokens in any one currency, and the most that one run may spend (None: no limit)."""
+    """Prices per million tokens, in any currency, and the spending limits of one run (None: no limit)."""
 
     prompt_price: float = 0.0
     completion_price: float = 0.0
@@ -15,7 +15,7 @@ class Budget:
     max_cost: float | None = None
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Return the price of these tokens."""
+        """Return the cost of these numbers of tokens."""
         return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / MILLION
 
 
@@ -41,7 +41,7 @@ class CallTally:
         self.cost += cost
 
     def affords_another(self) -> bool:
-        """Tell whether the budget covers one more call besides those in flight, at the mean cost so far."""
+        """Tell whether the budget covers the calls in flight and one more, if each takes the mean so far."""
         ahead = max(0, self.started - self.done) + 1
         share = 1 + ahead / self.done if self.done else 1
         tokens, cost = self.budget.max_tokens_total, self.budget.max_cost
@@ -80,11 +80,11 @@ class Forecast:
     calls: int
     tokens: float
     cost: float
-    seconds: float  # at the rate of the first calls: less if more concurrent calls are faster
+    seconds: float  # at the rate of the first calls; less if throughput rises with concurrency
 
     @classmethod
     def of(cls, tally: CallTally, preview: int, tokens: int, cost: float, now: float) -> "Forecast":
-        """Return the forecast from the tokens and cost of `preview` calls, at the rate of all calls so far."""
+        """Extrapolate the tokens and cost of `preview` calls, and the time from the rate of all calls so far."""
         scale = tally.total / preview
         seconds = (now - tally.started_at) * tally.total / max(tally.done, 1)
         return cls(tally.total, tokens * scale, cost * scale, seconds)
@@ -105,7 +105,7 @@ class Forecast:
         return f"{text}; this exceeds {' and '.join(exceeded)}" if exceeded else text
 
     def errors(self, tally: CallTally, now: float) -> dict[str, float]:
-        """Return the relative error of the forecast by quantity: 0.1 means a tenth more was spent."""
+        """Return the relative error of each forecast quantity: 0.1 means that 10 % more was spent than forecast."""
         pairs = (
             ("tokens", tally.tokens, self.tokens),
             ("cost", tally.cost, self.cost),

@@ -1,7 +1,7 @@
-"""Make calls for a teacher or a reasoner: look them up in the ledger, ask the rest in batches, record the answers.
+"""Run the calls of a teacher or reasoner: look up recorded answers, make the other calls in batches, record answers.
 
-Each answer is appended to the journal as it arrives and written to the ledger's table with its batch. A killed process
-loses only answers that had not arrived or were not yet appended: at most one for each call in flight.
+Each answer is appended to the journal as it arrives, and written to the ledger's table with its batch. If the process
+is killed, at most one answer per call in flight is lost.
 """
 
 import time
@@ -20,9 +20,9 @@ A = TypeVar("A", TeacherAnswer, ReasoningAnswer)
 Q = TypeVar("Q", TeacherRequest, ReasoningRequest)
 Item = TypeVar("Item")
 
-BATCH = 4096  # requests handed to a teacher at once, and recorded at once
+BATCH = 4096  # requests per call of `answer`; their answers are written to the table together
 LOOK_UP = 32_768  # keys looked up in the ledger at once
-PREVIEW = 16  # first calls, from which a run's tokens, cost and time are forecast
+PREVIEW = 16  # number of first calls, from which a run's tokens, cost and time are forecast
 PREVIEW_SHARE = 0.25  # no preview if it would be more than this share of the calls
 LOG_SECONDS = 5.0
 
@@ -31,7 +31,7 @@ class Ledger(Protocol):
     """Storage of calls: rows of the table teacher_calls."""
 
     def known(self, keys: Sequence[str]) -> Mapping[str, Row]:
-        """Return the recorded rows among these keys, by key; `request` may be missing."""
+        """Return the rows recorded for any of these keys, by key; a row may lack `request`."""
         ...
 
     def append(self, row: Row) -> None:
@@ -39,16 +39,16 @@ class Ledger(Protocol):
         ...
 
     def record(self, rows: Sequence[Row]) -> None:
-        """Store rows; when it returns, they and all appended rows are durable."""
+        """Store rows in the table. When this returns, these rows and all appended rows are durable."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CallResults(Generic[A]):
-    """One answer per request in their order, the key of each call, and the number of new calls.
+    """One answer per request, in the order of the requests; the key of each call; the number of new calls.
 
-    Texts that only the ledger needs (prompts, a teacher's raw answer) are removed. `figures` are the tokens and cost
-    spent and the forecast's errors, by name.
+    Prompts and raw answers are removed from the answers, because only the ledger needs them. `figures` are metrics of
+    the run by name: failed calls, tokens, cost, and the errors of the forecast.
     """
 
     answers: list[A]
@@ -58,7 +58,7 @@ class CallResults(Generic[A]):
 
 
 class _BudgetedRequests(Sequence[Item]):
-    """Requests that are handed out one by one, until the budget affords no further call."""
+    """Requests that are iterated one by one, until the budget does not cover another call."""
 
     def __init__(self, requests: Sequence[Item], tally: CallTally) -> None:
         self._requests, self._tally = requests, tally
@@ -90,8 +90,8 @@ class CallRunner(Generic[Q, A]):
     Args:
         author: the teacher or reasoner.
         keys: the call key of each request.
-        restore: makes an answer from a recorded row.
-        fail: makes the answer of a request that got none, with the reason.
+        restore: builds an answer from a recorded row and its request.
+        fail: builds the failed answer of a request that was not answered, from the reason.
     """
 
     kind: Literal["teacher", "reasoner"]
@@ -105,7 +105,7 @@ class CallRunner(Generic[Q, A]):
         """Return an answer for every request.
 
         Raises:
-            UserError: the budget is spent, or the author cannot go on; answers received so far are recorded.
+            UserError: the budget is spent, or the teacher or reasoner cannot continue. Received answers are recorded.
             ValueError: two different requests have the same passage id and sample number.
         """
         found, open_ = self._look_up(ledger)
@@ -124,16 +124,16 @@ class CallRunner(Generic[Q, A]):
                         found[key] = answer.without_texts()
                         if answer.status != "failed":
                             rows.append(self._row(key, answer))
-                            if answer.request:  # a call without a prompt is free to repeat
+                            if answer.request:  # a call without a prompt costs nothing to repeat
                                 ledger.append(rows[-1])
                         progress.update(key, answer.prompt_tokens + answer.completion_tokens, answer.cost)
-            finally:  # whatever interrupts the run, received answers are kept
+            finally:  # received answers are kept, also after an exception
                 if rows:
                     ledger.record(rows)
         return CallResults([found[key] for key in self.keys], list(self.keys), len(open_), progress.figures())
 
     def _look_up(self, ledger: Ledger) -> tuple[dict[str, A], dict[str, Q]]:
-        """Return the answers in the ledger, and the requests that are not in it, by key."""
+        """Return (answers found in the ledger, requests that are not in the ledger), both by key."""
         found: dict[str, A] = {}
         open_: dict[str, Q] = {}
         unique = dict(zip(self.keys, self.requests, strict=True))
@@ -147,7 +147,10 @@ class CallRunner(Generic[Q, A]):
         return found, open_
 
     def _ask(self, batch: Mapping[str, Q], tally: CallTally) -> Generator[tuple[str, A]]:
-        """Yield exactly one answer per request; an exception of the author becomes failed answers."""
+        """Yield (key, answer) exactly once per request.
+
+        If the author raises an exception other than UserError, all requests without an answer fail.
+        """
         waiting = {_slot(request): key for key, request in batch.items()}
         requests = _BudgetedRequests(list(batch.values()), tally)
         reason = f"the {self.kind} gave no answer"
@@ -158,7 +161,7 @@ class CallRunner(Generic[Q, A]):
                     yield key, self._add_cost(answer, tally)
         except UserError:
             raise
-        except Exception as error:  # a teacher is foreign code; the run goes on and the passage is quarantined
+        except Exception as error:  # of a teacher's code: the run continues, and the passages are quarantined
             reason = f"{type(error).__name__}: {error}"
         if requests.stopped:
             raise UserError(tally.describe_spent(self.kind))
@@ -205,7 +208,7 @@ class _Progress:
     logged_at: float = field(default_factory=time.monotonic)
 
     def update(self, key: str, tokens: int, cost: float) -> None:
-        """Count an answer; make the forecast after the preview's last one."""
+        """Count an answer. After the last answer of the preview, make the forecast."""
         now = time.monotonic()
         if key in self.awaited:
             self.awaited.remove(key)
@@ -219,7 +222,7 @@ class _Progress:
             self._write(self.tally.line(now))
 
     def figures(self) -> dict[str, float]:
-        """Return what was spent and the forecast's relative errors."""
+        """Return the failed calls, the tokens and cost spent, and the forecast's relative errors."""
         now, tally = time.monotonic(), self.tally
         figures: dict[str, float] = {"calls_failed": tally.failed, "tokens": tally.tokens, "cost": tally.cost}
         if self.forecast:
@@ -234,7 +237,7 @@ class _Progress:
 
 
 def _slot(item: TeacherRequest | TeacherAnswer | ReasoningRequest | ReasoningAnswer) -> tuple[str, int]:
-    """Return what matches an answer to its request."""
+    """Return passage id and sample number, by which an answer is matched to its request."""
     return item.passage_id, item.sample
 
 

@@ -1,4 +1,4 @@
-"""Figures on the graphs of a corpus: how well they keep to the ontology, how varied they are, how far they agree."""
+"""Statistics of a corpus's graphs: conformity to the ontology, diversity of types, agreement between samples."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ TypedRelationCount = tuple[str, str, str, int]  # head type, relation type, tail
 def share_in_ontology(
     entities: Sequence[TypeCount], relations: Sequence[TypeCount], ontology: Ontology
 ) -> float | None:
-    """Return the share of entities and relations whose type the ontology has; None if there are none.
+    """Return the share of entities and relations whose type is in the ontology; None if there are no items.
 
     `entities` and `relations` are counts by type.
     """
@@ -25,16 +25,16 @@ def share_in_ontology(
 
 
 def share_of_allowed_relations(relations: Sequence[TypedRelationCount], ontology: Ontology) -> float | None:
-    """Return the share of relations that keep to the ontology's signatures; None if there are none."""
+    """Return the share of relations that the ontology's signatures allow; None if there are no relations."""
     allowed = sum(n for head, name, tail, n in relations if ontology.allows(head, name, tail))
     total = sum(n for *_, n in relations)
     return allowed / total if total else None
 
 
 def normalised_entropy(counts: Sequence[int], categories: int) -> float | None:
-    """Return the entropy of the counts, divided by that of `categories` equally frequent ones.
+    """Return the entropy of the counts, divided by the entropy of `categories` equally frequent categories.
 
-    The result is in [0, 1]: 1 when all are equally frequent. None with fewer than two categories or without counts.
+    The result is in [0, 1]. It is None if there are fewer than two categories or all counts are 0.
     """
     total = sum(counts)
     if categories < 2 or not total:
@@ -43,6 +43,6 @@ def normalised_entropy(counts: Sequence[int], categories: int) -> float | None:
 
 
 def mean_agreement(samples: Iterable[Sequence[Graph]], ontology: Ontology) -> float | None:
-    """Return the mean over passages of the agreement of a passage's graphs; None if no passage has several."""
+    """Return the mean agreement of the graphs of a passage, over passages; None if no passage has two graphs."""
     scores = [score for graphs in samples if (score := vote_agreement(graphs, ontology)) is not None]
     return sum(scores) / len(scores) if scores else None

@@ -1,9 +1,9 @@
 """Append paid answers to a file until they are in the ledger's table.
 
-The table is written in batches; a process killed in between would pay for a batch's answers again. So each answer is
-first appended to a file in one write, which survives the process however it ends. (There is no fsync: a crash of the
-machine may lose the last seconds.) The writer keeps its file locked while it lives, so that a later run recovers the
-files of dead writers and leaves those of living ones alone.
+The table is written in batches. If the process is killed before a batch is written, its answers would have to be paid
+for again. Each answer is therefore appended to a file as soon as it arrives; the file survives a killed process. (There
+is no fsync: a crash of the machine may lose the last seconds.) A writer keeps its file locked while it runs. A later
+run recovers the files that are not locked.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 Row = Mapping[str, Any]
-_STALE_LOCK_SECONDS = 3600.0  # a lock without a file is being taken or removed, or its writer was killed
+_STALE_LOCK_SECONDS = 3600.0  # a lock without a journal file is deleted at this age: its writer was killed
 
 
 class Journal:
@@ -31,7 +31,7 @@ class Journal:
         self._file = -1
 
     def append(self, row: Row) -> None:
-        """Append a row; once this returns, the row survives the process."""
+        """Append a row. When this returns, the row survives if the process is killed."""
         if self._path is None:
             self._open()
         data = (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
@@ -39,21 +39,21 @@ class Journal:
             data = data[os.write(self._file, data) :]
 
     def clear(self) -> None:
-        """Delete the file: its rows are recorded elsewhere."""
+        """Delete the file, after its rows were recorded in the table."""
         if self._path is not None and self._lock is not None:
             os.close(self._file)
             _remove(self._path, self._lock)
             self._path = None
 
     def recover(self) -> Iterator[list[dict[str, Any]]]:
-        """Yield the rows of dead writers, file by file; a file is deleted when the iteration moves on."""
+        """Yield the rows of each file whose writer no longer runs; a file is deleted when the iteration continues."""
         for path in sorted(self.folder.glob("*.jsonl")):
             lock = FileLock(f"{path}.lock", timeout=0)
             try:
                 lock.acquire()
             except Timeout:
                 continue
-            if not path.exists():  # another process has just taken it
+            if not path.exists():  # another process has just recovered it
                 lock.release()
                 continue
             try:
@@ -82,11 +82,11 @@ def _remove(path: Path, lock: FileLock) -> None:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """Return a file's complete lines as rows; the last line may be truncated."""
+    """Return a file's valid lines as rows; a truncated last line is skipped."""
     rows = []
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
             rows.append(json.loads(line.decode("utf-8", "surrogatepass")))
-        except ValueError:  # the machine crashed while it was written
+        except ValueError:  # the machine crashed while the line was written
             continue
     return rows

@@ -1,7 +1,7 @@
-"""Make every call to a teacher or reasoner once: read recorded answers from the ledger, ask and record the others.
+"""Make every call to a teacher or reasoner once: reuse recorded answers, make and record the other calls.
 
-A call's key is a digest of everything its answer depends on, so a re-run, a crash or a new document costs only the new
-calls. A call with status "failed" (no answer) is not recorded: the next run asks it again.
+A call's key is a digest of everything that its answer depends on. After a re-run, a crash or a new document, only calls
+without a recorded answer are made. A call with status "failed" (no answer) is not recorded: the next run repeats it.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ def call_key(
     content_digest: str,
     sample: int,
 ) -> str:
-    """Return the identity of a call; `content_digest` is the digest of what is asked about."""
+    """Return the key of a call; `content_digest` is the digest of the request's content."""
     return digest(kind, name, digest_json(parameters), prompt_version, ontology_digest, content_digest, str(sample))
 
 
@@ -49,7 +49,7 @@ def ask_teacher(
     `log` receives a forecast after the first calls, then a progress line every few seconds.
 
     Raises:
-        UserError: the teacher cannot go on (the budget is spent, its configuration is wrong).
+        UserError: the teacher cannot continue, because its budget is spent or its configuration is wrong.
     """
 
     def restore(row: Row, request: TeacherRequest) -> TeacherAnswer:
@@ -74,10 +74,10 @@ def ask_reasoner(
     log: Log | None = None,
     budget: Budget | None = None,
 ) -> CallResults[ReasoningAnswer]:
-    """Return a rationale for every request; otherwise as `ask_teacher`.
+    """Return a rationale for every request, in the same way as `ask_teacher`.
 
     Raises:
-        UserError: the reasoner cannot go on.
+        UserError: the reasoner cannot continue.
     """
 
     def restore(row: Row, request: ReasoningRequest) -> ReasoningAnswer:

@@ -1,7 +1,7 @@
-"""Ask several samples of one teacher, several teachers, or both, about each passage.
+"""Collect several answers about each passage: several samples of a teacher, several teachers, or both.
 
-A single teacher's only sample is the passage's graph. With several answers, their vote gets sample number 0 and the
-answers follow as 1, 2, …: a teacher's samples together, the teachers in the order of the settings.
+If there is one answer, it is the passage's graph. If there are several, the vote on them gets sample number 0, and the
+answers are numbered 1, 2, …, teacher by teacher in the order of the settings.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ Ask = Callable[[Voter, Sequence[TeacherRequest]], CallResults[TeacherAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class PanelReading:
-    """One graph of a passage, or why there is none. `call_key` is empty for a vote, which makes no call."""
+    """One graph of a passage, or the reason why it is missing. `call_key` is empty for a vote, which makes no call."""
 
     passage_id: str
     sample: int
@@ -47,7 +47,7 @@ class PanelReading:
 
 @dataclass(frozen=True, slots=True)
 class PanelReadings:
-    """The readings in the passages' order, the numbers of requested answers and new calls, and the calls' figures."""
+    """Readings in the order of the passages, the numbers of requested answers and of new calls, and metrics by name."""
 
     rows: list[PanelReading]
     requested: int
@@ -63,12 +63,12 @@ class PanelReadings:
 def ask_panel(
     voters: Sequence[Voter], passages: Sequence[TeacherRequest], rules: VoteSettings, ask: Ask
 ) -> PanelReadings:
-    """Return every voter's readings of every passage, preceded by their vote if there are several.
+    """Return the readings of every passage; if a passage has several, the vote on them comes first.
 
     `ask` asks one teacher. Teachers are asked one after the other, so that each can use the whole machine.
 
     Raises:
-        UserError: a teacher cannot go on.
+        UserError: a teacher cannot continue.
     """
     results = [
         (voter, ask(voter, [replace(passage, sample=n) for passage in passages for n in range(voter.samples)]))
@@ -85,7 +85,7 @@ def ask_panel(
 
 
 def _figures(results: Sequence[tuple[Voter, CallResults[TeacherAnswer]]]) -> Mapping[str, float]:
-    """Return the calls' figures by name; with several teachers, the name includes the teacher's."""
+    """Return the metrics of the calls by name; with several teachers, each name includes the name of the teacher."""
     if len(results) == 1:
         return results[0][1].figures
     return {f"{name} ({voter.teacher.name})": n for voter, calls in results for name, n in calls.figures.items()}
@@ -106,7 +106,7 @@ def _readings(
 
 
 def _vote(passage: TeacherRequest, readings: Sequence[tuple[PanelReading, float]], rules: VoteSettings) -> PanelReading:
-    """Return the vote of a passage's readings, without a graph if too little of their weight has one."""
+    """Return the vote on a passage's readings; it has no graph if too few readings (by weight) have one."""
     votes = [Vote(reading.graph, weight) for reading, weight in readings if reading.graph is not None]
     turnout = fsum(v.weight for v in votes) / fsum(weight for _, weight in readings)
     if not votes or turnout < rules.quorum:

@@ -19,7 +19,7 @@ Parameters = Mapping[str, str | int | float | bool | None]
 
 @dataclass(frozen=True, slots=True)
 class TeacherRequest:
-    """A passage whose graph is wanted, in the types of an ontology. `sample` numbers repeated requests."""
+    """A request to extract a passage's graph with an ontology's types. `sample` numbers repeated requests."""
 
     passage_id: str
     text: str
@@ -29,7 +29,7 @@ class TeacherRequest:
 
     @property
     def content_digest(self) -> str:
-        """Digest of what the request is about; part of its call key."""
+        """Digest of the passage (id, text, language); part of the call key."""
         return digest(self.passage_id, self.text, self.language)
 
 
@@ -81,7 +81,7 @@ class Teacher(Protocol):
         ...
 
     def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
-        """Answer each request exactly once, in any order. A problem with one request is a status, not an exception."""
+        """Answer each request exactly once, in any order. If one request fails, set `status`; do not raise."""
         ...
 
     def read(self, raw: str, request: TeacherRequest) -> Graph:
@@ -95,7 +95,7 @@ class Teacher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReasoningRequest:
-    """A passage and its graph, for which a rationale is wanted."""
+    """A request for a rationale: why the passage states the graph."""
 
     passage_id: str
     text: str
@@ -107,7 +107,7 @@ class ReasoningRequest:
 
     @property
     def content_digest(self) -> str:
-        """Digest of what the request is about; the same triples with other evidence need another rationale."""
+        """Digest of passage and graph, with evidence: the same triples with other evidence need another rationale."""
         entities, relations = self.graph.entities, self.graph.relations
         evidence = repr([(e.text, e.mentions) for e in entities] + [r.evidence for r in relations])
         return digest(self.passage_id, self.text, self.language, serialise(self.graph), evidence)
@@ -157,5 +157,5 @@ class Reasoner(Protocol):
         ...
 
     def answer(self, requests: Sequence[ReasoningRequest]) -> Iterator[ReasoningAnswer]:
-        """Answer each request exactly once, in any order. A problem with one request is a status, not an exception."""
+        """Answer each request exactly once, in any order. If one request fails, set `status`; do not raise."""
         ...

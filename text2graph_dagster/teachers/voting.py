@@ -1,12 +1,12 @@
 """Merge several graphs of one passage into one by a weighted vote on each entity and relation.
 
-Entities are aligned by text and type, relations by their ends and type, as everywhere in the project
-(`rewards.canonical`; symmetric and inverse relations are brought into one direction). Every graph has one vote with a
-weight for each entity and each relation; a relation's confidence is its share of the total weight. Choosing by the
-agreement of samples is self-consistency (Wang et al. 2022), here item by item.
+Entities are aligned by text and type, relations by head, tail and type, as everywhere in the project
+(`rewards.canonical`; symmetric and inverse relations are brought into one direction). Every graph votes for each of its
+entities and relations, with the graph's weight; a relation's confidence is its share of the total weight. This is
+self-consistency (Wang et al. 2022), applied to single items.
 
 Tested invariants: the order of the graphs does not matter, identical graphs give that graph, a higher threshold never
-adds anything, and a kept relation has both its ends.
+adds an item, and the head and tail of a kept relation are kept.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.rewards.canonical import Item, canonicalise, inverted_relations, orient
 
 Triple = tuple[Item, str, Item]
-Form = tuple[Item, str, Item]  # a triple as the graph has it, before inversion
+Form = tuple[Item, str, Item]  # a triple as it is in a graph, before inversion
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -35,11 +35,12 @@ class Vote:
 
 
 def vote(votes: Sequence[Vote], ontology: Ontology | None, keep_above: float) -> Graph:
-    """Return the items with more than `keep_above` (in [0, 1)) of the votes' weight, relations with it as confidence.
+    """Return the graph of all items with more than `keep_above` (in [0, 1)) of the votes' total weight.
 
-    An entity gets the mentions of all votes and the text with the most weight. A relation gets the shortest evidence
-    and the joined provenance of all votes. If the votes have it in several directions, or under both names of an
-    inverse pair, every form that passes the threshold is kept, and always the one with the most weight.
+    An entity gets the mentions of all votes and the text with the most weight. A relation gets its share of the weight
+    as confidence, the shortest evidence, and the joined provenance of all votes. If the votes contain a relation in
+    both directions, or under both names of an inverse pair, the form with the most weight is kept, and every other form
+    that exceeds the threshold.
     """
     if not votes:
         return Graph()
@@ -75,7 +76,7 @@ def vote_agreement(graphs: Sequence[Graph], ontology: Ontology | None) -> float 
 
 
 def vote_triples(graph: Graph, inverted: Mapping[str, str]) -> frozenset[Triple]:
-    """Return the distinct triples of a graph in comparable form, each with the types of its ends."""
+    """Return the distinct triples of a graph in canonical form, each with the types of head and tail."""
     return frozenset(orient(_item(head), _item(tail), kind, inverted) for head, kind, tail in graph.triples())
 
 
@@ -86,7 +87,7 @@ def set_f1(one: frozenset[K], other: frozenset[K]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _WeightShare:
-    """The share of the total weight that some votes have, by their numbers; `fsum` makes it independent of order."""
+    """Computes the share of the total weight that the numbered votes have; `fsum` makes it independent of order."""
 
     weights: Sequence[float]
 
@@ -97,7 +98,7 @@ class _WeightShare:
 def _group_by_key(
     votes: Sequence[Vote], items: Callable[[Graph], Iterable[tuple[K, V]]]
 ) -> dict[K, dict[int, list[V]]]:
-    """Return key → number of the vote → its values for this key."""
+    """Return {key: {number of a vote: the vote's values for this key}}."""
     found: dict[K, dict[int, list[V]]] = {}
     for number, given in enumerate(votes):
         for key, value in items(given.graph):
@@ -127,7 +128,7 @@ def _merge_entity(item: Item, by_vote: Mapping[int, Sequence[Entity]], share: _W
 
 
 def _position(entity: Entity) -> tuple[int, int, str, str]:
-    """Return the sort key of an entity: its first mention, the longer one first."""
+    """Return an entity's sort key: the start of its first mention; with the same start, the longer mention first."""
     first = entity.mentions[0] if entity.mentions else Span(0, 0)
     return first.start, -first.end, entity.text, entity.type
 
@@ -135,7 +136,7 @@ def _position(entity: Entity) -> tuple[int, int, str, str]:
 def _kept_forms(
     triple: Triple, by_vote: Mapping[int, Sequence[tuple[Form, Relation]]], share: _WeightShare, keep_above: float
 ) -> list[tuple[Form, list[Relation]]]:
-    """Return the forms in which a triple is kept, each with the relations of all votes in that form."""
+    """Return the kept forms of a triple, each with the relations that the votes have in this form."""
     voters: dict[Form, set[int]] = {}
     relations: dict[Form, list[Relation]] = {}
     for number, found in by_vote.items():

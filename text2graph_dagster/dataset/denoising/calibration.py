@@ -1,7 +1,7 @@
-"""Calibration of relation confidences on dev gold: of relations with confidence 0.8, 8 of 10 are right.
+"""Calibrate relation confidences on dev gold, so that 8 of 10 relations with confidence 0.8 are right.
 
-Denoising learns from labels, so it estimates the probability of being *labelled*: too low where the knowledge base
-lacks facts, too high where names occur together by chance. Gold shows by how much.
+Denoising learns from labels, so it estimates the probability that a pair is *labelled*. This is too low if the
+knowledge base lacks facts, and too high if names occur together by chance. Gold shows by how much.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _MAX_PROBABILITY = 1 - 1e-6
 
 
 def collect_outcomes(graph: Graph, gold: Graph, directions: Directions) -> list[ConfidenceOutcome]:
-    """Return the outcomes of a graph's relations; relations without a confidence are skipped."""
+    """Return the outcome of every relation with a confidence."""
     expected = set(graph_items(gold, directions).relations)
     return [
         (r.confidence, not expected.isdisjoint(graph_items(replace(graph, relations=(r,)), directions).relations))
@@ -47,14 +47,14 @@ class Calibration:
 
 
 def fit_calibration(outcomes: Sequence[ConfidenceOutcome], min_relations: int) -> Calibration:
-    """Fit a calibration to relations of dev passages; below `min_relations` confidences stay unchanged."""
+    """Fit a calibration to relations of dev passages; with fewer than `min_relations`, confidences stay unchanged."""
     from sklearn.linear_model import LogisticRegression
 
     if len(outcomes) < min_relations:
         return Calibration(f"confidence is not calibrated: {len(outcomes):,} relations on dev are too few")
     logits = _logit(np.array([confidence for confidence, _ in outcomes]))
     right = np.array([is_right for _, is_right in outcomes], dtype=np.float64)
-    # Platt's targets: nothing is certain after n cases, so each also counts a little as its opposite.
+    # Platt's targets: n cases prove no certainty, so each case also counts a little as its opposite.
     targets = (right * (right.sum() + 1) + (1 - right)) / (right * right.sum() + (1 - right) * (1 - right).sum() + 2)
     regression = LogisticRegression(C=1.0)
     regression.fit(

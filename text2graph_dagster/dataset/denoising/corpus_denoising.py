@@ -1,4 +1,4 @@
-"""Denoise the labels of a corpus, file by file, as far as its dev gold shows that this helps."""
+"""Denoise the labels of a corpus, file by file, if its dev gold shows that this helps."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,9 +48,9 @@ class CorpusDenoising:
 
 @dataclass(frozen=True)
 class CorpusDenoiser:
-    """Denoises corpora; `samples` and `seed` are of the bootstrap of the decision.
+    """Denoises corpora; `samples` and `seed` are settings of the bootstrap of the decision.
 
-    `scorer`, if there is one, confirms the relations that denoising keeps and adds.
+    If `scorer` is given, relations that denoising keeps or adds are dropped unless the scorer confirms them.
     """
 
     settings: DenoiseSettings
@@ -59,14 +59,14 @@ class CorpusDenoiser:
     scorer: EntailmentScorer | None = None
 
     def denoise(self, files: Sequence[Path], dev: Iterable[pl.DataFrame], ontology: Ontology) -> CorpusDenoising:
-        """Denoise the graphs in the files, and add whether each was changed and how far its samples agree.
+        """Denoise the graphs in the files; add columns for whether each was changed and how far its samples agree.
 
         Args:
             files: parquet files of training passages with passage_id, text, entities, relations, samples. They are
                 rewritten: relations is replaced, denoised and agreement are added.
             dev: frames of exhaustively annotated dev passages with passage_id, text, doc_id, entities, relations,
-                gold_entities, gold_relations. They are not read where the settings alone decide not to denoise.
-            ontology: of the corpus.
+                gold_entities, gold_relations. They are not read if the settings forbid denoising.
+            ontology: the corpus's ontology.
         """
         denoise = None if self.settings.when == "never" else self._train(files, ontology)
         directions = Directions.of(ontology)
@@ -134,7 +134,7 @@ class _FileRewriter:
 
 @dataclass(frozen=True, slots=True)
 class _DevPassage:
-    """A dev passage: the number of its document, the teacher's labels, the same denoised, and gold."""
+    """A dev passage: the number of its document, the teacher's graph, the denoised graph, and the gold graph."""
 
     document: int
     labels: Graph
@@ -143,7 +143,7 @@ class _DevPassage:
 
 
 def _denoise_dev(frames: Iterable[pl.DataFrame], denoise: _Denoise) -> list[_DevPassage]:
-    """Denoise the teacher's graphs of all dev passages; these fit in memory, because people annotated them."""
+    """Denoise the teacher's graphs of all dev passages; they are annotated by hand, so they fit in memory."""
     passages: list[_DevPassage] = []
     numbers: dict[str, int] = {}
     for frame in frames:

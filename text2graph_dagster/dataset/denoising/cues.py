@@ -13,7 +13,7 @@ from text2graph_dagster.dataset.denoising.pair_features import PairContext, iter
 from text2graph_dagster.ontology import Ontology, RelationType
 
 # Each cue's weight in a logistic regression, rounded from fits on the gold of the gazette's dev part and of CoNLL04's
-# train part (all pairs with a legal signature). "bias" is lower than fitted, so that no cue means no relation.
+# train part (all pairs with a legal signature). "bias" is lower than fitted: without a cue, no relation is predicted.
 CUE_WEIGHTS = {
     "bias": -1.5,
     "distance": -0.5,
@@ -43,8 +43,8 @@ _ENUMERATIONS = frozenset({("and",), (",",), (",", "and"), ("、",), ("和",), (
 class TriggerWords:
     """Words that the ontology itself uses for a relation: in its name and aliases, and in its description.
 
-    `connectors` are aliases without a content word ("in", ","): they count only where nothing else is between a head
-    and the tail behind it.
+    `connectors` are aliases without a content word ("in", ","): they count only if nothing else is between a head
+    and a tail that follows it.
     """
 
     named: frozenset[str]
@@ -53,7 +53,7 @@ class TriggerWords:
 
     @classmethod
     def of(cls, relation: RelationType, ontology: Ontology) -> "TriggerWords":
-        """Read them from the ontology; names of entity types are not specific to a relation and are left out."""
+        """Collect a relation's trigger words; words of entity types are left out, because they are not specific."""
         types = {stem for name in ontology.entity_names for stem in iterate_stems(tokenise_words(name))}
         phrases = [tokenise_words(phrase) for phrase in (relation.name, *relation.kb_relations, *relation.aliases)]
         named = {stem for phrase in phrases for stem in iterate_stems(phrase)} - types
@@ -89,6 +89,6 @@ def compute_trigger_cues(context: PairContext, triggers: TriggerWords) -> tuple[
 
 
 def predict_from_cues(cues: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Return the probability of each statement by its cues alone: (pairs, cues) to (pairs,)."""
+    """Return the probability that each pair has the relation, from cues alone: (pairs, cues) → (pairs,)."""
     logits = cues.astype(np.float64) @ np.array(list(CUE_WEIGHTS.values()))
     return np.asarray(1 / (1 + np.exp(-logits)))

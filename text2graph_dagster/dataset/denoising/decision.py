@@ -1,13 +1,15 @@
-"""Decide on dev gold whether labels are denoised: compare them with gold, as they are and denoised.
+"""Decide on dev gold whether to denoise labels: compare the original and the denoised labels with gold.
 
-Denoising repairs noisy labels and damages clean ones, and labels alone do not show which they are. Gold does: strict
-relation F1 of the teacher's dev graphs, of the same graphs denoised, and the difference with its interval. Dropping and
-adding are decided separately: where labels are right but few, added relations help and dropped ones do not.
+Denoising repairs noisy labels and damages clean ones, and labels alone do not show whether they are noisy. Gold shows
+it by strict relation F1 of the teacher's dev graphs and of the same graphs denoised; the difference is reported with
+its interval. Dropping and adding are decided separately: if labels are right but few, adding helps and dropping does
+not.
 
-A knowledge base may cover training passages better than dev passages, above all one that was made from annotations of
-the former. Dev then has few labels, and added relations look better than they are where most is labelled already. So
-dev is weighted by its labels (post-stratification): labelled relations count more in the ratio by which training
-passages have more labels, statements without a label less. Where both have as many, this is plain F1.
+A knowledge base may cover training passages better than dev passages, especially if it was made from annotations of the
+training passages. Dev then has too few labels, so that adding relations looks more useful than it is on training
+passages, most of whose relations are labelled already. Dev is therefore reweighted (post-stratification): labelled
+relations are weighted by the ratio of labels per training passage to labels per dev passage, and relations without a
+label get less weight. If this ratio is 1, the result is plain F1.
 """
 
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.metrics import Directions, graph_items, ratio
 from text2graph_dagster.settings import DenoiseSettings
 
-MIN_DEV_RELATIONS = 50  # with fewer relations in dev gold, F1 cannot decide and labels are denoised
+MIN_DEV_RELATIONS = 50  # with fewer relations in dev gold, F1 is too uncertain, and labels are denoised
 MIN_GAIN = 0.005  # minimum F1 gain required to denoise
 
 _Steps = tuple[bool, bool]  # whether labels are dropped, whether relations are added
@@ -35,7 +37,7 @@ _DESCRIPTIONS: dict[_Steps, str] = {
 
 
 class RelationCounts(NamedTuple):
-    """A dev passage's relations: the teacher's labels, those of them that denoising keeps, those it adds, and gold."""
+    """Counts of a dev passage's relations: labels and how many denoising keeps, relations that it adds, and gold."""
 
     right: int
     right_kept: int
@@ -50,8 +52,8 @@ class RelationCounts(NamedTuple):
 class DenoiseDecision:
     """Whether unlikely labels are dropped and likely relations added, with a one-sentence summary.
 
-    `gain` is the change of F1 on `relations` relations of dev gold, [`low`, `high`] its 95 % interval; if neither step
-    is taken, the change that both together would make.
+    `gain` is the change of F1 on the `relations` relations of dev gold, and [`low`, `high`] is its 95 % interval. If
+    neither step is taken, `gain` is the change that both steps together would make.
     """
 
     drops: bool
@@ -63,7 +65,7 @@ class DenoiseDecision:
     high: float | None = None
 
     def apply(self, labels: Graph, denoised: Graph) -> Graph:
-        """Return the labels with the decided steps of denoising."""
+        """Return the labels after the denoising steps that were decided."""
         kept, known = set(denoised.relations), set(labels.relations)
         old = [label for label in labels.relations if label in kept or not self.drops]
         new = [relation for relation in denoised.relations if self.adds and relation not in known]
@@ -93,14 +95,14 @@ def decide(
     samples: int,
     seed: int,
 ) -> DenoiseDecision:
-    """Choose the steps with the best F1 on dev; both, where dev has too few relations to decide.
+    """Choose the denoising steps with the best F1 on dev, or both steps if dev has too few relations to decide.
 
     Args:
         counts: of every dev passage that is annotated exhaustively.
         documents: a number per passage for the document it comes from; whole documents are resampled.
-        labels_per_passage: mean over the training passages.
+        labels_per_passage: mean number of labels of a training passage.
         samples: bootstrap samples of the interval.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
     """
     if settings.when != "auto":
         return _make_decision(_BOTH if settings.when == "always" else _NEITHER, f"denoise.when is {settings.when}")
@@ -119,7 +121,7 @@ def _choose_steps(
     totals = columns.sum(axis=0)
     resampled = resample_sums(columns, samples, seed, np.asarray(documents, dtype=np.int64))
     scores = {steps: float(_weighted_f1(totals, labels_per_passage, steps)) for steps in _DESCRIPTIONS}
-    best = max(_DESCRIPTIONS, key=lambda steps: scores[steps])  # of equal ones the first, which changes least
+    best = max(_DESCRIPTIONS, key=lambda steps: scores[steps])  # in a tie the first, which changes least
     best = best if scores[best] > scores[_NEITHER] + MIN_GAIN else _NEITHER
     reported = best if any(best) else _BOTH
     gains = _weighted_f1(resampled, labels_per_passage, reported) - _weighted_f1(
@@ -144,7 +146,7 @@ def _label_weight(sums: FloatArray, labels_per_passage: float) -> FloatArray:
     """Return the weight of a dev label, from sums (…, 8): `RelationCounts`, then the number of passages."""
     right, wrong, gold, passages = sums[..., 0], sums[..., 2], sums[..., 6], sums[..., 7]
     wanted = np.nan_to_num(ratio(labels_per_passage * passages, right + wrong), nan=1.0)
-    return np.asarray(np.fmin(wanted, ratio(gold, right)))  # no more than all of gold is labelled
+    return np.asarray(np.fmin(wanted, ratio(gold, right)))  # at most all relations of gold are labelled
 
 
 def _weighted_f1(sums: FloatArray, labels_per_passage: float, steps: _Steps) -> FloatArray:

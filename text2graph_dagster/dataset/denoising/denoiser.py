@@ -1,19 +1,20 @@
 """Denoise labels of distant supervision: drop unlikely relations, add likely ones.
 
 Distant supervision is wrong in two ways: it labels two names that merely occur together, and it misses statements that
-the knowledge base lacks. The *words* around the two names show both: in the corpus as a whole, "X was born in Y" is
-labelled far more often than "X visited Y" (the idea of Takamatsu et al. 2012). Per relation, a logistic regression on
-the words between and around two mentions learns from the noisy labels how likely a statement is. Unlikely labels are
-dropped, likely relations are added, and a second round trains on the labels so denoised. No passage is judged by a
-model that was fitted on its own label (cross-fitting, folds by the passage's id).
+the knowledge base lacks. The *words* around the two names reveal both: in the corpus as a whole, "X was born in Y" is
+labelled far more often than "X visited Y" (the idea of Takamatsu et al. 2012). For each relation type, a logistic
+regression on the words between and around two mentions is trained on the noisy labels. Unlikely labels are dropped,
+likely relations are added, and a second round trains on the labels denoised in the first. The predictions for a passage
+are out-of-fold: the model was not fitted on the passage's own labels (cross-fitting, folds by the passage's id).
 
-Where labels are few, or the words do not explain them (two names are labelled whatever the passage says of them), no
-word model can be trained. Such relations are examined together: if their labels correlate with cues that apply to every
-relation alike (`cues.py`), labels are informative in this corpus and are left unchanged. If not, the cues alone decide,
-and labels that they do not support are dropped: no label is better than a wrong one.
+No word model is trained for a relation type if its labels are few, or if the words do not explain them (two names are
+labelled regardless of what the passage says). Such types are examined together. If their labels correlate with cues
+that apply to every relation alike (`cues.py`), the labels are informative and are left unchanged. If not, the cues
+alone decide, and labels without their support are dropped, because no label is better than a wrong one.
 
-Every relation has a confidence: a cross-fitted probability, learned from the denoised labels; the weight of a fact of
-the knowledge base was chosen on annotated text (the constants below). `calibration.py` calibrates it on gold.
+The confidence of a relation is a cross-fitted probability, learned from the denoised labels. A fact of the knowledge
+base raises it by a weight that was chosen on annotated text (the constants below). `calibration.py` calibrates it on
+gold.
 """
 
 import heapq
@@ -41,18 +42,18 @@ __all__ = ["DenoisedGraphs", "Denoiser", "Passage", "denoise_passages"]
 
 # Chosen on the gazette's dev gold, MAX_FACT_WEIGHT on two folds of KnowledgeNet.
 MIN_PROBABILITY = 0.53  # relations less likely than this are dropped, others are added
-MIN_FACT_WEIGHT = 0.85  # minimum that a fact of the knowledge base adds to the log-odds of its statement
-MAX_FACT_WEIGHT = 4.0  # maximum, reached where the names of each fact are together in one passage only
+MIN_FACT_WEIGHT = 0.85  # minimum that a fact of the knowledge base adds to the log-odds of a relation
+MAX_FACT_WEIGHT = 4.0  # maximum, reached if the names of each fact occur together in one passage only
 ROUNDS = 2  # how often a model is fitted, each time on the labels as denoised so far
 MIN_LABELS = 40  # no word model is trained for a relation with fewer labels
-MIN_EXPLAINED = 0.2  # nor if its mean probability of labelled pairs exceeds that of other pairs by less than this
-MIN_EXPLAINED_BY_CUES = 0.07  # below this, such relations' labels are dropped where no cue supports them
-MIN_DOUBTED = 120  # fewer such labels in all are not enough evidence against them: they are left unchanged
+MIN_EXPLAINED = 0.2  # nor if the mean probabilities of labelled and of other pairs differ by less
+MIN_EXPLAINED_BY_CUES = 0.07  # the same for cues; below this, labels without a supporting cue are dropped
+MIN_DOUBTED = 120  # with fewer such labels in total, evidence is weak, and labels stay unchanged
 MAX_TRAINING_PASSAGES = 60_000  # models are fitted on a random sample of this size; all passages are judged
 
 _FOLDS = 4
-_UNSEEN_REPETITIONS = 2.5  # assumed beside those seen: a few labels do not prove that facts never repeat
-_OPTIMISM = 0.65  # log-odds subtracted because not every fact is stated at all
+_UNSEEN_REPETITIONS = 2.5  # assumed in addition to those seen: few labels do not prove that facts never repeat
+_OPTIMISM = 0.65  # log-odds subtracted because some facts are not stated in any passage
 _BATCH_PASSAGES = 20_000  # passages whose pairs are in memory at one time
 
 
@@ -60,7 +61,7 @@ _BATCH_PASSAGES = 20_000  # passages whose pairs are in memory at one time
 class DenoisedGraphs:
     """Graphs in the passages' order, and how many relations were dropped and added in all.
 
-    `labels` are the passages' own graphs with a confidence on every relation, nothing dropped or added.
+    `labels` are the passages' original graphs with new confidences; no relation is dropped or added.
     """
 
     graphs: list[Graph]
@@ -70,9 +71,9 @@ class DenoisedGraphs:
 
 
 def denoise_passages(passages: Sequence[Passage], ontology: Ontology) -> DenoisedGraphs:
-    """Train on the passages and return their graphs denoised; entities stay.
+    """Train on the passages and return their graphs denoised; entities are unchanged.
 
-    An added relation's provenance is `words:` and its probability. The result does not depend on the passages' order.
+    The provenance of an added relation is `words:` and its probability. The order of the passages does not matter.
     """
     return Denoiser.train(passages, ontology).denoise(passages)
 
@@ -111,7 +112,7 @@ class Denoiser:
         return DenoisedGraphs(graphs, labels, dropped, added)
 
     def _judge_passages(self, table: PairTable) -> "dict[int, _Judgements]":
-        """Return the judgements of the relations of every passage, by its number."""
+        """Return {number of a passage: judgements of its relations}."""
         judgements: dict[int, _Judgements] = defaultdict(dict)
         for name, pairs in table.relations.items():
             confidence, holds = self._judge_relation(name, pairs, table)
@@ -121,7 +122,7 @@ class Denoiser:
         return judgements
 
     def _judge_relation(self, name: str, pairs: RelationPairs, table: PairTable) -> tuple[Floats, Bools]:
-        """Return the probability of each pair's statement, and which statements are taken to hold."""
+        """Return, for each pair, the probability that the relation holds, and whether it is taken to hold."""
         model, weight = self.models.get(name), self.fact_weights.get(name, 0.0)
         if model is None or not model.folds:
             confidence = _add_fact_weight(predict_from_cues(pairs.cues), pairs.labels, weight)
@@ -131,12 +132,12 @@ class Denoiser:
         return confidence, (confidence >= MIN_PROBABILITY if model.changes_labels else pairs.labels)
 
 
-# (head, tail, type) of a relation to its confidence, whether it holds, and the span of text from end to end
+# (head, tail, type) → confidence of the relation, whether it holds, and the span that covers both mentions
 _Judgements = dict[tuple[int, int, str], tuple[float, bool, Span]]
 
 
 def _apply(graph: Graph, judgements: _Judgements) -> tuple[list[Relation], list[Relation], list[Relation]]:
-    """Return the graph's relations with their confidence, those of them that hold, and new ones.
+    """Return (the graph's relations with new confidences, the ones of these that hold, added relations).
 
     The new confidence replaces the one that a relation had before (the share of a vote).
     """
@@ -159,7 +160,7 @@ def _apply(graph: Graph, judgements: _Judgements) -> tuple[list[Relation], list[
 
 @dataclass(frozen=True, slots=True)
 class _RelationModel:
-    """A model per fold, fitted without it (none: cues alone decide); `changes_labels`: it may drop and add labels."""
+    """One model per fold, fitted without the fold (empty: use the fixed cue weights), and whether labels may change."""
 
     folds: Sequence[LogisticModel]
     changes_labels: bool
@@ -172,10 +173,10 @@ def _add_fact_weight(probabilities: Floats, labels: Bools, weight: float) -> Flo
 
 
 def _fact_weight(pairs: RelationPairs) -> float:
-    """Return what a label adds to the log-odds: those of being right if every fact is stated just once, bounded.
+    """Return what a label adds to the log-odds: the log-odds, within bounds, that it is right if a fact is stated once.
 
-    Of a pair of names that occurs together in many passages, few state the relation (compare the "expressed at least
-    once" assumption of Riedel et al. 2010).
+    If a pair of names occurs together in many passages, only few of them state the relation (compare the "expressed at
+    least once" assumption of Riedel et al. 2010).
     """
     labels = int(pairs.labels.sum())
     odds = (pairs.facts + 0.5) / (labels - pairs.facts + _UNSEEN_REPETITIONS)
@@ -183,7 +184,7 @@ def _fact_weight(pairs: RelationPairs) -> float:
 
 
 def _predict_cross_fitted(models: Sequence[LogisticModel], table: PairTable, pairs: RelationPairs) -> Floats:
-    """Return the probability of each pair's statement, by the model that was fitted without its passage."""
+    """Return the out-of-fold probability that the relation holds, for each pair."""
     folds, probabilities = table.fold_keys[pairs.rows] % _FOLDS, np.zeros(len(pairs.rows))
     for fold, model in enumerate(models):
         inside = np.flatnonzero(folds == fold)
@@ -192,7 +193,7 @@ def _predict_cross_fitted(models: Sequence[LogisticModel], table: PairTable, pai
 
 
 def _train_words(table: PairTable, pairs: RelationPairs) -> _RelationModel | None:
-    """Return a model per fold, or None when the labels are too few or the words do not explain them."""
+    """Return a model per fold, or None if the labels are too few or the words do not explain them."""
     folds, labels = table.fold_keys[pairs.rows] % _FOLDS, pairs.labels
     if any(min(kept.sum(), (~kept).sum()) < MIN_LABELS for kept in _without_each_fold(labels, folds)):
         return None
@@ -212,7 +213,7 @@ def _train_words(table: PairTable, pairs: RelationPairs) -> _RelationModel | Non
 
 
 def _train_cues(table: PairTable, relations: Mapping[str, RelationPairs]) -> dict[str, _RelationModel]:
-    """Train on the cues of all these relations at once; return nothing when they do not explain the labels."""
+    """Train on the cues of all these relations at once; return {} if the cues do not explain the labels."""
     if not relations:
         return {}
     every = list(relations.values())

@@ -21,7 +21,7 @@ class LogisticModel:
     intercept: float
 
     def predict(self, words: Any, cues: Any) -> Floats:
-        """Return the probability of each row: (pairs, hashed words), (pairs, cues) to (pairs,)."""
+        """Return the probability of each row: (pairs, hashed words), (pairs, cues) → (pairs,)."""
         dense = np.zeros(HASHED_COLUMNS + cues.shape[1])
         dense[self.columns] = self.weights
         logits = words @ dense[:HASHED_COLUMNS] + cues @ dense[HASHED_COLUMNS:] + self.intercept
@@ -38,7 +38,7 @@ def build_matrix(words: Any, cues: Any) -> tuple[Any, Ints]:
 
 
 def fit_logistic(rows: Any, labels: Bools, columns: Ints) -> LogisticModel | None:
-    """Return the fitted regression, or None where all labels are the same."""
+    """Return the fitted regression, or None if all labels are the same."""
     from sklearn.linear_model import LogisticRegression
 
     if labels.all() or not labels.any():

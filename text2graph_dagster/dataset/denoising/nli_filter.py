@@ -1,6 +1,6 @@
-"""Confirm denoised relations with natural language inference: does the passage entail the relation as a sentence?
+"""Keep only denoised relations that the passage entails, by natural language inference.
 
-The sentence is the relation's name between its ends ("Ana founded Velsoft."; compare Sainz et al. 2021, "Label
+The hypothesis is the relation's name between head and tail ("Ana founded Velsoft."; compare Sainz et al. 2021, "Label
 Verbalization and Entailment"). The classifier runs in `training/entailment.py`; this module makes its inputs and
 applies its scores.
 """
@@ -32,7 +32,7 @@ def filter_by_entailment(
 ) -> DenoisedGraphs:
     """Return denoised graphs without the relations whose entailment probability is below `min_entailment`.
 
-    A symmetric relation counts as entailed if either direction is.
+    A symmetric relation counts as entailed if either direction is entailed.
     """
     inputs = [_make_pairs(passage, graph, ontology) for passage, graph in zip(passages, denoised.graphs, strict=True)]
     scores = iter(scorer([pair for of_passage in inputs for pairs in of_passage for pair in pairs]))

@@ -34,9 +34,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class PairContext:
-    """Tokens between two mentions and before the first; `inside` and `outside` are stems between and around them.
+    """Tokens between two mentions and before the first; `inside` and `outside` are the stems between and around them.
 
-    `ends` are the types of head and tail, `types_between` those of the entities between; `forwards`: the head is first.
+    `ends` are the types of head and tail, and `types_between` the types of the entities between them. `forwards` is
+    true if the head comes first.
     """
 
     between: tuple[str, ...]
@@ -50,7 +51,7 @@ class PairContext:
 
 @dataclass(frozen=True, slots=True)
 class EntityPair:
-    """Two entities of a passage, head and tail in this order, where their mentions are nearest."""
+    """Head and tail entity of a passage, with evidence and features from their nearest mentions."""
 
     head: Entity
     tail: Entity
@@ -89,7 +90,7 @@ def iterate_pairs(passage: Passage, ontology: Ontology) -> Iterator[EntityPair]:
 
 @dataclass(frozen=True, slots=True)
 class _MaskedPassage:
-    """A passage's tokens, every mention replaced by its type, with the places of the mentions."""
+    """A passage's tokens, with every mention replaced by its entity type, and the positions of the mentions."""
 
     tokens: list[str]
     places: dict[int, list[tuple[int, Span]]]  # entity id → (token number, span)
@@ -115,7 +116,7 @@ class _MaskedPassage:
         return cls(tokens + tokenise_words(passage.text[at:]), places, masks)
 
     def find_nearest(self, head: Entity, tail: Entity) -> EntityPair | None:
-        """Return the nearest mentions of two entities with their features; None where one has no mention."""
+        """Return the nearest mentions of two entities with their features; None if one has no mention."""
         heads, tails = self.places.get(head.id), self.places.get(tail.id)
         if not heads or not tails:
             return None

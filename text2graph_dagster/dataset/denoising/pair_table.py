@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class RelationPairs:
-    """The pairs that one relation may connect: their rows of the table, whether they are labelled with it, their cues.
+    """The pairs that one relation may connect: row numbers in the table, whether they are labelled with it, cues.
 
     `facts` is the number of different pairs of names among the labelled pairs.
     """
@@ -44,8 +44,8 @@ class RelationPairs:
 class PairTable:
     """A row per entity pair.
 
-    `ends` (pairs, 5): number of the passage, id of head and tail, start and end of the span from end to end. `words` is
-    a sparse matrix (pairs, hashed words); `fold_keys` (pairs,) are numbers made of the passages' ids.
+    `ends` (pairs, 5): number of the passage, ids of head and tail, start and end of the evidence span. `words` is a
+    sparse matrix (pairs, hashed words); `fold_keys` (pairs,) are numbers derived from the passages' ids.
     """
 
     ends: Ints
@@ -112,7 +112,7 @@ def _label_keys(graph: Graph, symmetric: frozenset[str]) -> set[tuple[int, int, 
 
 
 def _may_connect(relation: RelationType, head: Entity, tail: Entity, ontology: Ontology) -> bool:
-    """Tell whether the relation may connect the two; the head of a symmetric one is the entity mentioned first."""
+    """Tell whether the relation may connect them; the head of a symmetric relation must be mentioned first."""
     if not ontology.allows(head.type, relation.name, tail.type):
         return False
     return not relation.symmetric or _first_mention(head) < _first_mention(tail)

@@ -1,4 +1,4 @@
-"""Read the response of a chat endpoint to one prompt; nothing in it is trusted to have the right shape."""
+"""Read a chat endpoint's response to one prompt; any part of it may be missing or malformed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from text2graph_dagster.teachers.protocol import Status
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The result of one prompt; `text` is as received, also when `status` is not "ok"."""
+    """The result of one prompt; `text` is kept as received even if `status` is not "ok"."""
 
     text: str
     status: Status = "ok"
@@ -17,7 +17,7 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
-    reached: bool = True  # False if no server could be connected to
+    reached: bool = True  # False if no connection to a server could be made
 
 
 class BrokenResponseError(ValueError):
@@ -25,7 +25,7 @@ class BrokenResponseError(ValueError):
 
 
 def read_completion(body: object, seconds: float) -> Completion:
-    """Return the first choice of a response; a truncated or refused answer gets another status than "ok".
+    """Return the first choice of a response; its status tells whether the answer was truncated or refused.
 
     Raises:
         BrokenResponseError: the body is not a chat completion.

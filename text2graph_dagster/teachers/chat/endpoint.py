@@ -1,8 +1,9 @@
 """Client of OpenAI-compatible chat endpoints with many concurrent calls.
 
-All calls run in one event loop, which is driven by whoever iterates over the answers. Prompts are rendered when there
-is capacity for them, so memory does not grow with their number. All retries are made here; those of the openai client
-are off. The API key comes from the environment only, and is never part of an answer, a message or a parameter.
+All calls run in one event loop, which runs while the caller iterates over the answers. A prompt is rendered only when
+its call can start, so memory does not grow with the number of prompts. All retries are made here; the retries of the
+openai client are disabled. The API key is read from the environment only, and is never part of an answer, a message or
+a parameter.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from text2graph_dagster.teachers.protocol import Parameters
 
 KEY_VARIABLE = "TEXT2GRAPH_API_KEY"
 NO_KEY = "none"  # local servers need no key, but the client insists on one
-MAX_UNREACHED_TRIES = 3  # per call while no server has ever answered: a wrong address fails early
+MAX_UNREACHED_TRIES = 3  # per call while no server has answered yet, so that a wrong address fails early
 SECOND_SEED_OFFSET = 1_000_003
 
 Item = TypeVar("Item")
@@ -43,26 +44,26 @@ class EndpointSettings:
     max_tokens: int = 1024
     timeout_seconds: float = 120.0
     concurrency: int = 64  # upper limit; see rate_limit.py
-    retries: int = 8  # of a call after an overload or a fault: enough to outlast a quota per minute
+    retries: int = 8  # per call, after overloads and faults; enough to outlast a quota per minute
     backoff_seconds: float = 0.5
-    retry_max_tokens: int = 4096  # a truncated answer is asked once more with twice the budget, up to this
-    more_base_urls: tuple[str, ...] = ()  # serve the same model and share the load
-    label_similarity: float = 0.85  # how labels are mapped (label_mapping.py); changes no call
+    retry_max_tokens: int = 4096  # a truncated call is repeated with twice max_tokens, up to this
+    more_base_urls: tuple[str, ...] = ()  # addresses that serve the same model and share the load
+    label_similarity: float = 0.85  # threshold of label_mapping.py; not part of the call key
 
     def parameters(self) -> Parameters:
-        """Return what determines an answer: the model and how it decodes; not where it is served, nor how fast."""
+        """Return what determines an answer: the model and its decoding settings, but no addresses or limits."""
         budgets = {"max_tokens": self.max_tokens, "retry_max_tokens": self.larger_budget}
         return {"model": self.model, "temperature": self.temperature, **budgets}
 
     @property
     def larger_budget(self) -> int:
-        """Tokens of a second try; never fewer than of the first."""
+        """Token limit of the second try; at least the limit of the first try."""
         return max(self.max_tokens, min(2 * self.max_tokens, self.retry_max_tokens))
 
 
 @dataclass(frozen=True)
 class ChatCall(Generic[Item]):
-    """How to make a call from an item: its prompt, the JSON schema of its answer (None: free text), its seed."""
+    """Functions that return an item's prompt, the JSON schema of its answer (None: free text), and its seed."""
 
     prompt: Callable[[Item], str]
     schema: Callable[[Item], Mapping[str, Any] | None]
@@ -70,7 +71,7 @@ class ChatCall(Generic[Item]):
 
 
 class Endpoint:
-    """The chat completions of one model, served at one address or several.
+    """A client for chat completions of one model, which is served at one or more addresses.
 
     Args:
         on_fault: called after every fault that is retried; an exception it raises ends the run.
@@ -88,18 +89,18 @@ class Endpoint:
         self.settings, self._on_fault = settings, on_fault
         self._key = os.environ.get(KEY_VARIABLE) or NO_KEY
         self._rng = random.Random(0)  # spreads retries in time; no result depends on it
-        self._answered = False  # whether any server ever did
+        self._answered = False  # whether any server has answered
         servers = [Server(url, AdaptiveConcurrency(settings.concurrency)) for url in urls]
         self._balancer = LoadBalancer(servers, settings.concurrency, time.monotonic)
 
     def complete_all(self, items: Iterable[Item], call: ChatCall[Item]) -> Iterator[Result[Item]]:
-        """Yield (item, its prompt, its completion) in order of arrival; items are consumed as capacity allows.
+        """Yield (item, prompt, completion) in order of arrival; items are consumed as capacity allows.
 
         If an event loop is already running, as in a notebook, the calls run in a separate thread.
 
         Raises:
-            UserError: a server rejects the key or does not know the model, no server can be reached, or call after
-                call fails.
+            UserError: a server rejects the key or does not know the model, no server can be reached, or too many
+                calls in a row fail.
         """
         try:
             asyncio.get_running_loop()
@@ -113,7 +114,7 @@ class Endpoint:
         async def next_result() -> Result[Item] | None:
             return await anext(results, None)
 
-        with asyncio.Runner() as runner:  # cancels the calls in flight when it ends, for whatever reason
+        with asyncio.Runner() as runner:  # cancels the calls in flight when it ends, also after an exception
             loop = runner.get_loop()  # `runner.run` would change the process's signal handlers for every answer
             while (result := loop.run_until_complete(next_result())) is not None:
                 yield result
@@ -140,7 +141,7 @@ class Endpoint:
                 yield item, prompt, last
             monitor.finish(last)
         except UserError:
-            while not done.empty():  # answers that arrived at the same moment were paid for
+            while not done.empty():  # answers that have already arrived were paid for
                 task = done.get_nowait()
                 if task.exception() is None:
                     yield task.result()
@@ -153,12 +154,12 @@ class Endpoint:
                 await server.client.close()
 
     async def _complete(self, item: Item, call: ChatCall[Item]) -> Result[Item]:
-        """Return one item's result; a truncated or refused answer is asked once more, with a larger token budget."""
+        """Return one item's result; if it is truncated or refused, ask once more with a larger token limit."""
         prompt, schema, seed = call.prompt(item), call.schema(item), call.seed(item)
         first = await self._try(self.build_body(prompt, schema, seed, self.settings.max_tokens))
         if first.status not in ("unparsable", "refused") or (first.status == "unparsable" and self._would_repeat):
             return item, prompt, first
-        # With the same seed a refusal would be repeated word for word.
+        # With the same seed, a refusal would be repeated word for word.
         second_seed = seed + SECOND_SEED_OFFSET
         second = await self._try(self.build_body(prompt, schema, second_seed, self.settings.larger_budget))
         best = first if second.status == "failed" else second
@@ -171,7 +172,7 @@ class Endpoint:
 
     @property
     def _would_repeat(self) -> bool:
-        """Whether a truncated answer would come back unchanged: the same token budget and greedy decoding."""
+        """Whether a second try would return the same truncated answer: same token limit and greedy decoding."""
         return self.settings.larger_budget == self.settings.max_tokens and self.settings.temperature == 0
 
     def build_body(self, prompt: str, schema: Mapping[str, Any] | None, seed: int, max_tokens: int) -> dict[str, Any]:
@@ -243,10 +244,10 @@ class Endpoint:
 
 
 def check_address(url: str) -> None:
-    """Check an endpoint's address; an error message never repeats a password in it.
+    """Check an endpoint's address. An error message never repeats a password that is in the address.
 
     Raises:
-        UserError: it is not an http(s) address, or contains a password.
+        UserError: the address is not an http(s) address, or contains a password or a query.
     """
     try:
         parts = urlsplit(url)
@@ -259,7 +260,7 @@ def check_address(url: str) -> None:
 
 
 def iterate_in_thread(generator: Generator[_T, None, None]) -> Iterator[_T]:
-    """Yield what a generator yields; it is run, and closed, in a thread of its own."""
+    """Yield the items of a generator, which is run and closed in a separate thread."""
     end = object()
     with ThreadPoolExecutor(1) as thread:
         try:

@@ -1,9 +1,9 @@
-"""Find a teacher's surface in the passage although the model did not copy it exactly.
+"""Find a teacher's surface in the passage even if the model did not copy it exactly.
 
-For teachers only: a student is scored on what it writes (`legality.ground`). A model that was asked to copy a name may
-still straighten quotes, drop an accent or correct a misprint. Such a surface is replaced by the passage's own spelling
-if they differ in at most one character in eight, have the same digits (1986 is not 1987), and exactly one spelling in
-the passage is nearest.
+This is used for teachers only; a student is scored on what it writes (`legality.ground`). A model that was asked to
+copy a name may still straighten quotes, drop an accent or correct a misprint. Such a surface is replaced by the
+passage's spelling on three conditions: they differ in at most one character in eight, they have the same digits (1986
+is not 1987), and exactly one spelling in the passage is nearest.
 """
 
 import re
@@ -20,9 +20,9 @@ _DIGITS = re.compile(r"\d+")
 
 @lru_cache(maxsize=1 << 12)
 def ground_fuzzily(written: str, text: str) -> GroundedSurface | None:
-    """Find a surface as `legality.ground` does, else the nearest one between word boundaries.
+    """Return what `legality.ground` finds, otherwise the nearest surface between word boundaries.
 
-    None if there is none, or if two differently written surfaces are equally near.
+    Return None if no surface is near enough, or if two different spellings are equally near.
     """
     written = " ".join(written.split())
     if found := ground(written, text):
@@ -36,7 +36,7 @@ def ground_fuzzily(written: str, text: str) -> GroundedSurface | None:
         distance = Levenshtein.distance(fold(surface), fold(written), score_cutoff=edits)
         if distance > edits or not _compatible(surface, written):
             continue
-        if distance < edits:  # from here on only surfaces at least as near count
+        if distance < edits:  # from here on, farther surfaces are skipped
             edits, best = distance, {}
         best.setdefault(fold(surface), surface)
     if len(best) != 1:
@@ -59,7 +59,7 @@ def _windows(text: str, min_length: int, max_length: int) -> list[tuple[int, int
 
 
 def _compatible(surface: str, written: str) -> bool:
-    """Tell whether both have the same numbers, and each begins and ends like the other: alphanumeric or not."""
+    """Tell whether both have the same numbers, and begin (and end) alike: with an alphanumeric character or not."""
     return (
         _DIGITS.findall(surface) == _DIGITS.findall(written)
         and surface[0].isalnum() == written[0].isalnum()

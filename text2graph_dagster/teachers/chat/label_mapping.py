@@ -1,12 +1,17 @@
 """Map a model's free labels to types of the ontology, or reject them: "WORKS_FOR" becomes "works for".
 
-These steps are tried in order, and the first with a match decides: the exact name; the folded name (case, blanks,
-underscores, camelCase); a declared alias or a knowledge base's name (`^name` is an inverse); the passive of one of
-these ("founded by" of "founded"), which inverts the relation; the most similar one. If a step matches several types,
-the types of the relation's ends decide; if they cannot, the label is rejected.
+The first of these steps that has a match decides:
 
-String similarity ignores meaning: "employee of" is similar to "employer of". Therefore its threshold is high, only a
-unique best match is accepted, and never against a relation's signatures.
+1. the exact name;
+2. the folded name (case, blanks, underscores, camelCase);
+3. a declared alias, or the name in a knowledge base (`^name` is an inverse);
+4. the passive of a name or alias ("founded by" for "founded"), which inverts the relation;
+5. the most similar name or alias.
+
+If a step matches several types, the types of head and tail decide. If they cannot decide, the label is rejected.
+
+String similarity ignores meaning: "employee of" is similar to "employer of". Its threshold is therefore high, only a
+unique best match is accepted, and the match must satisfy the relation's signatures.
 """
 
 import re
@@ -35,7 +40,7 @@ _FUNCTION_WORDS = frozenset(["of", "the", "a", "an"])
 
 @dataclass(frozen=True, slots=True)
 class MappedAnswer:
-    """An answer with the ontology's types, and how often labels were mapped to another name or rejected."""
+    """An answer with the ontology's types, and counts of the labels that were mapped to another name or rejected."""
 
     parsed: ParsedGraph
     mapped: Counter[tuple[Kind, str, str]]
@@ -101,12 +106,12 @@ class LabelMapper:
         return MappedAnswer(answer, mapped, rejected)
 
     def map_entity(self, label: str) -> str | None:
-        """Return the entity type that a label means, None if it means none."""
+        """Return the entity type that a label means; None if no type or several types match."""
         meanings = self._entities.meanings(label) or _best(self._entities.similar(label), self._min_similarity)
         return next(iter(meanings))[0] if len(meanings) == 1 else None
 
     def map_relation(self, label: str, ends: Ends = ((), ())) -> Meaning | None:
-        """Return the relation type that a label means between these ends, and whether it is inverted; None if none."""
+        """Return (relation type, whether it is inverted) for a label, given `ends`; None if no single type matches."""
         meanings = self._relations.meanings(label)
         if not meanings:
             ranked = {m: value for m, value in self._relations.similar(label).items() if self._fits(m, ends)}
@@ -116,7 +121,7 @@ class LabelMapper:
         return next(iter(meanings)) if len(meanings) == 1 else None
 
     def _fits(self, meaning: Meaning, ends: Ends) -> bool:
-        """Tell whether the relation may hold between ends of these types; unknown types fit any relation."""
+        """Tell whether the signatures allow the relation between these types; unknown types fit any relation."""
         name, inverted = meaning
         heads, tails = ends[::-1] if inverted else ends
         return not heads or not tails or any(self._ontology.allows(h, name, t) for h in heads for t in tails)
@@ -150,7 +155,7 @@ class _TypePhrases:
             self._tokens.setdefault(tokens, set()).add(meaning)
 
     def _meanings(self, label: str) -> set[Meaning]:
-        """Return what the label means by a name or a phrase: all matches of the first step that has any."""
+        """Return all meanings that the first matching step (names, phrases, passive) gives a label."""
         if label in self._exact:
             return self._exact[label]
         if len(label) > MAX_NAME_CHARACTERS:
@@ -205,7 +210,7 @@ def _without_copulas(tokens: tuple[str, ...]) -> list[str]:
 
 
 def label_similarity(one: tuple[str, ...], other: tuple[str, ...]) -> float:
-    """Return the larger of the F1 of the words without function words, and the ratio of matching characters."""
+    """Return the larger of two similarities: F1 of the words (no function words), ratio of matching characters."""
     first, second = (Counter(t for t in tokens if t not in _FUNCTION_WORDS) for tokens in (one, other))
     size = first.total() + second.total()
     shared = 2 * (first & second).total() / size if size else 0.0

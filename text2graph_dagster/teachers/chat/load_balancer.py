@@ -1,4 +1,4 @@
-"""Share the load of one model between its servers: the least loaded is asked first, a failing one rests."""
+"""Distribute the calls to one model over its servers: the least loaded one is called, a failing one rests."""
 
 import asyncio
 import ipaddress
@@ -27,13 +27,13 @@ class Server:
 
     def open(self, key: str) -> None:
         """Create a client for the current event loop; proxies of the environment are not used for local addresses."""
-        import openai  # here, because it takes most of a second and the local profile never needs it
+        import openai  # imported here: it takes most of a second, and the local profile never needs it
 
         self.in_flight = 0
         self.client = openai.AsyncOpenAI(
             base_url=self.url,
             api_key=key,
-            timeout=openai.Timeout(None, connect=CONNECT_SECONDS),  # the whole call has its own, in endpoint.py
+            timeout=openai.Timeout(None, connect=CONNECT_SECONDS),  # endpoint.py limits the whole call
             max_retries=0,
             http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if is_local(self.url) else None,
         )
@@ -43,7 +43,7 @@ class Server:
         self.failures = 0
 
     def record_failure(self, now: float) -> None:
-        """Count a failure; after several in a row the server rests, longer each time."""
+        """Count a failure; after several in a row, the server rests, longer each time."""
         self.failures += 1
         if self.failures >= FAILURES_BEFORE_REST and self.rests_until <= now:
             rest = min(MAX_REST, FIRST_REST * 2.0 ** (self.failures - FAILURES_BEFORE_REST))
@@ -70,7 +70,7 @@ class LoadBalancer:
         return max(1, min(self.max_calls, sum(s.concurrency.limit for s in self.servers if s.rests_until <= now)))
 
     async def choose(self) -> Server:
-        """Return the least loaded server that is not resting; wait if all are."""
+        """Return the least loaded server that is not resting; wait if all are resting."""
         while True:
             now = self.clock()
             awake = [server for server in self.servers if server.rests_until <= now]

@@ -1,24 +1,25 @@
-"""Adaptive concurrency: how many concurrent calls one server is given."""
+"""Adaptive limit on the concurrent calls to one server."""
 
 from dataclasses import dataclass, field
 
 START = 4  # concurrent calls in the beginning
-MIN_SPEED_UP = 1.1  # required gain in throughput from more concurrent calls; with less the server is saturated
+MIN_SPEED_UP = 1.1  # minimum throughput relative to half as many calls; below it, the server is saturated
 
 
 @dataclass
 class AdaptiveConcurrency:
     """The number of concurrent calls of one server: `limit`, between 1 and `max_limit`.
 
-    After every `limit` answers it doubles (after the first overload: grows by one), provided the latency per token
-    held: n times as many concurrent calls took clearly less than n times as long. An overload or a timeout halves it,
-    once for all calls in flight at that time. Times are the caller's, in seconds.
+    After every `limit` answers, the limit doubles; after the first overload or saturation, it grows by one instead. It
+    grows only if throughput rises: n times as many concurrent calls must take clearly less than n times as long. An
+    overload or a timeout halves the limit, once for all calls in flight at that time. The caller passes all times, in
+    seconds.
     """
 
     max_limit: int
     limit: int = 0
     _doubles: bool = True
-    _since: float = float("-inf")  # time of the last change of `limit`; calls asked before do not count
+    _since: float = float("-inf")  # time of the last change of `limit`; earlier calls are ignored
     _count: int = 0
     _seconds: float = 0.0
     _tokens: int = 0
@@ -46,7 +47,7 @@ class AdaptiveConcurrency:
         self._count, self._seconds, self._tokens = 0, 0.0, 0
 
     def record_overload(self, asked_at: float, now: float) -> None:
-        """Count a call that met an overload or a timeout."""
+        """Lower the limit after a call that ended with an overload or a timeout."""
         if asked_at < self._since:  # the limit has already been lowered for the calls of that time
             return
         self._doubles = False
@@ -54,7 +55,7 @@ class AdaptiveConcurrency:
         self._latency = {limit: latency for limit, latency in self._latency.items() if limit < self.limit}
 
     def restart(self, now: float) -> None:
-        """Begin again with one call, after the server was away."""
+        """Start again with one concurrent call, because the server failed repeatedly."""
         self._doubles, self._latency = True, {}
         self._set_limit(1, now)
 

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.teachers.chat.completion import BrokenResponseError, Completion
 
-MAX_UNREACHED_IN_A_ROW = 4  # calls that could connect to no server in spite of retries: the servers are gone
+MAX_UNREACHED_IN_A_ROW = 4  # calls that could connect to no server despite retries; then the run ends
 MAX_FAILED_IN_A_ROW = 50
-MAX_WAIT = 60.0  # seconds: a server that asks for more is asked again after this
+MAX_WAIT = 60.0  # seconds; limits the wait that a server asks for
 MAX_BACKOFF = 30.0  # seconds
 _TRANSIENT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -26,11 +26,11 @@ class FaultError(Exception):
     overload: bool = False  # fewer concurrent calls would help
     counts_against_server: bool = True  # the server should rest if this happens repeatedly
     reached: bool = True  # False if no connection was made
-    wait: float | None = None  # seconds, if the server named them
+    wait: float | None = None  # seconds that the server asks to wait, if any
 
 
 def classify_error(error: Exception, url: str, model: str, key_variable: str) -> FaultError:
-    """Return what an exception of the client means for this call.
+    """Return the fault that an exception of the client means for this call.
 
     Raises:
         UserError: the key, the model or the account is wrong, so every other call would fail too.
@@ -55,7 +55,7 @@ def classify_error(error: Exception, url: str, model: str, key_variable: str) ->
         return FaultError("the passage is no Unicode text", transient=False)
     if isinstance(error, openai.OpenAIError | ValueError):  # the body is not JSON, or truncated JSON
         return FaultError("the response is no JSON", counts_against_server=False)
-    return FaultError(type(error).__name__, transient=False)  # a bug of ours: other calls may still succeed
+    return FaultError(type(error).__name__, transient=False)  # a bug in this project: other calls may still succeed
 
 
 def _classify_status(status: int, code: str | None, name: str, wait: float | None, url: str) -> FaultError:
@@ -68,9 +68,10 @@ def _classify_status(status: int, code: str | None, name: str, wait: float | Non
 
 
 def draw_backoff(attempt: int, base: float, requested: float | None, rng: random.Random) -> float:
-    """Return the seconds to wait after the failed `attempt` (0 is the first), random so that retries spread out.
+    """Return the seconds to wait after the failed `attempt` (0 is the first); randomness spreads the retries.
 
-    If the server `requested` a time, the wait is at least that, up to MAX_WAIT; otherwise it doubles from `base` on.
+    If the server `requested` a wait, it is respected up to MAX_WAIT. Otherwise the wait doubles with every attempt,
+    from `base` to MAX_BACKOFF.
     """
     if requested is not None:
         return min(requested, MAX_WAIT) * rng.uniform(1.0, 1.1)
@@ -78,7 +79,7 @@ def draw_backoff(attempt: int, base: float, requested: float | None, rng: random
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Return the seconds that a response's headers ask to wait, None if they name none that can be parsed."""
+    """Return the wait in seconds that a response's headers request; None if it is missing or cannot be parsed."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
@@ -95,7 +96,7 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> f
 
 @dataclass
 class FailureMonitor:
-    """Ends a run in which call after call fails."""
+    """Ends a run if too many calls in a row fail."""
 
     urls: str
     answered: bool = False

@@ -20,8 +20,8 @@ from text2graph_dagster.teachers.protocol import Parameters, TeacherAnswer, Teac
 class ChatTeacher:
     """A model that is shown the passage and the allowed types, and answers with a graph.
 
-    `dropped` counts, by reason, the items of all answers read so far that are not in a graph; `labels` counts the
-    labels that were mapped or rejected.
+    `dropped` counts, by reason, the items that the legality filter removed from all answers read so far. `labels`
+    counts the labels that were mapped or rejected.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -36,11 +36,11 @@ class ChatTeacher:
         return templates.prompt_version("extract")
 
     def parameters(self) -> Parameters:
-        """Return the model and how it decodes."""
+        """Return the model and its decoding settings."""
         return self.endpoint.settings.parameters()
 
     def answer(self, requests: Sequence[TeacherRequest]) -> Iterator[TeacherAnswer]:
-        """Ask the endpoint; an unreadable answer gets a status and keeps its raw text.
+        """Ask the endpoint; an unreadable answer gets another status than "ok" and keeps its raw text.
 
         Raises:
             UserError: the endpoint rejects the key or does not know the model.
@@ -97,7 +97,7 @@ def build_prompt(request: TeacherRequest) -> str:
 
 
 def build_graph_schema(ontology: Ontology) -> dict[str, Any]:
-    """Return the JSON schema of an answer: types as enumerations, only features that grammar engines agree on."""
+    """Return the JSON schema of an answer, with types as enumerations, in features common to grammar engines."""
 
     def rows(**properties: dict[str, Any]) -> dict[str, Any]:
         item = {

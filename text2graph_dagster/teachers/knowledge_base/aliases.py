@@ -1,8 +1,8 @@
 """Find the names of known entities in a text, with a trie over tokens and the longest match first.
 
 A token is a run of letters and digits, one ideograph or kana (Chinese and Japanese are written without spaces), or one
-punctuation mark. Blanks only separate tokens; a line end is a token that no name contains. So a name matches on token
-boundaries whatever the spacing, and a text costs one step per token however many names are known.
+punctuation mark. Blanks only separate tokens; a line end is a token that no name contains. A name therefore matches on
+token boundaries with any spacing. A text costs about one step per token, regardless of the number of names.
 """
 
 import re
@@ -21,7 +21,7 @@ _NUMBER_BEFORE = re.compile(r"\d[.,]\d$")
 _NUMBER_AFTER = re.compile(r"\d[.,]\d")
 _SENTENCE_START = re.compile(r"(?:^|[.!?。！？\n]['\"”’)\]]*)\s*$")
 
-# Two capitals are a code (country, state, element), except those common in running text.
+# Two capital letters are a code (country, state, element), except these, which are common in running text.
 _COMMON_CODES = frozenset({"EU", "UK", "UN", "US"})
 _MIN_LOWERCASE_LETTERS = 4
 _MIN_UPPERCASE_CHARACTERS = 4
@@ -48,7 +48,11 @@ class Match:
 
 @dataclass(slots=True)
 class _Node:
-    """A node of the trie: entities with this name as written, and those named so only at the start of a sentence."""
+    """A node of the trie.
+
+    `exact` are the entities with this name, `initial` those that have it only at the start of a sentence. `blocks`: the
+    name prevents matches of shorter names inside it.
+    """
 
     next: dict[str, "_Node"] = field(default_factory=dict)
     exact: tuple[int, ...] = ()
@@ -85,9 +89,10 @@ class AliasIndex:
     def add(self, alias: str, entity: int) -> None:
         """Add a name of `entity`; names that are not distinctive are ignored.
 
-        Matching is case-sensitive. In addition a lower-case name is found capitalised at the start of a sentence, an
-        English one of several words in title case and in the plural, and a longer name in upper case, as in headings.
-        (A possessive needs no form of its own: the apostrophe ends a token.)
+        Matching is case-sensitive. In addition, a lower-case name is found capitalised at the start of a sentence. A
+        lower-case English name of several words is found in title case and in the plural. A mixed-case name of four or
+        more characters is found in upper case, as in headings. (A possessive needs no extra form, because the
+        apostrophe ends a token.)
         """
         alias = unicodedata.normalize("NFC", alias)
         if not is_distinctive(alias):
@@ -143,7 +148,7 @@ class AliasIndex:
     def _longest(
         text: str, tokens: list[tuple[str, int, int]], position: int, node: _Node | None
     ) -> tuple[int, Match | None]:
-        """Return the longest name that starts at `position` as (number of tokens, match), else (0, None)."""
+        """Return the longest name that starts at `position` as (number of tokens, match); (0, None) if none."""
         best: tuple[int, Match | None] = (0, None)
         start, last = tokens[position][1], position
         while node is not None:

@@ -11,7 +11,7 @@ from text2graph_dagster.graph.model import Entity, Span
 _SEPARATOR = r"\s*(?:[,;，]?\s*(?:and|or)\b|[,;、，&和与及或])\s*(?:the\s+)?"
 _UNKNOWN_ITEM = r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*){0,3}"
 _LIST_SEPARATOR = re.compile(rf"{_SEPARATOR}(?:{_UNKNOWN_ITEM}{_SEPARATOR}){{0,3}}")
-_MIN_LIST = 3  # items of one type: "Oslo, Rome and Lima"
+_MIN_LIST = 3  # minimum number of items of one type: "Oslo, Rome and Lima"
 _MIN_MIXED_LIST = 6  # fewer items of several types may be "Oslo, Norway, and Lima, Peru"
 
 # Anaphors: words by which a sentence refers to an entity of the sentence before it.
@@ -26,7 +26,7 @@ _ANAPHORS = {
 
 
 class EvidenceFinder:
-    """The sentences and enumerations of one passage.
+    """Finds the evidence of relations in one passage.
 
     Args:
         window: maximum number of consecutive sentences that a relation's evidence may span.
@@ -41,10 +41,11 @@ class EvidenceFinder:
         self._refers_back = [anaphor is None or bool(anaphor.search(text, s.start, s.end)) for s in self._spans]
 
     def find(self, head: Entity, tail: Entity) -> Span | None:
-        """Return the sentences from a mention of one entity to one of the other, for the closest eligible mentions.
+        """Return the span of the sentences from one entity to the other, for their closest eligible mentions.
 
-        Mentions are not eligible if both are items of one enumeration, if they are `window` or more sentences apart,
-        or if a later sentence does not refer back to the one before it. None if no mentions are eligible.
+        Two mentions are not eligible in three cases: both are items of the same enumeration; they are `window` or more
+        sentences apart; one of the later sentences does not refer back to the sentence before it. Return None if no
+        mentions are eligible.
         """
         pairs = sorted(
             (
@@ -71,9 +72,9 @@ class EvidenceFinder:
 
 
 def find_enumerations(text: str, entities: Sequence[Entity]) -> dict[int, int]:
-    """Return mention start → number of the enumeration that contains it.
+    """Return {start of a mention: number of its enumeration} for all mentions in enumerations.
 
-    A sentence states the same of all items of an enumeration, and nothing about one item and another.
+    A sentence says the same about all items of an enumeration, but states no relation between two items.
     """
     mentions = sorted((m.start, m.end, e.type) for e in entities for m in e.mentions)
     runs: list[list[tuple[int, int, str]]] = []

@@ -15,7 +15,7 @@ from text2graph_dagster.identity import normalise, sha256_file
 from text2graph_dagster.ontology import Ontology
 
 MAX_BROKEN_SHARE = 0.05
-_clean = lru_cache(maxsize=1 << 16)(normalise)  # the same names come back line after line
+_clean = lru_cache(maxsize=1 << 16)(normalise)  # the same names occur on many lines
 _INVERSE = "^"  # as in a SPARQL path: `kb_relations: ["^capital of"]` inverts the knowledge base's facts
 
 
@@ -39,8 +39,8 @@ class Fact:
 class KnownEntity:
     """An entity of the knowledge base.
 
-    `types` are the ontology's, most frequent first; without any, the entity only blocks matches of shorter names.
-    `prior` is the number of lines about it.
+    `types` are the entity's types in the ontology, the most frequent first. An entity without types only blocks matches
+    of shorter names inside its names. `prior` is the number of lines about the entity.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Knowledge:
 
 @dataclass(slots=True)
 class _Draft:
-    """An entity while the lines are being read."""
+    """Data about an entity, collected while the lines are read."""
 
     name: str
     aliases: dict[str, None] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def _require_file(path: Path) -> None:
 def _rows(
     path: Path, broken: list[BrokenLine], on_line: Callable[[bytes], None] = lambda _: None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield number and content of the valid lines; the others are added to `broken`.
+    """Yield (line number, row) for each valid line, and add the other lines to `broken`.
 
     `on_line` receives the bytes of every line.
     """
@@ -189,11 +189,11 @@ def _add_entity(
 
 
 def _map_types(drafts: Iterable[_Draft], ontology: Ontology) -> list[KnownEntity]:
-    """Replace the knowledge base's type names by the ontology's (`kb_types`, in which "*" matches anything)."""
+    """Return the entities with the ontology's types, mapped by `kb_types`, in which "*" matches anything."""
 
     @cache
     def map_type(kb_type: str) -> tuple[str, ...]:
-        """Return the ontology's types for a type, possibly several; exact names take precedence over patterns."""
+        """Return all types of the ontology for a knowledge base's type; exact names take precedence over patterns."""
         exact = tuple(t.name for t in ontology.entity_types if kb_type == t.name or kb_type in t.kb_types)
         return exact or tuple(
             t.name for t in ontology.entity_types if any("*" in p and fnmatchcase(kb_type, p) for p in t.kb_types)
@@ -213,7 +213,7 @@ def _map_types(drafts: Iterable[_Draft], ontology: Ontology) -> list[KnownEntity
 def _map_facts(
     triples: Iterable[tuple[int, str, int, int]], entities: list[KnownEntity], ontology: Ontology
 ) -> dict[int, dict[int, tuple[Fact, ...]]]:
-    """Return the facts in the ontology's relations, with inverses added; symmetric facts keep the line's direction."""
+    """Return the facts of the ontology's relations, with inverses; a symmetric fact keeps its line's direction."""
     mapped_relations = _map_relations(ontology)
     facts: dict[int, dict[int, tuple[Fact, ...]]] = {}
     for head, kb_relation, tail, line in triples:

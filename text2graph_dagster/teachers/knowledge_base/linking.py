@@ -8,15 +8,15 @@ from text2graph_dagster.teachers.knowledge_base.aliases import AliasIndex, Match
 from text2graph_dagster.teachers.knowledge_base.knowledge import Knowledge, KnownEntity
 from text2graph_dagster.teachers.knowledge_base.literals import render_literal
 
-_MAX_SHARED_WORD = 5  # entities whose longer names may contain a single-word name
+_MAX_SHARED_WORD = 5  # a word may be a name if at most this many other entities have it in longer names
 
 
 def index_names(entities: Sequence[KnownEntity]) -> AliasIndex:
     """Return the index of all distinctive names; entities without a type of the ontology only block shorter names.
 
-    A single word is not distinctive if it is part of the names of more other entities than there are lines about its
-    own ("John", "City", "Battle"), or if it is in lower case and only an alias ("house" for house music). Dates and
-    numbers are searched for in all their usual forms.
+    A single word is not distinctive in two cases: it is part of the names of more other entities than there are lines
+    about its own entity ("John", "City", "Battle"), or it is in lower case and only an alias ("house" for house music).
+    Dates and numbers are indexed in all their usual forms.
     """
     parts = _name_parts(entities)
     index = AliasIndex()
@@ -36,7 +36,7 @@ def index_names(entities: Sequence[KnownEntity]) -> AliasIndex:
 
 
 def _name_parts(entities: Iterable[KnownEntity]) -> Counter[str]:
-    """Return word → number of entities whose longer names contain it and that do not have it as a name itself."""
+    """Return {word: number of entities that have it in a longer name, but not as a name}."""
     parts: Counter[str] = Counter()
     for entity in entities:
         words = {word for alias in entity.aliases if " " in alias for word in alias.split()}
@@ -45,11 +45,12 @@ def _name_parts(entities: Iterable[KnownEntity]) -> Counter[str]:
 
 
 def resolve_entities(text: str, matches: Sequence[Match], knowledge: Knowledge) -> dict[int, list[Match]]:
-    """Return entity → its matches; every surface means one entity throughout the passage.
+    """Return {entity: its matches}; every surface means the same entity throughout the passage.
 
-    A surface with a single candidate is certain. Otherwise the candidates are ranked, in this order, by: a longer name
-    of theirs in the passage; facts with certain entities; facts with possible entities; the surface being their proper
-    name; lines of the knowledge base about them; their order in the file.
+    A surface with a single candidate is certain. Otherwise the best candidate is chosen by these criteria, in this
+    order: whether the passage contains a longer name of the candidate; its number of facts with certain entities; its
+    number of facts with possible entities; whether the surface is its main name; the number of lines about it; its
+    position in the file (the earlier one).
     """
     surfaces: dict[str, list[Match]] = defaultdict(list)
     for match in matches:
@@ -86,10 +87,10 @@ def _partners(knowledge: Knowledge, entity: int, among: Mapping[int, object]) ->
 
 
 def choose_types(entities: Iterable[int], knowledge: Knowledge, ontology: Ontology) -> dict[int, str]:
-    """Return entity → type.
+    """Return {entity: its type}.
 
-    An entity of several types gets the one under which most facts between it and the others are legal; in a tie, the
-    one that is most frequent in the knowledge base.
+    If an entity has several types, the type is chosen that makes the most facts between it and the other entities
+    legal; in a tie, the type that is most frequent in the knowledge base.
     """
     present = list(entities)
     types = {entity: knowledge.entities[entity].types for entity in present}

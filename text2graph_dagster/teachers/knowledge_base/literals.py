@@ -18,7 +18,7 @@ _POWERS = ((10**9, " billion"), (10**6, " million"), (10**8, "äº¿"), (10**4, "ä¸
 
 
 def render_literal(literal: str) -> tuple[str, ...]:
-    """Return the forms of a date or number in texts, without the literal itself; empty for anything else."""
+    """Return the other forms of a date or number in texts; empty if the literal is neither."""
     found = dict.fromkeys((*_dates(literal.strip()), *_numbers(literal.strip())))
     return tuple(text for text in found if text != literal)
 

@@ -1,7 +1,7 @@
-"""Distant supervision: a passage that names both ends of a known fact is assumed to state it (Mintz et al. 2009).
+"""Distant supervision: a passage that names head and tail of a known fact is assumed to state it (Mintz et al. 2009).
 
-The assumption fails in two ways: a passage may name both ends and state something else, and may state facts that the
-knowledge base lacks. Every relation therefore has its evidence and the line of the knowledge base.
+The labels have two kinds of errors: a passage may name head and tail without stating the fact, and it may state facts
+that the knowledge base lacks. Every relation therefore has its evidence and its line in the knowledge base.
 """
 
 import json
@@ -27,14 +27,14 @@ from text2graph_dagster.teachers.knowledge_base.knowledge import (
 from text2graph_dagster.teachers.knowledge_base.linking import choose_types, index_names, resolve_entities
 from text2graph_dagster.teachers.protocol import Parameters, TeacherAnswer, TeacherRequest
 
-# Increase this when the same knowledge base would give other graphs: it makes recorded answers stale.
+# Increase this when the code finds other graphs for the same knowledge base: recorded answers then become stale.
 MATCHING_VERSION = "3"
 
 
 class KnowledgeBaseTeacher:
-    """A teacher that finds the ends of known facts in the text.
+    """A teacher that finds heads and tails of known facts in the text.
 
-    The knowledge base is loaded when the first request is answered, so answers from the ledger do not need it.
+    The knowledge base is loaded for the first request. It is not loaded if all answers are in the ledger.
 
     Args:
         path: the knowledge base, JSON Lines.
@@ -63,7 +63,7 @@ class KnowledgeBaseTeacher:
         """The file's content.
 
         Raises:
-            UserError: as `load_knowledge`; or the file changed since its digest was taken.
+            UserError: as in `load_knowledge`, or if the file changed after its digest was computed.
         """
         knowledge = load_knowledge(self.path, self.ontology)
         if knowledge.sha256 != self.sha256:
@@ -105,7 +105,7 @@ class KnowledgeBaseTeacher:
         return load_graph(raw)
 
     def annotate(self, text: str, language: str) -> Graph:
-        """Return the entities named in the passage, and the known facts whose two ends it names close together."""
+        """Return the entities that a passage names, and the known facts whose head and tail it names close together."""
         found = resolve_entities(text, self.index.find(text), self.knowledge)
         order = sorted(found, key=lambda entity: found[entity][0].start)
         types = choose_types(order, self.knowledge, self.ontology)
@@ -143,7 +143,7 @@ class KnowledgeBaseTeacher:
 
 
 def _implied_edges(name: str, relations: Collection[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
-    """Yield the edges of a transitive relation that follow from two of its other edges (Oslo, Norway, Europe).
+    """Yield a transitive relation's edges that follow from two others (Oslo-Norway, Norway-Europe: Oslo-Europe).
 
     Edges of a cycle imply nothing.
     """
