@@ -28,11 +28,11 @@ def _name(path: Path) -> str:
 
 
 def _layers_of_contract() -> list[set[str]]:
-    """Return the rooms of each layer, top to bottom, from the import-linter contract."""
+    """Return the packages of each layer, top to bottom, from the import-linter contract."""
     config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = {contract["id"]: contract for contract in config["tool"]["importlinter"]["contracts"]}
     layers = contracts["layers"]["layers"]
-    return [{room.strip().removeprefix("text2graph_dagster.") for room in layer.split("|")} for layer in layers]
+    return [{package.strip().removeprefix("text2graph_dagster.") for package in layer.split("|")} for layer in layers]
 
 
 def _blocks(path: Path, language: str) -> list[str]:
@@ -41,7 +41,7 @@ def _blocks(path: Path, language: str) -> list[str]:
 
 def test_the_picture_of_the_layers_is_the_contract() -> None:
     [picture] = _blocks(ROOT / "docs" / "architecture.md", "layers")
-    drawn = [{room.strip() for room in line.split("|")} for line in picture.splitlines() if line.strip()]
+    drawn = [{package.strip() for package in line.split("|")} for line in picture.splitlines() if line.strip()]
     assert drawn == _layers_of_contract()
 
 
@@ -49,25 +49,25 @@ def test_the_picture_in_the_readme_is_the_contract() -> None:
     [picture] = [block for block in _blocks(ROOT / "README.md", "mermaid") if "L1[" in block]
     labels = dict(re.findall(r'(L\d+)\["(.*?)"\]', picture))
     order = re.findall(r"L\d+", next(line for line in picture.splitlines() if "-->" in line))
-    drawn = [{room.split(":")[0] for room in labels[layer].split("<br>")} for layer in order]
+    drawn = [{package.split(":")[0] for package in labels[layer].split("<br>")} for layer in order]
     assert drawn == _layers_of_contract()
 
 
-def test_every_room_is_in_the_table_of_rooms() -> None:
+def test_every_package_is_in_the_table_of_packages() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = text.split("\n## Rooms\n")[1].split("\n## ")[0]
+    table = text.split("\n## Packages\n")[1].split("\n## ")[0]
     first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert {name for cell in first_cells for name in _CODE.findall(cell)} == set.union(*_layers_of_contract())
 
 
 def _named_paths(path: Path) -> Iterator[str]:
     """Yield what a document names as a path of the project: in code marks, outside of fenced blocks."""
-    rooms = {entry.name for entry in (*ROOT.iterdir(), *LIBRARY.iterdir()) if entry.is_dir()} | {"assets"}
+    packages = {entry.name for entry in (*ROOT.iterdir(), *LIBRARY.iterdir()) if entry.is_dir()} | {"assets"}
     for name in _CODE.findall(_FENCED.sub("", path.read_text(encoding="utf-8"))):
         if " " in name or "…" in name or name.startswith(("/", "-", "http")):
             continue
         first, slash, _ = name.partition("/")
-        if (slash and first in rooms and first != "home") or (slash and name.endswith(_SUFFIXES)):
+        if (slash and first in packages and first != "home") or (slash and name.endswith(_SUFFIXES)):
             yield name
 
 

@@ -41,7 +41,7 @@ class ConfusionCounter:
             self._together.update((relations, a, b) for a in types for b in types if a != b)
 
     def add_disagreement(self, one: Graph, other: Graph) -> None:
-        """Count different types in two graphs of a passage, for the same entities or pairs of entities."""
+        """Count entities, and entity pairs, that are in both graphs of a passage but with different types."""
         self._count_mistakes(False, _entity_labels(one), _entity_labels(other))
         self._count_mistakes(True, _relation_labels(one), _relation_labels(other))
 

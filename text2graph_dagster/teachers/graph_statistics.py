@@ -32,7 +32,7 @@ def share_of_allowed_relations(relations: Sequence[TypedRelationCount], ontology
 
 
 def normalised_entropy(counts: Sequence[int], categories: int) -> float | None:
-    """Return the entropy of the counts, divided by the entropy of `categories` equally frequent categories.
+    """Return the normalised entropy of the counts: their entropy divided by log(`categories`), its maximum.
 
     The result is in [0, 1]. It is None if there are fewer than two categories or all counts are 0.
     """
