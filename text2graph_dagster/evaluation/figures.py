@@ -163,7 +163,7 @@ def stack_blocks(found: Mapping[str, FloatArray]) -> FloatArray:
 
 
 def unstack_blocks(sums: FloatArray, like: Mapping[str, FloatArray]) -> CountBlocks:
-    """Split row sums of the matrix of `stack_blocks` into blocks again: block name → (resamples, …)."""
+    """Split row sums of the matrix built by `stack_blocks` back into blocks: block name → array (resamples, …)."""
     shapes = {name: block.shape[1:] for name, block in like.items()}
     edges = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
     parts = np.split(sums, edges, axis=1)

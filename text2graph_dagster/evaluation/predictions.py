@@ -25,7 +25,7 @@ GOLD_COLUMNS = ("corpus", "passage_id", "doc_id", "split", "text", "entities", "
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """How a model answers and how its answers are read.
+    """Settings for generating a model's answers and for reading them.
 
     `max_new_tokens` limits an answer's length. `label_similarity` is the minimum similarity at which a label is mapped
     to a type of the ontology; None: labels must match exactly. `decoding` are the grammar settings of the prediction

@@ -39,7 +39,7 @@ _NO_HEAD = KnownHead()
 
 
 def read(path: Path, name: str, settings: CorpusSettings, head: KnownHead = _NO_HEAD) -> Iterator[Document | Rejection]:
-    """Yield the document of every line after the head, or its rejection."""
+    """Yield the document of every line after the known head, or a rejection if the line is invalid."""
     seen = set(head.ids)
     for line in read_json_lines(path, name, settings.max_document_bytes, settings.max_expansion, head):
         if isinstance(line, Rejection):
