@@ -66,7 +66,7 @@ def test_predictions_are_made_with_the_grpo_and_the_sft_student(sandbox: Sandbox
         ({"a:b": {"model": "m"}}, "systems"),
         ({"a": {}}, "either a model or an endpoint"),
         ({"a": {"model": "m", "endpoint": {"kind": "chat"}}}, "either a model or an endpoint"),
-        ({"a": {"endpoint": {}}}, "of kind chat"),
+        ({"a": {"endpoint": {}}}, "must have kind: chat"),
         ({"a": {"model": "m", "messages": [{"role": "user", "content": "hello"}]}}, "must contain {text}"),
     ],
 )
