@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from resources.home import Home
@@ -12,6 +11,7 @@ from resources.settings import SettingsResource
 from resources.teachers import ReasonerResource, TeacherResource
 from resources.warehouse import Warehouse
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.runtime.home_folder import find_home_folder
 
 # The settings that a profile changes. The defaults in text2graph_dagster/settings are those of the local profile.
 _CHAT_STUDENT: Mapping[str, Any] = {
@@ -44,11 +44,6 @@ PREFIXES: Mapping[str, list[str]] = {
     "gpu": [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1"],
     "cluster": [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1"],
 }
-
-
-def find_home_folder() -> Path:
-    """Return the home folder: TEXT2GRAPH_HOME, by default `home` in the working directory."""
-    return Path(os.environ.get("TEXT2GRAPH_HOME") or "home").absolute()
 
 
 def read_profile_name() -> str:
