@@ -24,7 +24,7 @@ from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.graph.wire import serialise
 from text2graph_dagster.identity import digest
-from text2graph_dagster.inference.base_models import identify_base_model
+from text2graph_dagster.inference.base_models import identify_base_model, resolve_base_model
 from text2graph_dagster.inference.checkpoint import read_recipe
 from text2graph_dagster.settings import EMBEDDED, SystemSettings, TeacherSettings
 from text2graph_dagster.teachers.ledger import ask_teacher
@@ -56,7 +56,8 @@ def predict_all(context: ModelContext, teacher: TeacherResource, gold: pl.DataFr
             runs[name] = _predict_with_system(context, name, system, gold)
     base = context.settings.student.base_model
     if base not in EMBEDDED:
-        runs["base"] = predict_with_model(context, "base", identify_base_model(base), base, gold)
+        identity, model = identify_base_model(base, context.log), resolve_base_model(base, context.log)
+        runs["base"] = predict_with_model(context, "base", identity, model, gold)
     for stage in ("sft", "grpo"):
         checkpoint = current_checkpoint(context.warehouse, stage)
         if checkpoint is None:
@@ -139,9 +140,10 @@ def _predict_with_system(context: ModelContext, name: str, system: SystemSetting
     settings = AnswerSettings(
         system.max_new_tokens or context.settings.evaluation.max_new_tokens, system.label_similarity
     )
-    identity = digest_weights(Path(system.model)) or identify_base_model(system.model)
+    model = resolve_base_model(system.model, context.log)
+    identity = digest_weights(Path(model)) or identify_base_model(model)
     languages = {(r["corpus"], r["passage_id"]): r["language"] for r in context.read_gold_rows(SPLIT).to_dicts()}
-    recipe, ontologies = read_recipe(Path(system.model)), context.load_ontologies()
+    recipe, ontologies = read_recipe(Path(model)), context.load_ontologies()
     messages = [
         make_system_messages(
             system, recipe, {**row, "language": languages[row["corpus"], row["passage_id"]]}, ontologies[row["corpus"]]
@@ -149,7 +151,7 @@ def _predict_with_system(context: ModelContext, name: str, system: SystemSetting
         for row in gold.iter_rows(named=True)
     ]
     prompts = gold.with_columns(pl.Series("messages", messages))
-    return predict_with_model(context, name, identity, system.model, prompts, settings)
+    return predict_with_model(context, name, identity, model, prompts, settings)
 
 
 def _run_program(

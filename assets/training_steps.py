@@ -72,7 +72,7 @@ def _describe(
         dev=context.gold_version("dev"),
         ontologies=context.load_ontologies(),
         parent=parent_id,
-        base=identify_base_model(context.settings.student.base_model),
+        base=identify_base_model(context.settings.student.base_model, context.log),
         reward_model=reward_model["checkpoint_id"] if reward_model else None,
     )
     return {

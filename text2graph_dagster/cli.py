@@ -1,4 +1,4 @@
-"""The command line: `text2graph corpora add|list|remove`, `report`, `export`, `extract`."""
+"""The command line: `text2graph corpora add|list|remove`, `models fetch|list`, `report`, `export`, `extract`."""
 
 import sys
 from pathlib import Path
@@ -10,16 +10,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from resources import corpora as corpora_on_disk
 from resources.home import Home
-from resources.profiles import build_warehouse, find_home_folder
+from resources.profiles import build_warehouse
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.evaluation.headline import figures_to_json, format_headline
 from text2graph_dagster.exports import FORMATS, ExportFormat, PassageGraph
 from text2graph_dagster.extraction.command import extract_command
 from text2graph_dagster.graph.rows import from_rows
+from text2graph_dagster.inference.base_models import list_base_models, resolve_base_model
+from text2graph_dagster.inference.known_models import KNOWN_MODELS
+from text2graph_dagster.runtime.home_folder import find_home_folder
 
 app = typer.Typer(help="Turn your documents and your ontology into a small model of your own.", no_args_is_help=True)
 corpora = typer.Typer(help="Add, list and remove corpora.", no_args_is_help=True)
 app.add_typer(corpora, name="corpora")
+models = typer.Typer(help="Fetch and list base models.", no_args_is_help=True)
+app.add_typer(models, name="models")
 app.command("extract")(extract_command)
 
 USER_ERROR = 2
@@ -55,8 +60,7 @@ def list_() -> None:
     """List every corpus with its counts."""
     with corpora_on_disk.open_dagster_instance() as instance:
         table = corpora_on_disk.summarise_corpora(Home(root=str(find_home_folder())), build_warehouse(), instance)
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-        typer.echo(table if table.height else "no corpus yet; add one with: text2graph corpora add PATH")
+    _print_table(table, "no corpus yet; add one with: text2graph corpora add PATH")
 
 
 @corpora.command("remove")
@@ -69,6 +73,24 @@ def remove(name: Annotated[str, typer.Argument(help="name of the corpus")]) -> N
         typer.echo("these paths contain its text or models trained on it; delete them, then materialise again:")
         for path in remains:
             typer.echo(f"  {path}")
+
+
+@models.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(help="a name that `text2graph models list` shows, or a .gguf file")],
+) -> None:
+    """Fetch a base model into the home folder, or convert a .gguf file; print its directory."""
+    directory = resolve_base_model(name, lambda line: typer.echo(line, err=True))
+    if directory == name and not Path(name).is_dir():
+        known = ", ".join(KNOWN_MODELS)
+        raise UserError(f"there is no model {name!r} to fetch: choose one of {known}, or name a .gguf file.")
+    typer.echo(directory)
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the base models that can be fetched by name and those that are there, each with its licence."""
+    _print_table(pl.DataFrame(list_base_models()))
 
 
 @app.command("report")
@@ -104,6 +126,18 @@ def export(
     ]
     for path in FORMATS[format_](passages, out):
         typer.echo(path)
+
+
+def _print_table(table: pl.DataFrame, if_empty: str = "") -> None:
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=-1,
+        fmt_str_lengths=200,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+    ):
+        typer.echo(table if table.height else if_empty)
 
 
 def main() -> None:

