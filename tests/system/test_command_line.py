@@ -126,3 +126,13 @@ def test_an_unwritable_home_is_one_sentence(trained: Site) -> None:
     assert done.returncode == 2
     assert "warehouse" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_base_models_are_listed_and_an_unknown_one_is_refused(site: Site) -> None:
+    listed = site.tool("text2graph", "models", "list")
+    assert "smollm2" in listed.stdout and "Apache-2.0" in listed.stdout
+    refused = site.tool("text2graph", "models", "fetch", "smollm3")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "text2graph: there is no model 'smollm3' to fetch: choose one of smollm2, or name a .gguf file.\n"
+    )

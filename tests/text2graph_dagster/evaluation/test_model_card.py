@@ -74,8 +74,15 @@ def test_the_evaluation_adds_its_scores(checkpoint: Path) -> None:
     assert files == {path: path.stat().st_mtime_ns for path in checkpoint.iterdir()}
 
 
-@pytest.mark.parametrize(("base", "named"), [("org/Model-0.5B", "org/Model-0.5B"), ("/models/Mine", "Mine")])
-def test_a_local_base_model_is_named_without_its_path(checkpoint: Path, base: str, named: str) -> None:
+@pytest.mark.parametrize(
+    ("base", "named"),
+    [
+        ("org/Model-0.5B", "org/Model-0.5B"),
+        ("/models/Mine", "Mine"),
+        ("smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"),
+    ],
+)
+def test_a_base_model_has_its_public_name_or_no_path(checkpoint: Path, base: str, named: str) -> None:
     without_dev = {name: value for name, value in RUN.items() if name != "dev"}
     write_card(checkpoint, {**without_dev, "settings": {"seed": 7, "student": {"base_model": base}}})
     head, text = read_card(checkpoint)

@@ -1,6 +1,5 @@
 """A directory that is made once."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def test_it_is_made_once_and_nothing_else_remains(tmp_path: Path) -> None:
     assert make_once(directory) == directory
     inode = directory.stat().st_ino
     assert make_once(directory).stat().st_ino == inode
-    assert sorted(os.listdir(directory.parent)) == [".result.lock", "result"]
+    assert {path.name for path in directory.parent.iterdir()} == {".result.lock", "result"}
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
@@ -51,7 +50,9 @@ def test_a_program_runs_in_the_folder_and_apart_from_dagster(tmp_path: Path, mon
     def run(staging: Staging) -> Path:
         made = make(staging)
         (made / "big").write_bytes(b"x" * 1000)
-        code = f"import os, time, tempfile; time.sleep(.7); print(tempfile.gettempdir(), {PIPES_VARIABLE!r} in os.environ)"
+        code = (
+            f"import os, time, tempfile; time.sleep(.7); print(tempfile.gettempdir(), {PIPES_VARIABLE!r} in os.environ)"
+        )
         result = staging.run([sys.executable, "-c", code], lambda: watched.append(staging.count_bytes()))
         assert result == (0, f"{staging.folder} False\n")
         assert staging.run([sys.executable, "-c", "raise SystemExit(3)"])[0] == 3
@@ -71,4 +72,4 @@ def test_a_program_ends_with_an_interrupt(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         make_directory_once(tmp_path / "result", lambda: False, run, 0, print)
-    assert os.listdir(tmp_path) == [".result.lock"]
+    assert [path.name for path in tmp_path.iterdir()] == [".result.lock"]
