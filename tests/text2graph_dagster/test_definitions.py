@@ -87,7 +87,8 @@ def test_the_import_rules_cover_every_module() -> None:
     assert set(contracts["no-dagster-in-library"]["source_modules"]) == modules(library) - entry_points
     heavy = {f"{library}.{name}" for name in ("training", "inference", "evaluation", "extraction", "runtime")}
     mixed = modules(f"{library}.evaluation") | modules(f"{library}.extraction")
-    light = (modules(library) - heavy) | mixed | {"assets", "resources", f"{library}.inference.checkpoint"}
+    light = (modules(library) - heavy) | mixed | {"assets", "resources"}
+    light |= {f"{library}.inference.{name}" for name in ("base_models", "checkpoint", "known_models", "model_fetching")}
     light -= {f"{library}.evaluation.predict", f"{library}.extraction.local_backend"}
     assert set(contracts["heavy-packages"]["source_modules"]) == light
 
