@@ -23,13 +23,12 @@ from text2graph_dagster.evaluation.predictions import (
 from text2graph_dagster.graph.model import Graph
 from text2graph_dagster.graph.rows import from_rows, to_rows
 from text2graph_dagster.graph.wire import serialise
-from text2graph_dagster.identity import digest
+from text2graph_dagster.identity import digest, digest_weights
 from text2graph_dagster.inference.base_models import identify_base_model, resolve_base_model
 from text2graph_dagster.inference.checkpoint import read_recipe
 from text2graph_dagster.settings import EMBEDDED, SystemSettings, TeacherSettings
 from text2graph_dagster.teachers.ledger import ask_teacher
 from text2graph_dagster.teachers.protocol import TeacherRequest
-from text2graph_dagster.training.checkpoint_id import digest_weights
 
 SPLIT = "test"
 TEACHER_GRAPHS = """

@@ -9,8 +9,9 @@ import dagster as dg
 
 from assets.model_context import ModelContext
 from resources.checkpoints import current_checkpoint, find_checkpoint, make_current
+from text2graph_dagster.identity import digest_weights
 from text2graph_dagster.inference.base_models import identify_base_model
-from text2graph_dagster.training.checkpoint_id import digest_weights, make_checkpoint_id
+from text2graph_dagster.training.checkpoint_id import make_checkpoint_id
 from text2graph_dagster.training.program_inputs import write_program_inputs
 
 EXAMPLES = """

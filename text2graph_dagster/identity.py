@@ -37,6 +37,18 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_weights(folder: Path) -> str:
+    """Return the SHA-256 over the names and contents of a model directory's weights; "" if there are none."""
+    sha = hashlib.sha256()
+    files = sorted(folder.glob("*.safetensors"))
+    for file in files:
+        sha.update(file.name.encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    return sha.hexdigest() if files else ""
+
+
 def digest_programs(paths: Iterable[Path]) -> str:
     """Return a digest of source files; results that are cached with the digest are recomputed when it changes."""
     return digest(*(path.read_text(encoding="utf-8") for path in sorted(paths)))

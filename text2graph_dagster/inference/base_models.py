@@ -6,7 +6,7 @@ from typing import Any
 
 from text2graph_dagster.corpus.folder import fingerprint
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.identity import digest, sha256_file
+from text2graph_dagster.identity import digest_weights, sha256_file
 from text2graph_dagster.inference.known_models import KNOWN_MODELS
 from text2graph_dagster.inference.model_fetching import convert_file, fetch_model, read_origin
 from text2graph_dagster.runtime.home_folder import find_models_folder
@@ -39,7 +39,7 @@ def identify_base_model(base: str, log: Callable[[str], object] = print) -> str:
         return sha256_file(NANO_BASE / "model.safetensors")
     found = resolve_base_model(base, log)
     if found != base:
-        return digest(*(sha256_file(path) for path in sorted(Path(found).glob("*.safetensors"))))
+        return digest_weights(Path(found))
     return fingerprint(Path(base)) if Path(base).is_dir() else base
 
 

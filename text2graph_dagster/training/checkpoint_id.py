@@ -1,8 +1,6 @@
 """The identity of a checkpoint: a digest of everything that determines a training program's result."""
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from text2graph_dagster.identity import digest_json
@@ -46,15 +44,3 @@ def make_checkpoint_id(
             **({"judge": reward_model} if reward_model else {}),
         }
     )
-
-
-def digest_weights(folder: Path) -> str:
-    """Return the SHA-256 over the names and contents of a model directory's weights; "" if there are none."""
-    sha = hashlib.sha256()
-    files = sorted(folder.glob("*.safetensors"))
-    for file in files:
-        sha.update(file.name.encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                sha.update(block)
-    return sha.hexdigest() if files else ""
