@@ -30,7 +30,7 @@ from text2graph_dagster.teachers.protocol import (
     TeacherRequest,
 )
 
-# Gold passages are never trained on, so they need no rationale.
+# Passages of dev and test are never trained on, so they need no rationale.
 GRAPHS = """
 SELECT passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
        any_value(g.entities) AS entities, any_value(g.relations) AS relations

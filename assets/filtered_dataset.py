@@ -36,27 +36,32 @@ from text2graph_dagster.evaluation.funnel import LOST, build_funnels, draw_funne
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import Settings
 
-# One corpus's training passages with their traces, graphs and samples.
+# One corpus's training passages with their traces, graphs and samples. `annotation` is null for a teacher's graph.
 TRACES = """
 SELECT t.corpus, t.passage_id, any_value(p.text) AS text, any_value(p.language) AS language,
        any_value(g.entities) FILTER (g.sample = 0) AS entities,
        any_value(g.relations) FILTER (g.sample = 0) AS relations,
        list({'entities': g.entities, 'relations': g.relations} ORDER BY g.sample) FILTER (g.sample > 0) AS samples,
-       any_value(t.rationale) AS rationale, any_value(t.verified) AS verified
+       any_value(t.rationale) AS rationale, any_value(t.verified) AS verified,
+       any_value(CASE WHEN a.exhaustive THEN 'exhaustive' WHEN NOT a.exhaustive THEN 'partial' END) AS annotation
 FROM cot_traces t
 JOIN teacher_graphs g ON g.corpus = t.corpus AND g.passage_id = t.passage_id
 JOIN raw_corpus p ON p.corpus = t.corpus AND p.passage_id = t.passage_id AND p.duplicate_of IS NULL
+LEFT JOIN gold_graphs a ON a.corpus = t.corpus AND a.passage_id = t.passage_id AND a.split = 'train'
 WHERE t.corpus = ? AND p.split = 'train'
 GROUP BY t.corpus, t.passage_id HAVING bool_or(g.sample = 0)
 """
 # Texts of the training passages of several corpora, to find passages that are in more than one corpus.
 TRACED_TEXTS = """
-SELECT DISTINCT p.corpus, p.passage_id, p.text FROM raw_corpus p SEMI JOIN cot_traces t USING (corpus, passage_id)
+SELECT DISTINCT p.corpus, p.passage_id, p.text, (p.corpus, p.passage_id) IN (
+    SELECT (corpus, passage_id) FROM gold_graphs WHERE split = 'train') AS annotated
+FROM raw_corpus p SEMI JOIN cot_traces t USING (corpus, passage_id)
 WHERE p.split = 'train' AND p.duplicate_of IS NULL AND list_contains(?, p.corpus)
 """
 # One corpus's passages that name an entity of a gold passage of any corpus.
 NAMES_GOLD_ENTITY = """
-WITH gold AS (SELECT DISTINCT lower(e.text) AS name FROM (SELECT unnest(entities) AS e FROM gold_graphs))
+WITH gold AS (SELECT DISTINCT lower(e.text) AS name FROM (
+    SELECT unnest(entities) AS e FROM gold_graphs WHERE split <> 'train'))
 SELECT DISTINCT passage_id FROM (
     SELECT passage_id, unnest(entities) AS e FROM teacher_graphs WHERE corpus = ? AND sample = 0
 ) WHERE lower(e.text) IN (SELECT name FROM gold)

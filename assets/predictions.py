@@ -47,7 +47,8 @@ def predict_all(context: ModelContext, teacher: TeacherResource, gold: pl.DataFr
     Raises:
         UserError: there is no SFT or GRPO checkpoint, a model cannot be loaded, or an endpoint cannot be reached.
     """
-    runs = {"teacher": predict_with_teacher(context)}
+    teacher_run = predict_with_teacher(context)
+    runs = {"teacher": teacher_run} if teacher_run else {}
     for name, system in context.settings.systems.items():
         if system.endpoint:
             runs[name] = predict_with_endpoint(context, teacher, name, system.endpoint)
@@ -65,15 +66,18 @@ def predict_all(context: ModelContext, teacher: TeacherResource, gold: pl.DataFr
     return runs
 
 
-def predict_with_teacher(context: ModelContext) -> str:
-    """Store the teacher's graphs of the gold passages as predictions of the system "teacher"; return the run id."""
+def predict_with_teacher(context: ModelContext) -> str | None:
+    """Store the teacher's graphs of the gold passages as predictions of the system "teacher"; return the run id.
+
+    Without such graphs, None is returned: corpora that are trained on annotations alone have no teacher.
+    """
     run = digest("teacher", context.warehouse.version("teacher_graphs"), context.gold_version(SPLIT))
     rows = []
     for row in context.warehouse.read(TEACHER_GRAPHS, [SPLIT]).iter_rows(named=True):
         output = serialise(from_rows(row["entities"], row["relations"]))
         rows.append({**row, "run": run, "system": "teacher", "split": SPLIT, "raw_output": output, "stopped": True})
     _store(context, run, "teacher", rows)
-    return run
+    return run if rows else None
 
 
 def predict_with_model(

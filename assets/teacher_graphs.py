@@ -1,4 +1,7 @@
-"""teacher_graphs: the graphs that the teacher extracts from the passages; recorded calls are not repeated."""
+"""teacher_graphs: the graphs that the teacher extracts from the passages; recorded calls are not repeated.
+
+Annotated training passages get their annotation instead; the teacher is not asked about them.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,17 +25,22 @@ from resources.teachers import (
 )
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.corpus.folder import KNOWLEDGE_BASE, open_corpus
+from text2graph_dagster.corpus.folder import KNOWLEDGE_BASE, CorpusFolder, open_corpus
 from text2graph_dagster.graph.rows import to_rows
+from text2graph_dagster.settings import TeacherSettings
+from text2graph_dagster.teachers.annotation import ANNOTATION, read_annotation
 from text2graph_dagster.teachers.knowledge_base.knowledge import BrokenLine
 from text2graph_dagster.teachers.ledger import CallResults, ask_teacher
 from text2graph_dagster.teachers.panel import TRAINING_SAMPLE, PanelReading, PanelReadings, Voter, ask_panel
 from text2graph_dagster.teachers.protocol import TeacherAnswer, TeacherRequest
 
 PASSAGES = """
-SELECT passage_id, any_value(text) AS text, any_value(language) AS language
-FROM raw_corpus WHERE corpus = ? AND duplicate_of IS NULL GROUP BY passage_id ORDER BY passage_id
+SELECT passage_id, any_value(text) AS text, any_value(language) AS language, any_value(split) AS split
+FROM raw_corpus p WHERE corpus = $1 AND duplicate_of IS NULL
+AND NOT EXISTS (FROM gold_graphs g WHERE g.corpus = p.corpus AND g.passage_id = p.passage_id AND g.split = 'train')
+GROUP BY passage_id ORDER BY passage_id
 """
+ANNOTATED = "FROM gold_graphs WHERE corpus = ? AND split = 'train' ORDER BY passage_id"
 # Only these counts are stored. The cost of a run is not part of the data.
 STORED_COUNTS = ("passages_in", "graphs", "passages_quarantined")
 
@@ -49,13 +57,16 @@ def teacher_graphs(
     corpus = context.partition_key
     with fail_on_user_error():
         folder, config = open_corpus(home.corpora / corpus), settings.load().teacher
+        annotated, passages = warehouse.read(ANNOTATED, [corpus]), warehouse.read(PASSAGES, [corpus])
+        if needs_no_teacher(folder, config, passages, annotated):
+            context.log.info("every training passage is annotated and there is no knowledge base: no teacher is used")
+            passages = passages.clear()
         requests = [
             TeacherRequest(row["passage_id"], row["text"], row["language"], folder.ontology)
-            for row in warehouse.read(PASSAGES, [corpus]).iter_rows(named=True)
+            for row in passages.iter_rows(named=True)
         ]
-        voters = [
-            Voter(teacher.for_corpus(folder, c), c.samples, c.weight, make_budget(c)) for c in (config, *config.panel)
-        ]
+        teachers = (config, *config.panel) if requests else ()
+        voters = [Voter(teacher.for_corpus(folder, c), c.samples, c.weight, make_budget(c)) for c in teachers]
         ledger = WarehouseLedger(warehouse)
 
         def ask(voter: Voter, questions: Sequence[TeacherRequest]) -> CallResults[TeacherAnswer]:
@@ -63,7 +74,7 @@ def teacher_graphs(
                 return ask_teacher(voter.teacher, questions, ledger, context.log.info, voter.budget)
 
         readings = ask_panel(voters, requests, config.vote, ask)
-        counts = _store(warehouse, corpus, len(requests), voters, readings)
+        counts = _store(warehouse, corpus, len(requests), annotated, voters, readings)
         log_counts(context, counts)
         return dg.MaterializeResult(
             metadata=_describe(warehouse, corpus, voters, readings, counts),
@@ -71,11 +82,31 @@ def teacher_graphs(
         )
 
 
+def needs_no_teacher(
+    folder: CorpusFolder, settings: TeacherSettings, passages: pl.DataFrame, annotated: pl.DataFrame
+) -> bool:
+    """Tell whether a corpus is trained on annotations alone: no knowledge base, no other teacher, nothing to label.
+
+    Args:
+        passages: the passages without an annotation, and those of dev and test.
+        annotated: the annotated training passages.
+    """
+    has_teacher = folder.knowledge_base is not None or settings.kind != "knowledge_base" or bool(settings.panel)
+    return not has_teacher and annotated.height > 0 and "train" not in passages["split"]
+
+
 def _store(
-    warehouse: Warehouse, corpus: str, passages: int, voters: Sequence[Voter], readings: PanelReadings
+    warehouse: Warehouse,
+    corpus: str,
+    asked: int,
+    annotated: pl.DataFrame,
+    voters: Sequence[Voter],
+    readings: PanelReadings,
 ) -> dict[str, int]:
     """Store graphs, quarantined passages and facts, and accounting; return the counts."""
     graphs, quarantined = _make_tables(corpus, readings.rows)
+    graphs = pl.concat([graphs, _make_annotated_rows(annotated)])
+    passages = asked + annotated.height
     broken = [line for voter in voters for line in list_broken_facts(voter.teacher)]
     # With several samples per passage, only the graph that is used for training is counted.
     with_graph = graphs.filter(sample=TRAINING_SAMPLE).height
@@ -83,6 +114,7 @@ def _store(
         "passages_in": passages,
         "graphs": with_graph,
         "passages_quarantined": passages - with_graph,
+        "graphs_annotated": annotated.height,
         "samples_asked": readings.requested,
         "samples_quarantined": readings.failed,
         "facts_quarantined": len(broken),
@@ -110,7 +142,7 @@ def _describe(
     return {
         **describe_table(warehouse, "teacher_graphs", corpus),
         "accounting": counts_table(counts),
-        "calls": counts_table(readings.figures),
+        **({"calls": counts_table(readings.figures)} if readings.figures else {}),
         **({"items_dropped": counts_table(dropped)} if dropped else {}),
         **describe_labels(voter.teacher for voter in voters),
     }
@@ -131,6 +163,17 @@ def _make_tables(corpus: str, readings: Sequence[PanelReading]) -> tuple[pl.Data
             origin = {"sample": reading.sample, "teacher": reading.teacher, "call_key": reading.call_key}
             graphs.append({**row, **origin, "entities": entities, "relations": relations})
     return _make_frame("teacher_graphs", graphs), _make_frame("quarantine", quarantined)
+
+
+def _make_annotated_rows(annotated: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of teacher_graphs for annotated training passages."""
+    graphs = []
+    for row in annotated.iter_rows(named=True):
+        entities, relations = to_rows(read_annotation(row))
+        origin = {"sample": TRAINING_SAMPLE, "teacher": ANNOTATION, "call_key": ""}
+        place = {"corpus": row["corpus"], "passage_id": row["passage_id"]}
+        graphs.append({**place, **origin, "entities": entities, "relations": relations})
+    return _make_frame("teacher_graphs", graphs)
 
 
 def _make_fact_rows(corpus: str, broken: Sequence[BrokenLine]) -> pl.DataFrame:

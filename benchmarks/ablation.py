@@ -6,6 +6,7 @@ or further SFT is not better on dev gold than SFT, the SFT student is kept. All 
 
 - sets: `gazette`; from `$TEXT2GRAPH_DATA`: `conll04`, `crossre` (five ontologies; half of its dev set is the test set)
 - ways: `all` examples; `few`, the 1,000 best and most diverse ones; `noisy`, the teacher's labels without denoising
+  (the gazette only: the other sets are annotated, and annotations are never denoised)
 
 The table has strict test relation F1, pooled over seeds, with 95 % intervals (paired bootstrap over documents; all
 seeds of a document are resampled together); processor seconds of training; tokens per answer; the number of seeds whose

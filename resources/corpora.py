@@ -14,6 +14,7 @@ from resources.home import Home
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.corpus.folder import ONTOLOGY, CorpusFolder, check_name, format_relative_path, open_corpus
+from text2graph_dagster.corpus.gold import require_training_documents
 from text2graph_dagster.errors import UserError
 
 PARTITIONS = "corpora"
@@ -69,8 +70,8 @@ def add_corpus(
         raw_corpus counts and quarantines them.
 
     Raises:
-        UserError: the folder is not a corpus, contains the home folder, or cannot be copied; or the name is invalid, or
-            is in use and `replace` is not set.
+        UserError: the folder is not a corpus, has nothing to train on, contains the home folder, or cannot be copied;
+            or the name is invalid, or is in use and `replace` is not set.
     """
     source = source.expanduser().resolve()
     key = check_name(name or source.name)
@@ -80,6 +81,7 @@ def add_corpus(
             "TEXT2GRAPH_HOME to a folder outside it."
         )
     folder = open_corpus(source)
+    require_training_documents(folder)
     target = home.corpora / key
     unreadable: list[str] = []
     if target.resolve() != source:

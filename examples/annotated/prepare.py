@@ -1,18 +1,15 @@
 """Convert an annotated dataset to a corpus folder: `python -m examples.annotated.prepare --data DIR --out DIR`.
 
 `--data` contains train.jsonl and optionally dev.jsonl and test.jsonl, in the format of `gold.jsonl` (docs/corpus.md).
-The documents come from the train split; its annotations become the teacher's knowledge base, as facts about names. Dev
-and test are gold. `--only KEY=VALUE` selects the documents of one part (a domain, a fold); `--gold KEY=VALUE` turns a
-part of train into gold. Without `--ontology` the types are those in the data, with the signatures in train.
-
-Such labels are not noisy, and denoising them does harm: dev gold shows that, so they are left unchanged. Without a dev
-split, set `dataset.denoise.when: never`.
+All documents go into the corpus's gold.jsonl with the split of their file: train to train on, dev and test to evaluate.
+`--only KEY=VALUE` selects the documents of one part (a domain, a fold); `--gold KEY=VALUE` holds out a part of train,
+which is divided into dev and test. Without `--ontology` the types are those in the data, with the signatures in train.
 """
 
 import argparse
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +30,15 @@ def read(path: Path, only: Part = None) -> Iterator[dict[str, Any]]:
                 yield {**document, "entities": entities}
 
 
-def facts(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return every annotated relation once, as a fact about two names, sorted."""
-    found: dict[tuple[str, ...], None] = {}
-    for document in documents:
-        types = {entity["id"]: entity["type"] for entity in document["entities"]}
-        for r in document["relations"]:
-            found[r["head"], r["type"], r["tail"], types[r["head_id"]], types[r["tail_id"]]] = None
-    names = ("head", "relation", "tail", "head_type", "tail_type")
-    return [dict(zip(names, fact, strict=True)) for fact in sorted(found)]
-
-
 def ontology_of(name: str, documents: Sequence[Mapping[str, Any]], gold: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return an ontology of the types in the data; a relation that is not in train gets no signatures."""
     everything = [*documents, *gold]
     entity_types = sorted({entity["type"] for document in everything for entity in document["entities"]})
     signatures: dict[str, set[tuple[str, str]]] = {r["type"]: set() for d in everything for r in d["relations"]}
-    for fact in facts(documents):
-        signatures[fact["relation"]].add((fact["head_type"], fact["tail_type"]))
+    for document in documents:
+        types = {entity["id"]: entity["type"] for entity in document["entities"]}
+        for r in document["relations"]:
+            signatures[r["type"]].add((types[r["head_id"]], types[r["tail_id"]]))
     return {
         "name": name,
         "language": documents[0]["language"],
@@ -65,24 +53,25 @@ def ontology_of(name: str, documents: Sequence[Mapping[str, Any]], gold: Sequenc
 def prepare(
     data: Path, out: Path, ontology: Path | None = None, only: Part = None, gold_part: Part = None
 ) -> dict[str, int]:
-    """Write the corpus folder and return its numbers of documents, facts and gold documents."""
+    """Write the corpus folder and return its number of documents in each part: train, dev and test, held out."""
     out.mkdir(parents=True, exist_ok=True)
-    train = list(read(data / "train.jsonl", only))
-    extra_gold = [d for d in train if gold_part and str(d.get(gold_part[0])) == gold_part[1]]
-    kept = [d for d in train if not (gold_part and str(d.get(gold_part[0])) == gold_part[1])]
-    gold = [
-        {**d, "split": split} for split in ("dev", "test") for d in read(data / f"{split}.jsonl", only)
-    ] + extra_gold
+    train: list[dict[str, Any]] = []
+    held_out: list[dict[str, Any]] = []
+    for document in read(data / "train.jsonl", only):
+        document.pop("split", None)  # the file decides; a held-out document without a split is dev or test
+        is_gold = gold_part and str(document.get(gold_part[0])) == gold_part[1]
+        (held_out if is_gold else train).append(document)
+    files = {split: list(read(data / f"{split}.jsonl", only)) for split in ("dev", "test")}
+    evaluated = [*files["dev"], *files["test"], *held_out]
     if ontology:
         shutil.copyfile(ontology, out / "ontology.yaml")
     else:
-        types = yaml.safe_dump(ontology_of(out.name, kept, gold), allow_unicode=True, sort_keys=False)
+        types = yaml.safe_dump(ontology_of(out.name, train, evaluated), allow_unicode=True, sort_keys=False)
         (out / "ontology.yaml").write_text(types, encoding="utf-8")
-    documents, known = [{"id": d["id"], "text": d["text"]} for d in kept], facts(kept)
-    for name, rows in (("documents", documents), ("knowledge_base", known), ("gold", gold)):
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-    return {"documents": len(documents), "facts": len(known), "gold": len(gold)}
+    rows = [{**d, "split": split} for split, part in {"train": train, **files}.items() for d in part] + held_out
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (out / "gold.jsonl").write_text(lines, encoding="utf-8")
+    return {"train": len(train), **{split: len(part) for split, part in files.items()}, "held_out": len(held_out)}
 
 
 def part(text: str) -> tuple[str, str]:

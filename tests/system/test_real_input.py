@@ -38,7 +38,8 @@ def test_the_lineage_on_conll04_reports_scores_on_its_test_sentences(real_data: 
     assert left_out.filter(left_out["reason"].is_in(list(near_gold)))["n"].sum() > 0  # train and test share datelines
     figures = json.loads(site.tool("text2graph", "report", "--json").stdout)
     primary = {row["system"]: row for row in figures if row["metric"] == "relation_strict_f1"}
-    assert primary["teacher"]["value"] is not None
+    assert primary["sft"]["value"] is not None
+    assert "teacher" not in primary  # all training sentences are annotated
     # All 288 test sentences, minus duplicates, are scored; the number does not depend on packing.
     scored = site.warehouse.value(
         "SELECT count(DISTINCT doc_id) FROM raw_corpus WHERE split = 'test' AND duplicate_of IS NULL"

@@ -28,7 +28,7 @@ RAW_CORPUS = make_contract(
         "text": make_column(pl.String, "whole sentences up to the token budget", pa.Check.str_length(min_value=1)),
         "language": make_column(pl.String, "language found, as an ISO 639-1 code, or 'other'"),
         "split": make_column(
-            pl.String, "train, or the split of the gold document it comes from", check_one_of(*SPLITS)
+            pl.String, "train, or the split of the annotated document it comes from", check_one_of(*SPLITS)
         ),
         "tokens": make_column(pl.Int64, "words and punctuation marks", pa.Check.ge(0)),
         "duplicate_of": make_column(pl.String, "passage_id of the passage that this row duplicates", nullable=True),
@@ -86,10 +86,12 @@ TEACHER_GRAPHS = make_contract(
         "corpus": CORPUS,
         "passage_id": PASSAGE_ID,
         "sample": make_column(pl.Int64, "number of the graph; 0 is the training label", pa.Check.ge(0)),
-        "teacher": make_column(pl.String, "the teacher; 'vote' for a vote over the other graphs of the passage"),
+        "teacher": make_column(
+            pl.String, "the teacher; 'vote' for a vote over the passage's other graphs; 'annotation' for gold.jsonl"
+        ),
         "entities": ENTITIES_COLUMN,
         "relations": RELATIONS_COLUMN,
-        "call_key": make_column(pl.String, "the call that returned it; empty for a vote"),
+        "call_key": make_column(pl.String, "the call that returned it; empty for a vote or an annotation"),
     },
 )
 COT_TRACES = make_contract(
@@ -128,7 +130,7 @@ GOLD_GRAPHS = make_contract(
     {
         "corpus": CORPUS,
         "passage_id": PASSAGE_ID,
-        "split": make_column(pl.String, "dev or test", check_one_of("dev", "test")),
+        "split": make_column(pl.String, "dev or test: gold; train: a trusted training example", check_one_of(*SPLITS)),
         "entities": ENTITIES_COLUMN,
         "relations": RELATIONS_COLUMN,
         "exhaustive": make_column(pl.Boolean, "whether every item of the ontology's types is annotated"),

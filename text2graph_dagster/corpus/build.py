@@ -14,7 +14,7 @@ from text2graph_dagster.corpus.corpus_tables import CorpusTables, StagedPassages
 from text2graph_dagster.corpus.deduplication.duplicates import PassageSource, find_duplicates, ignore_progress
 from text2graph_dagster.corpus.deduplication.minhash import compute_band_keys
 from text2graph_dagster.corpus.folder import CorpusFolder
-from text2graph_dagster.corpus.gold import GoldDocument, clip_graph, read_gold
+from text2graph_dagster.corpus.gold import GoldDocument, clip_graph, read_gold, require_training_documents
 from text2graph_dagster.corpus.passages import PreparedDocument, prepare_document
 from text2graph_dagster.corpus.readers.registry import Document, Rejection
 from text2graph_dagster.corpus.sorted_keys import Array
@@ -80,7 +80,11 @@ def build_corpus(
     `progress(done, total, what)` is called every few hundred documents. The tables depend only on the content of the
     folder and the settings. The rows of a document are cached in the folder `staged` and reused as long as the
     document, the settings and this package do not change. Without `staged`, all documents are processed.
+
+    Raises:
+        UserError: there is nothing to train on.
     """
+    require_training_documents(folder, settings.max_document_bytes)
     root = tempfile.TemporaryDirectory(prefix="text2graph-") if staged is None else None
     staging = Staging.open(staged or Path(str(root and root.name)), compute_version(folder, settings))
     tables = _Tables(folder, settings)

@@ -28,12 +28,14 @@ class StagedPassages:
             yield part.drop("keys")
 
     def index(self) -> tuple[pl.DataFrame, Array]:
-        """Return the columns passage_id, doc_id, start, split of all passages, and their band keys."""
+        """Return the columns passage_id, doc_id, start, split, annotated of all passages, and their band keys."""
         columns = ["passage_id", "doc_id", "start", "split"]
         frames, keys = [], []
-        for part in self._columns([*columns, "keys"]):
-            frames.append(part.select(columns))
+        for part in self.staging.passages(self.live, [*columns, "keys"]):
+            frames.append(part.select(*columns, pl.lit(False).alias("annotated")))
             keys.append(part["keys"].to_numpy())
+        frames.append(self.gold.select(*columns, pl.lit(True).alias("annotated")))
+        keys.append(self.gold["keys"].to_numpy())
         return pl.concat(frames, rechunk=True), np.concatenate(keys)
 
     def texts(self, rows: Array) -> pl.Series:

@@ -1,4 +1,7 @@
-"""A corpus is a folder of documents with an `ontology.yaml`, and optionally `knowledge_base.jsonl` and `gold.jsonl`."""
+"""A corpus is a folder of documents with an `ontology.yaml`, and optionally `knowledge_base.jsonl` and `gold.jsonl`.
+
+If `gold.jsonl` has documents of the split train, no other documents are needed.
+"""
 
 import os
 import re
@@ -49,7 +52,7 @@ def open_corpus(path: Path) -> CorpusFolder:
 
     Raises:
         UserError: the folder is missing or its name invalid, a link leads out of it, the ontology is missing or
-            invalid, or there are no documents.
+            invalid, or there are neither documents nor annotated ones.
     """
     name = check_name(path.name)
     if not path.is_dir():
@@ -58,9 +61,9 @@ def open_corpus(path: Path) -> CorpusFolder:
     _check_links(path, files)
     ontology = load_ontology(path / ONTOLOGY)
     documents = tuple(_select_documents(path, files))
-    if not documents:
-        raise UserError(f"{path} contains no documents; add files (docs/bring-your-corpus.md has the formats).")
     knowledge_base, gold = path / KNOWLEDGE_BASE, path / GOLD
+    if not documents and not gold.is_file():
+        raise UserError(f"{path} contains no documents; add files (docs/bring-your-corpus.md has the formats).")
     return CorpusFolder(
         name=name,
         path=path,

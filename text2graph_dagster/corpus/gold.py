@@ -1,16 +1,22 @@
-"""Gold annotation: read and validate `gold.jsonl`, and clip the graph of a document to its passages."""
+"""Annotation: read and validate `gold.jsonl`, and clip the graph of a document to its passages.
+
+Annotated documents of the splits dev and test are gold; those of the split train are trusted training examples.
+"""
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from text2graph_dagster.corpus.folder import GOLD, CorpusFolder
 from text2graph_dagster.corpus.readers.documents import Rejection, check_text, make_row_id
 from text2graph_dagster.corpus.readers.json_lines import DEFAULT_MAX_BYTES, JsonLine, read_json_lines
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 
-GOLD_SPLITS = ("dev", "test")
+TRAIN = "train"
+SPLITS = (TRAIN, "dev", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDo
 
     A line is `{"text", "entities": [{"id", "text", "type", "start", "end"[, "mentions": [{"start", "end"}]]}],
     "relations": [{"head_id", "tail_id", "type"[, "evidence": {"start", "end"}]}][, "id", "split", "exhaustive"]}`.
-    A document without a split is assigned to dev (a third of the documents) or test by a hash of its text.
+    The split is train, dev or test. A document without one is assigned to dev (a third of the documents) or test by a
+    hash of its text.
     """
     seen: set[str] = set()
     for line in read_json_lines(path, path.name, max_bytes):
@@ -74,6 +81,19 @@ def read_gold(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[GoldDo
             yield Rejection(doc_id, error.reason, str(error), line.size)
 
 
+def require_training_documents(folder: CorpusFolder, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    """Check that a corpus has something to train on; the annotated documents are read up to the first of them.
+
+    Raises:
+        UserError: it has no documents, and no annotated document of the split train.
+    """
+    annotated = read_gold(folder.gold, max_bytes) if folder.gold else iter(())
+    if not folder.documents and not any(isinstance(d, GoldDocument) and d.split == TRAIN for d in annotated):
+        raise UserError(
+            f'{folder.path} has nothing to train on: add documents, or write "split": "train" into lines of {GOLD}.'
+        )
+
+
 def _parse_document(doc_id: str, line: JsonLine) -> GoldDocument:
     text = line.value.get("text")
     if not isinstance(text, str):
@@ -85,8 +105,8 @@ def _parse_document(doc_id: str, line: JsonLine) -> GoldDocument:
     split = line.value.get("split")
     if split is None:
         split = "dev" if int(digest(text)[:8], 16) % 3 == 0 else "test"
-    if split not in GOLD_SPLITS:
-        raise _AnnotationError("unknown_split", f"split is {str(split)[:50]!r}; gold is dev or test")
+    if split not in SPLITS:
+        raise _AnnotationError("unknown_split", f"split is {str(split)[:50]!r}; write train, dev or test")
     entities = tuple(_parse_entity(item, text) for item in _objects(line.value, "entities"))
     if len({entity.key for entity in entities}) < len(entities):
         raise _AnnotationError("broken_annotation", "two entities have the same id")

@@ -36,7 +36,8 @@ class CorpusSource:
     """The inputs of one corpus; each iterable of frames is read once.
 
     `traces` are training passages, sorted by passage_id, with the columns corpus, passage_id, text, language, entities,
-    relations, samples, rationale, verified. `dev` has the columns that `CorpusDenoiser.denoise` needs. `naming_gold`
+    relations, samples, rationale, verified, annotation (of an annotated passage: "exhaustive" or "partial"; null: the
+    graph is a teacher's). `dev` has the columns that `CorpusDenoiser.denoise` needs. `naming_gold`
     has the ids of passages to leave out because they name an entity of a gold passage.
     """
 
@@ -166,8 +167,8 @@ def group_by_ontology(ontologies: Mapping[str, Ontology]) -> list[list[str]]:
 def find_repeated_passages(texts: Iterable[pl.DataFrame], jaccard: float) -> pl.DataFrame:
     """Return passages that are kept in another corpus of the same ontology: corpus, passage_id, reason, detail.
 
-    `texts` has a frame (corpus, passage_id, text) per group of corpora that share an ontology. The same text with
-    another ontology is another task, and is kept.
+    `texts` has a frame (corpus, passage_id, text, annotated) per group of corpora that share an ontology. The same text
+    with another ontology is another task, and is kept.
     """
     found = [pl.DataFrame(schema=_REPEATED_COLUMNS)]
     for frame in texts:
@@ -184,6 +185,9 @@ def _find_excluded(
     near = gold.find(rows.select("passage_id", "text"))
     found = [near.select("passage_id", "reason", (pl.lit("gold passage ") + pl.col("gold_passage_id")).alias("detail"))]
     found.append(_give_reason("not_verified", rows.filter(~pl.col("verified"))))
+    # If only some of the relations of a text are annotated, a passage without one is no example of an empty answer.
+    unknown = (pl.col("annotation") == "partial") & (pl.col("relations").list.len() == 0)
+    found.append(_give_reason("partly_annotated", rows.filter(unknown)))
     found.append(repeated.join(rows, on="passage_id", how="semi"))
     if naming_gold is not None:
         found.append(_give_reason("names_gold_entity", rows.join(naming_gold, on="passage_id", how="semi")))

@@ -39,6 +39,7 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[FunnelStage]:
         "exact duplicates": n("raw_corpus", "passages_exact_duplicates"),
         "near duplicates": n("raw_corpus", "passages_near_duplicates"),
     }
+    not_asked = n("raw_corpus", "passages_kept") - n("teacher_graphs", "passages_in")
     gold = n("teacher_graphs", "graphs") - n("cot_traces", "graphs_in")
     left_out = {
         item.removeprefix(LEFT_OUT).replace("_", " "): count
@@ -57,7 +58,7 @@ def _stages(counts: Mapping[tuple[str, str], int]) -> list[FunnelStage]:
         FunnelStage(
             "teacher graphs",
             n("teacher_graphs", "graphs"),
-            {"quarantined": n("teacher_graphs", "passages_quarantined")},
+            {"quarantined": n("teacher_graphs", "passages_quarantined"), "gold, without a teacher": not_asked},
         ),
         FunnelStage(
             "rationales",

@@ -8,7 +8,7 @@ import pytest
 
 from examples.annotated.prepare import UNTYPED, prepare
 from text2graph_dagster.corpus.folder import open_corpus
-from text2graph_dagster.corpus.gold import GoldDocument, read_gold
+from text2graph_dagster.corpus.gold import GoldDocument, read_gold, require_training_documents
 
 
 def document(number: int, relation: str, fold: int = 1, kind: str | None = "person") -> dict[str, Any]:
@@ -36,19 +36,29 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_train_becomes_documents_and_other_splits_become_gold(data: Path, tmp_path: Path) -> None:
-    assert prepare(data, tmp_path / "news") == {"documents": 3, "facts": 3, "gold": 1}
+def splits(corpus: Path) -> list[str]:
+    return [g.split for g in read_gold(corpus / "gold.jsonl") if isinstance(g, GoldDocument)]
+
+
+def test_every_split_becomes_annotated_documents(data: Path, tmp_path: Path) -> None:
+    assert prepare(data, tmp_path / "news") == {"train": 3, "dev": 0, "test": 1, "held_out": 0}
     folder = open_corpus(tmp_path / "news")
+    assert (folder.documents, folder.knowledge_base) == ((), None)
     signatures = {relation.name: relation.signatures for relation in folder.ontology.relation_types}
     assert signatures == {"founded": (("person", "company"),), "leads": (("person", "company"),), "sold": ()}
-    gold = list(read_gold(tmp_path / "news" / "gold.jsonl"))
-    assert [g.split for g in gold if isinstance(g, GoldDocument)] == ["test"]
+    assert splits(folder.path) == ["train"] * 3 + ["test"]
+    require_training_documents(folder)
 
 
-def test_gold_taken_from_train_adds_no_facts_to_the_knowledge_base(data: Path, tmp_path: Path) -> None:
-    assert prepare(data, tmp_path / "news", gold_part=("fold", "3")) == {"documents": 2, "facts": 2, "gold": 2}
-    assert "Ana3" not in (tmp_path / "news" / "knowledge_base.jsonl").read_text()
-    assert prepare(data, tmp_path / "one", only=("fold", "2"))["documents"] == 1
+@pytest.mark.parametrize("marked", [False, True])
+def test_documents_held_out_of_train_are_not_trained_on(data: Path, tmp_path: Path, marked: bool) -> None:
+    if marked:
+        lines = [{**json.loads(line), "split": "train"} for line in (data / "train.jsonl").read_text().splitlines()]
+        (data / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert prepare(data, tmp_path / "news", gold_part=("fold", "3"))["held_out"] == 1
+    assert splits(tmp_path / "news")[:2] == ["train"] * 2
+    assert set(splits(tmp_path / "news")[2:]) <= {"dev", "test"}
+    assert prepare(data, tmp_path / "one", only=("fold", "2"))["train"] == 1
 
 
 def test_untyped_entities_get_a_type(data: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.text2graph_dagster.corpus.sample_corpora import (
 )
 from text2graph_dagster.corpus.build import CorpusTables, build_corpus
 from text2graph_dagster.corpus.folder import open_corpus
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.graph.rows import from_rows
 from text2graph_dagster.identity import digest, normalise
 from text2graph_dagster.settings import CorpusSettings
@@ -119,6 +120,39 @@ def test_a_train_passage_equal_to_a_gold_passage_is_marked_as_its_duplicate(tmp_
     assert [(h.text, r, t.text) for h, r, t in graph.triples()] == [("Ana Berg", "lives in", "Oslo")]
     assert (graph_row["split"], graph_row["exhaustive"], graph_row["passage_id"]) == ("dev", True, digest(text))
     assert empty_row["relations"] == []
+    assert_accounts(tables)
+
+
+def test_a_corpus_may_consist_of_annotated_documents_alone(tmp_path: Path) -> None:
+    texts = ["Ana Berg lives in Oslo.", "Nobody knows Oslo.", "Ana Berg has moved to Oslo for good."]
+    splits = ["train", "dev", "test"]
+    path = make_corpus(tmp_path, {}, [gold_line(*pair) for pair in zip(texts, splits, strict=True)])
+    tables = build_tables(path, passage_tokens=12)
+    assert tables.raw_corpus.select("text", "split").rows() == list(zip(texts, splits, strict=True))
+    assert tables.gold_graphs["split"].to_list() == splits
+    assert tables.accounting["documents_in"] == 0
+    assert_accounts(tables)
+
+
+@pytest.mark.parametrize("gold", [[], [gold_line("Ana Berg lives in Oslo.", "test")]])
+def test_a_corpus_without_documents_to_train_on_is_an_error(tmp_path: Path, gold: list[dict[str, Any]]) -> None:
+    with pytest.raises(UserError, match="nothing to train on"):
+        build_tables(make_corpus(tmp_path, {}, gold))
+
+
+def test_an_annotated_document_replaces_the_same_document_without_annotation(tmp_path: Path) -> None:
+    text, held_out = "Ana Berg lives in Oslo.", "Ana Berg has moved to Oslo for good."
+    gold = [gold_line(text, "train", id="t"), gold_line(held_out, "train", id="u"), gold_line(held_out, "dev", id="d")]
+    tables = build_tables(make_corpus(tmp_path, {"a.txt": text}, gold), passage_tokens=12)
+    duplicates = {row["doc_id"]: row["duplicate_of"] for row in tables.raw_corpus.iter_rows(named=True)}
+    assert duplicates == {
+        **{"a.txt": digest(text), "gold.jsonl#t": None},
+        **{"gold.jsonl#u": digest(held_out), "gold.jsonl#d": None},
+    }
+    assert tables.gold_graphs.select("passage_id", "split").rows() == [
+        (digest(text), "train"),
+        (digest(held_out), "dev"),
+    ]
     assert_accounts(tables)
 
 

@@ -94,7 +94,7 @@ def test_without_a_split_gold_is_assigned_to_dev_or_test_by_its_text(tmp_path: P
         (("text",), " ", "empty"),
         (("text",), "a\0", "nul_character"),
         (("text",), TEXT + "\ud800", "wrong_encoding"),
-        (("split",), "train", "unknown_split"),
+        (("split",), "training", "unknown_split"),
         (("split",), ["dev"], "unknown_split"),
         (("entities",), {"e0": 1}, "broken_annotation"),
         (("entities",), ["Ana"], "broken_annotation"),

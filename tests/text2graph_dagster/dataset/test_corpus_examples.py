@@ -23,7 +23,7 @@ from text2graph_dagster.identity import digest
 from text2graph_dagster.settings import DatasetSettings, DenoiseSettings
 
 TRACES = {
-    **dict.fromkeys(("corpus", "passage_id", "text", "language", "rationale"), pl.String()),
+    **dict.fromkeys(("corpus", "passage_id", "text", "language", "rationale", "annotation"), pl.String()),
     "entities": ENTITIES,
     "relations": RELATIONS,
     "samples": pl.List(pl.Struct({"entities": ENTITIES, "relations": RELATIONS})),
@@ -34,7 +34,7 @@ NEVER = CorpusDenoiser(DenoiseSettings(when="never"), samples=100, seed=7)
 
 
 def trace(number: int, **more: Any) -> dict[str, Any]:
-    return row(number) | {"samples": None, "verified": True} | more
+    return row(number) | {"samples": None, "verified": True, "annotation": None} | more
 
 
 def traces(*rows: dict[str, Any], size: int = 3) -> Iterator[pl.DataFrame]:
@@ -78,6 +78,17 @@ def test_every_trace_is_an_example_or_left_out_with_its_first_reason(tmp_path: P
     assert corpus.accounting().columns == list(CONTRACTS["accounting"].dtypes)
 
 
+@pytest.mark.parametrize(("annotation", "used"), [(None, True), ("exhaustive", True), ("partial", False)])
+def test_a_partly_annotated_passage_without_a_relation_is_no_example(
+    tmp_path: Path, annotation: str | None, used: bool
+) -> None:
+    stated = trace(1, annotation="partial")
+    empty = trace(2, relations=[], annotation=annotation)
+    assert stated["relations"]
+    (corpus,) = build(tmp_path, source("a", stated, empty), empty_share=1.0)
+    assert reasons(corpus) == ({} if used else {digest("2"): "partly_annotated"})
+
+
 def test_written_examples_are_the_selected_ones(tmp_path: Path) -> None:
     (corpus,) = build(tmp_path, source("a", *map(trace, range(20))), max_examples=7)
     examples = pl.concat(pl.read_parquet(file) for file in corpus.write(tmp_path))
@@ -102,7 +113,9 @@ def test_only_corpora_that_share_an_ontology_are_compared() -> None:
 def test_a_repeated_passage_names_the_one_that_is_kept() -> None:
     near = GOLD.replace("Monday", "Munday")
     rows = [("a", GOLD), ("b", near), ("b", "Quite another text, about the weather of the northern coast.")]
-    texts = pl.DataFrame([{"corpus": corpus, "passage_id": digest(text), "text": text} for corpus, text in rows])
+    texts = pl.DataFrame(
+        [{"corpus": corpus, "passage_id": digest(text), "text": text} for corpus, text in rows]
+    ).with_columns(annotated=pl.lit(False))
     (found,) = find_repeated_passages([texts], 0.7).to_dicts()
     assert found["reason"] == "repeated_elsewhere"
     kept, lost = sorted((digest(GOLD), digest(near)))

@@ -18,8 +18,8 @@ from text2graph_dagster.corpus.sorted_keys import Array, contains, truncate_dige
 from text2graph_dagster.files import write_parquet_atomically
 from text2graph_dagster.progress import Progress
 
-_SPLIT_RANK = {"test": 0, "dev": 1, "train": 2}
-_TRAIN = _SPLIT_RANK["train"]
+_SPLIT_RANK = {"test": 0, "dev": 1, "train": 3}
+_ANNOTATED_TRAIN = 2
 
 
 def ignore_progress(done: int, total: int | None, what: str) -> None:
@@ -46,22 +46,24 @@ def find_duplicates(
 ) -> pl.Series:
     """Return the column duplicate_of: for every duplicate row the passage_id of the passage that is kept, else null.
 
-    `passages` has the columns passage_id, doc_id, start, split and, unless a `source` is given, text. Passages are
-    ordered by split (test, dev, train), then by passage_id, doc_id and start; the first of equal or similar passages is
-    kept. The order of the rows does not matter. A gold passage (test, dev) is a duplicate only of an equal gold
-    passage. A train passage is a duplicate of an equal passage, or of a similar one that is kept.
+    `passages` has the columns passage_id, doc_id, start, split, annotated and, unless a `source` is given, text.
+    Passages are ordered by split (test, dev, annotated train, other train), then by passage_id, doc_id and start; the
+    first of equal or similar passages is kept. The order of the rows does not matter. A gold passage (test, dev) is a
+    duplicate only of an equal gold passage. A train passage is a duplicate of an equal passage, or of a similar one
+    that is kept.
     """
     if source is None:
         source = PassageSource(compute_band_keys(passages["text"], jaccard, progress), passages["text"].gather)
-    rank = pl.col("split").cast(pl.String).replace_strict(_SPLIT_RANK, return_dtype=pl.Int8).alias("rank")
+    rank = pl.col("split").cast(pl.String).replace_strict(_SPLIT_RANK, return_dtype=pl.Int8)
+    rank = pl.when((pl.col("split") == "train") & pl.col("annotated")).then(_ANNOTATED_TRAIN).otherwise(rank)
     distinct = (
-        passages.select("passage_id", "doc_id", "start", rank)
+        passages.select("passage_id", "doc_id", "start", rank.alias("rank"))
         .with_row_index("row")
         .sort("rank", "passage_id", "doc_id", "start")
         .unique("passage_id", keep="first", maintain_order=True)
     )
     rows = distinct["row"].to_numpy()
-    pairs = find_candidates(source.keys[rows], (distinct["rank"] == _TRAIN).to_numpy(), progress)
+    pairs = find_candidates(source.keys[rows], (distinct["rank"] >= _ANNOTATED_TRAIN).to_numpy(), progress)
     similar = _verify_pairs(distinct["passage_id"], rows, pairs, jaccard, source)
     near = _near_duplicates(distinct["passage_id"], pairs, similar)
     is_first = pl.Series("first", np.isin(np.arange(passages.height), rows))
@@ -79,12 +81,14 @@ def find_duplicates_across(
 ) -> pl.DataFrame:
     """Find the training passages that repeat a passage of another corpus.
 
-    `passages` has the columns corpus, passage_id and text. All corpora must have the same ontology, because the same
-    text under another ontology is another task. The passage with the smallest passage_id is kept, and of equal passages
-    the one whose corpus name sorts first, so the result does not depend on the order in which corpora were added.
+    `passages` has the columns corpus, passage_id, text and annotated. All corpora must have the same ontology, because
+    the same text under another ontology is another task. An annotated passage is kept, else the one with the smallest
+    passage_id, and of equal passages the one whose corpus name sorts first, so the result does not depend on the order
+    in which corpora were added.
     Returns the columns corpus, passage_id, kept_corpus, kept_passage_id.
     """
-    rows = passages.select("corpus", "passage_id", "text", doc_id="corpus", start=pl.lit(0), split=pl.lit("train"))
+    columns = "corpus", "passage_id", "text", "annotated"
+    rows = passages.select(*columns, doc_id="corpus", start=pl.lit(0), split=pl.lit("train"))
     marked = rows.select("corpus", "passage_id", find_duplicates(rows, jaccard, progress).alias("kept_passage_id"))
     kept = marked.filter(pl.col("kept_passage_id").is_null()).select("corpus", "passage_id")
     return (

@@ -1,4 +1,7 @@
-"""Denoise the labels of a corpus, file by file, if its dev gold shows that this helps."""
+"""Denoise the labels of a corpus, file by file, if its dev gold shows that this helps.
+
+Annotated passages are never changed. The denoiser learns from them as from all other passages.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from text2graph_dagster.dataset.denoising.decision import (
     DenoiseDecision,
     count_relations,
     decide,
+    leave_unchanged,
 )
 from text2graph_dagster.dataset.denoising.denoiser import DenoisedGraphs, Denoiser, Passage
 from text2graph_dagster.dataset.denoising.nli_filter import EntailmentScorer, filter_by_entailment
@@ -62,18 +66,23 @@ class CorpusDenoiser:
         """Denoise the graphs in the files; add columns for whether each was changed and how far its samples agree.
 
         Args:
-            files: parquet files of training passages with passage_id, text, entities, relations, samples. They are
-                rewritten: relations is replaced, denoised and agreement are added.
+            files: parquet files of training passages with passage_id, text, entities, relations, samples, annotation
+                (not null: the passage is annotated). They are rewritten: relations is replaced, denoised and agreement
+                are added.
             dev: frames of exhaustively annotated dev passages with passage_id, text, doc_id, entities, relations,
                 gold_entities, gold_relations. They are not read if the settings forbid denoising.
             ontology: the corpus's ontology.
         """
-        denoise = None if self.settings.when == "never" else self._train(files, ontology)
+        stated = _count_labels(files)
+        denoise = None if self.settings.when == "never" or stated.only_annotated else self._train(files, ontology)
         directions = Directions.of(ontology)
         passages = _denoise_dev(dev, denoise) if denoise else []
         counts = [count_relations(p.labels, p.denoised, p.gold, directions) for p in passages]
-        documents, labels = [p.document for p in passages], _labels_per_passage(files)
-        decision = decide(counts, documents, labels, self.settings, self.samples, self.seed)
+        documents = [p.document for p in passages]
+        if stated.only_annotated:
+            decision = leave_unchanged("every passage is annotated")
+        else:
+            decision = decide(counts, documents, stated.mean, self.settings, self.samples, self.seed)
         outcomes = [
             outcome
             for p in passages
@@ -115,10 +124,15 @@ class _FileRewriter:
         unchanged = [p.graph for p in passages]
         denoised = self.denoise(passages) if self.denoise else DenoisedGraphs(unchanged, unchanged, 0, 0)
         new = [
-            self._make_columns(row, passage.graph, self.calibration.apply(self.decision.apply(labels, graph)))
+            self._make_columns(row, passage.graph, self._denoise_graph(row, passage.graph, labels, graph))
             for row, passage, labels, graph in zip(rows, passages, denoised.labels, denoised.graphs, strict=True)
         ]
         pl.read_parquet(file).with_columns(frame_of(new, _NEW_COLUMNS)).write_parquet(file)
+
+    def _denoise_graph(self, row: Mapping[str, Any], before: Graph, labels: Graph, denoised: Graph) -> Graph:
+        if row["annotation"] is not None:
+            return before
+        return self.calibration.apply(self.decision.apply(labels, denoised))
 
     def _make_columns(self, row: Mapping[str, Any], before: Graph, after: Graph) -> dict[str, Any]:
         kept = len(set(after.relations) & set(before.relations))
@@ -155,11 +169,22 @@ def _denoise_dev(frames: Iterable[pl.DataFrame], denoise: _Denoise) -> list[_Dev
     return passages
 
 
-def _labels_per_passage(files: Sequence[Path]) -> float:
+@dataclass(frozen=True, slots=True)
+class _LabelCounts:
+    """Whether every passage is annotated, and the mean number of labels of the others."""
+
+    only_annotated: bool
+    mean: float
+
+
+def _count_labels(files: Sequence[Path]) -> _LabelCounts:
     if not files:
-        return 0.0
-    mean = pl.scan_parquet(list(files)).select(pl.col("relations").list.len().mean()).collect().item()
-    return float(mean or 0)
+        return _LabelCounts(False, 0.0)
+    from_teacher = pl.col("annotation").is_null()
+    labels = pl.col("relations").list.len().filter(from_teacher)
+    columns = pl.len(), from_teacher.sum().alias("from_teacher"), labels.mean().alias("mean")
+    rows, labelled, mean = pl.scan_parquet(list(files)).select(*columns).collect().row(0)
+    return _LabelCounts(rows > 0 and labelled == 0, float(mean or 0))
 
 
 def _read_rows(file: Path) -> list[dict[str, Any]]:

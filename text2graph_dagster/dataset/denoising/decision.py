@@ -72,6 +72,11 @@ class DenoiseDecision:
         return replace(labels, relations=(*old, *new))
 
 
+def leave_unchanged(reason: str) -> DenoiseDecision:
+    """Return the decision to change nothing; `reason` is a clause for its summary."""
+    return _make_decision(_NEITHER, reason)
+
+
 def count_relations(labels: Graph, denoised: Graph, gold: Graph, directions: Directions) -> RelationCounts:
     """Compare a passage's labels and its denoised graph with gold."""
     before, after, expected = (set(graph_items(graph, directions).relations) for graph in (labels, denoised, gold))

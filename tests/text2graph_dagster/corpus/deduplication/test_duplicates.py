@@ -27,14 +27,15 @@ OTHER = (
 
 
 def frame(rows: list[tuple[str, str]]) -> pl.DataFrame:
-    """Return passages for (text, split), in the order given."""
+    """Return passages for (text, split), in the order given; the split "annotated" is annotated train."""
     return pl.DataFrame(
         {
             "passage_id": [digest(normalise(text)) for text, _ in rows],
             "doc_id": [f"d{i}" for i in range(len(rows))],
             "start": [0] * len(rows),
             "text": [text for text, _ in rows],
-            "split": [split for _, split in rows],
+            "split": ["train" if split == "annotated" else split for _, split in rows],
+            "annotated": [split != "train" for _, split in rows],
         }
     )
 
@@ -99,7 +100,10 @@ def test_an_empty_table_has_no_duplicates() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.sampled_from(["train", "dev", "test"])), max_size=12),
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 4), st.sampled_from(["train", "annotated", "dev", "test"])),
+        max_size=12,
+    ),
     st.randoms(),
 )
 @settings(max_examples=60, deadline=None)
@@ -119,7 +123,14 @@ def test_the_order_of_passages_does_not_matter(picks: list[tuple[int, int, str]]
         split = rows[row][1]
         target = next(text for text, _ in rows if pid(text) == kept)
         assert jaccard(rows[row][0], target) >= 0.8
-        assert split == "train" or kept == pid(rows[row][0])
+        assert split in ("train", "annotated") or kept == pid(rows[row][0])
+        assert split != "annotated" or any(pid(text) == kept and other != "train" for text, other in rows)
+
+
+@pytest.mark.parametrize("text", [BASE, VARIANT])
+def test_an_annotated_passage_wins_over_others_but_not_over_gold(text: str) -> None:
+    assert find_duplicates(frame([(text, "train"), (BASE, "annotated")])) == {0: pid(BASE)}
+    assert find_duplicates(frame([(text, "annotated"), (BASE, "dev")])) == {0: pid(BASE)}
 
 
 def test_near_duplicates_are_found_among_many() -> None:
@@ -141,8 +152,9 @@ def test_a_copy_of_a_near_duplicate_refers_to_the_kept_passage() -> None:
 
 
 def across(corpora: dict[str, list[str]]) -> set[tuple[str, str, str, str]]:
-    rows = [(corpus, pid(text), text) for corpus, texts in corpora.items() for text in texts]
-    table = pl.DataFrame(rows, schema=["corpus", "passage_id", "text"], orient="row")
+    """Return the repeated passages; the passages of corpora in upper case are annotated."""
+    rows = [(corpus, pid(text), text, corpus.isupper()) for corpus, texts in corpora.items() for text in texts]
+    table = pl.DataFrame(rows, schema=["corpus", "passage_id", "text", "annotated"], orient="row")
     return set(find_duplicates_across(table).iter_rows())
 
 
@@ -158,6 +170,11 @@ def test_across_corpora_the_order_does_not_matter() -> None:
 def test_an_equal_passage_is_kept_in_the_first_corpus() -> None:
     assert across({"b": [OTHER], "a": [OTHER]}) == {("b", pid(OTHER), "a", pid(OTHER))}
     assert across({"a": [OTHER]}) == set()
+
+
+@pytest.mark.parametrize(("annotated", "other"), [(BASE, VARIANT), (VARIANT, BASE), (BASE, BASE)])
+def test_across_corpora_an_annotated_passage_is_kept(annotated: str, other: str) -> None:
+    assert across({"A": [annotated], "0": [other]}) == {("0", pid(other), "A", pid(annotated))}
 
 
 def test_cached_pairs_are_not_compared_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,10 @@ from text2graph_dagster.graph.rows import to_rows
 from text2graph_dagster.settings import DenoiseSettings
 
 _STAGED = {"passage_id": pl.String(), "text": pl.String(), "entities": ENTITIES, "relations": RELATIONS}
-_SAMPLES = {"samples": pl.List(pl.Struct({"entities": ENTITIES, "relations": RELATIONS}))}
+_TRAINING = {
+    "samples": pl.List(pl.Struct({"entities": ENTITIES, "relations": RELATIONS})),
+    "annotation": pl.String(),
+}
 _GOLD = {"doc_id": pl.String(), "gold_entities": ENTITIES, "gold_relations": RELATIONS}
 PASSAGES = corpus()
 
@@ -49,10 +52,17 @@ def row_of(passage: Passage) -> dict[str, Any]:
     }
 
 
-def denoise(folder: Path, dev: DevFrames, **settings: object) -> tuple[CorpusDenoising, pl.DataFrame]:
+def denoise(
+    folder: Path, dev: DevFrames, annotated: frozenset[str] = frozenset(), **settings: object
+) -> tuple[CorpusDenoising, pl.DataFrame]:
+    """Denoise the passages; those whose ids are in `annotated` are annotated."""
     files = [folder / f"{number}.parquet" for number in range(2)]
     for number, file in enumerate(files):
-        frame_of([row_of(p) for p in PASSAGES[number::2]], {**_STAGED, **_SAMPLES}).write_parquet(file)
+        rows = [
+            {**row_of(p), "annotation": "exhaustive" if p.passage_id in annotated else None}
+            for p in PASSAGES[number::2]
+        ]
+        frame_of(rows, {**_STAGED, **_TRAINING}).write_parquet(file)
     denoiser = CorpusDenoiser(DenoiseSettings.model_validate(settings), samples=100, seed=7)
     found = denoiser.denoise(files, dev, ONTOLOGY)
     return found, pl.concat(pl.read_parquet(file) for file in files)
@@ -89,3 +99,29 @@ def test_the_setting_overrides_gold(tmp_path: Path, when: str, does: bool) -> No
     dev = DevFrames(gold_is_labels=does)
     found, _ = denoise(tmp_path, dev, when=when)
     assert (found.decision.drops, found.decision.adds, bool(found.dropped), dev.reads) == (does, does, does, does)
+
+
+def test_annotated_passages_are_not_changed(tmp_path: Path) -> None:
+    annotated = frozenset(p.passage_id for p in PASSAGES[::3])
+    found, rows = denoise(tmp_path, DevFrames(gold_is_labels=False), annotated)
+    assert found.dropped and found.added
+    labels = {p.passage_id: to_rows(p.graph)[1] for p in PASSAGES}
+    for row in rows.filter(pl.col("passage_id").is_in(list(annotated))).to_dicts():
+        assert (row["relations"], row["denoised"]) == (labels[row["passage_id"]], False)
+
+
+def test_the_weight_of_dev_labels_counts_only_labels_of_the_teacher(tmp_path: Path) -> None:
+    unlabelled = frozenset(p.passage_id for p in PASSAGES if not p.graph.relations)
+    weights = [
+        denoise(tmp_path, DevFrames(gold_is_labels=False), annotated)[0].decision.summary.rpartition(" ")[2]
+        for annotated in (frozenset(), unlabelled)
+    ]
+    assert weights[0] == "1.0" and float(weights[1]) > 1
+
+
+@pytest.mark.parametrize("when", ["auto", "always"])
+def test_if_every_passage_is_annotated_no_label_is_denoised(tmp_path: Path, when: str) -> None:
+    dev = DevFrames(gold_is_labels=False)
+    found, rows = denoise(tmp_path, dev, frozenset(p.passage_id for p in PASSAGES), when=when)
+    assert "every passage is annotated" in found.summary
+    assert (found.dropped, found.added, rows["denoised"].sum(), dev.reads) == (0, 0, 0, 0)
