@@ -84,8 +84,9 @@ def continue_sft(home: Path, sft: Arm, grpo: Arm) -> Arm:
     inputs = json.loads(sft.path.with_name(f"{sft.path.name}.inputs").joinpath("run.json").read_text("utf-8"))
     settings = inputs["settings"]
     seconds = grpo.cpu_seconds - sft.cpu_seconds
-    steps = max(1, round(settings["sft"]["max_steps"] * seconds / sft.cpu_seconds))
-    rate = _CONTINUED_RATE * choose_sft_rate(Settings.model_validate(settings))
+    run = json.loads((sft.path / "run.json").read_text(encoding="utf-8"))
+    steps = max(1, round(run["steps"] * seconds / sft.cpu_seconds))
+    rate = _CONTINUED_RATE * choose_sft_rate(Settings.model_validate(settings), run["model"]["parameters"])
     settings["sft"] |= {"max_steps": steps, "learning_rate": rate, "curriculum_share": 0.0, "decay_share": 1.0}
     settings["seed"] += 1  # other samples of the same examples
     output = home / "taught-on" / sft.path.name

@@ -22,7 +22,9 @@ from text2graph_dagster.runtime.output_directory import RUN
 from text2graph_dagster.runtime.program import read_package_versions
 from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import Settings
-from text2graph_dagster.training.data.examples import Example, read_examples
+from text2graph_dagster.training.data.examples import Example, read_examples, tokenise_examples
+
+_FORWARD_SHARE = 1 / 3  # of the time of a training step: the backward pass takes twice as long as the forward pass
 
 
 def read_dev_examples(path: Path | None, settings: Settings) -> list[Example]:
@@ -54,6 +56,15 @@ def find_base_evaluation(base: Path | None, conditions: str) -> dict[str, float]
         return None
     run = json.loads(record.read_text(encoding="utf-8"))
     return run["dev"] if run.get("dev_conditions") == conditions else None
+
+
+def estimate_dev_cost(examples: Sequence[Example], tokenizer: Any) -> float:
+    """Return the number of trained tokens that take roughly as long as `evaluate_dev` on these examples.
+
+    A prompt is read in one forward pass. A written token is counted as a trained one, since it needs a pass of its own.
+    """
+    tokens = tokenise_examples(examples, tokenizer)
+    return sum(_FORWARD_SHARE * len(each.prompt) + len(each.answer) for each in tokens)
 
 
 def evaluate_dev(

@@ -85,7 +85,7 @@ def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     summary = {"model": describe_model(model), "examples": len(examples), "steps": steps, **monitor.summarise()}
     kept: dict[str, Any] = {"step": 0 if monitor.fatal else steps, "dev": None}
     if selection:
-        kept = selection.best.move_to(output.finished)
+        kept = selection.best.copy_to(output.finished)
     else:
         save_student(merge_adapters(model, lambda: load_student(config.source)[0]), tokenizer, output.finished)
     summary |= {"kept_step": kept["step"], "improved_on_dev": bool(selection) and kept["step"] > 0, "dev": kept["dev"]}
@@ -103,14 +103,14 @@ def _start_selection(
     """Return the callback that keeps the best model on dev, starting with `model`; None without dev examples."""
     from text2graph_dagster.inference.loading import load_student, save_student
     from text2graph_dagster.training import dev_evaluation
+    from text2graph_dagster.training.best_checkpoint import BestCheckpoint, SelectionCallback, space_checks
     from text2graph_dagster.training.model.adapters import merge_adapters
-    from text2graph_dagster.training.rl.best_checkpoint import BestCheckpoint, SelectionCallback
 
     settings, dev = config.settings, dev_evaluation.read_dev_examples(config.dev, config.settings)
     if not dev:
         return None
 
-    def merge(trained: Any) -> Any:
+    def export(trained: Any) -> Any:
         return merge_adapters(trained, lambda: load_student(config.source)[0])
 
     def save(student: Any, directory: Path) -> None:
@@ -120,7 +120,8 @@ def _start_selection(
         return dev_evaluation.evaluate_dev(student, tokenizer, dev, ontologies, settings, reporter)
 
     best = BestCheckpoint(output.partial / "best", save, settings.grpo.min_gain)
-    selection = SelectionCallback(best, evaluate, merge, settings.grpo, reporter)
+    steps = space_checks(settings.grpo.max_steps, settings.grpo.dev_checks)
+    selection = SelectionCallback(best, steps, evaluate, export, reporter)
     conditions = dev_evaluation.digest_conditions(config.dev, config.ontologies, settings)
     selection.begin(model, dev_evaluation.find_base_evaluation(config.base, conditions))
     return selection

@@ -1,7 +1,8 @@
 """Supervised fine-tuning (SFT): `python -m text2graph_dagster.training.sft --config run.json`.
 
-Makes or loads a student, trains it on the examples, and writes an ordinary model directory. If the run was
-interrupted, the same command resumes from the last checkpoint; if it has finished, the command does nothing.
+Makes or loads a student, trains it on the examples, and writes an ordinary model directory: the model that is best on
+the dev examples, or the last one if dev is not evaluated during training. If the run was interrupted, the same command
+resumes from the last checkpoint; if it has finished, the command does nothing.
 """
 
 import sys
@@ -14,10 +15,16 @@ from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
 from text2graph_dagster.runtime.program import Stopwatch, run_program, set_threads, silence_trainer, work_offline
 from text2graph_dagster.runtime.reporting import Reporter
-from text2graph_dagster.settings import Settings, SftSettings
+from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.examples import Example
 from text2graph_dagster.training.model_files import write_model_files
-from text2graph_dagster.training.student_defaults import choose_optimizer, choose_sft_rate
+from text2graph_dagster.training.student_defaults import (
+    choose_dev_checks,
+    choose_optimizer,
+    choose_sft_rate,
+    choose_sft_steps,
+)
 from text2graph_dagster.training.train_once import train_once
 from text2graph_dagster.training.trainer_setup import (
     make_adamw,
@@ -57,10 +64,10 @@ def train(
     Raises:
         UserError: every example is too long, or the model cannot be used.
     """
-    from text2graph_dagster.inference.loading import describe_model, load_student, save_student
+    from text2graph_dagster.inference.loading import describe_model
     from text2graph_dagster.training.data.examples import read_examples
     from text2graph_dagster.training.data.schedule import make_training_rows, measure_padding
-    from text2graph_dagster.training.model.adapters import merge_adapters
+    from text2graph_dagster.training.dev_evaluation import read_dev_examples
     from text2graph_dagster.training.model.student import make_student
 
     settings, stopwatch = config.settings, Stopwatch()
@@ -69,15 +76,120 @@ def train(
     model, tokenizer = student or make_student(config.source, settings, examples, list(ontologies.values()))
     summary = {"model": describe_model(model), "examples": len(examples)}
     _log_student(config.source, summary, ontologies, reporter)
-    rows, summary["examples_too_long"] = make_training_rows(examples, tokenizer, settings, output.arrow)
+    rows, too_long = make_training_rows(examples, tokenizer, settings, output.arrow)
     trainer = make_trainer(model, tokenizer, rows, settings, output, reporter)
     prepare(trainer)
     reporter.record_to(output.metrics, output.last_step())
-    train_or_resume(trainer, output)
-    save_student(merge_adapters(trainer.model, lambda: load_student(config.source)[0]), tokenizer, output.finished)
+    dev = read_dev_examples(config.dev, settings)
+    selection = _make_selection(trainer, tokenizer, dev, ontologies, config, output, reporter)
+    _log_budget(rows, len(examples) - too_long, settings, reporter)
+    _add_callbacks(trainer, tokenizer, rows, dev, selection, settings, reporter)
+    if not (selection and selection.has_run_out):
+        train_or_resume(trainer, output)
+    summary |= {"examples_too_long": too_long, **_publish(trainer, tokenizer, selection, config, output)}
     padding = round(measure_padding(rows, trainer.args.per_device_train_batch_size), 4)
-    summary |= {"padding_share": padding, "steps": settings.sft.max_steps, "threads": threads}
-    return {**summary, **_evaluate(output.finished, config, ontologies, reporter), **stopwatch.read()}
+    summary |= {"padding_share": padding, "threads": threads}
+    return {**summary, **_evaluate(output.finished, dev, config, ontologies, reporter), **stopwatch.read()}
+
+
+def export_model(trainer: Any, source: str | Path) -> Any:
+    """Return the ordinary float32 model to evaluate or save; `source` is the model without adapters."""
+    from text2graph_dagster.inference.loading import load_student
+    from text2graph_dagster.training.model.adapters import merge_adapters
+
+    return merge_adapters(trainer.model, lambda: load_student(source)[0])
+
+
+def _make_selection(
+    trainer: Any,
+    tokenizer: Any,
+    dev: Sequence[Example],
+    ontologies: Mapping[str, Ontology],
+    config: TrainingConfig,
+    output: OutputDirectory,
+    reporter: Reporter,
+) -> Any:
+    """Return the callback that keeps the best model on dev; None if dev is not evaluated during training."""
+    from text2graph_dagster.inference.loading import save_student
+    from text2graph_dagster.training.best_checkpoint import BestCheckpoint, SelectionCallback, space_checks
+    from text2graph_dagster.training.dev_evaluation import evaluate_dev
+
+    settings = config.settings
+    checks = choose_dev_checks(settings)
+    if checks and not dev:
+        reporter.log("there are no dev examples: the model of the last step will be kept")
+    if not checks or not dev:
+        return None
+    sample = dev[: settings.sft.dev_check_examples]  # dev is in random order
+    reporter.log(f"dev is evaluated {checks} times during training, on {len(sample)} passages; the best model is kept")
+
+    def save(model: Any, directory: Path) -> None:
+        save_student(model, tokenizer, directory)
+
+    def evaluate(model: Any) -> dict[str, float]:
+        return evaluate_dev(model, tokenizer, sample, ontologies, settings, reporter)
+
+    return SelectionCallback(
+        BestCheckpoint(output.partial / "best", save),
+        space_checks(choose_sft_steps(settings), checks),
+        evaluate,
+        lambda model: export_model(trainer, config.source),
+        reporter,
+        settings.sft.patience,
+    )
+
+
+def _log_budget(rows: Any, examples: int, settings: Settings, reporter: Reporter) -> None:
+    """Log how much is trained on, before the first step."""
+    from text2graph_dagster.training.data.schedule import measure_rows
+
+    reporter.log(
+        f"{choose_sft_steps(settings):,} steps of {settings.sft.batch_size} examples: "
+        f"{len(rows) / examples:.1f} passes over {examples:,} examples, {sum(measure_rows(rows)):,} tokens"
+    )
+
+
+def _add_callbacks(
+    trainer: Any,
+    tokenizer: Any,
+    rows: Any,
+    dev: Sequence[Example],
+    selection: Any,
+    settings: Settings,
+    reporter: Reporter,
+) -> None:
+    """Add the forecast of the run's time, then the evaluations on dev, which must not count as training time."""
+    from text2graph_dagster.training.callbacks import ForecastCallback
+    from text2graph_dagster.training.data.schedule import count_step_tokens
+    from text2graph_dagster.training.dev_evaluation import estimate_dev_cost
+
+    steps, evaluations = choose_sft_steps(settings), {}
+    step_tokens = count_step_tokens(rows, settings.sft.batch_size, trainer.args.per_device_train_batch_size)
+    if selection:
+        check = estimate_dev_cost(dev[: settings.sft.dev_check_examples], tokenizer)
+        evaluations = dict.fromkeys(selection.steps, check)
+    evaluations[steps] = evaluations.get(steps, 0.0) + estimate_dev_cost(dev, tokenizer)
+    trainer.add_callback(ForecastCallback(step_tokens, evaluations, reporter))
+    if selection:
+        trainer.add_callback(selection)
+
+
+def _publish(
+    trainer: Any, tokenizer: Any, selection: Any, config: TrainingConfig, output: OutputDirectory
+) -> dict[str, Any]:
+    """Write the best model to `output.finished`, or the last one without `selection`; return what run.json says."""
+    from text2graph_dagster.inference.loading import save_student
+
+    steps = trainer.state.global_step or output.last_step()  # 0 if the run had stopped early before it was killed
+    if not selection:
+        save_student(export_model(trainer, config.source), tokenizer, output.finished)
+        return {"steps": steps, "kept_step": steps, "dev_checks": []}
+    kept = selection.best.copy_to(output.finished)
+    names = ("relation_f1", "relation_f1_low", "relation_f1_high", "entity_f1")
+    checks = [
+        {"step": point["step"], **{name: point[f"dev_{name}"] for name in names}} for point in selection.read_history()
+    ]
+    return {"steps": steps, "kept_step": kept["step"], "dev_checks": checks}
 
 
 def _log_student(
@@ -93,13 +205,16 @@ def _log_student(
 
 
 def _evaluate(
-    directory: Path, config: TrainingConfig, ontologies: Mapping[str, Ontology], reporter: Reporter
+    directory: Path,
+    dev: Sequence[Example],
+    config: TrainingConfig,
+    ontologies: Mapping[str, Ontology],
+    reporter: Reporter,
 ) -> dict[str, Any]:
-    """Return the dev metrics of the model in `directory`; empty if the configuration has no dev examples."""
+    """Return the dev metrics of the model in `directory`; empty without dev examples."""
     from text2graph_dagster.inference.loading import load_student
-    from text2graph_dagster.training.dev_evaluation import digest_conditions, evaluate_dev, read_dev_examples
+    from text2graph_dagster.training.dev_evaluation import digest_conditions, evaluate_dev
 
-    dev = read_dev_examples(config.dev, config.settings)
     if not dev:
         return {}
     model, tokenizer = load_student(directory)
@@ -117,16 +232,14 @@ def make_trainer(
     from text2graph_dagster.training.model.adapters import upcast_trained_weights
     from text2graph_dagster.training.sft_trainer import AnswerLossTrainer
 
-    sft = settings.sft
+    sft, steps = settings.sft, choose_sft_steps(settings)
     optimizer = make_optimizer(model, settings)
     trainer = AnswerLossTrainer(
         model=model,
-        args=make_arguments(sft, settings.seed, output),
+        args=make_arguments(settings, output),
         train_dataset=rows,
         processing_class=tokenizer,
-        optimizers=with_schedule(
-            optimizer, steps=sft.max_steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share
-        ),
+        optimizers=with_schedule(optimizer, steps=steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share),
         callbacks=[ReportCallback(reporter, PROGRAM)],
     )
     return silence_trainer(upcast_trained_weights(trainer))
@@ -134,23 +247,25 @@ def make_trainer(
 
 def make_optimizer(model: Any, settings: Settings) -> Any:
     """Return Muon with AdamW, or AdamW alone."""
+    from text2graph_dagster.inference.loading import describe_model
     from text2graph_dagster.training.model.muon import MuonAdamW
 
-    rate = choose_sft_rate(settings)
+    rate = choose_sft_rate(settings, describe_model(model)["parameters"])
     return MuonAdamW(model, rate) if choose_optimizer(settings) == "muon" else make_adamw(model, rate)
 
 
-def make_arguments(sft: SftSettings, seed: int, output: OutputDirectory) -> Any:
+def make_arguments(settings: Settings, output: OutputDirectory) -> Any:
     """Return TRL's configuration."""
     from trl import SFTConfig
 
+    sft = settings.sft
     return SFTConfig(
-        **trainer_arguments(output, seed, steps=sft.max_steps, save_steps=sft.save_steps),
+        **trainer_arguments(output, settings.seed, steps=choose_sft_steps(settings), save_steps=sft.save_steps),
         **split_batch(sft.batch_size, sft.micro_batch),
         train_sampling_strategy="sequential",
         dataset_kwargs={"skip_prepare_dataset": True},  # rows are tokenised; the last label is the template's EOS token
         max_length=None,
-        data_seed=seed,
+        data_seed=settings.seed,
     )
 
 

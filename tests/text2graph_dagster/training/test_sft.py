@@ -17,6 +17,7 @@ from tests.text2graph_dagster.training import tiny_models
 from text2graph_dagster.runtime.config import read_config
 from text2graph_dagster.runtime.output_directory import OutputDirectory
 from text2graph_dagster.runtime.reporting import Reporter
+from text2graph_dagster.training import dev_evaluation
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.sft import main, train
 
@@ -73,6 +74,104 @@ def test_a_killed_run_resumes_to_the_same_result(fine_tuned: Path, tmp_path: Pat
     resumed, straight = (load_file(folder / "model.safetensors") for folder in (tmp_path / "sft", fine_tuned))
     assert all(torch.equal(resumed[name], value) for name, value in straight.items())
     assert losses(tmp_path / "sft") == losses(fine_tuned)
+
+
+CHECKED = {"max_steps": 12, "dev_checks": 6, "dev_check_examples": 4, "save_steps": 5}
+
+
+def score_by_weights(model: Any, tokenizer: Any, dev: Any, *others: Any) -> dict[str, float]:
+    """Return dev metrics whose relation F1 falls as the weights grow: every model has another one."""
+    f1 = 1 / float(sum(parameter.detach().square().sum() for parameter in model.parameters()))
+    bounds = {"relation_f1_low": f1, "relation_f1_high": f1, "entity_f1_low": f1, "entity_f1_high": f1}
+    return {"passages": len(dev), "relation_f1": f1, "entity_f1": f1, "parse_rate": 1.0, "stopped": 1.0, **bounds}
+
+
+def run_checked(folder: Path, **sft: Any) -> dict[str, Any]:
+    """Run the program with evaluations on dev; return run.json."""
+    assert main(["--config", str(tiny_models.write_config(folder, changes={"sft": {**CHECKED, **sft}}))]) == 0
+    run: dict[str, Any] = json.loads((folder / "sft" / "run.json").read_text())
+    return run
+
+
+def points(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "sft" / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_the_best_model_on_dev_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev_evaluation, "evaluate_dev", score_by_weights)
+    run = run_checked(tmp_path, patience=None)
+    measured = {p["step"]: p["dev_relation_f1"] for p in points(tmp_path) if "dev_relation_f1" in p}
+    assert list(measured) == [2, 4, 6, 8, 10, 12] == [check["step"] for check in run["dev_checks"]]
+    assert all({"relation_f1_low", "relation_f1_high", "entity_f1"} <= check.keys() for check in run["dev_checks"])
+    assert measured[run["kept_step"]] == max(measured.values()) and run["kept_step"] < run["steps"] == 12
+    assert {p["dev_passages"] for p in points(tmp_path) if "dev_passages" in p} == {4}
+    assert run["dev"]["passages"] == 6  # the published model is evaluated on all of dev
+    assert run["dev"]["relation_f1"] == pytest.approx(measured[run["kept_step"]])
+
+
+def test_training_stops_when_dev_no_longer_improves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dev_evaluation, "evaluate_dev", score_by_weights)
+    run = run_checked(tmp_path, patience=2)
+    assert (run["kept_step"], run["steps"]) == (2, 6) and len(run["dev_checks"]) == 3
+    assert "stopped early: no better dev relation F1 in the last 2 checks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("moment", "save_steps"),
+    [("step 5", 5), ("step 6", 5), ("evaluation 2", 5), ("evaluation 2", 3), ("evaluation 3", 5), ("published", 6)],
+)
+def test_a_run_killed_around_its_evaluations_resumes_to_the_same_result(
+    moment: str, save_steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run stops early at step 6; step 6 is saved in the last case, so a resumed run must not train on."""
+    calls: list[int] = []
+
+    def evaluate(*given: Any) -> dict[str, float]:
+        metrics = score_by_weights(*given)
+        calls.append(1)
+        if moment == f"evaluation {len(calls)}" or (moment == "published" and len(calls) == 4):
+            raise tiny_models.Killed
+        return metrics
+
+    monkeypatch.setattr(dev_evaluation, "evaluate_dev", score_by_weights)
+    straight = run_checked(tmp_path / "straight", patience=2, save_steps=save_steps)
+    assert straight["steps"] == 6
+    kind, number = [*moment.split(), "0"][:2]
+    if kind == "step":
+        with tiny_models.killed_at(int(number), monkeypatch):
+            run_checked(tmp_path / "killed", patience=2, save_steps=save_steps)
+    else:
+        with monkeypatch.context() as patch, pytest.raises(tiny_models.Killed):
+            patch.setattr(dev_evaluation, "evaluate_dev", evaluate)
+            run_checked(tmp_path / "killed", patience=2, save_steps=save_steps)
+    assert not (tmp_path / "killed" / "sft").exists()
+    resumed = run_checked(tmp_path / "killed", patience=2, save_steps=save_steps)
+    for name in ("kept_step", "steps", "dev_checks", "dev"):
+        assert resumed[name] == straight[name], name
+    assert points(tmp_path / "killed") == points(tmp_path / "straight")
+    kept, expected = (load_file(tmp_path / name / "sft" / "model.safetensors") for name in ("killed", "straight"))
+    assert all(torch.equal(kept[name], value) for name, value in expected.items())
+
+
+def test_without_dev_examples_the_last_model_is_kept_and_the_log_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = {"sft": {"max_steps": 2, "dev_checks": 2}}
+    assert main(["--config", str(tiny_models.write_config(tmp_path, changes=changes, dev=None))]) == 0
+    run = json.loads((tmp_path / "sft" / "run.json").read_text())
+    assert (run["kept_step"], run["steps"], run["dev_checks"]) == (2, 2, []) and "dev" not in run
+    assert "there are no dev examples: the model of the last step will be kept" in capsys.readouterr().out
+
+
+def test_the_log_says_how_much_is_trained_on_and_how_long_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", str(tiny_models.write_config(tmp_path))]) == 0
+    log = capsys.readouterr().out
+    assert "20 steps of 4 examples: 1.3 passes over 60 examples, " in log
+    assert log.index("passes over") < log.index("forecast after 13 of 20 steps: about ")
 
 
 def test_sigterm_ends_the_program_at_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from text2graph_dagster.training.data.arrow_files import BATCH_ROWS, iterate_bat
 from text2graph_dagster.training.data.curriculum import plan_batches
 from text2graph_dagster.training.data.examples import Example, Examples, tokenise_examples
 from text2graph_dagster.training.data.name_augmentation import NameAugmenter
-from text2graph_dagster.training.student_defaults import choose_name_augmentation_share
+from text2graph_dagster.training.student_defaults import choose_name_augmentation_share, choose_sft_steps
 
 IGNORED = -100  # the label of a token without loss
 _IDS = pyarrow.list_(pyarrow.int32())
@@ -57,18 +57,33 @@ def measure_lengths(store: Any) -> list[int]:
     ]
 
 
+def pad_lengths(lengths: Sequence[int], pass_size: int) -> list[int]:
+    """Return the rows' lengths in tokens with padding, if rows are batched in order, `pass_size` per forward pass."""
+    passes = [lengths[start : start + pass_size] for start in range(0, len(lengths), pass_size)]
+    return [max(rows) for rows in passes for _ in rows]
+
+
 def compute_padding_share(lengths: Sequence[int], pass_size: int) -> float:
     """Return the share of padding tokens if rows are batched in order, `pass_size` rows per forward pass."""
-    passes = [lengths[start : start + pass_size] for start in range(0, len(lengths), pass_size)]
-    tokens = sum(len(rows) * max(rows) for rows in passes)
+    tokens = sum(pad_lengths(lengths, pass_size))
     return 1 - sum(lengths) / tokens if tokens else 0.0
 
 
+def measure_rows(rows: Any) -> list[int]:
+    """Return the length in tokens of each training row, `rows` being a `datasets.Dataset`."""
+    lengths: list[int] = pyarrow.compute.list_value_length(rows.data.column("input_ids")).to_pylist()
+    return lengths
+
+
+def count_step_tokens(rows: Any, batch_size: int, pass_size: int) -> list[int]:
+    """Return the number of tokens of each training step, padding included."""
+    lengths = pad_lengths(measure_rows(rows), pass_size)
+    return [sum(lengths[start : start + batch_size]) for start in range(0, len(lengths), batch_size)]
+
+
 def measure_padding(rows: Any, pass_size: int) -> float:
-    """Return the share of padding tokens in the training rows, a `datasets.Dataset`; see `compute_padding_share`."""
-    return compute_padding_share(
-        pyarrow.compute.list_value_length(rows.data.column("input_ids")).to_pylist(), pass_size
-    )
+    """Return the share of padding tokens in the training rows; see `compute_padding_share`."""
+    return compute_padding_share(measure_rows(rows), pass_size)
 
 
 def plan_schedule(examples: Sequence[Example], lengths: Sequence[int], settings: Settings) -> Schedule:
@@ -80,7 +95,7 @@ def plan_schedule(examples: Sequence[Example], lengths: Sequence[int], settings:
     batches = plan_batches(
         lengths,
         batch_size=sft.batch_size,
-        steps=sft.max_steps,
+        steps=choose_sft_steps(settings),
         curriculum_share=sft.curriculum_share,
         seed=settings.seed,
     )

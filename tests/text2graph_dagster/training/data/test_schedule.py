@@ -20,8 +20,10 @@ from text2graph_dagster.training.data.name_augmentation import NameAugmenter
 from text2graph_dagster.training.data.schedule import (
     ROW_TYPES,
     compute_padding_share,
+    count_step_tokens,
     measure_lengths,
     measure_padding,
+    measure_rows,
     plan_schedule,
     store_tokens,
     tokenise_schedule,
@@ -40,6 +42,14 @@ def test_padding_is_counted_per_forward_pass(lengths: list[int], pass_size: int,
 def test_the_padding_share_is_measured_on_stored_rows(tmp_path: Path) -> None:
     rows = [{"input_ids": [1] * n, "labels": [1] * n} for n in (3, 1, 2)]
     assert measure_padding(write_rows(rows, tmp_path / "course.arrow", ROW_TYPES), 2) == pytest.approx(2 / 8)
+
+
+def test_the_tokens_of_a_step_include_padding(tmp_path: Path) -> None:
+    rows = [{"input_ids": [1] * n, "labels": [1] * n} for n in (3, 1, 2, 2, 5, 4, 1, 1)]
+    stored = write_rows(rows, tmp_path / "course.arrow", ROW_TYPES)
+    assert measure_rows(stored) == [3, 1, 2, 2, 5, 4, 1, 1]
+    assert count_step_tokens(stored, batch_size=4, pass_size=2) == [3 + 3 + 2 + 2, 5 + 5 + 1 + 1]
+    assert count_step_tokens(stored, batch_size=4, pass_size=4) == [4 * 3, 4 * 5]
 
 
 def test_the_labels_of_a_batch_are_the_answers_with_the_eos_token(
