@@ -52,7 +52,8 @@ class CorpusSource:
 class CorpusExamples:
     """One corpus's examples, its traces that were left out with the reason, and the result of denoising.
 
-    `files` contain all examples, and perhaps others; `selected` has the selection columns of the examples that stay.
+    `files` contain all examples, and perhaps others; `selected` has the selection columns of the examples that stay, and
+    the name of the `file` of each.
     """
 
     corpus: str
@@ -95,7 +96,8 @@ class CorpusExamples:
         written = []
         for file in self.files:
             written.append(folder / f"{self.corpus}-chosen-{file.name}")
-            take_selected(pl.read_parquet(file), self.selected).write_parquet(written[-1])
+            selected = self.selected.filter(pl.col("file") == file.name)
+            take_selected(pl.read_parquet(file), selected).write_parquet(written[-1])
         return written
 
 

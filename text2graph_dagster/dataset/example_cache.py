@@ -66,20 +66,21 @@ class ExampleCache:
             self._build()
 
     def finish(self) -> tuple[list[Path], pl.DataFrame, pl.DataFrame]:
-        """Return (files, selection columns of the requested examples, passages without an example).
+        """Return (files, selection columns of the requested examples and their `file`, passages without an example).
 
-        The files contain the examples of all requested rows, and perhaps others.
+        The files contain the examples of all requested rows, and perhaps others. The same example may be in another
+        file too, with other confidences; the one to use is in the file named `file`.
         """
         if self._pending:
             self._build()
         requested = np.sort(np.concatenate([np.empty(0, np.uint64), *self._requested]))
-        files, candidates, stale = [], [frame_of([], SELECTION_COLUMNS)], []
+        files, candidates, stale = [], [frame_of([], {**SELECTION_COLUMNS, "file": pl.String()})], []
         for name in self._parts():
             frame = pl.read_parquet(self._folder / f"{name}{_CANDIDATES}")
             used = frame.filter(contains(requested, frame["row"].to_numpy()))
             if used.height:
                 files.append(self._folder / f"{name}{_EXAMPLES}")
-                candidates.append(used.drop("row"))
+                candidates.append(used.drop("row").with_columns(file=pl.lit(files[-1].name)))
             if used.height < _MIN_USED_SHARE * frame.height:
                 stale.append(name)
         # Mostly unused parts are deleted in the next run, because this run still needs their used rows.

@@ -44,7 +44,8 @@ def examples(root: Path, wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
         cache.add(part)
     files, candidates, left_out = cache.finish()
     assert left_out.height == 0
-    return pl.concat([take_selected(pl.read_parquet(file), candidates) for file in files]).sort("example_id")
+    parts = [take_selected(pl.read_parquet(file), candidates.filter(file=file.name)) for file in files]
+    return pl.concat(parts).sort("example_id")
 
 
 def build_from_scratch(wanted: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
@@ -66,6 +67,16 @@ def test_a_changed_row_is_rebuilt_and_its_old_example_unused(tmp_path: Path) -> 
     after = before.with_columns(relations=pl.when(pl.int_range(pl.len()) == 2).then(nothing).otherwise("relations"))
     assert examples(tmp_path, after).equals(build_from_scratch(after))
     assert not build_from_scratch(after).equals(build_from_scratch(before))
+
+
+def test_an_example_with_another_confidence_replaces_the_cached_one(tmp_path: Path) -> None:
+    """Its id is the same, because neither prompt nor answer has the confidence."""
+    before = rows(*range(6)).to_dicts()
+    examples(tmp_path, pl.DataFrame(before))
+    for relation in before[2]["relations"]:
+        relation["confidence"] = 0.25
+    after = pl.DataFrame(before, schema=rows(*range(6)).schema)
+    assert examples(tmp_path, after).equals(build_from_scratch(after))
 
 
 def test_mostly_unused_parts_are_deleted_in_the_next_run(tmp_path: Path, built: list[str]) -> None:
