@@ -47,7 +47,8 @@ def score_run(
     Args:
         gold: corpus, passage_id, text, entities, relations; with doc_id, a document's passages are resampled together.
         predictions: system, corpus, passage_id, raw_output (null: no answer), entities, relations (the legal graph).
-            A gold passage without a row counts as a missing prediction.
+            A gold passage without a row counts as a missing prediction. A system with rows for other corpora
+            only is not scored on a corpus, nor on "all": a corpus of annotated documents may have no teacher.
         samples: the number of bootstrap resamples.
     """
     by_system = {
@@ -65,7 +66,8 @@ def score_run(
         keys, found = results[corpus]
         rows += _rows(run, corpus, found, [ontologies[corpus]], [documents[k] for k in keys], samples, seed)
     if len(corpora) > 1:
-        together = {s: [r for corpus in corpora for r in results[corpus][1][s]] for s in systems}
+        everywhere = [s for s in systems if all(s in results[corpus][1] for corpus in corpora)]
+        together = {s: [r for corpus in corpora for r in results[corpus][1][s]] for s in everywhere}
         units = [documents[k] for corpus in corpora for k in results[corpus][0]]
         rows += _rows(run, ALL, together, [ontologies[c] for c in corpora], units, samples, seed)
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -74,13 +76,16 @@ def score_run(
 def _match_predictions(
     gold: pl.DataFrame, by_system: Mapping[str, Mapping[tuple[str, str], dict[str, object]]], ontology: Ontology
 ) -> tuple[list[tuple[str, str]], dict[str, list[PassageResult]]]:
-    """Return (keys of the passages, results for every passage by system)."""
+    """Return (keys of the passages, results for every passage by system); systems of other corpora are left out."""
     directions = metrics.Directions.of(ontology)
     rows = gold.to_dicts()
     keys = [(row["corpus"], row["passage_id"]) for row in rows]
     wanted = [metrics.graph_items(from_rows(row["entities"], row["relations"]), directions) for row in rows]
-    results: dict[str, list[PassageResult]] = {system: [] for system in by_system}
+    results: dict[str, list[PassageResult]] = {}
     for system, answers in by_system.items():
+        if answers and answers.keys().isdisjoint(keys):
+            continue
+        results[system] = []
         for key, row, items in zip(keys, rows, wanted, strict=True):
             answer = answers.get(key)
             parsed = read_output(answer["raw_output"]) if answer else None

@@ -183,3 +183,13 @@ def test_passages_of_one_document_are_resampled_together() -> None:
 def test_the_rows_meet_the_contract() -> None:
     contract = contracts.EVAL_REPORT
     contract.schema.validate(contract.conform(scored()))
+
+
+def test_a_system_that_answered_another_corpus_only_is_not_scored() -> None:
+    gold = pl.concat([gold_frame({"p1": FULL}), gold_frame({"p1": FULL}, "b")])
+    student = [prediction_frame({("sft", "p1"): FULL}, corpus) for corpus in ("a", "b")]
+    predictions = pl.concat([prediction_frame({("teacher", "p1"): HALF}), *student])
+    rows = score_run("r", gold, predictions, {"a": ONTOLOGY, "b": ONTOLOGY}, ["teacher", "sft"], 20)
+    scored = rows.filter(metric="relation_strict_f1").select("corpus", "system").rows()
+    assert sorted(scored) == [("a", "sft"), ("a", "teacher"), ("all", "sft"), ("b", "sft")]
+    assert set(rows.filter(system="sft - teacher")["corpus"]) == {"a"}

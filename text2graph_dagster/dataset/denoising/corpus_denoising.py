@@ -47,7 +47,7 @@ class CorpusDenoising:
     @property
     def summary(self) -> str:
         """What was decided, and why."""
-        return f"{self.decision.summary}; {self.calibration.summary}"
+        return "; ".join(filter(None, (self.decision.summary, self.calibration.summary)))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class CorpusDenoiser:
             for p in passages
             for outcome in collect_outcomes(decision.apply(p.labels, p.denoised), p.gold, directions)
         ]
-        calibration = fit_calibration(outcomes, MIN_DEV_RELATIONS)
+        # An annotated relation has the confidence 1; there is nothing to calibrate.
+        calibration = Calibration("") if stated.only_annotated else fit_calibration(outcomes, MIN_DEV_RELATIONS)
         rewriter = _FileRewriter(ontology, denoise, decision, calibration, ConfusionCounter(ontology))
         for file in files:
             rewriter.rewrite(file)
