@@ -52,8 +52,8 @@ class CorpusSource:
 class CorpusExamples:
     """One corpus's examples, its traces that were left out with the reason, and the result of denoising.
 
-    `files` contain all examples, and perhaps others; `selected` has the selection columns of the examples that stay, and
-    the name of the `file` of each.
+    `files` contain all examples, and perhaps others; `selected` has the selection columns of the examples that stay,
+    and the name of the `file` of each.
     """
 
     corpus: str

@@ -71,12 +71,17 @@ def test_a_changed_row_is_rebuilt_and_its_old_example_unused(tmp_path: Path) -> 
 
 def test_an_example_with_another_confidence_replaces_the_cached_one(tmp_path: Path) -> None:
     """Its id is the same, because neither prompt nor answer has the confidence."""
-    before = rows(*range(6)).to_dicts()
-    examples(tmp_path, pl.DataFrame(before))
-    for relation in before[2]["relations"]:
-        relation["confidence"] = 0.25
-    after = pl.DataFrame(before, schema=rows(*range(6)).schema)
-    assert examples(tmp_path, after).equals(build_from_scratch(after))
+    relation = pl.element().struct.with_fields(confidence=pl.lit(0.9))
+    before = rows(*range(6)).with_columns(pl.col("relations").list.eval(relation))
+    changed = pl.element().struct.with_fields(confidence=pl.lit(0.25))
+    is_third = pl.int_range(pl.len()) == 2
+    after = before.with_columns(
+        relations=pl.when(is_third).then(pl.col("relations").list.eval(changed)).otherwise("relations")
+    )
+    old = examples(tmp_path, before)
+    new = examples(tmp_path, after)
+    assert new.equals(build_from_scratch(after)) and not new.equals(old)
+    assert new["example_id"].equals(old["example_id"])
 
 
 def test_mostly_unused_parts_are_deleted_in_the_next_run(tmp_path: Path, built: list[str]) -> None:
