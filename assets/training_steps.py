@@ -15,7 +15,10 @@ from text2graph_dagster.training.checkpoint_id import make_checkpoint_id
 from text2graph_dagster.training.program_inputs import write_program_inputs
 
 EXAMPLES = """
-SELECT f.*, p.text FROM filtered_dataset f
+SELECT f.*, p.text, EXISTS (
+    FROM gold_graphs g WHERE g.corpus = f.corpus AND g.passage_id = f.passage_id AND g.split = 'train'
+) AS annotated
+FROM filtered_dataset f
 JOIN (SELECT corpus, passage_id, any_value(text) AS text FROM raw_corpus GROUP BY ALL) p USING (corpus, passage_id)
 WHERE f.split = $1 OR NOT EXISTS (FROM filtered_dataset WHERE split = $1)
 """

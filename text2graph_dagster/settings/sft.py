@@ -16,6 +16,9 @@ class SftSettings(Section):
         description="optimizer steps; null: 1,600 for nano and scratch (which needs three times as many), 2,000 for "
         "other models",
     )
+    annotated_repeats: int = Field(
+        1, ge=1, description="how many times as often annotated examples are drawn as those that a teacher labelled"
+    )
     batch_size: int = Field(16, ge=1, description="examples per optimizer step")
     micro_batch: int | None = Field(
         None, ge=1, description="maximum examples per forward pass, with the same result; null: the whole batch"

@@ -22,7 +22,8 @@ from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.data.arrow_files import BATCH_ROWS, convert_parquet, iterate_batches
 
 COLUMNS = ("example_id", "corpus", "messages", "entity_types", "relation_types", "entities", "relations", "text")
-OPTIONAL_COLUMNS = ("task", "passage_id", "trusted")  # the defaults suit gold data: task "both", trusted
+# Without these, the task is "both", and every graph is trusted and comes from a teacher.
+OPTIONAL_COLUMNS = ("task", "passage_id", "trusted", "annotated")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,12 @@ class Examples(Sequence[Example]):
         for batch in self._rows.iter(BATCH_ROWS):
             for values in zip(*batch.values(), strict=True):
                 yield _make_example(dict(zip(batch, values, strict=True)), self._settings)
+
+    @property
+    def annotated(self) -> list[bool]:
+        """Whether each example's graph is an annotation; False if it is from a teacher, or unknown."""
+        known = "annotated" in self._rows.column_names
+        return list(self._rows["annotated"]) if known else [False] * len(self)
 
     def select(self, indices: Sequence[int]) -> "Examples":
         """Return the examples with these indices, in this order."""

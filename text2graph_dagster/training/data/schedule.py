@@ -37,9 +37,15 @@ def make_training_rows(examples: Examples, tokenizer: Any, settings: Settings, f
     short = [i for i, length in enumerate(lengths) if length <= settings.sft.max_length]
     if not short:
         raise UserError("every example is longer than sft.max_length: raise sft.max_length, or use shorter passages.")
-    schedule = plan_schedule(examples.select(short), [lengths[i] for i in short], settings)
-    rows = tokenise_schedule(schedule, store.select(short), tokenizer)
+    pool = repeat_annotated(short, examples.annotated, settings.sft.annotated_repeats)
+    schedule = plan_schedule(examples.select(pool), [lengths[i] for i in pool], settings)
+    rows = tokenise_schedule(schedule, store.select(pool), tokenizer)
     return write_rows(rows, folder / "course.arrow", ROW_TYPES), len(examples) - len(short)
+
+
+def repeat_annotated(indices: Sequence[int], annotated: Sequence[bool], repeats: int) -> list[int]:
+    """Return the indices with those of annotated examples repeated, so that they are drawn `repeats` times as often."""
+    return [i for i in indices for _ in range(repeats if annotated[i] else 1)]
 
 
 def store_tokens(examples: Iterable[Example], tokenizer: Any, path: Path) -> Any:

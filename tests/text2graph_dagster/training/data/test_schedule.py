@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.text2graph_dagster.training import tiny_models
@@ -15,16 +16,18 @@ from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.arrow_files import write_rows
 from text2graph_dagster.training.data.curriculum import plan_batches
-from text2graph_dagster.training.data.examples import tokenise_examples
+from text2graph_dagster.training.data.examples import read_examples, tokenise_examples
 from text2graph_dagster.training.data.name_augmentation import NameAugmenter
 from text2graph_dagster.training.data.schedule import (
     ROW_TYPES,
     compute_padding_share,
     count_step_tokens,
+    make_training_rows,
     measure_lengths,
     measure_padding,
     measure_rows,
     plan_schedule,
+    repeat_annotated,
     store_tokens,
     tokenise_schedule,
 )
@@ -50,6 +53,31 @@ def test_the_tokens_of_a_step_include_padding(tmp_path: Path) -> None:
     assert measure_rows(stored) == [3, 1, 2, 2, 5, 4, 1, 1]
     assert count_step_tokens(stored, batch_size=4, pass_size=2) == [3 + 3 + 2 + 2, 5 + 5 + 1 + 1]
     assert count_step_tokens(stored, batch_size=4, pass_size=4) == [4 * 3, 4 * 5]
+
+
+def test_annotated_examples_are_drawn_more_often() -> None:
+    assert repeat_annotated([0, 2, 3], [True, False, False, True], 3) == [0, 0, 0, 2, 3, 3, 3]
+    assert repeat_annotated([2, 3], [True, False, False, True], 1) == [2, 3]
+
+
+def test_the_setting_repeats_annotated_examples_in_the_training_rows(
+    workplace: Path, nano: Any, tmp_path: Path
+) -> None:
+    rows = pl.read_parquet(workplace / "train.parquet")
+    marked = rows.with_columns(annotated=pl.int_range(pl.len()) < 2)
+    marked.write_parquet(tmp_path / "train.parquet")
+    shares = []
+    for repeats in (1, rows.height):
+        sft = {"annotated_repeats": repeats, "max_steps": 200, "batch_size": 4, "curriculum_share": 0.0}
+        settings = tiny_models.settings({"sft": {**sft, "name_augmentation_share": 0.0}})
+        examples = read_examples(tmp_path / "train.parquet", settings, tmp_path)
+        made, too_long = make_training_rows(examples, nano[1], settings, tmp_path / str(repeats))
+        assert too_long == 0
+        whole = tokenise_examples(list(examples)[:2], nano[1])
+        annotated = {(*tokens.prompt, *tokens.answer) for tokens in whole}
+        shares.append(sum(tuple(ids) in annotated for ids in made["input_ids"]) / len(made))
+    n = rows.height
+    assert shares == pytest.approx([2 / n, 2 * n / (3 * n - 2)], rel=0.15)
 
 
 def test_the_labels_of_a_batch_are_the_answers_with_the_eos_token(
