@@ -155,6 +155,31 @@ def test_a_run_killed_around_its_evaluations_resumes_to_the_same_result(
     assert all(torch.equal(kept[name], value) for name, value in expected.items())
 
 
+def test_a_killed_run_with_adapters_resumes_to_the_same_merged_model(
+    chat_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropout shows that an evaluation leaves the random state of training unchanged after a resumption too."""
+    lora = {"rank": 2, "alpha": 4, "dropout": 0.2}
+    changes = {
+        "student": {"base_model": str(chat_model), "lora": lora},
+        "sft": {"max_steps": 6, "dev_checks": 3, "save_steps": 3, "learning_rate": 1e-2},
+    }
+    monkeypatch.setattr(dev_evaluation, "evaluate_dev", score_by_weights)
+    runs = {name: tiny_models.write_config(tmp_path / name, changes=changes) for name in ("straight", "killed")}
+    assert main(["--config", str(runs["straight"])]) == 0
+    with tiny_models.killed_at(5, monkeypatch):
+        main(["--config", str(runs["killed"])])
+    assert main(["--config", str(runs["killed"])]) == 0
+    killed, straight = (
+        [{name: p[name] for name in p if name != "tokens"} for p in points(tmp_path / run)]  # TRL counts from 0 again
+        for run in ("killed", "straight")
+    )
+    assert killed == straight
+    kept, expected = (load_file(tmp_path / name / "sft" / "model.safetensors") for name in ("killed", "straight"))
+    assert not any("lora" in name for name in kept)
+    assert all(torch.equal(kept[name], value) for name, value in expected.items())
+
+
 def test_without_dev_examples_the_last_model_is_kept_and_the_log_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
