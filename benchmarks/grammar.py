@@ -130,7 +130,7 @@ def _answer(
                 max_new_tokens=settings.evaluation.max_new_tokens,
                 temperature=temperature,
                 generator=torch.Generator().manual_seed(start),
-                forms=make_forms(some, decoding, choose_wire(settings.student), settings.dataset.thinking),
+                forms=make_forms(some, decoding, choose_wire(settings), settings.dataset.thinking),
             )
             outcomes[name].wall += time.perf_counter() - wall
             outcomes[name].cpu += time.process_time() - cpu

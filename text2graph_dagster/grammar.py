@@ -1,7 +1,7 @@
 """Write the grammar of an answer for constrained decoding with llguidance: one grammar for a batch of requests.
 
 The grammar is in llguidance's dialect of Lark (a context-free grammar whose rules may have a numeric parameter and
-compare it). It fixes the JSON of the student's wire form and counts the entities, so that a head or tail that is a
+compare it). It fixes the student's wire form and counts the entities, so that a head or tail that is a
 number refers to an entity. If `copied`, every name is a span of the passage between word boundaries, so the legality
 filter finds it there. The legality filter checks what a context-free grammar cannot: that a head or tail written as
 text is the text of an entity, that no item is repeated, and that signatures hold.
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from text2graph_dagster.graph.wire import WireForm
+from text2graph_dagster.graph.wire import RULE, SEPARATOR, WireForm, escape_line
 from text2graph_dagster.settings import DecodingSettings
 from text2graph_dagster.unicode import IDEOGRAPHS
 
@@ -27,15 +27,20 @@ STRING: "\"" CHARACTER* "\""
 ANY: CHARACTER*
 CHARACTER: /[^"\\\x00-\x1F]|\\(["\\bfnrt]|u00[01][0-9a-f])/
 space: /\s{0,4}/
+LINE: (/[^\\|\n\r]/|/\\[\\|nr]/)*
+ENTRY: LINE " | "
 """
-# A span is not empty and does not begin with (escaped) white space. Nano students write a blank before every span.
-_SPAN = r'" "? (WORDS & ~/((\s|\\[bfnrtu])(?s:.)*)?/)'
+# A span is not empty and does not begin with (escaped) white space.
+_SPAN = r"(WORDS & ~/((\s|\\[bfnrtu])(?s:.)*)?/)"
+_BLANK_BEFORE = '" "? '  # nano students write a blank before every span
 # An escaped character, or a run of characters without a word boundary. A test compares this pattern with
 # `graph.mentions.is_boundary`.
 _WORD = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|[^\W_{IDEOGRAPHS}]+|.", re.DOTALL)
-_OPEN, _MIDDLE, _CLOSE, _COMMA = (json.dumps(piece) for piece in ('{"entities":[', '],"relations":[', "]}", ","))
+# What comes before the entities, between them and the relations, after the relations, and between two items.
+_JSON_FRAME, _LINES_FRAME = ('{"entities":[', '],"relations":[', "]}", ","), ("", RULE, "", "")
 # The rule for a rationale: first if the engine reads its tags as text, second if they are special tokens.
 _THOUGHT = ('thought[suffix="</think>"]: /<think>(?s:.)*/', "thought: <think> /(?s:.)*/ </think>")
+_TypeRules = dict[tuple[WireForm, tuple[str, ...] | None, str], str]  # (wire form, names or None: any, end) → rule
 _ALWAYS = f"%if le(_, {MAX_ENTITIES})"
 
 
@@ -106,10 +111,10 @@ def write_single_grammar(form: AnswerForm) -> str:
 
 def _write(start: str, forms: Sequence[AnswerForm], tags_are_tokens: bool = False) -> str:
     lines = [_COMMON, _THOUGHT[tags_are_tokens], f"start: {start}", *_numbers()]
-    types: dict[tuple[str, ...] | None, str] = {}
+    types: _TypeRules = {}
     for place, form in enumerate(forms):
         lines += _rules(form, str(place), types)
-    lines += [f"{rule}: {_alternatives(names)}" for names, rule in types.items() if names != ()]
+    lines += [f"{rule}: {_alternatives(*key)}" for key, rule in types.items() if key[1] != ()]
     return "\n".join(lines) + "\n"
 
 
@@ -124,36 +129,47 @@ def _numbers() -> Iterator[str]:
         yield f"{rule}::_: " + " | ".join(f'"{i}" %if {compared}(_, {i})' for i in range(MAX_ENTITIES))
 
 
-def _rules(form: AnswerForm, n: str, types: dict[tuple[str, ...] | None, str]) -> Iterator[str]:
+def _rules(form: AnswerForm, n: str, types: _TypeRules) -> Iterator[str]:
     """Yield the rules of one form. Their names end in `n`; their parameter is the number of entities so far."""
-    name = f"SPAN{n}" if form.copied else "ANY"
-    listed = (form.entity_types, form.relation_types)
-    kinds = [types.setdefault(names if form.requested else None, f"type{len(types)}") for names in listed]
+    as_lines = form.wire == "lines"
+    name, entry = (f"SPAN{n}", f"ENTRY{n}") if form.copied else ("LINE" if as_lines else "ANY", "ENTRY")
+    opening, middle, closing, comma = map(_quote, _LINES_FRAME if as_lines else _JSON_FRAME)
+    listed, ends = (form.entity_types, form.relation_types), ("", SEPARATOR if as_lines else "")
+    # The engine reads the longest possible word without looking ahead, so a separator that begins with a space must be
+    # in one word with what it ends.
+    keys = [(form.wire, names if form.requested else None, end) for names, end in zip(listed, ends, strict=True)]
+    kinds = [types.setdefault(key, f"type{len(types)}") for key in keys]
     entities, relations = (bool(names) or not form.requested for names in listed)
     thinking = "(thought space)?" if form.thinking else ""
     # llguidance requires that every alternative of a rule with a parameter uses it.
-    end, another = f"{_CLOSE} {_ALWAYS}", f"relation{n}::_ rest{n}::_"
+    end, another = f"{closing} {_ALWAYS}", f"relation{n}::_ rest{n}::_"
     room = f"%if lt(_, {MAX_ENTITIES})"
-    yield f"answer{n}: {thinking} {_OPEN} entities{n}::0"
-    yield f"entities{n}::_: {_MIDDLE} relations{n}::_" + (f" | entity{n}::_ more{n}::incr(_)" if entities else "")
+    yield f"answer{n}: {thinking} {opening} entities{n}::0"
+    yield f"entities{n}::_: {middle} relations{n}::_" + (f" | entity{n}::_ more{n}::incr(_)" if entities else "")
     yield f"relations{n}::_: {end}" + (f" | {another} %if gt(_, 0)" if relations else "")
     if entities:
-        yield f"more{n}::_: {_MIDDLE} relations{n}::_ | {_COMMA} entity{n}::_ more{n}::incr(_) {room}"
-        yield f"entity{n}::_: {_entity(form.wire, name, kinds[0])} {_ALWAYS}"
+        yield f"more{n}::_: {middle} relations{n}::_ | {comma} entity{n}::_ more{n}::incr(_) {room}"
+        yield f"entity{n}::_: {_entity(form.wire, name, entry, kinds[0])} {_ALWAYS}"
     if relations:
-        yield f"rest{n}::_: {end} | {_COMMA} {another}"
-        yield f"relation{n}::_: {_relation(form.wire, name, kinds[1])} {_ALWAYS}"
+        yield f"rest{n}::_: {end} | {comma} {another}"
+        yield f"relation{n}::_: {_relation(form.wire, name, entry, kinds[1])} {_ALWAYS}"
     if form.copied:
-        yield f"WORDS{n}: %regex {json.dumps({'substring_chunks': _words(form.text)})}"
-        yield f"SPAN{n}: " + _SPAN.replace("WORDS", f"WORDS{n}")
+        yield f"WORDS{n}: %regex {json.dumps({'substring_chunks': _words(form.text, form.wire)})}"
+        yield f"SPAN{n}: " + ("" if as_lines else _BLANK_BEFORE) + _SPAN.replace("WORDS", f"WORDS{n}")
+        if as_lines:
+            yield f"{entry}: {name} {_quote(SEPARATOR)}"
 
 
-def _entity(wire: WireForm, name: str, kind: str) -> str:
+def _entity(wire: WireForm, name: str, entry: str, kind: str) -> str:
+    if wire == "lines":
+        return " ".join((entry, kind, _quote("\n")))
     begins = _quote('{"text":"') if wire == "compact" else _quote('{"id":') + " own::_ " + _quote(',"text":"')
     return " ".join((begins, name, _quote('","type":'), kind, _quote("}")))
 
 
-def _relation(wire: WireForm, name: str, kind: str) -> str:
+def _relation(wire: WireForm, name: str, entry: str, kind: str) -> str:
+    if wire == "lines":
+        return " ".join((_quote("\n"), entry, kind, name))
     end = "earlier::_" if wire == "indexed" else " ".join((_quote('"'), name, _quote('"')))
     values = {"head": end, "type": kind, "tail": end}
     order = ("head", "tail", "type") if wire == "public" else ("head", "type", "tail")
@@ -161,16 +177,21 @@ def _relation(wire: WireForm, name: str, kind: str) -> str:
     return " ".join((*parts, _quote("}")))
 
 
-def _alternatives(names: tuple[str, ...] | None) -> str:
-    """Return the body of a rule that matches one of the names as JSON, or any JSON string if `names` is None."""
+def _alternatives(wire: WireForm, names: tuple[str, ...] | None, end: str) -> str:
+    """Return the body of a rule that matches a name as the wire form writes it, and `end`; any name if it is None."""
     if names is None:
-        return "STRING"
-    return " | ".join(_quote(json.dumps(name, ensure_ascii=False)) for name in names)
+        return "STRING" if wire != "lines" else "ENTRY" if end else "LINE"
+    escape = escape_line if wire == "lines" else _escape_string
+    return " | ".join(_quote(escape(name) + end) for name in names)
 
 
-def _words(text: str) -> list[str]:
-    """Return a passage as JSON escapes it, split at every word boundary."""
-    return _WORD.findall(json.dumps(text, ensure_ascii=False)[1:-1])
+def _words(text: str, wire: WireForm) -> list[str]:
+    """Return a passage as the wire form escapes it, split at every word boundary."""
+    return _WORD.findall(escape_line(text) if wire == "lines" else _escape_string(text)[1:-1])
+
+
+def _escape_string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _quote(literal: str) -> str:

@@ -24,7 +24,7 @@ def form(text: str = "Ana Torvik", copied: bool = True) -> AnswerForm:
 def test_a_passage_is_split_at_word_boundaries(text: str) -> None:
     cuts = [at for at in range(len(text) + 1) if is_boundary(text, at)]
     expected = [text[a:b] for a, b in pairwise(cuts)]
-    words = grammar._words(text)
+    words = grammar._words(text, "public")
     assert "".join(words) == json.dumps(text, ensure_ascii=False)[1:-1]
     assert [json.loads(f'"{word}"') for word in words] == expected
 
@@ -32,7 +32,7 @@ def test_a_passage_is_split_at_word_boundaries(text: str) -> None:
 @settings(deadline=None)
 @given(TEXTS, st.data())
 def test_runs_of_words_that_do_not_begin_with_white_space_are_grounded(text: str, data: st.DataObject) -> None:
-    words = [json.loads(f'"{word}"') for word in grammar._words(text)]
+    words = [json.loads(f'"{word}"') for word in grammar._words(text, "public")]
     first = data.draw(st.integers(0, len(words) - 1))
     span = "".join(words[first : data.draw(st.integers(first + 1, len(words)))])
     assert span[0].isspace() or ground(span, text) is not None

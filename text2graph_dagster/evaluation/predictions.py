@@ -40,7 +40,7 @@ class AnswerSettings:
     def for_student(cls, settings: Settings) -> "AnswerSettings":
         """Return the settings for the student's own answers."""
         grammar = settings.decoding.model_dump(mode="json")
-        decoding = {"decoding": grammar, "wire": choose_wire(settings.student), "thinking": settings.dataset.thinking}
+        decoding = {"decoding": grammar, "wire": choose_wire(settings), "thinking": settings.dataset.thinking}
         return cls(settings.evaluation.max_new_tokens, decoding=decoding)
 
 

@@ -1,4 +1,4 @@
-"""Parse the answer of a model: an optional rationale, then a graph as JSON."""
+"""Parse the answer of a model: an optional rationale, then a graph as JSON or in the wire form `lines`."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from text2graph_dagster.graph.model import ParsedGraph
+from text2graph_dagster.graph.wire import RULE, SEPARATOR, unescape_line
 
 ParseFailure = Literal["no_json", "truncated", "not_an_object", "bad_shape", "several_objects", "unclosed_think"]
 
@@ -38,7 +39,9 @@ class GraphParseError(ValueError):
 
 
 def parse(raw: str) -> ParsedGraph:
-    """Parse an optional `<think>…</think>`, then one JSON object; a code fence or prose around it is tolerated.
+    """Parse an optional `<think>…</think>`, then a graph in any wire form.
+
+    Around a JSON object, a code fence or prose is tolerated.
 
     A JSON decoder reads the strings, so a brace inside a string or inside the rationale does no harm. Text around the
     object makes the answer not strict; an object that is cut off is `truncated`; a second object is `several_objects`;
@@ -50,12 +53,31 @@ def parse(raw: str) -> ParsedGraph:
     rationale, answer, bare = _split_thinking(raw)
     fenced = _FENCE.match(answer)
     body = fenced["body"].strip() if fenced else answer
+    if (lines := _read_lines(body)) is not None:
+        return ParsedGraph(*lines, rationale, bare and not fenced)
     value, before, after = _split_object(body)
     entities = tuple([_entity(item) for item in _items(value, "entities")])
     names = _names_by_id(value)
     relations = tuple([_relation(item, names) for item in _items(value, "relations")])
     strict = bare and not fenced and not before and not after and _has_only_known_keys(value)
     return ParsedGraph(entities, relations, rationale, strict)
+
+
+def _read_lines(body: str) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str, str], ...]] | None:
+    """Return (entities, relations) of an answer in the form `lines`; None if it is not in that form.
+
+    Raises:
+        GraphParseError: the answer is cut off.
+    """
+    lines = body.split("\n")
+    rule = lines.index(RULE) if RULE in lines else len(lines)
+    parts = [tuple(map(unescape_line, line.split(SEPARATOR))) for line in (*lines[:rule], *lines[rule + 1 :])]
+    wrong = [i for i, part in enumerate(parts) if len(part) != (2 if i < rule else 3)]
+    if rule == len(lines) or wrong:
+        if len(parts) > 1 and not [i for i in wrong if i < len(parts) - 1]:  # only the last line may be incomplete
+            raise GraphParseError("truncated", "the last line is not complete, or the line of hyphens is missing")
+        return None
+    return tuple((p[0], p[1]) for p in parts[:rule]), tuple((p[0], p[1], p[2]) for p in parts[rule:])
 
 
 def _has_only_known_keys(value: dict[str, Any]) -> bool:

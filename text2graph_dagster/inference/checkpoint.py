@@ -66,7 +66,7 @@ class CheckpointRecipe(BaseModel):
             overlap_sentences=corpus.overlap_sentences,
             max_new_tokens=settings.evaluation.max_new_tokens,
             decoding=settings.decoding,
-            wire=choose_wire(settings.student),
+            wire=choose_wire(settings),
             thinking=settings.dataset.thinking,
         )
 

@@ -110,3 +110,25 @@ def test_head_and_tail_may_be_entity_ids() -> None:
 )
 def test_unknown_and_duplicate_keys_make_an_answer_not_strict(raw: str) -> None:
     assert not parse(raw).strict
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("Ana | person\nVelsoft | comp", "truncated"),  # the line of hyphens is missing
+        ("Ana | person\n---\nAna | foun", "truncated"),
+        ("Ana | person", "no_json"),
+        ("Ana\nVelsoft\n---", "no_json"),
+        ("Ana | person\n---\nAna | founded | Velsoft\n\nI hope this helps.", "no_json"),
+    ],
+)
+def test_a_broken_answer_in_lines_has_a_reason(answer: str, reason: str) -> None:
+    with pytest.raises(GraphParseError) as error:
+        parse(answer)
+    assert error.value.reason == reason
+
+
+def test_lines_may_follow_a_rationale_or_be_fenced() -> None:
+    thought = parse("<think>Ana founded it.</think>\nAna | person\n---")
+    assert (thought.rationale, thought.entities, thought.strict) == ("Ana founded it.", (("Ana", "person"),), True)
+    assert not parse("```\nAna | person\n---\n```").strict

@@ -21,7 +21,7 @@ def accepts(tokenizer: Any, form: AnswerForm, answer: str) -> bool:
     return not any(constraint.advance([0], [token]) for token in ids)
 
 
-@pytest.mark.parametrize("wire", ["public", "compact", "indexed"])
+@pytest.mark.parametrize("wire", ["public", "compact", "indexed", "lines"])
 @pytest.mark.parametrize("copied", [True, False])
 @pytest.mark.parametrize("requested", [True, False])
 def test_every_gold_answer_is_accepted(nano: Any, examples: Any, wire: WireForm, copied: bool, requested: bool) -> None:
@@ -48,6 +48,27 @@ def test_every_gold_answer_is_accepted(nano: Any, examples: Any, wire: WireForm,
 )
 def test_a_well_formed_answer_is_accepted(nano: Any, answer: str) -> None:
     assert accepts(nano[1], FORM, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        ("---", True),
+        ("Ana Torvik | person\n---", True),
+        ("Ana Torvik | person\nBakelo | company\n---\nAna Torvik | works for | Bakelo", True),
+        ("---\nAna Torvik | works for | Bakelo", False),  # a relation without an entity
+        ("Ana Torvik | person", False),  # truncated
+        ("Ana Torvik | person\n---\n", False),
+        ("Ana Torvik\n---", False),
+        (" Ana Torvik | person\n---", False),
+        ("Eva | person\n---", False),  # not in the passage
+        ("Ana | Torvik | person\n---", False),
+        ('{"entities":[],"relations":[]}', False),
+    ],
+)
+def test_lines_are_accepted_if_complete_and_copied(nano: Any, answer: str, accepted: bool) -> None:
+    form = replace(FORM, wire="lines", text="Ana Torvik joined Bakelo.", copied=True)
+    assert accepts(nano[1], form, answer) == accepted
 
 
 @pytest.mark.parametrize(

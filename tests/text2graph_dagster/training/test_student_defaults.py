@@ -22,8 +22,8 @@ from text2graph_dagster.training.student_defaults import (
     [
         ({}, ("indexed", "muon", 6e-3, 1e-4, 0.3, 1600, 0)),
         ({"base_model": "scratch"}, ("indexed", "muon", 6e-3, 1e-4, 0.3, 1600, 0)),
-        ({"base_model": "models/qwen"}, ("public", "adamw", 2e-5, 1e-6, 0.0, 2000, 8)),
-        ({"base_model": "models/qwen", "lora": {}}, ("public", "adamw", 2e-4, 2e-5, 0.0, 2000, 8)),
+        ({"base_model": "models/qwen"}, ("lines", "adamw", 2e-5, 1e-6, 0.0, 2000, 8)),
+        ({"base_model": "models/qwen", "lora": {}}, ("lines", "adamw", 2e-4, 2e-5, 0.0, 2000, 8)),
     ],
 )
 def test_defaults_follow_the_student(student: dict[str, Any], expected: tuple[Any, ...]) -> None:
@@ -58,7 +58,7 @@ def test_rates_are_interpolated_on_logarithmic_axes() -> None:
 
 
 def _choices(settings: Settings) -> tuple[Any, ...]:
-    form, optimizer = choose_wire(settings.student), choose_optimizer(settings)
+    form, optimizer = choose_wire(settings), choose_optimizer(settings)
     return (
         form,
         optimizer,
@@ -68,3 +68,8 @@ def _choices(settings: Settings) -> tuple[Any, ...]:
         choose_sft_steps(settings),
         choose_dev_checks(settings),
     )
+
+
+def test_the_prompt_that_shows_json_is_answered_in_json() -> None:
+    settings = Settings.load(None, {"student": {"base_model": "models/qwen"}, "dataset": {"template": "extract"}})
+    assert choose_wire(settings) == "public"

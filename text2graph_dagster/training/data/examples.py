@@ -132,8 +132,7 @@ def _make_example(row: Mapping[str, Any], settings: Settings) -> Example:
         row["corpus"],
         row["text"],
         prompt,
-        (_read_rationale(stored) if settings.dataset.thinking else "")
-        + serialise(graph, choose_wire(settings.student)),
+        (_read_rationale(stored) if settings.dataset.thinking else "") + serialise(graph, choose_wire(settings)),
         tuple(row["entity_types"]),
         tuple(row["relation_types"]),
         graph,

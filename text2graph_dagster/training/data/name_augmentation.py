@@ -57,7 +57,7 @@ class NameAugmenter:
 
         `read` returns the example of an item. It is called only for items that are renamed.
         """
-        rng, form = random.Random(settings.seed), choose_wire(settings.student)
+        rng, form = random.Random(settings.seed), choose_wire(settings)
         for item in items:
             yield item, self.rename(read(item), rng, form) if rng.random() < share else None
 

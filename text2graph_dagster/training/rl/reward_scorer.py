@@ -31,7 +31,7 @@ _MAX_DEVIATIONS = 30.0  # keeps exp() in range
 
 def tokenise_graphs(items: Sequence[tuple[Example, Graph]], tokenizer: Any, settings: Settings) -> list[list[int]]:
     """Return the reward model's input for each item: the prompt, the graph in the student's wire form, EOS."""
-    form = choose_wire(settings.student)
+    form = choose_wire(settings)
     answered = [replace(example, answer=serialise(graph, form)) for example, graph in items]
     return [[*tokens.prompt, *tokens.answer] for tokens in tokenise_examples(answered, tokenizer)]
 
