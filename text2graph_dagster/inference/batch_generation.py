@@ -9,7 +9,13 @@ import torch
 from text2graph_dagster.grammar import AnswerForm
 from text2graph_dagster.graph.wire import strip_leading_blanks
 from text2graph_dagster.inference.constraints import GrammarConstraint, GrammarLogitsProcessor
-from text2graph_dagster.inference.fast_decoder import DecodedBatch, decode_batch, has_fast_decoder
+from text2graph_dagster.inference.fast_decoder import (
+    DecodedBatch,
+    DecoderWeights,
+    decode_batch,
+    has_fast_decoder,
+    read_weights,
+)
 from text2graph_dagster.inference.loading import greedy_generation_config
 
 
@@ -60,10 +66,13 @@ def answer_batches(
     """
     by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     model.eval()
+    weights = _read_weights(model)
     for start in range(0, len(by_length), batch_size):
         batch = by_length[start : start + batch_size]
         some, their_forms = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
-        written = continue_prompts(model, tokenizer, some, max_new_tokens=max_new_tokens, forms=their_forms)
+        written = continue_prompts(
+            model, tokenizer, some, max_new_tokens=max_new_tokens, forms=their_forms, weights=weights
+        )
         answers: dict[int, StudentAnswer] = {}
         for i, tokens in zip(batch, written.tokens, strict=True):
             stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token_id
@@ -93,6 +102,7 @@ def sample_prompts(
     drawn: list[list[str]] = []
     was_training = model.training
     model.eval()
+    weights = _read_weights(model)
     for start in range(0, len(ids), batch_size):
         answers = continue_prompts(
             model,
@@ -102,6 +112,7 @@ def sample_prompts(
             samples=samples,
             temperature=temperature,
             generator=generator,
+            weights=weights,
         )
         texts = [
             strip_leading_blanks(text) for text in tokenizer.batch_decode(answers.tokens, skip_special_tokens=True)
@@ -122,18 +133,22 @@ def continue_prompts(
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
     forms: Sequence[AnswerForm] | None = None,
+    weights: DecoderWeights | None = None,
 ) -> DecodedBatch:
     """Continue prompts given as token ids, `samples` times each; greedily at temperature 0.
 
-    The answers are constrained to `forms`, one per prompt, if given.
+    Args:
+        forms: the forms of the answers, one per prompt; None: the answers are not constrained.
+        weights: the model's weights for the fast decoder; None: read them, if it supports the model.
     """
     constraint = None
     if forms is not None:
         each = [form for form in forms for _ in range(samples)]
         constraint = GrammarConstraint(tokenizer, model.config.vocab_size, each)
-    if has_fast_decoder(model):
+    weights = weights or _read_weights(model)
+    if weights is not None:
         return decode_batch(
-            model,
+            weights,
             prompts,
             end_tokens=[tokenizer.eos_token_id],
             max_new_tokens=max_new_tokens,
@@ -143,6 +158,11 @@ def continue_prompts(
             constraint=constraint,
         )
     return _generate(model, tokenizer, prompts, max_new_tokens, samples, temperature, constraint)
+
+
+def _read_weights(model: Any) -> DecoderWeights | None:
+    """Return the weights for the fast decoder; None if it does not support the model."""
+    return read_weights(model) if has_fast_decoder(model) else None
 
 
 @torch.no_grad()

@@ -1,8 +1,10 @@
-"""A fast batched decoder for small Qwen2-architecture models on the CPU.
+"""A fast batched decoder for small models of the Qwen2 and Llama architectures on the CPU.
 
-For a model of a few million parameters, HF `generate` spends most of its time on bookkeeping. This decoder uses the
-model's own weights, runs each prompt once for all answers sampled from it, writes into a preallocated key-value cache,
-and drops rows that have ended. A test checks that its greedy answers equal those of `generate` token for token.
+For a model of a few million parameters, HF `generate` spends most of its time on bookkeeping. This decoder runs each
+prompt once for all answers sampled from it, writes into a preallocated key-value cache, and drops rows that have ended.
+A test checks that its greedy answers in float32 equal those of `generate` token for token. Where the processor has
+bfloat16 units, a larger model runs in bfloat16. The output layer stays in float32, because the logits of the best
+tokens are often closer to each other than the resolution of bfloat16.
 """
 
 from collections.abc import Sequence
@@ -13,8 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from text2graph_dagster.inference.precision import prefers_bfloat16
 from text2graph_dagster.inference.sampling import Constraint, sample_allowed_tokens, sample_tokens
 
+_ARCHITECTURES = ("llama", "qwen2")
 _DROP_BELOW = 0.85  # drop ended rows only below this share of running rows: dropping copies the whole cache
 
 
@@ -46,69 +50,82 @@ class _Layer:
 
 
 @dataclass(frozen=True)
-class _Weights:
-    """References to the weights of a Qwen2-architecture model; query-key-value and gate-up are fused copies."""
+class DecoderWeights:
+    """The weights of a model as the decoder uses them; query-key-value and gate-up are fused copies.
+
+    They are a snapshot: after the model was trained further, read them again.
+    """
 
     embedding: Tensor
     layers: tuple[_Layer, ...]
     norm: Tensor
-    head: Tensor
+    head: Tensor  # float32
     heads: int
     kv_heads: int
     head_width: int
     epsilon: float
-    cos: Tensor  # rotary tables (position, head width)
-    sin: Tensor
+    rotary_base: float
 
 
 def has_fast_decoder(model: Any) -> bool:
-    """Return whether `decode_batch` supports the model: Qwen2, on the CPU, full attention, default rotary embedding."""
-    config = getattr(model, "config", None)
-    if getattr(config, "model_type", "") != "qwen2" or not hasattr(model, "lm_head") or hasattr(model, "peft_config"):
+    """Return whether `decode_batch` supports the model.
+
+    It must be on the CPU, not quantised, without adapters, with full attention, the default rotary embedding, and
+    biases only where Qwen2 has them.
+    """
+    config: Any = getattr(model, "config", None)
+    if getattr(config, "model_type", "") not in _ARCHITECTURES or not hasattr(model, "lm_head"):
+        return False
+    if hasattr(model, "peft_config") or getattr(config, "attention_bias", False) or getattr(config, "mlp_bias", False):
         return False
     rope = getattr(config, "rope_parameters", None) or {}
     plain = rope.get("rope_type", "default") == "default" and not getattr(config, "use_sliding_window", False)
-    return plain and getattr(config, "hidden_act", "") == "silu" and model.lm_head.weight.device.type == "cpu"
+    weight = model.lm_head.weight
+    return plain and config.hidden_act == "silu" and weight.device.type == "cpu" and weight.is_floating_point()
 
 
-def _read_weights(model: Any, length: int) -> _Weights:
-    """Return the weights, with rotary tables for `length` positions."""
+@torch.no_grad()
+def read_weights(model: Any, dtype: torch.dtype | None = None) -> DecoderWeights:
+    """Return the weights of a model that passes `has_fast_decoder`.
+
+    Args:
+        dtype: the precision to compute in; None: bfloat16 for a larger model on a processor with bfloat16 units, else
+            the model's own.
+    """
     config, layers = model.config, []
+    dtype = dtype or (torch.bfloat16 if prefers_bfloat16(model) else model.dtype)
     for layer in model.model.layers:
         a, m = layer.self_attn, layer.mlp
         projections = (a.q_proj, a.k_proj, a.v_proj)
-        bias = torch.cat([p.bias for p in projections]) if a.q_proj.bias is not None else None
-        layers.append(
-            _Layer(
-                layer.input_layernorm.weight,
-                torch.cat([p.weight for p in projections]),
-                bias,
-                a.o_proj.weight,
-                layer.post_attention_layernorm.weight,
-                torch.cat([m.gate_proj.weight, m.up_proj.weight]),
-                m.down_proj.weight,
-            )
+        tensors: tuple[Any, ...] = (
+            layer.input_layernorm.weight,
+            torch.cat([p.weight for p in projections]),
+            torch.cat([p.bias for p in projections]) if a.q_proj.bias is not None else None,
+            a.o_proj.weight,
+            layer.post_attention_layernorm.weight,
+            torch.cat([m.gate_proj.weight, m.up_proj.weight]),
+            m.down_proj.weight,
         )
+        converted: list[Any] = [None if tensor is None else tensor.to(dtype) for tensor in tensors]
+        layers.append(_Layer(*converted))
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    cos, sin = _rotary(config.rope_parameters["rope_theta"], width, length)
-    return _Weights(
-        model.model.embed_tokens.weight,
+    return DecoderWeights(
+        model.model.embed_tokens.weight.to(dtype),
         tuple(layers),
-        model.model.norm.weight,
-        model.lm_head.weight,
+        model.model.norm.weight.to(dtype),
+        model.lm_head.weight.float(),
         config.num_attention_heads,
         config.num_key_value_heads,
         width,
         config.rms_norm_eps,
-        cos,
-        sin,
+        config.rope_parameters["rope_theta"],
     )
 
 
 class _Cache:
     """Keys and values of every layer: tensors (rows, kv heads, length, head width)."""
 
-    def __init__(self, weights: _Weights, rows: int, length: int) -> None:
+    def __init__(self, weights: DecoderWeights, rows: int, length: int) -> None:
         shape = (rows, weights.kv_heads, length, weights.head_width)
         self.keys = [torch.empty(shape, dtype=weights.norm.dtype) for _ in weights.layers]
         self.values = [torch.empty(shape, dtype=weights.norm.dtype) for _ in weights.layers]
@@ -128,11 +145,12 @@ class _Cache:
                 tensors[i][:, :, :used] = old[rows, :, :used]
 
 
-def _rotary(theta: float, width: int, length: int) -> tuple[Tensor, Tensor]:
-    frequencies = theta ** (-torch.arange(0, width, 2, dtype=torch.int64).float() / width)
-    angles = torch.outer(torch.arange(length).float(), frequencies)
+def _rotary(w: DecoderWeights, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the rotary factors (rows, 1, tokens, head width) of positions (rows, tokens)."""
+    frequencies = w.rotary_base ** (-torch.arange(0, w.head_width, 2, dtype=torch.int64).float() / w.head_width)
+    angles = positions[:, None, :, None].float() * frequencies
     angles = torch.cat([angles, angles], -1)
-    return angles.cos(), angles.sin()
+    return angles.cos().to(w.norm.dtype), angles.sin().to(w.norm.dtype)
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -140,9 +158,9 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
-def _forward(w: _Weights, ids: Tensor, positions: Tensor, cache: _Cache, start: int, mask: Tensor) -> Tensor:
+def _forward(w: DecoderWeights, ids: Tensor, positions: Tensor, cache: _Cache, start: int, mask: Tensor) -> Tensor:
     """Run `ids` (rows, tokens) at cache positions [start, start + tokens); return the last token's hidden state."""
-    x, cos, sin = w.embedding[ids], w.cos[positions][:, None], w.sin[positions][:, None]
+    x, (cos, sin) = w.embedding[ids], _rotary(w, positions)
     rows, tokens, width = x.shape
     end = start + tokens
     for i, layer in enumerate(w.layers):
@@ -183,7 +201,7 @@ class _Rows:
         self.visible, self.lengths = self.visible[kept], self.lengths[kept]
         self.cache.keep(kept, used)
 
-    def advance(self, weights: _Weights, token: Tensor, place: int) -> None:
+    def advance(self, weights: DecoderWeights, token: Tensor, place: int) -> None:
         """Run the next token of each row at cache position `place`."""
         self.visible[:, place] = True
         seen = self.visible[:, None, None, : place + 1]
@@ -193,7 +211,7 @@ class _Rows:
 
 @torch.no_grad()
 def decode_batch(
-    model: Any,
+    weights: DecoderWeights,
     prompts: Sequence[Sequence[int]],
     *,
     end_tokens: Sequence[int],
@@ -205,11 +223,9 @@ def decode_batch(
 ) -> DecodedBatch:
     """Continue each prompt (token ids) `samples` times; greedily at temperature 0.
 
-    The model must pass `has_fast_decoder`. `constraint` limits the answers; they are numbered in the order of the
-    result.
+    `constraint` limits the answers; they are numbered in the order of the result.
     """
     start = max(map(len, prompts))
-    weights = _read_weights(model, start + max_new_tokens)
     rows = _read_prompts(weights, prompts, samples, start + max_new_tokens)
     ends = torch.tensor(list(end_tokens))
     answers = DecodedBatch([[] for _ in rows.hidden], [[] for _ in rows.hidden])
@@ -228,16 +244,20 @@ def decode_batch(
 
 
 def _choose_tokens(
-    weights: _Weights, rows: _Rows, constraint: Constraint | None, temperature: float, generator: torch.Generator | None
+    weights: DecoderWeights,
+    rows: _Rows,
+    constraint: Constraint | None,
+    temperature: float,
+    generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor]:
     """Return the next token of every row and its log-probability."""
-    logits = functional.linear(rows.hidden, weights.head)
+    logits = functional.linear(rows.hidden.float(), weights.head)
     if constraint is None:
         return sample_tokens(logits, temperature, generator)
     return sample_allowed_tokens(logits, rows.number, rows.running, constraint, temperature, generator)
 
 
-def _read_prompts(weights: _Weights, prompts: Sequence[Sequence[int]], samples: int, length: int) -> _Rows:
+def _read_prompts(weights: DecoderWeights, prompts: Sequence[Sequence[int]], samples: int, length: int) -> _Rows:
     """Run every prompt once, and copy its keys, values and last hidden state to each of its `samples` rows."""
     count, longest = len(prompts), max(map(len, prompts))
     ids = torch.zeros(count, longest, dtype=torch.long)

@@ -42,6 +42,24 @@ def frozen_weight_options(lora: LoraSettings | None) -> dict[str, Any]:
     return {"dtype": dtype, "quantization_config": four_bits, "device_map": {"": device}}
 
 
+_MIN_PARAMETERS = 20_000_000  # of a model that gains by bfloat16: below, conversions cost more than they save
+
+
+def has_bfloat16_units() -> bool:
+    """Return whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX); else it is slow."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def is_large(model: Any) -> bool:
+    """Return whether a model is so large that matrix products take most of its time."""
+    return sum(int(p.numel()) for p in model.parameters()) >= _MIN_PARAMETERS
+
+
+def prefers_bfloat16(model: Any) -> bool:
+    """Return whether a model on the CPU runs faster in bfloat16 than in float32."""
+    return has_bfloat16_units() and is_large(model)
+
+
 def is_quantised(model: Any) -> bool:
     """Return whether the model's weights are 4-bit quantised."""
     return bool(getattr(model, "is_loaded_in_4bit", False))

@@ -23,13 +23,14 @@ def sample_tokens(logits: Tensor, temperature: float, generator: torch.Generator
     Returns:
         The tokens and their log-probabilities at `temperature`, each of shape (rows,).
     """
-    log_probabilities = functional.log_softmax(logits.float() / (temperature or 1.0), -1)
     if temperature == 0:
-        token = logits.argmax(-1)
-    else:  # inverse transform sampling: one uniform number per row, much faster than torch.multinomial
-        cumulated = log_probabilities.exp().cumsum(-1)
-        draw = torch.rand(len(cumulated), 1, generator=generator) * cumulated[:, -1:]
-        token = (cumulated < draw).sum(-1).clamp(max=logits.shape[-1] - 1)
+        best, token = logits.float().max(-1)
+        return token, best - logits.float().logsumexp(-1)
+    log_probabilities = functional.log_softmax(logits.float() / temperature, -1)
+    # Inverse transform sampling: one uniform number per row, much faster than torch.multinomial.
+    cumulated = log_probabilities.exp().cumsum(-1)
+    draw = torch.rand(len(cumulated), 1, generator=generator) * cumulated[:, -1:]
+    token = (cumulated < draw).sum(-1).clamp(max=logits.shape[-1] - 1)
     return token, log_probabilities.gather(1, token[:, None])[:, 0]
 
 

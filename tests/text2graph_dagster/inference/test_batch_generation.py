@@ -60,7 +60,7 @@ def test_other_architectures_use_generate(nano: Any) -> None:
     _, tokenizer = nano
     torch.manual_seed(0)
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    llama = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape)).eval()
+    llama = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), attention_bias=True, **shape)).eval()
     assert not has_fast_decoder(llama)
     prompts = random_prompts([3, 8], len(tokenizer))
     answers = continue_prompts(llama, tokenizer, prompts, max_new_tokens=6)

@@ -6,24 +6,29 @@ import pytest
 import torch
 
 from tests.text2graph_dagster.inference.decoding_cases import generate_greedily, random_prompts
-from text2graph_dagster.inference.fast_decoder import decode_batch
+from text2graph_dagster.inference.fast_decoder import decode_batch, has_fast_decoder, read_weights
 
 
-@pytest.fixture(params=["nano", "several heads, no shared weights", "one key-value head"])
+@pytest.fixture(params=["nano", "several heads, no shared weights", "one key-value head", "llama"])
 def model(request: Any, nano: Any) -> Any:
     if request.param == "nano":
         return nano[0]
-    from transformers import Qwen2Config, Qwen2ForCausalLM
+    from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(1)
     shared = request.param == "one key-value head"
-    config = Qwen2Config(
+    llama = request.param == "llama"
+    config = (LlamaConfig if llama else Qwen2Config)(
         **{"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4},
-        **{"num_key_value_heads": 1 if shared else 4, "intermediate_size": 48, "tie_word_embeddings": shared},
+        **{
+            "num_key_value_heads": 1 if shared else 2 if llama else 4,
+            "intermediate_size": 48,
+            "tie_word_embeddings": shared,
+        },
         rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
         initializer_range=0.5,
     )
-    return Qwen2ForCausalLM(config).eval()
+    return (LlamaForCausalLM if llama else Qwen2ForCausalLM)(config).eval()
 
 
 def test_greedy_answers_equal_those_of_generate(model: Any) -> None:
@@ -32,7 +37,28 @@ def test_greedy_answers_equal_those_of_generate(model: Any) -> None:
     end = generate_greedily(model, prompts[2], 12, end=-1)[5]
     expected = [generate_greedily(model, prompt, 24, end) for prompt in prompts]
     assert len({len(answer) for answer in expected}) > 1
-    assert decode_batch(model, prompts, end_tokens=[end], max_new_tokens=24).tokens == expected
+    assert decode_batch(read_weights(model), prompts, end_tokens=[end], max_new_tokens=24).tokens == expected
+
+
+def test_bfloat16_gives_nearly_the_same_log_probabilities(nano: Any) -> None:
+    prompts = random_prompts([3, 9, 17], 300)
+    exact, rounded = (
+        decode_batch(read_weights(nano[0], dtype), prompts, end_tokens=[-1], max_new_tokens=1)
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert exact.log_probabilities != rounded.log_probabilities  # it did run in another precision
+    for one, other in zip(exact.log_probabilities, rounded.log_probabilities, strict=True):
+        assert one == pytest.approx(other, abs=0.05)
+
+
+def test_biases_adapters_and_other_rotary_embeddings_are_refused(model: Any) -> None:
+    from copy import deepcopy
+
+    assert has_fast_decoder(model)
+    for change in ({"attention_bias": True}, {"mlp_bias": True}, {"rope_parameters": {"rope_type": "linear"}}):
+        changed = deepcopy(model)
+        changed.config.update(change)
+        assert not has_fast_decoder(changed)
 
 
 def test_samples_follow_the_distribution_of_the_model(nano: Any) -> None:
@@ -40,7 +66,7 @@ def test_samples_follow_the_distribution_of_the_model(nano: Any) -> None:
     prompt = random_prompts([6], 300)[0]
     generator = torch.Generator().manual_seed(0)
     answers = decode_batch(
-        *(model, [prompt]),
+        *(read_weights(model), [prompt]),
         end_tokens=[tokenizer.eos_token_id],
         **{"max_new_tokens": 1, "samples": 4000, "temperature": 0.1, "generator": generator},
     )
@@ -60,7 +86,7 @@ def test_the_same_seed_gives_the_same_samples(nano: Any) -> None:
     def draw() -> list[list[int]]:
         generator = torch.Generator().manual_seed(5)
         arguments: dict[str, Any] = {"max_new_tokens": 8, "samples": 3, "temperature": 1.0, "generator": generator}
-        return decode_batch(model, prompts, end_tokens=[tokenizer.eos_token_id], **arguments).tokens
+        return decode_batch(read_weights(model), prompts, end_tokens=[tokenizer.eos_token_id], **arguments).tokens
 
     first = draw()
     assert len(first) == 6 and first == draw()
