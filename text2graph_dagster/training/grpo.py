@@ -170,6 +170,7 @@ def make_trainer(
     from text2graph_dagster.inference.chat_template import render_prompts
     from text2graph_dagster.inference.fast_decoder import has_fast_decoder
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
+    from text2graph_dagster.training.cpu_speed import uses_bfloat16
     from text2graph_dagster.training.data.arrow_files import write_rows
     from text2graph_dagster.training.model.adapters import upcast_trained_weights
     from text2graph_dagster.training.rl.grpo_trainer import LeanGRPOTrainer
@@ -184,7 +185,7 @@ def make_trainer(
     trainer = LeanGRPOTrainer(
         model=model,
         reward_funcs=[reward],
-        args=make_arguments(grpo, settings.seed, output),
+        args=make_arguments(grpo, settings.seed, output, uses_bfloat16(model, settings.student)),
         train_dataset=write_rows(rows, output.arrow / "prompts.arrow", _ROW_TYPES),
         processing_class=tokenizer,
         optimizers=with_schedule(optimizer, steps=grpo.max_steps, warmup_steps=grpo.warmup_steps),
@@ -227,12 +228,12 @@ def make_rollout(tokenizer: Any, grpo: GrpoSettings, seed: int) -> Any:
     return sample_completions
 
 
-def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory) -> Any:
+def make_arguments(grpo: GrpoSettings, seed: int, output: OutputDirectory, bfloat16: bool) -> Any:
     """Return TRL's configuration."""
     from trl import GRPOConfig
 
     return GRPOConfig(
-        **trainer_arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps),
+        **trainer_arguments(output, seed, steps=grpo.max_steps, save_steps=grpo.save_steps, bfloat16=bfloat16),
         **split_batch(grpo.prompts_per_step * grpo.generations, grpo.micro_batch),
         num_generations=grpo.generations,
         max_completion_length=grpo.max_completion_length,

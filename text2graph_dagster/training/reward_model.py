@@ -195,6 +195,7 @@ def make_trainer(
     from trl import RewardTrainer
 
     from text2graph_dagster.training.callbacks import ReportCallback
+    from text2graph_dagster.training.cpu_speed import uses_bfloat16
     from text2graph_dagster.training.student_defaults import choose_reward_model_rate
 
     reward = settings.reward_model
@@ -205,7 +206,7 @@ def make_trainer(
 
     trainer = Trainer(
         model=model,
-        args=make_arguments(reward, settings.seed, output),
+        args=make_arguments(reward, settings.seed, output, uses_bfloat16(model, settings.student)),
         train_dataset=data,
         processing_class=tokenizer,
         optimizers=with_schedule(optimizer, steps=reward.max_steps, warmup_steps=reward.warmup_steps),
@@ -214,12 +215,12 @@ def make_trainer(
     return silence_trainer(trainer)
 
 
-def make_arguments(reward: RewardModelSettings, seed: int, output: OutputDirectory) -> Any:
+def make_arguments(reward: RewardModelSettings, seed: int, output: OutputDirectory, bfloat16: bool) -> Any:
     """Return TRL's configuration."""
     from trl import RewardConfig
 
     return RewardConfig(
-        **trainer_arguments(output, seed, steps=reward.max_steps, save_steps=reward.save_steps),
+        **trainer_arguments(output, seed, steps=reward.max_steps, save_steps=reward.save_steps, bfloat16=bfloat16),
         per_device_train_batch_size=reward.batch_size,
         max_length=None,  # long pairs are already dropped
         center_rewards_coefficient=0.01,  # keeps scores near 0; the loss depends on differences only

@@ -229,18 +229,21 @@ def make_trainer(
 ) -> Any:
     """Return a TRL trainer over tokenised `rows`, a `datasets.Dataset` that is read in order."""
     from text2graph_dagster.training.callbacks import ReportCallback
+    from text2graph_dagster.training.cpu_speed import MemoryCallback, speed_up_layers, uses_bfloat16
+    from text2graph_dagster.training.data.schedule import measure_rows
     from text2graph_dagster.training.model.adapters import upcast_trained_weights
     from text2graph_dagster.training.sft_trainer import AnswerLossTrainer
 
     sft, steps = settings.sft, choose_sft_steps(settings)
+    speed_up_layers(model, max(measure_rows(rows)), steps, reporter.log)
     optimizer = make_optimizer(model, settings)
     trainer = AnswerLossTrainer(
         model=model,
-        args=make_arguments(settings, output),
+        args=make_arguments(settings, output, uses_bfloat16(model, settings.student)),
         train_dataset=rows,
         processing_class=tokenizer,
         optimizers=with_schedule(optimizer, steps=steps, warmup_steps=sft.warmup_steps, decay_share=sft.decay_share),
-        callbacks=[ReportCallback(reporter, PROGRAM)],
+        callbacks=[ReportCallback(reporter, PROGRAM), MemoryCallback()],
     )
     return silence_trainer(upcast_trained_weights(trainer))
 
@@ -254,17 +257,20 @@ def make_optimizer(model: Any, settings: Settings) -> Any:
     return MuonAdamW(model, rate) if choose_optimizer(settings) == "muon" else make_adamw(model, rate)
 
 
-def make_arguments(settings: Settings, output: OutputDirectory) -> Any:
+def make_arguments(settings: Settings, output: OutputDirectory, bfloat16: bool) -> Any:
     """Return TRL's configuration."""
     from trl import SFTConfig
 
     sft = settings.sft
     return SFTConfig(
-        **trainer_arguments(output, settings.seed, steps=choose_sft_steps(settings), save_steps=sft.save_steps),
+        **trainer_arguments(
+            output, settings.seed, steps=choose_sft_steps(settings), save_steps=sft.save_steps, bfloat16=bfloat16
+        ),
         **split_batch(sft.batch_size, sft.micro_batch),
         train_sampling_strategy="sequential",
         dataset_kwargs={"skip_prepare_dataset": True},  # rows are tokenised; the last label is the template's EOS token
         max_length=None,
+        pad_to_multiple_of=8 if bfloat16 else None,  # fewer shapes, so memory is less fragmented
         data_seed=settings.seed,
     )
 

@@ -158,6 +158,6 @@ def test_a_missing_base_is_a_user_error(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(("micro_batch", "forward"), [(64, 12), (12, 12), (5, 4), (1, 1)])
 def test_a_step_is_split_into_equal_forward_passes(tmp_path: Path, micro_batch: int, forward: int) -> None:
     grpo = tiny_models.settings({"grpo": {"prompts_per_step": 3, "generations": 4, "micro_batch": micro_batch}}).grpo
-    arguments = make_arguments(grpo, 1, OutputDirectory(tmp_path / "out", "identity"))
+    arguments = make_arguments(grpo, 1, OutputDirectory(tmp_path / "out", "identity"), False)
     assert arguments.per_device_train_batch_size == forward
     assert arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps == 12
