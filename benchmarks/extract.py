@@ -114,7 +114,7 @@ def measure(
 ) -> dict[str, Any]:
     """Extract from the texts once and return a row of the table."""
     from text2graph_dagster.inference import batch_generation
-    from text2graph_dagster.inference.fast_decoder import has_fast_decoder
+    from text2graph_dagster.inference.decoder_weights import has_fast_decoder
 
     extractor = Extractor(checkpoint, corpus=min(load_ontologies(checkpoint)), threads=0, server=server)
     extractor.recipe = extractor.recipe.model_copy(update={"decoding": DecodingSettings(grammar=grammar)})

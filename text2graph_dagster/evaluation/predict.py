@@ -145,6 +145,7 @@ def _answer(config: PredictionConfig, prompts: Sequence[Prompt], parts: Path, re
             batch_size=config.batch_size,
             progress=report,
             forms=make_forms(part, config.decoding, config.wire, config.thinking),
+            precision=config.decoding.precision,
         )
         rows = ((p.id, a.text, a.tokens, a.stopped) for p, a in zip(part, answers, strict=True))
         _write(rows, target)

@@ -54,6 +54,7 @@ class LocalBackend:
             max_new_tokens=self._recipe.max_new_tokens,
             batch_size=self._batch_size,
             forms=self._recipe.answer_forms((request.text for request, _ in fitting), self._ontology),
+            precision=self._recipe.decoding.precision,
         ):
             for i, answer in batch.items():
                 yield fitting[i][0], PassageReply(answer.text, "", answer.tokens)

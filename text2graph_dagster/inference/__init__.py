@@ -7,4 +7,5 @@
 - `chat_template`: prompts as the model's chat template renders them; `answer_format`: the expected form of its answers.
 - `batch_generation`: answers to many prompts, the entry point for callers.
 - `fast_decoder`, `sampling`, `constraints`: the decoding loop, the choice of a token, and the grammar that limits it.
+- `decoder_weights`, `packed_linear`: which models the loop supports, and their weights as it uses them.
 """

@@ -9,14 +9,10 @@ import torch
 from text2graph_dagster.grammar import AnswerForm
 from text2graph_dagster.graph.wire import strip_leading_blanks
 from text2graph_dagster.inference.constraints import GrammarConstraint, GrammarLogitsProcessor
-from text2graph_dagster.inference.fast_decoder import (
-    DecodedBatch,
-    DecoderWeights,
-    decode_batch,
-    has_fast_decoder,
-    read_weights,
-)
+from text2graph_dagster.inference.decoder_weights import DecoderWeights, has_fast_decoder, read_weights
+from text2graph_dagster.inference.fast_decoder import DecodedBatch, decode_batch
 from text2graph_dagster.inference.loading import greedy_generation_config
+from text2graph_dagster.settings import Precision
 
 
 @dataclass(frozen=True)
@@ -37,13 +33,23 @@ def answer_prompts(
     batch_size: int,
     progress: Callable[[int], None] = lambda done: None,
     forms: Sequence[AnswerForm] | None = None,
+    precision: Precision = "auto",
 ) -> list[StudentAnswer]:
-    """Return the greedy answer to every rendered prompt, in order, constrained to `forms` (one per prompt) if given."""
+    """Return the greedy answer to every rendered prompt, in order, constrained to `forms` (one per prompt) if given.
+
+    `precision` is that of the fast decoder, as in `DecodingSettings`.
+    """
     ids = tokenizer(list(prompts), add_special_tokens=False)["input_ids"] if prompts else []
     answers: dict[int, StudentAnswer] = {}
     was_training = model.training
     for batch in answer_batches(
-        model, tokenizer, ids, max_new_tokens=max_new_tokens, batch_size=batch_size, forms=forms
+        model,
+        tokenizer,
+        ids,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        forms=forms,
+        precision=precision,
     ):
         answers |= batch
         progress(len(answers))
@@ -59,6 +65,7 @@ def answer_batches(
     max_new_tokens: int,
     batch_size: int,
     forms: Sequence[AnswerForm] | None = None,
+    precision: Precision = "auto",
 ) -> Iterator[dict[int, StudentAnswer]]:
     """Yield greedy answers to prompts (token ids) batch by batch, as prompt number → answer.
 
@@ -66,7 +73,7 @@ def answer_batches(
     """
     by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     model.eval()
-    weights = _read_weights(model)
+    weights = _read_weights(model, precision)
     for start in range(0, len(by_length), batch_size):
         batch = by_length[start : start + batch_size]
         some, their_forms = [ids[i] for i in batch], [forms[i] for i in batch] if forms else None
@@ -160,9 +167,9 @@ def continue_prompts(
     return _generate(model, tokenizer, prompts, max_new_tokens, samples, temperature, constraint)
 
 
-def _read_weights(model: Any) -> DecoderWeights | None:
+def _read_weights(model: Any, precision: Precision = "auto") -> DecoderWeights | None:
     """Return the weights for the fast decoder; None if it does not support the model."""
-    return read_weights(model) if has_fast_decoder(model) else None
+    return read_weights(model, precision) if has_fast_decoder(model) else None
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@
 from text2graph_dagster.settings.automation import AutomationSettings
 from text2graph_dagster.settings.corpus import CorpusSettings, QualitySettings
 from text2graph_dagster.settings.dataset import DatasetSettings, DenoiseSettings, TaskShares
-from text2graph_dagster.settings.decoding import UNCONSTRAINED, DecodingSettings
+from text2graph_dagster.settings.decoding import UNCONSTRAINED, DecodingSettings, Precision
 from text2graph_dagster.settings.evaluation import (
     LINEAGE_SYSTEMS,
     CardSettings,
@@ -43,6 +43,7 @@ __all__ = [
     "GrpoSettings",
     "LoraSettings",
     "MessageSettings",
+    "Precision",
     "QualitySettings",
     "ReasonerSettings",
     "RewardModelSettings",

@@ -1,4 +1,4 @@
-"""Settings of constrained decoding."""
+"""Settings of decoding."""
 
 from typing import Literal
 
@@ -6,15 +6,22 @@ from pydantic import Field
 
 from text2graph_dagster.settings.section import Section
 
+Precision = Literal["auto", "float32", "bfloat16"]
+
 
 class DecodingSettings(Section):
-    """The grammar that constrains a student's answers (docs/extract.md)."""
+    """How a student's answers are decoded, and the grammar that constrains them (docs/extract.md)."""
 
     grammar: Literal["none", "json", "copy"] = Field(
         "copy", description="json: only a graph in the student's JSON; copy: names must also be in the passage"
     )
     types: Literal["any", "requested"] = Field(
         "any", description="any: allow every type of the ontology and filter out unrequested types afterwards"
+    )
+    precision: Precision = Field(
+        "auto",
+        description="arithmetic of decoding on a CPU; auto: bfloat16 for models of more than 20 million parameters if "
+        "the processor has it (AVX-512 BF16 or AMX), else float32; nothing changes on a GPU, or if `generate` decodes",
     )
 
 

@@ -88,6 +88,7 @@ def evaluate_dev(
         batch_size=settings.evaluation.batch_size,
         progress=lambda done: reporter.log_progress("dev passages", done, len(prompts)),
         forms=answer_forms(examples, settings),
+        precision=settings.decoding.precision,
     )
     graphs = [
         legal_graph(answer.text, example.text, example.entity_types, example.relation_types, ontology)

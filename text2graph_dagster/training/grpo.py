@@ -168,7 +168,7 @@ def make_trainer(
 ) -> Any:
     """Return a TRL trainer over the reward's examples; it samples with the fast decoder if that supports the model."""
     from text2graph_dagster.inference.chat_template import render_prompts
-    from text2graph_dagster.inference.fast_decoder import has_fast_decoder
+    from text2graph_dagster.inference.decoder_weights import has_fast_decoder
     from text2graph_dagster.training.callbacks import AlarmCallback, ReportCallback
     from text2graph_dagster.training.cpu_speed import uses_bfloat16
     from text2graph_dagster.training.data.arrow_files import write_rows

@@ -12,7 +12,7 @@ from text2graph_dagster.graph.parsing import parse
 from text2graph_dagster.inference.batch_generation import _generate, answer_prompts, continue_prompts
 from text2graph_dagster.inference.chat_template import render_prompts
 from text2graph_dagster.inference.constraints import GrammarConstraint
-from text2graph_dagster.inference.fast_decoder import has_fast_decoder
+from text2graph_dagster.inference.decoder_weights import has_fast_decoder
 
 
 def test_generate_follows_the_same_constraint(nano: Any, examples: Any) -> None:

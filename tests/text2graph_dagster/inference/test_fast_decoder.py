@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from tests.text2graph_dagster.inference.decoding_cases import generate_greedily, random_prompts
-from text2graph_dagster.inference.fast_decoder import decode_batch, has_fast_decoder, read_weights
+from text2graph_dagster.inference import fast_decoder
+from text2graph_dagster.inference.decoder_weights import read_weights
+from text2graph_dagster.inference.fast_decoder import decode_batch
 
 
 @pytest.fixture(params=["nano", "several heads, no shared weights", "one key-value head", "llama"])
@@ -40,25 +42,28 @@ def test_greedy_answers_equal_those_of_generate(model: Any) -> None:
     assert decode_batch(read_weights(model), prompts, end_tokens=[end], max_new_tokens=24).tokens == expected
 
 
-def test_bfloat16_gives_nearly_the_same_log_probabilities(nano: Any) -> None:
-    prompts = random_prompts([3, 9, 17], 300)
-    exact, rounded = (
-        decode_batch(read_weights(nano[0], dtype), prompts, end_tokens=[-1], max_new_tokens=1)
-        for dtype in (torch.float32, torch.bfloat16)
-    )
-    assert exact.log_probabilities != rounded.log_probabilities  # it did run in another precision
-    for one, other in zip(exact.log_probabilities, rounded.log_probabilities, strict=True):
-        assert one == pytest.approx(other, abs=0.05)
+@pytest.mark.parametrize("lengths", [[4, 9, 2], [1, 5], [3, 3, 3], [8]])
+def test_a_common_beginning_changes_no_answer(model: Any, lengths: list[int]) -> None:
+    beginning, *ends = random_prompts([40, *lengths], 300)
+    prompts = [beginning + end for end in ends]
+    prompts += [beginning + ends[0][:1], prompts[0]]  # the beginning of another prompt, and an equal prompt
+    for some in (prompts, prompts[:1], [prompts[0]] * 2):
+        expected = [generate_greedily(model, prompt, 8, end=-1) for prompt in some]
+        assert decode_batch(read_weights(model), some, end_tokens=[-1], max_new_tokens=8).tokens == expected
 
 
-def test_biases_adapters_and_other_rotary_embeddings_are_refused(model: Any) -> None:
-    from copy import deepcopy
+def test_the_common_beginning_is_computed_once(nano: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[tuple[int, ...]] = []
+    forward = fast_decoder._forward
 
-    assert has_fast_decoder(model)
-    for change in ({"attention_bias": True}, {"mlp_bias": True}, {"rope_parameters": {"rope_type": "linear"}}):
-        changed = deepcopy(model)
-        changed.config.update(change)
-        assert not has_fast_decoder(changed)
+    def record(weights: Any, ids: torch.Tensor, *others: Any) -> torch.Tensor:
+        computed.append(tuple(ids.shape))
+        return forward(weights, ids, *others)
+
+    monkeypatch.setattr(fast_decoder, "_forward", record)
+    beginning, *ends = random_prompts([40, 3, 5], 300)
+    decode_batch(read_weights(nano[0]), [beginning + end for end in ends], end_tokens=[-1], max_new_tokens=1)
+    assert computed == [(1, 40), (2, 5)]
 
 
 def test_samples_follow_the_distribution_of_the_model(nano: Any) -> None:

@@ -1,0 +1,39 @@
+"""Linear layers whose weights are stored in the order in which oneDNN, torch's CPU library, reads them.
+
+`functional.linear` reorders the weights at every call, which takes up to half of the time of a call with few rows. The
+operators are those that `torch.compile` uses for frozen models.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_ROWS_HINT = 64  # the layout is the same for any number of rows
+
+
+class PackedLinear:
+    """A linear layer (inputs → outputs) with a copy of the given weight, in the precision `dtype`."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+        """Copy `weight` (outputs, inputs) and `bias` (outputs,)."""
+        self.dtype = dtype
+        self._bias = None if bias is None else bias.to(dtype)
+        self._packed = can_pack()
+        copy = weight.detach().to(dtype).contiguous()
+        if self._packed:
+            copy = torch.ops.mkldnn._reorder_linear_weight(copy, _ROWS_HINT)
+        self._weight = copy
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the layer's output in its precision; x: (…, inputs) in any precision."""
+        x = x.to(self.dtype)
+        if self._packed:
+            output: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+            return output
+        return functional.linear(x, self._weight, self._bias)
+
+
+def can_pack() -> bool:
+    """Return whether this build of torch has oneDNN's packed layers."""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_linear_pointwise")
