@@ -24,8 +24,8 @@ COMPONENTS = ("json_valid", "format", "entity_f1", "relation_f1", *PENALTIES)
 
 
 def json_valid(completion: str, parsed: ParsedGraph, thinking: bool) -> float:
-    """Return 1 if the completion (after its rationale, if `thinking`) is exactly one object of the right shape."""
-    return float(parsed.strict and (thinking or completion.lstrip().startswith("{")))
+    """Return 1 if the completion (after its rationale, if `thinking`) is exactly one graph in a wire form."""
+    return float(parsed.strict and (thinking or not completion.lstrip().startswith("<think>")))
 
 
 def format_valid(completion: str, parsed: ParsedGraph) -> float:

@@ -42,6 +42,7 @@ CORRECT_GRAPH: list[Row] = [
     ("correct", CORRECT, "the gold graph"),
     ("correct, in the public form", serialise(graph(), "public"), "the order of keys means nothing"),
     ("correct, shuffled", answer(ENTITIES[::-1], RELATIONS[::-1]), "a graph is a set"),
+    ("correct, in lines", serialise(graph(), "lines"), "the form without JSON"),
     ("correct, numbered ends", json.dumps(NUMBERED), "the indexed wire form"),
     ("correct, on many lines", json.dumps(NUMBERED, indent=2), "white space between tokens means nothing"),
     ("correct, a symmetric relation inverted",
