@@ -32,7 +32,7 @@ from text2graph_dagster.identity import digest_json
 from text2graph_dagster.training.learning_curves import read_learning_curves
 
 # Part of every report's id. Increase it when a code change alters the figures or the page for the same predictions.
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 STAGES = ("sft", "grpo")
 LATEST_GATES = "SELECT DISTINCT ON (asset, corpus, gate) * FROM gates ORDER BY asset, corpus, gate, judged_at DESC"
 

@@ -9,7 +9,8 @@ import polars as pl
 
 from resources.warehouse import Replace, Warehouse
 from text2graph_dagster.contracts import CONTRACTS
-from text2graph_dagster.evaluation.charts import data_uri, line_chart
+from text2graph_dagster.evaluation.charts import data_uri
+from text2graph_dagster.evaluation.line_chart import Line, line_chart
 from text2graph_dagster.teachers.chat.label_mapping import LabelTally
 from text2graph_dagster.teachers.protocol import Teacher
 from text2graph_dagster.training.learning_curves import read_learning_curves
@@ -83,7 +84,9 @@ def describe_labels(teachers: Iterable[Teacher]) -> dict[str, Any]:
 def describe_checkpoint(checkpoint: Mapping[str, Any], charted: list[str]) -> dict[str, Any]:
     """Return a checkpoint's path, ids and dev metrics, and a chart of each training metric named in `charted`."""
     curves = read_learning_curves(Path(checkpoint["path"]))
-    pictures = {name: embed_picture(line_chart({name: curves[name]}, name), name) for name in charted if name in curves}
+    pictures = {
+        name: embed_picture(line_chart([Line(name, curves[name])], name), name) for name in charted if name in curves
+    }
     metrics = checkpoint["metrics"]
     return {
         "path": dg.MetadataValue.path(checkpoint["path"]),

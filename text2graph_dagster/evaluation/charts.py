@@ -1,4 +1,4 @@
-"""Charts as SVG text: self-contained (no style sheet, no script), escaped, deterministic.
+"""Charts of figures as SVG text: self-contained (no style sheet, no script), escaped, deterministic.
 
 The charts are used in the report's page and, as data URIs, in the metadata of assets.
 """
@@ -6,9 +6,8 @@ The charts are used in the report's page and, as data URIs, in the metadata of a
 import base64
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from markupsafe import Markup, escape
 
@@ -18,12 +17,10 @@ FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto San
 # Okabe and Ito's colour-blind safe palette, darkened where the colour is used for text on white.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#9a5b83", "#8a6d00", "#3b8fb8", "#5f6670")
 
-Points = Sequence[tuple[float, float]]
-_MAX_POINTS = 240
 _NOT_XML = re.compile(
     r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )  # XML 1.0, section 2.2: not allowed even as escapes
-_TINY, _HUGE = 1e-100, 1e100  # limits of the values that are drawn to scale
+_TINY = 1e-100  # a smaller range cannot be drawn to scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,65 +74,22 @@ def data_uri(svg: str) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
-def line_chart(
-    series: Mapping[str, Points],
-    title: str,
-    *,
-    colors: Mapping[str, str] | None = None,
-    x_label: str = "step",
-    width: int = 340,
-    height: int = 210,
-) -> Markup:
-    """Draw (x, y) series; a noisy series is drawn faintly, with its running mean on top."""
-    clean = {name: [(x, y) for x, y in points if abs(x) < _HUGE and abs(y) < _HUGE] for name, points in series.items()}
-    clean = {name: points for name, points in clean.items() if points}
-    if not clean:
-        return svg_document(
-            width, height, title, svg_label(12, 20, title, font_weight="600"), svg_label(12, 40, "no data", fill=FAINT)
-        )
-    every = [point for points in clean.values() for point in points]
-    first, last = min(x for x, _ in every), max(x for x, _ in every)
-    y_ticks = axis_ticks(min(y for _, y in every), max(y for _, y in every), 4)
-    left, top, right, bottom = 48, 46 if len(clean) > 1 else 32, width - 14, height - 34
-    place_x, place_y = _scale([first, last], left, right), _scale(y_ticks, bottom, top)
-    children = [svg_label(12, 18, title, font_weight="600", font_size="12")]
-    children += _axes([x for x in axis_ticks(first, last, 4) if first <= x <= last], y_ticks, place_x, place_y)
-    children.append(svg_label(right, bottom + 29, x_label, text_anchor="end", fill=FAINT))
-    legend_x = 12.0
-    for i, (name, points) in enumerate(clean.items()):
-        color = (colors or {}).get(name) or SERIES[i % len(SERIES)]
-        if len(clean) > 1:
-            children.append(svg_element("rect", x=legend_x, y=28, width=10, height=3, fill=color))
-            children.append(svg_label(legend_x + 14, 33, name, fill=FAINT))
-            legend_x += 24 + 6.2 * len(name)
-        children += _line(points, place_x, place_y, color)
-    return svg_document(width, height, title, *children)
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear map from data to page coordinates."""
+
+    first: float
+    last: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.first) / ((self.last - self.first) or 1) * (self.end - self.start)
 
 
-def _axes(x_ticks: Sequence[float], y_ticks: Sequence[float], place_x: "_Scale", place_y: "_Scale") -> list[Markup]:
-    """Return the grid lines and the tick labels of both axes."""
-    left, right, bottom = place_x.start, place_x.end, place_y.start
-    parts: list[Markup] = []
-    for y in y_ticks:
-        parts.append(svg_element("line", x1=left, x2=right, y1=place_y(y), y2=place_y(y), stroke=RULE))
-        parts.append(svg_label(left - 6, place_y(y) + 3.5, format_short(y), text_anchor="end", fill=FAINT))
-    for x in x_ticks:
-        anchor = "end" if place_x(x) > right - 12 else "middle"
-        parts.append(svg_label(place_x(x), bottom + 15, format_short(x), text_anchor=anchor, fill=FAINT))
-    return parts
-
-
-def _line(points: Points, place_x: "_Scale", place_y: "_Scale", color: str) -> list[Markup]:
-    """Return one series as a line, with its running mean if it is noisy; draw a single point as a dot."""
-    parts: list[Markup] = []
-    shown = _downsample(points)
-    if _is_noisy(shown):
-        parts.append(_polyline(shown, place_x, place_y, color, 1, 0.28))
-        shown = running_mean(shown, max(1, len(shown) // 30))
-    parts.append(_polyline(shown, place_x, place_y, color, 1.8, 1))
-    if len(points) == 1:
-        parts.append(svg_element("circle", cx=place_x(points[0][0]), cy=place_y(points[0][1]), r=2.5, fill=color))
-    return parts
+def make_scale(marks: Sequence[float], start: float, end: float) -> Scale:
+    """Return the scale that maps the first mark to `start` and the last to `end`."""
+    return Scale(marks[0], marks[-1], start, end)
 
 
 def interval_chart(bars: Sequence[Bar], title: str, *, unit: str = "", width: int = 640) -> Markup:
@@ -144,7 +98,7 @@ def interval_chart(bars: Sequence[Bar], title: str, *, unit: str = "", width: in
     marks = axis_ticks(min(known, default=0.0), max(known, default=1.0), 5)
     left, right, top, row = 110, width - 150, 14, 26
     bottom = top + row * len(bars)
-    place = _scale(marks, left, right)
+    place = make_scale(marks, left, right)
     children = [svg_element("line", x1=place(x), x2=place(x), y1=top, y2=bottom, stroke=RULE) for x in marks]
     children += [svg_label(place(x), bottom + 16, format_short(x), text_anchor="middle", fill=FAINT) for x in marks]
     if marks[0] < 0 < marks[-1]:
@@ -163,7 +117,7 @@ def grouped_bar_chart(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: s
     """Draw (label, note, bars) groups of horizontal bars between 0 and 1, with intervals if known."""
     thick, gap = 10, 12
     left, right, y = 180, width - 50, 8.0
-    place = _scale([0.0, 1.0], left, right)
+    place = make_scale([0.0, 1.0], left, right)
     body: list[Markup] = []
     for name, note, bars in groups:
         middle = y + thick * len(bars) / 2
@@ -189,30 +143,13 @@ def grouped_bar_chart(groups: Sequence[tuple[str, str, Sequence[Bar]]], title: s
     return svg_document(width, y + 14, title, *grid, *body, *axis)
 
 
-def _interval_line(bar: Bar, place: "_Scale", y: float, half: float) -> list[Markup]:
+def _interval_line(bar: Bar, place: Scale, y: float, half: float) -> list[Markup]:
     if bar.low is None or bar.high is None:
         return []
     a, b = place(bar.low), place(bar.high)
     pen: dict[str, str | float] = {"stroke": INK, "stroke_width": 1, "stroke_opacity": 0.7}
     ends = [svg_element("line", x1=x, x2=x, y1=y - half, y2=y + half, **pen) for x in (a, b)]
     return [svg_element("line", x1=a, x2=b, y1=y, y2=y, **pen), *ends]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """A linear map from data to page coordinates."""
-
-    first: float
-    last: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.first) / ((self.last - self.first) or 1) * (self.end - self.start)
-
-
-def _scale(marks: Sequence[float], start: float, end: float) -> _Scale:
-    return _Scale(marks[0], marks[-1], start, end)
 
 
 def axis_ticks(low: float, high: float, about: int) -> list[float]:
@@ -224,43 +161,6 @@ def axis_ticks(low: float, high: float, about: int) -> list[float]:
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
-
-
-def running_mean(points: Points, half: int) -> list[tuple[float, float]]:
-    """Return the points with each y replaced by the mean over the point and `half` neighbours on either side."""
-    values = [y for _, y in points]
-    means = []
-    for i, (x, _) in enumerate(points):
-        near = values[max(0, i - half) : i + half + 1]
-        means.append((x, sum(near) / len(near)))
-    return means
-
-
-def _is_noisy(points: Points) -> bool:
-    """Return whether a line oscillates so much that its running mean is more readable."""
-    values = [y for _, y in points]
-    way = sum(abs(b - a) for a, b in pairwise(values))
-    return len(values) > 20 and way > 3 * (max(values) - min(values))
-
-
-def _downsample(points: Points) -> list[tuple[float, float]]:
-    """Average neighbouring points so that at most `_MAX_POINTS` remain."""
-    size = math.ceil(len(points) / _MAX_POINTS)
-    groups = [points[i : i + size] for i in range(0, len(points), size)]
-    return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
-
-
-def _polyline(points: Points, place_x: _Scale, place_y: _Scale, color: str, thickness: float, opacity: float) -> Markup:
-    line = " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in points)
-    return svg_element(
-        "polyline",
-        points=line,
-        fill="none",
-        stroke=color,
-        stroke_width=thickness,
-        stroke_opacity=opacity,
-        stroke_linejoin="round",
-    )
 
 
 def clip_text(text: str, max_length: int) -> str:

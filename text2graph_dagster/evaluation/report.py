@@ -15,16 +15,16 @@ from markupsafe import Markup
 from text2graph_dagster.evaluation.charts import (
     SERIES,
     Bar,
-    Points,
     format_short,
     grouped_bar_chart,
     interval_chart,
-    line_chart,
 )
 from text2graph_dagster.evaluation.example_panels import ReportExample, build_panels
 from text2graph_dagster.evaluation.figures import METRIC_LABELS, type_figure_name
 from text2graph_dagster.evaluation.graph_svg import entity_type_colors
 from text2graph_dagster.evaluation.headline import SYSTEM_LABELS, FigureTable, Row, format_figure
+from text2graph_dagster.evaluation.line_chart import Points
+from text2graph_dagster.evaluation.training_charts import draw_stage
 from text2graph_dagster.ontology import Ontology
 
 
@@ -99,19 +99,17 @@ def render_report(data: ReportData) -> str:
         summary=_summary(figures, data.labels),
         primary={corpus: draw_primary_figure(figures, corpus, data.labels) for corpus in figures.corpora},
         per_type={corpus: _per_type(figures, corpus, data) for corpus in data.ontologies},
-        curves={
-            stage: [line_chart({name: points}, name) for name, points in charts.items() if not _is_constant(points)]
-            for stage, charts in data.curves.items()
-        },
+        stages={stage: draw_stage(curves, _reward_weights(data)) for stage, curves in data.curves.items()},
         examples=[_example(example, data) for example in data.examples],
         system_colors=system_colors(data.systems),
         number=format_figure,
     )
 
 
-def _is_constant(points: Points) -> bool:
-    """Return whether a figure never changed during training; such a curve is not shown."""
-    return len(points) > 1 and len({value for _, value in points}) == 1
+def _reward_weights(data: ReportData) -> Mapping[str, float]:
+    """Return the weights of the reward's components, in the order of the settings."""
+    weights: Mapping[str, float] = data.configuration.get("grpo", {}).get("weights", {})
+    return weights
 
 
 def system_colors(systems: Sequence[str]) -> dict[str, str]:

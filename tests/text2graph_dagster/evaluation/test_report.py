@@ -57,7 +57,8 @@ def make_report_data(**changes) -> ReportData:
 
 
 def test_everything_is_on_the_page() -> None:
-    page = Page(render_report(make_report_data()))
+    html = render_report(make_report_data())
+    page = Page(html)
     words = " ".join(page.text.split())
     for expected in (
         "SFT + GRPO extracts relations with a strict F1 of 0.634 [0.624, 0.644] on 1,234 held-out passages of news.",
@@ -76,7 +77,11 @@ def test_everything_is_on_the_page() -> None:
     ):
         assert expected in words or expected in page.text, expected
     assert "−0 none" not in words
-    assert "level_line" not in page.text
+    training = html[html.index('<section id="training">') : html.index('<section id="types">')]
+    shown, folded = training.split("<details>")[:2]
+    assert "Loss on training batches" in shown
+    assert "level_line" not in shown
+    assert "<code>level_line</code> = 1" in folded
 
 
 def test_the_conclusion_follows_the_interval_of_the_difference() -> None:
