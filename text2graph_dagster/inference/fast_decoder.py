@@ -18,6 +18,7 @@ from text2graph_dagster.inference.decoder_weights import DecoderWeights
 from text2graph_dagster.inference.sampling import Constraint, sample_allowed_tokens, sample_tokens
 
 _MIN_SAVED_TOKENS = 32  # a forward pass of one row takes about as long as so many tokens in a pass of many rows
+_PROMPTS_PER_PASS = 16  # prompts of similar length that are run together: little padding, and little memory
 _DROP_BELOW = 0.85  # drop ended rows only below this share of running rows: dropping copies the whole cache
 
 
@@ -42,15 +43,20 @@ class _Cache:
 
     def __init__(self, weights: DecoderWeights, rows: int, length: int) -> None:
         shape = (rows, weights.kv_heads, length, weights.head_width)
-        self.keys = [torch.empty(shape, dtype=weights.dtype) for _ in weights.layers]
-        self.values = [torch.empty(shape, dtype=weights.dtype) for _ in weights.layers]
+        # Zeros, because a masked value that is not a number would still spread.
+        self.keys = [torch.zeros(shape, dtype=weights.dtype) for _ in weights.layers]
+        self.values = [torch.zeros(shape, dtype=weights.dtype) for _ in weights.layers]
 
-    def fill_from(self, prefix: "_Cache", samples: int) -> None:
-        """Copy the keys and values of every prompt to each of its `samples` rows."""
-        length = prefix.keys[0].shape[2]
-        for own, other in ((self.keys, prefix.keys), (self.values, prefix.values)):
+    def fill_from(self, prompts: "_Cache", rows: Tensor, samples: int, shared: int, end: int) -> None:
+        """Copy the keys and values of prompts to `rows`, `samples` rows for each.
+
+        The first `shared` positions stay where they are; the others are moved so that they end at position `end`.
+        """
+        begin = end - (prompts.keys[0].shape[2] - shared)
+        for own, other in ((self.keys, prompts.keys), (self.values, prompts.values)):
             for to, source in zip(own, other, strict=True):
-                to[:, :, :length] = source.repeat_interleave(samples, 0)
+                to[rows, :, :shared] = source[:, :, :shared].repeat_interleave(samples, 0)
+                to[rows, :, begin:end] = source[:, :, shared:].repeat_interleave(samples, 0)
 
     def keep(self, rows: Tensor, used: int) -> None:
         """Keep only the listed rows; only the first `used` positions are filled."""
@@ -181,31 +187,47 @@ def _choose_tokens(
 def _read_prompts(weights: DecoderWeights, prompts: Sequence[Sequence[int]], samples: int, length: int) -> _Rows:
     """Run every prompt once, and copy its keys, values and last hidden state to each of its `samples` rows.
 
-    The tokens with which all prompts begin, such as the instructions, are run only once.
+    The tokens with which all prompts begin, such as the instructions, are run only once. All prompts end at the same
+    position of the cache, so that all rows write their next token at the same position.
     """
     count, longest, shared = len(prompts), max(map(len, prompts)), _count_shared_tokens(prompts)
-    ids = torch.zeros(count, longest, dtype=torch.long)
+    cache, hidden = _Cache(weights, count * samples, length), weights.norm.new_empty(count, len(weights.norm))
+    beginning = _Cache(weights, 1, shared)
+    if shared:
+        causal = torch.ones(1, 1, shared, shared, dtype=torch.bool).tril()
+        _forward(weights, torch.tensor([prompts[0][:shared]]), torch.arange(shared)[None], beginning, 0, causal)
+    by_length = sorted(range(count), key=lambda i: len(prompts[i]))
+    for first in range(0, count, _PROMPTS_PER_PASS):
+        part = by_length[first : first + _PROMPTS_PER_PASS]
+        own, hidden[part] = _run_prompts(weights, [prompts[i] for i in part], beginning, shared)
+        rows = (torch.tensor(part)[:, None] * samples + torch.arange(samples)).flatten()
+        cache.fill_from(own, rows, samples, shared, longest)
+    visible = torch.zeros(count * samples, length, dtype=torch.bool)
+    lengths = torch.tensor([len(prompt) for prompt in prompts]).repeat_interleave(samples)
+    positions = torch.arange(longest)
+    visible[:, :longest] = (positions < shared) | (positions >= longest + shared - lengths[:, None])
+    running = torch.ones(count * samples, dtype=torch.bool)
+    return _Rows(torch.arange(count * samples), running, hidden.repeat_interleave(samples, 0), cache, visible, lengths)
+
+
+def _run_prompts(
+    weights: DecoderWeights, prompts: Sequence[Sequence[int]], beginning: _Cache, shared: int
+) -> tuple[_Cache, Tensor]:
+    """Run prompts after their first `shared` tokens, padded on the left; return their cache and last hidden states."""
+    count, longest = len(prompts), max(map(len, prompts))
+    ids = torch.zeros(count, longest - shared, dtype=torch.long)
     real = torch.zeros(count, longest, dtype=torch.bool)
-    for i, prompt in enumerate(prompts):  # padding after the shared tokens: all rows write at the same position
-        begin = longest - len(prompt) + shared
-        ids[i, begin:], real[i, begin:] = torch.tensor(prompt[shared:]), True
-    ids[:, :shared], real[:, :shared] = torch.tensor(prompts[0][:shared], dtype=torch.long), True
+    real[:, :shared] = True
+    for i, prompt in enumerate(prompts):
+        begin = longest - len(prompt)
+        ids[i, begin:], real[i, begin + shared :] = torch.tensor(prompt[shared:]), True
     # A padding token attends to itself, because a fully masked row would give NaN.
     causal = torch.ones(longest, longest, dtype=torch.bool).tril()
     mask = (real[:, None, None, :] & causal) | torch.eye(longest, dtype=torch.bool)
     positions = (real.cumsum(1) - 1).clamp(min=0)
-    prefix, cache = _Cache(weights, count, longest), _Cache(weights, count * samples, length)
-    if shared:
-        beginning = _Cache(weights, 1, shared)
-        _forward(weights, ids[:1, :shared], positions[:1, :shared], beginning, 0, mask[:1, :, :shared, :shared])
-        prefix.fill_from(beginning, count)
-    hidden = _forward(weights, ids[:, shared:], positions[:, shared:], prefix, shared, mask[:, :, shared:])
-    cache.fill_from(prefix, samples)
-    visible = torch.zeros(count * samples, length, dtype=torch.bool)
-    visible[:, :longest] = real.repeat_interleave(samples, 0)
-    lengths = real.sum(1).repeat_interleave(samples)
-    running = torch.ones(count * samples, dtype=torch.bool)
-    return _Rows(torch.arange(count * samples), running, hidden.repeat_interleave(samples, 0), cache, visible, lengths)
+    cache = _Cache(weights, count, longest)
+    cache.fill_from(beginning, torch.arange(count), count, shared, shared)
+    return cache, _forward(weights, ids, positions[:, shared:], cache, shared, mask[:, :, shared:])
 
 
 def _count_shared_tokens(prompts: Sequence[Sequence[int]]) -> int:
