@@ -7,7 +7,7 @@ export DAGSTER_HOME ?= $(TEXT2GRAPH_HOME)/dagster
 export HF_HUB_DISABLE_TELEMETRY = 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo smoke dev test test-fast test-vllm lint install install-test install-vllm clean
+.PHONY: demo demo-real check-corpus smoke dev test test-fast test-vllm lint install install-test install-vllm clean
 
 demo: export TEXT2GRAPH_CONFIG ?= examples/gazette/demo.yaml
 demo: install $(DAGSTER_HOME)/dagster.yaml  ## run the whole lineage on the embedded corpus, then print the headline metrics
@@ -15,6 +15,28 @@ demo: install $(DAGSTER_HOME)/dagster.yaml  ## run the whole lineage on the embe
 	$(BIN)/text2graph corpora add $(TEXT2GRAPH_HOME)/generated/gazette --replace
 	$(BIN)/dagster asset materialize --select '*' --partition gazette -m text2graph_dagster.definitions
 	$(BIN)/text2graph report
+
+# Each corpus has its own home folder, because all corpora of one home train the same student.
+NAME ?= $(shell basename "$(CORPUS)" .json)
+demo-real: export TEXT2GRAPH_CONFIG ?= examples/annotated/demo_real.yaml
+demo-real: export TEXT2GRAPH_HOME = $(CURDIR)/home/real/$(NAME)
+demo-real: export DAGSTER_HOME = $(CURDIR)/home/real/$(NAME)/dagster
+demo-real: check-corpus install  ## the same with SmolLM2 on annotated text: make demo-real CORPUS=path
+	mkdir -p "$(DAGSTER_HOME)" && cp deploy/dagster.yaml "$(DAGSTER_HOME)/dagster.yaml"
+	test -f "$(CORPUS)/gold.jsonl" || \
+	  $(BIN)/python -m examples.annotated.prepare --data "$(CORPUS)" --out "$(TEXT2GRAPH_HOME)/generated/$(NAME)"
+	if test -f "$(CORPUS)/gold.jsonl"; then folder="$(CORPUS)"; else folder="$(TEXT2GRAPH_HOME)/generated/$(NAME)"; fi; \
+	  $(BIN)/text2graph corpora add "$$folder" --name "$(NAME)" --replace
+	$(BIN)/dagster asset materialize --select '*' --partition "$(NAME)" -m text2graph_dagster.definitions
+	$(BIN)/text2graph report
+
+check-corpus:
+	@test -n "$(CORPUS)" && test -e "$(CORPUS)" || { printf '%s\n' \
+	  'Name annotated text: make demo-real CORPUS=path. The path is one of these:' \
+	  '  - a corpus folder with ontology.yaml and gold.jsonl' \
+	  '  - a folder with train.jsonl, dev.jsonl and test.jsonl in the format of gold.jsonl' \
+	  '  - a file that Label Studio exported as JSON' \
+	  'docs/corpus.md describes the formats and names public sets.' >&2; exit 1; }
 
 smoke: export TEXT2GRAPH_CONFIG = examples/gazette/smoke.yaml
 smoke: export TEXT2GRAPH_HOME = $(CURDIR)/home/smoke

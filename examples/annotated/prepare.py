@@ -4,7 +4,8 @@
 (docs/corpus.md), or a file that Label Studio exported as JSON.
 All documents go into the corpus's gold.jsonl with the split of their file: train to train on, dev and test to evaluate.
 `--only KEY=VALUE` selects the documents of one part (a domain, a fold); `--gold KEY=VALUE` holds out a part of train,
-which is divided into dev and test. Without `--ontology` the types are those in the data, with the signatures in train.
+which is divided into dev and test. The ontology is `--ontology`, or ontology.yaml in the folder; if there is neither,
+the types are those in the data, with the signatures in train.
 """
 
 import argparse
@@ -97,6 +98,8 @@ def prepare(
         (held_out if is_gold else train).append(document)
     evaluated = [*files["dev"], *files["test"], *held_out]
     out.mkdir(parents=True, exist_ok=True)
+    if ontology is None and (data / "ontology.yaml").is_file():
+        ontology = data / "ontology.yaml"
     if ontology:
         shutil.copyfile(ontology, out / "ontology.yaml")
     else:

@@ -66,3 +66,18 @@ def test_untyped_entities_get_a_type(data: Path, tmp_path: Path) -> None:
     (data / "test.jsonl").unlink()
     prepare(data, tmp_path / "news")
     assert open_corpus(tmp_path / "news").ontology.entity_names == (UNTYPED,)
+
+
+def test_an_ontology_beside_the_documents_is_used(data: Path, tmp_path: Path) -> None:
+    relations = "{founded: {}, leads: {}, sold: {}, owns: {}}"
+    types = f"{{name: news, entity_types: {{person: {{}}, company: {{}}}}, relation_types: {relations}}}"
+    (data / "ontology.yaml").write_text(types)
+    prepare(data, tmp_path / "news")
+    assert "owns" in open_corpus(tmp_path / "news").ontology.relation_names
+
+
+def test_documents_need_no_language(data: Path, tmp_path: Path) -> None:
+    lines = [{k: v for k, v in document(1, "founded").items() if k != "language"}]
+    (data / "train.jsonl").write_text(json.dumps(lines[0]))
+    prepare(data, tmp_path / "news")
+    assert open_corpus(tmp_path / "news").ontology.language == "en"
