@@ -120,12 +120,16 @@ def system_colors(systems: Sequence[str]) -> dict[str, str]:
 
 
 def _summary(figures: FigureTable, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content of the summary: the last system's score on the first corpus ("all" if there are several)."""
+    """Return the content of the summary: the last system's score on the first corpus ("all" if there are several).
+
+    It is compared with the teacher, or, if there is none, with the system before it.
+    """
     if not figures.systems or not figures.corpora:
         return {"row": None}
     corpus, last = figures.corpora[0], figures.systems[-1]
     row = figures.get(last, corpus, "relation_strict_f1")
-    before = figures.systems[-2] if len(figures.systems) > 1 else None
+    others = figures.systems[:-1]
+    before = "teacher" if "teacher" in others else others[-1] if others else None
     delta = figures.get_delta(last, before, corpus, "relation_strict_f1") if before else None
     return {"row": row, "corpus": corpus, "system": last, "before": before, "delta": delta, "verdict": _verdict(delta)}
 

@@ -93,6 +93,13 @@ def test_the_conclusion_follows_the_interval_of_the_difference() -> None:
     assert "worse, since the" in render_report(make_report_data(rows=worse))
 
 
+def test_the_summary_compares_with_the_teacher_if_there_is_one() -> None:
+    rows = [*ROWS, row("teacher", "relation_strict_f1", 0.6)]
+    rows.append(row("grpo - teacher", "delta:grpo-teacher:relation_strict_f1", 0.034))
+    page = Page(render_report(make_report_data(rows=rows, systems=["teacher", "sft", "grpo"])))
+    assert "The difference to Teacher is +0.034 [+0.024, +0.044]: better" in " ".join(page.text.split())
+
+
 def test_the_page_loads_no_external_resources() -> None:
     html = render_report(make_report_data())
     page = Page(html)
