@@ -84,6 +84,8 @@ def _forward(w: DecoderWeights, ids: Tensor, positions: Tensor, cache: _Cache, s
     x, (cos, sin) = w.embedding[ids].float(), _rotary(w, positions)
     rows, tokens, width = x.shape
     end = start + tokens
+    # Added to the scores; computed once here, since the attention of every layer would convert a boolean mask again.
+    mask = torch.zeros(mask.shape, dtype=w.dtype).masked_fill_(~mask, float("-inf"))
     for i, layer in enumerate(w.layers):
         qkv = layer.qkv(functional.rms_norm(x, (width,), layer.norm_in, w.epsilon))
         heads = qkv.view(rows, tokens, w.heads + 2 * w.kv_heads, w.head_width).transpose(1, 2)

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_MIN_PACKED = (
+    300_000  # weights of a layer: a call of the operator takes longer than `functional.linear` of a small layer
+)
 _ROWS_HINT = 64  # the layout is the same for any number of rows
 
 
@@ -18,8 +21,8 @@ class PackedLinear:
         """Copy `weight` (outputs, inputs) and `bias` (outputs,)."""
         self.dtype = dtype
         self._bias = None if bias is None else bias.to(dtype)
-        self._packed = can_pack()
-        copy = weight.detach().to(dtype).contiguous()
+        self._packed = weight.numel() >= _MIN_PACKED and can_pack()
+        copy = weight.detach().to(dtype, copy=not self._packed).contiguous()
         if self._packed:
             copy = torch.ops.mkldnn._reorder_linear_weight(copy, _ROWS_HINT)
         self._weight = copy

@@ -14,8 +14,7 @@ from text2graph_dagster.inference.packed_linear import PackedLinear
 def test_it_equals_functional_linear(
     dtype: torch.dtype, biased: bool, packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not packed:
-        monkeypatch.setattr(packed_linear, "can_pack", lambda: False)
+    monkeypatch.setattr(packed_linear, "_MIN_PACKED", 0 if packed else 10**9)
     torch.manual_seed(0)
     weight, bias = torch.randn(70, 33), torch.randn(70) if biased else None
     layer = PackedLinear(weight, bias, dtype)
@@ -26,7 +25,15 @@ def test_it_equals_functional_linear(
         assert (layer(x) - expected).abs().max() < tolerance
 
 
-def test_it_is_a_copy() -> None:
+def test_a_build_without_onednn_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(packed_linear, "_MIN_PACKED", 0)
+    assert (PackedLinear(torch.ones(4, 8), None, torch.float32)(torch.ones(2, 8)) == 8).all()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_it_is_a_copy(packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_linear, "_MIN_PACKED", 0 if packed else 10**9)
     weight, x = torch.ones(4, 8), torch.ones(2, 8)
     layer = PackedLinear(weight, None, torch.float32)
     weight.zero_()
