@@ -100,7 +100,7 @@ def generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], new: int)
     from text2graph_dagster.inference.loading import greedy_generation_config
 
     config = greedy_generation_config(tokenizer)
-    config.max_new_tokens, config.eos_token_id = new, None
+    config.max_new_tokens, config.eos_token_id = new, model.config.vocab_size  # no token, so no answer ends early
     longest = max(map(len, prompts))
     ids = torch.tensor([[tokenizer.pad_token_id] * (longest - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
