@@ -103,7 +103,8 @@ def _draw_lengths(curves: Curves, x_range: tuple[float, float]) -> TrainingPanel
     ]
     if not lines:
         return None
-    chart = line_chart(lines, "Length of answers", y_label="tokens", x_range=x_range, width=_WIDTH, height=_HEIGHT)
+    unit = "tokens" if len(lines) > 1 else f"tokens, {lines[0].label}"  # a single line has no label at its end
+    chart = line_chart(lines, "Length of answers", y_label=unit, x_range=x_range, width=_WIDTH, height=_HEIGHT)
     return TrainingPanel(
         chart,
         "A larger graph has a longer answer; if lengths grow or shrink while dev F1 does not rise, answers have become "

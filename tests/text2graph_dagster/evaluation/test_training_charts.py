@@ -59,6 +59,13 @@ def test_the_parts_of_the_reward_are_weighted_thin_lines() -> None:
     assert rise(entities) == 0
 
 
+def test_lengths_say_what_they_are() -> None:
+    assert {"tokens", "mean", "longest"} <= set(svg_texts(draw_stage(GRPO, WEIGHTS).panels[2].chart))
+    sft = draw_stage(SFT | {"dev_answer_tokens": [(0, 40), (20, 35)]}, WEIGHTS)
+    assert titles(sft)[1] == "Length of answers"
+    assert "tokens, mean on dev" in svg_texts(sft.panels[1].chart)
+
+
 def test_all_metrics_are_in_the_folded_part() -> None:
     shown = draw_stage(GRPO, WEIGHTS)
     assert shown.constants == {"dev_passages": 680, "reward_entity_f1": 0.7}
