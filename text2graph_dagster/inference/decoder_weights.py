@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from text2graph_dagster.inference.packed_linear import PackedLinear
-from text2graph_dagster.inference.precision import prefers_bfloat16
+from text2graph_dagster.inference.precision import is_bfloat16
 from text2graph_dagster.settings import Precision
 
 _ARCHITECTURES = ("llama", "qwen2")
@@ -78,8 +78,7 @@ def read_weights(model: Any, precision: Precision = "auto") -> DecoderWeights:
             else float32.
     """
     config, layers = model.config, []
-    rounded = precision == "bfloat16" or (precision == "auto" and prefers_bfloat16(model))
-    dtype = torch.bfloat16 if rounded else torch.float32
+    dtype = torch.bfloat16 if is_bfloat16(precision, model) else torch.float32
     for layer in model.model.layers:
         q, k, v, out, gate, up, down = _list_projections(layer)
         bias = torch.cat([q.bias, k.bias, v.bias]) if q.bias is not None else None

@@ -1,4 +1,4 @@
-"""The numeric precision in which a model's weights are loaded: float32, bfloat16, or 4-bit (QLoRA)."""
+"""The numeric precision of a model: of its weights (float32, bfloat16, or 4-bit for QLoRA), and of CPU arithmetic."""
 
 import os
 from importlib.util import find_spec
@@ -7,7 +7,9 @@ from typing import Any
 import torch
 
 from text2graph_dagster.errors import UserError
-from text2graph_dagster.settings import LoraSettings
+from text2graph_dagster.settings import LoraSettings, Precision
+
+_MIN_PARAMETERS = 20_000_000  # of a model that gains by bfloat16: below, conversions cost more than they save
 
 
 def frozen_weight_options(lora: LoraSettings | None) -> dict[str, Any]:
@@ -42,9 +44,6 @@ def frozen_weight_options(lora: LoraSettings | None) -> dict[str, Any]:
     return {"dtype": dtype, "quantization_config": four_bits, "device_map": {"": device}}
 
 
-_MIN_PARAMETERS = 20_000_000  # of a model that gains by bfloat16: below, conversions cost more than they save
-
-
 def has_bfloat16_units() -> bool:
     """Return whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX); else it is slow."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -58,6 +57,11 @@ def is_large(model: Any) -> bool:
 def prefers_bfloat16(model: Any) -> bool:
     """Return whether a model on the CPU runs faster in bfloat16 than in float32."""
     return has_bfloat16_units() and is_large(model)
+
+
+def is_bfloat16(precision: Precision, model: Any) -> bool:
+    """Return whether a model on the CPU computes in bfloat16 under this setting."""
+    return precision == "bfloat16" or (precision == "auto" and prefers_bfloat16(model))
 
 
 def is_quantised(model: Any) -> bool:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from text2graph_dagster.graph.wire import WireForm
+from text2graph_dagster.settings.decoding import Precision
 from text2graph_dagster.settings.section import Section
 
 NANO, SCRATCH = "nano", "scratch"
@@ -35,7 +36,7 @@ class StudentSettings(Section):
         description="form that the student writes; auto: indexed for nano and scratch, else lines, or public if "
         "dataset.template is extract",
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
+    precision: Precision = Field(
         "auto",
         description="arithmetic of training on a CPU; auto: bfloat16 for models of more than 20 million parameters if "
         "the processor has it (AVX-512 BF16 or AMX), else float32; a GPU uses bfloat16",

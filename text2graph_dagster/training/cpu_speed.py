@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from text2graph_dagster.inference.precision import is_large, prefers_bfloat16
+from text2graph_dagster.inference.precision import is_bfloat16, is_large
 from text2graph_dagster.runtime.memory import return_freed_memory
 from text2graph_dagster.settings import StudentSettings
 
@@ -21,11 +21,7 @@ _COMPILABLE = ("llama", "qwen2", "qwen3")
 
 def uses_bfloat16(model: Any, student: StudentSettings) -> bool:
     """Return whether training computes in bfloat16: always on a GPU; on a CPU as `student.precision` says."""
-    if torch.cuda.is_available():
-        return True
-    if student.precision != "auto":
-        return student.precision == "bfloat16"
-    return prefers_bfloat16(model)
+    return torch.cuda.is_available() or is_bfloat16(student.precision, model)
 
 
 def speed_up_layers(model: Any, longest: int, steps: int, log: Callable[[str], None]) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.text2graph_dagster.inference.decoding_cases import generate_greedily, random_prompts
-from text2graph_dagster.inference import decoder_weights
+from text2graph_dagster.inference import precision
 from text2graph_dagster.inference.batch_generation import continue_prompts
 from text2graph_dagster.inference.decoder_weights import has_fast_decoder, read_weights
 from text2graph_dagster.inference.fast_decoder import decode_batch
@@ -57,18 +57,18 @@ def test_other_layers_and_other_devices_are_refused(llama: Any) -> None:
 def test_the_precision_is_chosen_by_processor_and_size(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_weights(llama).dtype == torch.float32
     assert read_weights(deepcopy(llama).bfloat16()).dtype == torch.float32
-    monkeypatch.setattr(decoder_weights, "prefers_bfloat16", lambda model: True)
+    monkeypatch.setattr(precision, "prefers_bfloat16", lambda model: True)
     assert read_weights(llama).dtype == torch.bfloat16
     assert read_weights(llama, "float32").dtype == torch.float32
 
 
 def test_bfloat16_gives_nearly_the_same_log_probabilities(llama: Any) -> None:
     drawn = []
-    for precision in ("float32", "bfloat16"):
+    for name in ("float32", "bfloat16"):
         generator = torch.Generator().manual_seed(1)
         how: dict[str, Any] = {"max_new_tokens": 1, "temperature": 1.0, "generator": generator}
         drawn.append(
-            decode_batch(read_weights(llama, precision), random_prompts([3, 9, 17], 300), end_tokens=[-1], **how)
+            decode_batch(read_weights(llama, name), random_prompts([3, 9, 17], 300), end_tokens=[-1], **how)
         )
     exact, rounded = drawn
     assert exact.tokens == rounded.tokens
