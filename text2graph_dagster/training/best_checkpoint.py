@@ -3,13 +3,20 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from text2graph_dagster.inference.loading import save_student
+from text2graph_dagster.ontology import Ontology
+from text2graph_dagster.runtime.output_directory import OutputDirectory
 from text2graph_dagster.runtime.reporting import Reporter
+from text2graph_dagster.training import dev_evaluation
+from text2graph_dagster.training.config import TrainingConfig
+from text2graph_dagster.training.data.examples import Example
+from text2graph_dagster.training.model.adapters import export_model
 
 SELECTED_BY = "relation_f1"
 _RECORD = "dev.json"
@@ -146,3 +153,30 @@ class SelectionCallback(TrainerCallback):  # type: ignore[misc]
             f"dev after step {step}: relation F1 {dev['relation_f1']:.3f}, entity F1 {dev['entity_f1']:.3f}"
             f"{' (best so far)' if better else ''}; {time.monotonic() - started:.0f} s"
         )
+
+
+def make_selection(
+    tokenizer: Any,
+    dev: Sequence[Example],
+    ontologies: Mapping[str, Ontology],
+    steps: Collection[int],
+    config: TrainingConfig,
+    output: OutputDirectory,
+    reporter: Reporter,
+    *,
+    min_gain: float = 0.0,
+    patience: int | None = None,
+) -> SelectionCallback:
+    """Return the callback that evaluates a run's model on `dev` after `steps`, and keeps the best in its directory."""
+
+    def save(model: Any, directory: Path) -> None:
+        save_student(model, tokenizer, directory)
+
+    def evaluate(model: Any) -> dict[str, float]:
+        return dev_evaluation.evaluate_dev(model, tokenizer, dev, ontologies, config.settings, reporter)
+
+    def export(model: Any) -> Any:
+        return export_model(model, config.source)
+
+    best = BestCheckpoint(output.partial / "best", save, min_gain)
+    return SelectionCallback(best, steps, evaluate, export, reporter, patience)

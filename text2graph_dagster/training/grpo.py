@@ -58,7 +58,7 @@ def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     """
     from text2graph_dagster.inference.loading import describe_model, load_student, save_student
     from text2graph_dagster.training.data.examples import read_examples
-    from text2graph_dagster.training.model.adapters import add_lora, merge_adapters
+    from text2graph_dagster.training.model.adapters import add_lora, export_model
 
     settings, stopwatch = config.settings, Stopwatch()
     lora, threads = settings.student.lora, set_threads(settings.grpo.threads)
@@ -87,7 +87,7 @@ def train(config: TrainingConfig, output: OutputDirectory, reporter: Reporter) -
     if selection:
         kept = selection.best.copy_to(output.finished)
     else:
-        save_student(merge_adapters(model, lambda: load_student(config.source)[0]), tokenizer, output.finished)
+        save_student(export_model(model, config.source), tokenizer, output.finished)
     summary |= {"kept_step": kept["step"], "improved_on_dev": bool(selection) and kept["step"] > 0, "dev": kept["dev"]}
     return {**summary, "threads": threads, **stopwatch.read()}
 
@@ -101,27 +101,16 @@ def _start_selection(
     reporter: Reporter,
 ) -> Any:
     """Return the callback that keeps the best model on dev, starting with `model`; None without dev examples."""
-    from text2graph_dagster.inference.loading import load_student, save_student
     from text2graph_dagster.training import dev_evaluation
-    from text2graph_dagster.training.best_checkpoint import BestCheckpoint, SelectionCallback, space_checks
-    from text2graph_dagster.training.model.adapters import merge_adapters
+    from text2graph_dagster.training.best_checkpoint import make_selection, space_checks
 
     settings, dev = config.settings, dev_evaluation.read_dev_examples(config.dev, config.settings)
     if not dev:
         return None
 
-    def export(trained: Any) -> Any:
-        return merge_adapters(trained, lambda: load_student(config.source)[0])
-
-    def save(student: Any, directory: Path) -> None:
-        save_student(student, tokenizer, directory)
-
-    def evaluate(student: Any) -> dict[str, float]:
-        return dev_evaluation.evaluate_dev(student, tokenizer, dev, ontologies, settings, reporter)
-
-    best = BestCheckpoint(output.partial / "best", save, settings.grpo.min_gain)
-    steps = space_checks(settings.grpo.max_steps, settings.grpo.dev_checks)
-    selection = SelectionCallback(best, steps, evaluate, export, reporter)
+    grpo = settings.grpo
+    steps = space_checks(grpo.max_steps, grpo.dev_checks)
+    selection = make_selection(tokenizer, dev, ontologies, steps, config, output, reporter, min_gain=grpo.min_gain)
     conditions = dev_evaluation.digest_conditions(config.dev, config.ontologies, settings)
     selection.begin(model, dev_evaluation.find_base_evaluation(config.base, conditions))
     return selection

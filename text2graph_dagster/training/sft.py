@@ -81,9 +81,10 @@ def train(
     prepare(trainer)
     reporter.record_to(output.metrics, output.last_step())
     dev = read_dev_examples(config.dev, settings)
-    selection = _make_selection(trainer, tokenizer, dev, ontologies, config, output, reporter)
+    sample = dev[: settings.sft.dev_check_examples]  # dev is in random order
+    selection = _make_selection(tokenizer, sample, ontologies, config, output, reporter)
     _log_budget(rows, len(examples) - too_long, settings, reporter)
-    _add_callbacks(trainer, tokenizer, rows, dev, selection, settings, reporter)
+    _add_callbacks(trainer, tokenizer, rows, dev, sample, selection, settings, reporter)
     if not (selection and selection.has_run_out):
         train_or_resume(trainer, output)
     summary |= {"examples_too_long": too_long, **_publish(trainer, tokenizer, selection, config, output)}
@@ -92,50 +93,27 @@ def train(
     return {**summary, **_evaluate(output.finished, dev, config, ontologies, reporter), **stopwatch.read()}
 
 
-def export_model(trainer: Any, source: str | Path) -> Any:
-    """Return the ordinary float32 model to evaluate or save; `source` is the model without adapters."""
-    from text2graph_dagster.inference.loading import load_student
-    from text2graph_dagster.training.model.adapters import merge_adapters
-
-    return merge_adapters(trainer.model, lambda: load_student(source)[0])
-
-
 def _make_selection(
-    trainer: Any,
     tokenizer: Any,
-    dev: Sequence[Example],
+    sample: Sequence[Example],
     ontologies: Mapping[str, Ontology],
     config: TrainingConfig,
     output: OutputDirectory,
     reporter: Reporter,
 ) -> Any:
-    """Return the callback that keeps the best model on dev; None if dev is not evaluated during training."""
-    from text2graph_dagster.inference.loading import save_student
-    from text2graph_dagster.training.best_checkpoint import BestCheckpoint, SelectionCallback, space_checks
-    from text2graph_dagster.training.dev_evaluation import evaluate_dev
+    """Return the callback that keeps the best model on a sample of dev; None if dev is not evaluated in training."""
+    from text2graph_dagster.training.best_checkpoint import make_selection, space_checks
 
     settings = config.settings
     checks = choose_dev_checks(settings)
-    if checks and not dev:
+    if checks and not sample:
         reporter.log("there are no dev examples: the model of the last step will be kept")
-    if not checks or not dev:
+    if not checks or not sample:
         return None
-    sample = dev[: settings.sft.dev_check_examples]  # dev is in random order
     reporter.log(f"dev is evaluated {checks} times during training, on {len(sample)} passages; the best model is kept")
-
-    def save(model: Any, directory: Path) -> None:
-        save_student(model, tokenizer, directory)
-
-    def evaluate(model: Any) -> dict[str, float]:
-        return evaluate_dev(model, tokenizer, sample, ontologies, settings, reporter)
-
-    return SelectionCallback(
-        BestCheckpoint(output.partial / "best", save),
-        space_checks(choose_sft_steps(settings), checks),
-        evaluate,
-        lambda model: export_model(trainer, config.source),
-        reporter,
-        settings.sft.patience,
+    steps = space_checks(choose_sft_steps(settings), checks)
+    return make_selection(
+        tokenizer, sample, ontologies, steps, config, output, reporter, patience=settings.sft.patience
     )
 
 
@@ -154,6 +132,7 @@ def _add_callbacks(
     tokenizer: Any,
     rows: Any,
     dev: Sequence[Example],
+    sample: Sequence[Example],
     selection: Any,
     settings: Settings,
     reporter: Reporter,
@@ -166,8 +145,7 @@ def _add_callbacks(
     steps, evaluations = choose_sft_steps(settings), {}
     step_tokens = count_step_tokens(rows, settings.sft.batch_size, trainer.args.per_device_train_batch_size)
     if selection:
-        check = estimate_dev_cost(dev[: settings.sft.dev_check_examples], tokenizer)
-        evaluations = dict.fromkeys(selection.steps, check)
+        evaluations = dict.fromkeys(selection.steps, estimate_dev_cost(sample, tokenizer))
     evaluations[steps] = evaluations.get(steps, 0.0) + estimate_dev_cost(dev, tokenizer)
     trainer.add_callback(ForecastCallback(step_tokens, evaluations, reporter))
     if selection:
@@ -179,10 +157,11 @@ def _publish(
 ) -> dict[str, Any]:
     """Write the best model to `output.finished`, or the last one without `selection`; return what run.json says."""
     from text2graph_dagster.inference.loading import save_student
+    from text2graph_dagster.training.model.adapters import export_model
 
     steps = trainer.state.global_step or output.last_step()  # 0 if the run had stopped early before it was killed
     if not selection:
-        save_student(export_model(trainer, config.source), tokenizer, output.finished)
+        save_student(export_model(trainer.model, config.source), tokenizer, output.finished)
         return {"steps": steps, "kept_step": steps, "dev_checks": []}
     kept = selection.best.copy_to(output.finished)
     names = ("relation_f1", "relation_f1_low", "relation_f1_high", "entity_f1")

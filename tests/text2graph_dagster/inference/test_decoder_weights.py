@@ -67,9 +67,7 @@ def test_bfloat16_gives_nearly_the_same_log_probabilities(llama: Any) -> None:
     for name in ("float32", "bfloat16"):
         generator = torch.Generator().manual_seed(1)
         how: dict[str, Any] = {"max_new_tokens": 1, "temperature": 1.0, "generator": generator}
-        drawn.append(
-            decode_batch(read_weights(llama, name), random_prompts([3, 9, 17], 300), end_tokens=[-1], **how)
-        )
+        drawn.append(decode_batch(read_weights(llama, name), random_prompts([3, 9, 17], 300), end_tokens=[-1], **how))
     exact, rounded = drawn
     assert exact.tokens == rounded.tokens
     assert exact.log_probabilities != rounded.log_probabilities  # it did run in another precision

@@ -6,10 +6,12 @@ Frozen weights get no updates, so the precision in which they were published is 
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from text2graph_dagster.inference.loading import load_student
 from text2graph_dagster.inference.precision import is_quantised
 from text2graph_dagster.settings import LoraSettings
 
@@ -64,3 +66,8 @@ def merge_adapters(model: Any, reload: Callable[[], Any] | None = None) -> Any:
     base = get_peft_model(base, copy.deepcopy(model.peft_config["default"]))
     set_peft_model_state_dict(base, adapters)
     return base.merge_and_unload()
+
+
+def export_model(model: Any, source: str | Path) -> Any:
+    """Return the ordinary float32 model to evaluate or save; `source` is the model without adapters."""
+    return merge_adapters(model, lambda: load_student(source)[0])
