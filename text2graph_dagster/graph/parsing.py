@@ -71,13 +71,14 @@ def _read_lines(body: str) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str
     """
     lines = body.split("\n")
     rule = lines.index(RULE) if RULE in lines else len(lines)
-    parts = [tuple(map(unescape_line, line.split(SEPARATOR))) for line in (*lines[:rule], *lines[rule + 1 :])]
+    parts = [line.split(SEPARATOR) for line in (*lines[:rule], *lines[rule + 1 :])]
     wrong = [i for i, part in enumerate(parts) if len(part) != (2 if i < rule else 3)]
     if rule == len(lines) or wrong:
         if len(parts) > 1 and not [i for i in wrong if i < len(parts) - 1]:  # only the last line may be incomplete
             raise GraphParseError("truncated", "the last line is not complete, or the line of hyphens is missing")
         return None
-    return tuple((p[0], p[1]) for p in parts[:rule]), tuple((p[0], p[1], p[2]) for p in parts[rule:])
+    names = [list(map(unescape_line, part)) for part in parts]  # only now, since every JSON answer comes here first
+    return tuple((n[0], n[1]) for n in names[:rule]), tuple((n[0], n[1], n[2]) for n in names[rule:])
 
 
 def _has_only_known_keys(value: dict[str, Any]) -> bool:
