@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from text2graph_dagster.contracts.columns import SPLITS
 from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest
 
@@ -34,7 +35,7 @@ def read_export(path: Path) -> dict[str, list[dict[str, Any]]]:
         raise UserError(f"{path} cannot be read as JSON ({error}): export the project again, as JSON.") from error
     if not isinstance(tasks, list) or not all(isinstance(t, dict) and "annotations" in t for t in tasks):
         raise UserError(f"{path} is not a Label Studio export: choose the format JSON (JSON-MIN has no relations).")
-    splits: dict[str, list[dict[str, Any]]] = {"train": [], "dev": [], "test": []}
+    splits: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
     for document in filter(None, map(convert_task, tasks)):
         splits[document["split"]].append(document)
     return splits
@@ -53,8 +54,9 @@ def convert_task(task: Mapping[str, Any]) -> dict[str, Any] | None:
         done, key=lambda a: (bool(a.get("ground_truth")), str(a.get("updated_at") or a.get("created_at") or ""))
     )
     name, data = f"task {task.get('id')}", task.get("data", {})
-    text, split = _find_text(data, name), data.get("split") or _choose_split(_find_text(data, name))
-    if split not in ("train", "dev", "test"):
+    text = _find_text(data, name)
+    split = data.get("split") or _choose_split(text)
+    if split not in SPLITS:
         raise UserError(f"{name}: its split is {split!r}; write train, dev or test.")
     result = newest["result"]
     entities = [_convert_span(item, text, name) for item in result if item.get("type") in _SPANS]

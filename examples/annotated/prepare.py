@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from examples.annotated.label_studio import read_export
+from text2graph_dagster.contracts.columns import SPLITS
 from text2graph_dagster.corpus.text.language import detect_language
 from text2graph_dagster.errors import UserError
 
@@ -50,7 +51,7 @@ def read_splits(data: Path, only: Part = None) -> dict[str, list[dict[str, Any]]
     if data.is_file():
         splits = {split: list(select(documents, only)) for split, documents in read_export(data).items()}
     else:
-        splits = {split: list(read(data / f"{split}.jsonl", only)) for split in ("train", "dev", "test")}
+        splits = {split: list(read(data / f"{split}.jsonl", only)) for split in SPLITS}
     if not splits["train"]:
         raise UserError(
             f"{data} has no documents to train on: name a folder with a train.jsonl in the format of gold.jsonl "

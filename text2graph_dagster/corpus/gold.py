@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from text2graph_dagster.contracts.columns import SPLITS
 from text2graph_dagster.corpus.folder import GOLD, CorpusFolder
 from text2graph_dagster.corpus.readers.documents import Rejection, check_text, make_row_id
 from text2graph_dagster.corpus.readers.json_lines import DEFAULT_MAX_BYTES, JsonLine, read_json_lines
@@ -16,7 +17,6 @@ from text2graph_dagster.graph.model import Entity, Graph, Relation, Span
 from text2graph_dagster.identity import digest
 
 TRAIN = "train"
-SPLITS = (TRAIN, "dev", "test")
 
 
 @dataclass(frozen=True, slots=True)
