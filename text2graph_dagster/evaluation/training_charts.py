@@ -1,6 +1,6 @@
 """The report's section about a training stage: a few charts to decide from, and all recorded metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -49,20 +49,17 @@ def _is_constant(points: Points) -> bool:
     return len(points) > 1 and len({value for _, value in points}) == 1
 
 
+def _draw_panel(lines: Sequence[Line], title: str, y_label: str, x_range: tuple[float, float]) -> Markup:
+    return line_chart(lines, title, y_label=y_label, x_range=x_range, width=_WIDTH, height=_HEIGHT)
+
+
 def _draw_dev(curves: Curves, x_range: tuple[float, float]) -> TrainingPanel | None:
     points = curves.get("dev_relation_f1")
     if not points:
         return None
     low, high = (curves.get(f"dev_relation_f1_{end}", ()) for end in ("low", "high"))
     line = Line("dev relation F1", points, low, high, SERIES[0], 2.2, dots=True)
-    chart = line_chart(
-        [line],
-        "Relation F1 on dev",
-        y_label="strict micro-F1, with its 95 % interval",
-        x_range=x_range,
-        width=_WIDTH,
-        height=_HEIGHT,
-    )
+    chart = _draw_panel([line], "Relation F1 on dev", "strict micro-F1, with its 95 % interval", x_range)
     step, best = max(points, key=lambda point: point[1])
     passages = f" on {passage_counts[-1][1]:,.0f} passages" if (passage_counts := curves.get("dev_passages")) else ""
     sentence = (
@@ -79,14 +76,7 @@ def _draw_reward(curves: Curves, weights: Mapping[str, float], x_range: tuple[fl
     for name, weight in weights.items():
         if points := curves.get(f"reward_{name}"):
             lines.append(Line(name, [(x, weight * y) for x, y in points], thickness=1.2))
-    chart = line_chart(
-        lines,
-        "Reward and its parts",
-        y_label="mean over the completions of a step",
-        x_range=x_range,
-        width=_WIDTH,
-        height=_HEIGHT,
-    )
+    chart = _draw_panel(lines, "Reward and its parts", "mean over the completions of a step", x_range)
     return TrainingPanel(
         chart,
         "The thick line is what GRPO maximises; each thin line is one part times its weight, so the line that rises "
@@ -104,7 +94,7 @@ def _draw_lengths(curves: Curves, x_range: tuple[float, float]) -> TrainingPanel
     if not lines:
         return None
     unit = "tokens" if len(lines) > 1 else f"tokens, {lines[0].label}"  # a single line has no label at its end
-    chart = line_chart(lines, "Length of answers", y_label=unit, x_range=x_range, width=_WIDTH, height=_HEIGHT)
+    chart = _draw_panel(lines, "Length of answers", unit, x_range)
     return TrainingPanel(
         chart,
         "A larger graph has a longer answer; if lengths grow or shrink while dev F1 does not rise, answers have become "
@@ -116,13 +106,11 @@ def _draw_loss(curves: Curves, x_range: tuple[float, float]) -> TrainingPanel | 
     points = curves.get("loss")
     if not points:
         return None
-    chart = line_chart(
+    chart = _draw_panel(
         [Line("loss", points, color=SERIES[0])],
         "Loss on training batches",
-        y_label="cross-entropy of the answer's tokens, nats per token",
-        x_range=x_range,
-        width=_WIDTH,
-        height=_HEIGHT,
+        "cross-entropy of the answer's tokens, nats per token",
+        x_range,
     )
     end = fmean(value for _, value in points[-max(1, len(points) // 10) :])
     return TrainingPanel(
