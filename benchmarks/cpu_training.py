@@ -35,7 +35,7 @@ from text2graph_dagster.runtime.reporting import Reporter
 from text2graph_dagster.settings import Settings
 from text2graph_dagster.training.config import TrainingConfig
 from text2graph_dagster.training.data.examples import read_examples
-from text2graph_dagster.training.data.schedule import make_training_rows, measure_rows
+from text2graph_dagster.training.data.schedule import count_step_tokens, make_training_rows
 from text2graph_dagster.training.sft import make_optimizer, make_trainer
 from text2graph_dagster.training.trainer_setup import with_schedule
 
@@ -113,8 +113,7 @@ def measure(
             trainer.add_callback(turns[name][-1])
             trainer.train()
     shares = profile_steps(trainer)  # the last turn is ours
-    sizes = measure_rows(rows)
-    tokens = [sum(sizes[i : i + settings.sft.batch_size]) for i in range(0, len(sizes), settings.sft.batch_size)]
+    tokens = count_step_tokens(rows, settings.sft.batch_size, pass_size=1)  # a pass of one row has no padding
     return [describe_arm(name, turns, tokens) for name in arms], shares
 
 

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_MIN_PACKED = (
-    300_000  # weights of a layer: a call of the operator takes longer than `functional.linear` of a small layer
-)
+_MIN_PACKED = 300_000  # weights of a layer: `functional.linear` of a smaller one is faster than the operator
 _ROWS_HINT = 64  # the layout is the same for any number of rows
 
 
