@@ -69,7 +69,7 @@ def train_variant(config: dict[str, Any], key: str, value: str, out: Path) -> di
     Settings.model_validate(settings)
     directory = out / f"{key}={value}-{digest_json({**config, 'settings': settings})[:8]}"
     out.mkdir(parents=True, exist_ok=True)
-    path = directory.with_suffix(".json")
+    path = directory.with_name(f"{directory.name}.json")  # the name has a dot of its own
     path.write_text(json.dumps({**config, "settings": settings, "output": str(directory)}), encoding="utf-8")
     print(f"{key}={value}", file=sys.stderr, flush=True)
     done = subprocess.run([sys.executable, "-m", PROGRAM, "--config", str(path)], stdout=sys.stderr, check=False)
