@@ -27,6 +27,7 @@ from text2graph_dagster.dataset.corpus_examples import (
     DatasetBuilder,
     find_repeated_passages,
     group_by_ontology,
+    require_one_ontology,
 )
 from text2graph_dagster.dataset.decontamination import GoldSearch
 from text2graph_dagster.dataset.denoising.corpus_denoising import CorpusDenoiser
@@ -156,6 +157,8 @@ def build_dataset(
     denoiser = CorpusDenoiser(settings.dataset.denoise, settings.evaluation.bootstrap_samples, settings.seed, scorer)
     builder = DatasetBuilder(settings.dataset, settings.seed, denoiser, gold, staging, home.examples)
     ontologies = {name: open_corpus(home.corpora / name).ontology for name in corpora}
+    if settings.dataset.template == "text":
+        require_one_ontology(ontologies)
     texts = (warehouse.read(TRACED_TEXTS, [group]) for group in group_by_ontology(ontologies))
     repeated = find_repeated_passages(texts, settings.corpus.near_duplicate_jaccard)
     return builder.build(_read_sources(warehouse, ontologies, settings.dataset.disjoint_entities), repeated)

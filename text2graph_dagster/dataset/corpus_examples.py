@@ -24,6 +24,7 @@ from text2graph_dagster.dataset.selection import (
     take_selected,
 )
 from text2graph_dagster.dataset.task_sampling import TaskSampler
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.settings import DatasetSettings
 
@@ -164,6 +165,19 @@ def group_by_ontology(ontologies: Mapping[str, Ontology]) -> list[list[str]]:
     for corpus, ontology in sorted(ontologies.items()):
         by_digest.setdefault(ontology.digest, []).append(corpus)
     return [corpora for corpora in by_digest.values() if len(corpora) > 1]
+
+
+def require_one_ontology(ontologies: Mapping[str, Ontology]) -> None:
+    """Check that all corpora have the same ontology, as they must if prompts list no types.
+
+    Raises:
+        UserError: two corpora have different ontologies.
+    """
+    if len({ontology.digest for ontology in ontologies.values()}) > 1:
+        raise UserError(
+            f"the corpora {', '.join(sorted(ontologies))} have different ontologies, but dataset.template is text, "
+            "whose prompts list no types: use template compact, or another home folder for each ontology."
+        )
 
 
 def find_repeated_passages(texts: Iterable[pl.DataFrame], jaccard: float) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from text2graph_dagster.errors import UserError
 from text2graph_dagster.extraction.backends import Backend, ServerBackend
 from text2graph_dagster.extraction.document_run import DocumentRun
 from text2graph_dagster.extraction.results import Extraction
-from text2graph_dagster.inference.checkpoint import CheckpointRecipe, choose_ontology, read_recipe
+from text2graph_dagster.inference.checkpoint import CheckpointRecipe, choose_ontology, read_recipe, require_known_types
 from text2graph_dagster.ontology import Ontology, load_ontology
 from text2graph_dagster.progress import Progress
 from text2graph_dagster.settings import CorpusSettings
@@ -68,6 +68,8 @@ class Extractor:
         recipe = known or CheckpointRecipe()
         self.recipe = recipe.model_copy(update={"max_new_tokens": max_new_tokens}) if max_new_tokens else recipe
         self.ontology = self._load_ontology(ontology, corpus)
+        if self.checkpoint and self.recipe.template == "text":
+            require_known_types(self.checkpoint, self.ontology)
         self._server, self._model = server, model
         self._batch_size, self._threads = batch_size, threads
         self._text_field = text_field

@@ -161,3 +161,19 @@ def choose_ontology(checkpoint: Path, corpus: str | None) -> Ontology:
             "another ontology."
         )
     return load_ontology(known[corpus])
+
+
+def require_known_types(checkpoint: Path, ontology: Ontology) -> None:
+    """Check that the student was trained on these types, as it must be if its prompts list none.
+
+    Raises:
+        UserError: it was not.
+    """
+    known = {
+        name for each in load_ontologies(checkpoint).values() for name in (*each.entity_names, *each.relation_names)
+    }
+    if unknown := [name for name in (*ontology.entity_names, *ontology.relation_names) if name not in known]:
+        raise UserError(
+            f"{checkpoint} can extract only the types that it was trained on, because its prompts list none "
+            f"(dataset.template: text); it does not know {', '.join(unknown[:5])}."
+        )

@@ -1,7 +1,7 @@
 """Render the extraction prompt for training, evaluation, extraction and teachers.
 
-Every prompt lists the requested types. Each phrasing of an instruction is a file (`extract.jinja`, `extract.2.jinja`,
-…); gold passages and teachers get the first phrasing.
+Prompts list the requested types, except for a student that always extracts the same ones. Each phrasing of an
+instruction is a file (`extract.jinja`, `extract.2.jinja`, …); gold passages and teachers get the first phrasing.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from text2graph_dagster.ontology import Ontology
 from text2graph_dagster.prompts import templates
 from text2graph_dagster.prompts.escaping import escape_document
 
-Template = Literal["compact", "extract"]
+Template = Literal["compact", "extract", "text"]
 Task = Literal["both", "entities", "relations"]
 
 _TEXT, _GIVEN = (
@@ -41,7 +41,7 @@ def render_prompt(
 
     Args:
         entity_types, relation_types: names of types of `ontology`, in the order in which the prompt lists them.
-        template: "compact" for nano and scratch students, "extract" for models that follow instructions.
+        template: "compact" lists the types, "extract" also instructs a chat model, "text" has nothing but the passage.
         language: the language of the prompt; English is used if there is no template in this language.
         given: the text's entities, if only relations between them are requested.
         phrasing: index of the instruction's phrasing; evaluation uses 0.

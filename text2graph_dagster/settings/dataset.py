@@ -40,7 +40,11 @@ class DatasetSettings(Section):
     """Which examples are made and what their prompts ask for (docs/instructions.md)."""
 
     thinking: bool = Field(False, description="put the verified rationale before the JSON")
-    template: Literal["compact", "extract"] = Field("compact", description="prompt template; extract suits chat models")
+    template: Literal["compact", "extract", "text"] = Field(
+        "compact",
+        description="prompt template; compact lists the types; extract suits chat models; text is the passage alone, "
+        "for students of one ontology",
+    )
     full_ontology_share: float = Field(
         1.0, ge=0, le=1, description="share of examples that ask for every type; instruction-tuned models need fewer"
     )
@@ -72,3 +76,13 @@ class DatasetSettings(Section):
         None, ge=1, description="maximum examples per corpus, chosen for quality and variety; null: no limit"
     )
     denoise: DenoiseSettings = DenoiseSettings()
+
+    @model_validator(mode="after")
+    def _check_template(self) -> "DatasetSettings":
+        tasks = self.tasks.entities + self.tasks.relations
+        if self.template == "text" and (self.full_ontology_share < 1 or self.absent_share or tasks):
+            raise ValueError(
+                "template: text lists no types, so that every example must ask for all of them: leave out "
+                "full_ontology_share, absent_share and tasks, or choose another template"
+            )
+        return self

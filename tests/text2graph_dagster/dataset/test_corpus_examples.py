@@ -16,9 +16,11 @@ from text2graph_dagster.dataset.corpus_examples import (
     DatasetBuilder,
     find_repeated_passages,
     group_by_ontology,
+    require_one_ontology,
 )
 from text2graph_dagster.dataset.decontamination import GoldSearch
 from text2graph_dagster.dataset.denoising.corpus_denoising import CorpusDenoiser
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.identity import digest
 from text2graph_dagster.settings import DatasetSettings, DenoiseSettings
 
@@ -108,6 +110,12 @@ def test_only_corpora_that_share_an_ontology_are_compared() -> None:
     other = replace(ONTOLOGY, name="other")
     assert group_by_ontology({"c": ONTOLOGY, "b": other, "a": ONTOLOGY}) == [["a", "c"]]
     assert find_repeated_passages([], 0.8).height == 0
+
+
+def test_corpora_whose_prompts_list_no_types_must_share_an_ontology() -> None:
+    require_one_ontology({"a": ONTOLOGY, "b": ONTOLOGY})
+    with pytest.raises(UserError, match="a, b have different ontologies"):
+        require_one_ontology({"b": ONTOLOGY, "a": replace(ONTOLOGY, name="other")})
 
 
 def test_a_repeated_passage_names_the_one_that_is_kept() -> None:

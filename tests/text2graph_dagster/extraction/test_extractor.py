@@ -68,6 +68,13 @@ class TestCheckpointAndOntology:
         assert Extractor(folder, ontology=tmp_path / "other.yaml").ontology.entity_names == ("fruit",)
         assert Extractor(folder, ontology=ONTOLOGY).ontology is ONTOLOGY
 
+    def test_a_student_whose_prompts_list_no_types_extracts_only_known_ones(self, tmp_path: Path) -> None:
+        folder = make_checkpoint(tmp_path, "one", settings=Settings.load(None, {"dataset": {"template": "text"}}))
+        assert Extractor(folder, ontology=ONTOLOGY).recipe.template == "text"
+        (tmp_path / "other.yaml").write_text("entity_types: [person, fruit]")
+        with pytest.raises(UserError, match="does not know fruit"):
+            Extractor(folder, ontology=tmp_path / "other.yaml")
+
     def test_invalid_arguments_are_user_errors(self, tmp_path: Path) -> None:
         (tmp_path / "bare").mkdir()
         cases: list[tuple[dict[str, Any], str]] = [

@@ -71,12 +71,12 @@ def make_extractor(backend: Any = None, **options: Any) -> Extractor:
     return made
 
 
-def make_checkpoint(folder: Path, *corpora: str) -> Path:
+def make_checkpoint(folder: Path, *corpora: str, settings: Settings | None = None) -> Path:
     """Write a checkpoint directory without a model."""
     (folder / "types.yaml").write_text(TYPES)
     made = folder / "checkpoint"
     made.mkdir()
-    write_recipe(made, Settings(), dict.fromkeys(corpora, folder / "types.yaml"))
+    write_recipe(made, settings or Settings(), dict.fromkeys(corpora, folder / "types.yaml"))
     return made
 
 

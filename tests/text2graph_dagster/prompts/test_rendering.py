@@ -18,6 +18,10 @@ def test_the_compact_prompt_is_three_lines() -> None:
     assert prompt == '"person""city";"born in"\nSome text.\n'
 
 
+def test_the_text_prompt_is_the_passage() -> None:
+    assert render_prompt("Some text.", ["person", "city"], ["born in"], ONTOLOGY, "text", "en") == "Some text.\n"
+
+
 def test_the_extract_prompt_describes_only_the_requested_types() -> None:
     prompt = render_prompt(TEXT, ["person", "company"], ["works for", "born in"], ONTOLOGY, "extract", "en")
     assert "- person: a human being\n" in prompt

@@ -9,7 +9,7 @@ from text2graph_dagster.prompts import templates
 
 NAMES = ("compact", "compact_relate", "extract", "rationale", "reason", "relate")
 PHRASINGS = ("extract.2", "extract.3", "relate.2")
-EVERYWHERE = ("compact_given", "given")  # a list of entities, the same in every language
+EVERYWHERE = ("compact_given", "given", "text")  # without words of a language
 
 
 def test_every_prompt_exists_in_english_and_chinese() -> None:

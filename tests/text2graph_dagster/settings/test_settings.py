@@ -32,6 +32,8 @@ def test_merge_does_not_change_its_arguments() -> None:
         ({"seed": "x"}, "seed"),
         ({"student": {"heads": 3}}, "hidden_size must be a multiple"),
         ({"student": {"base_model": "nano", "layers": 3}}, "layers applies to a student from scratch: set base_model"),
+        ({"dataset": {"template": "text", "tasks": {"entities": 1}}}, "every example must ask for all of them"),
+        ({"dataset": {"template": "text", "full_ontology_share": 0.5}}, "every example must ask for all of them"),
         ({"grpo": {"loss_type": "nonsense"}}, "grpo.loss_type"),
         ({"evaluation": {"batch_size": 0}}, "evaluation.batch_size"),
     ],
