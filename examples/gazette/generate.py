@@ -80,16 +80,17 @@ def generate(out: Path, settings: GazetteSettings | None = None) -> Summary:
     train, training = _write_training(maker, settings, tally)
     dev, dev_gold = _write_gold("dev", settings.dev_passages, maker, settings, tally)
     test, test_gold = _write_gold("test", settings.test_passages, maker, settings, tally)
-    worlds = (train, dev, test)
+    annotated, annotated_gold = _write_gold("annotated", settings.annotated_passages, maker, settings, tally)
+    worlds = (train, dev, test)  # those that the knowledge base describes
     knowledge = [line for world in worlds for line in knowledge_base(world, settings)]
-    tally["entities"] = sum(len(world.entities) for world in worlds)
-    tally["ambiguous names"] = sum(_ambiguous(world) for world in worlds)
+    tally["entities"] = sum(len(world.entities) for world in (*worlds, annotated))
+    tally["ambiguous names"] = sum(_ambiguous(world) for world in (*worlds, annotated))
     tally["facts"] = sum(len(world.facts) for world in worlds)
     tally["facts in the knowledge base"] = len(knowledge)
 
     out.mkdir(parents=True, exist_ok=True)
     _write_lines(out / "documents.jsonl", training)
-    _write_lines(out / "gold.jsonl", map(_json, dev_gold + test_gold))
+    _write_lines(out / "gold.jsonl", map(_json, dev_gold + test_gold + annotated_gold))
     _write_lines(out / "knowledge_base.jsonl", map(_json, knowledge))
     (out / "ontology.yaml").write_bytes(yaml.safe_dump(ontology_document(), sort_keys=False, width=120).encode())
     write_broken_files(out, settings.broken_long_line_bytes)
@@ -97,6 +98,7 @@ def generate(out: Path, settings: GazetteSettings | None = None) -> Summary:
         "training documents",
         "dev documents",
         "test documents",
+        "annotated documents",
         "sentences",
         "passages",
         "statements",
@@ -134,18 +136,21 @@ def _write_training(maker: names.NameMaker, settings: GazetteSettings, tally: Co
 
 
 def _write_gold(
-    split: str, passages: int, maker: names.NameMaker, settings: GazetteSettings, tally: Counter[str]
+    part: str, passages: int, maker: names.NameMaker, settings: GazetteSettings, tally: Counter[str]
 ) -> tuple[World, list[dict[str, Any]]]:
-    """Return a world and gold documents with at least `passages` passages of three sentences each."""
-    world = build_world(split, round(passages / _PASSAGES_PER_DOCUMENT), maker, settings)
-    rng = random.Random(f"{settings.seed}/{split}/documents")
+    """Return a world and annotated documents with at least `passages` passages of three sentences each.
+
+    The part "annotated" is for training.
+    """
+    world = build_world(part, round(passages / _PASSAGES_PER_DOCUMENT), maker, settings)
+    rng = random.Random(f"{settings.seed}/{part}/documents")
     records: list[dict[str, Any]] = []
     written = 0
     while written < passages:
         draft = compose(world, rng, settings)
-        records.append(gold_record(draft, f"{split}-{len(records):05d}", split))
+        records.append(gold_record(draft, f"{part}-{len(records):05d}", "train" if part == "annotated" else part))
         written += _count(tally, draft)
-    tally[f"{split} documents"] = len(records)
+    tally[f"{part} documents"] = len(records)
     return world, records
 
 
@@ -208,7 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the corpus folder")
     parser.add_argument("--smoke", action="store_true", help="a few dozen documents (defaults in brackets)")
     parser.add_argument("--seed", type=int, help=f"default {full.seed}")
-    for name in ("train", "dev_passages", "test_passages"):
+    for name in ("train", "dev_passages", "test_passages", "annotated_passages"):
         default = f"default {getattr(full, name)} [{getattr(smoke, name)}]"
         what = "training documents" if name == "train" else f"minimum number of {name.replace('_', ' ')}"
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"{what}, {default}")

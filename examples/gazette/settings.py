@@ -15,6 +15,7 @@ class GazetteSettings:
     train: int = 7000
     dev_passages: int = 550
     test_passages: int = 1100
+    annotated_passages: int = 1500
 
     knowledge_base_coverage: float = 0.70
     alias_coverage: float = 0.90
@@ -75,4 +76,11 @@ class GazetteSettings:
     @classmethod
     def smoke(cls, seed: int = 7) -> "GazetteSettings":
         """Return settings for a few dozen documents with every kind of content, for a quick check."""
-        return cls(seed=seed, train=60, dev_passages=40, test_passages=60, broken_long_line_bytes=200_000)
+        return cls(
+            seed=seed,
+            train=60,
+            dev_passages=40,
+            test_passages=60,
+            annotated_passages=30,
+            broken_long_line_bytes=200_000,
+        )
