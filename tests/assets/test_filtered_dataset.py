@@ -13,6 +13,7 @@ from tests.assets.conftest import DATA, Sandbox, gold_line
 from text2graph_dagster.contracts import CONTRACTS
 from text2graph_dagster.dataset.corpus_examples import CorpusExamples
 from text2graph_dagster.dataset.denoising import decision
+from text2graph_dagster.errors import UserError
 from text2graph_dagster.settings import Settings
 
 
@@ -87,6 +88,17 @@ def test_a_passage_in_two_corpora_with_one_ontology_is_used_once(two: Sandbox, t
 def test_a_passage_in_two_corpora_with_different_ontologies_is_used_twice(apart: Sandbox, tmp_path: Path) -> None:
     found = build(apart, tmp_path)
     assert set(found["large"].selected["passage_id"]) & set(found["small"].selected["passage_id"])
+
+
+def test_prompts_without_types_need_one_ontology(two: Sandbox, tmp_path: Path) -> None:
+    (corpus, _) = build(two, tmp_path, template="text").values()
+    examples = pl.concat(pl.read_parquet(file) for file in corpus.write(tmp_path))
+    texts = {text + "\n" for text in two.warehouse.read("SELECT text FROM raw_corpus")["text"]}
+    assert {messages[0]["content"] for messages in examples["messages"]} <= texts
+    ontology = two.root / "corpora" / "small" / "ontology.yaml"
+    ontology.write_text(ontology.read_text().replace("name: tiny", "name: other"))
+    with pytest.raises(UserError, match="large, small have different ontologies"):
+        build(two, tmp_path, template="text")
 
 
 def test_disagreeing_samples_lower_the_score(apart: Sandbox, tmp_path: Path) -> None:
