@@ -102,8 +102,7 @@ def predict_with_model(
     if not complete:
         answers = _run_program(context, run, model, gold, settings)
         rows = gold.iter_rows(named=True)
-        similarity = settings.label_similarity
-        _store(context, run, system, list(make_prediction_rows(run, system, rows, answers, ontologies, similarity)))
+        _store(context, run, system, list(make_prediction_rows(run, system, rows, answers, ontologies, settings)))
         return run
     context.log(f"{system}: its answers are already known")
     if system not in complete:  # if GRPO brought no gain, both stages have the same weights

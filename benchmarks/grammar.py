@@ -147,7 +147,7 @@ def _judge(outcome: Outcome, example: Example, tokens: list[int], tokenizer: Any
     graph = Graph()
     try:
         parsed = parse(strip_leading_blanks(tokenizer.decode(tokens[:-1] if stopped else tokens)))
-        legal = legalise(parsed, example.text, example.entity_types, example.relation_types, ontology)
+        legal = legalise(parsed, example.text, example.entity_types, example.relation_types, ontology, repair=True)
     except GraphParseError:
         pass
     else:

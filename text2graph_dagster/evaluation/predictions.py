@@ -29,19 +29,21 @@ class AnswerSettings:
 
     `max_new_tokens` limits an answer's length. `label_similarity` is the minimum similarity at which a label is mapped
     to a type of the ontology; None: labels must match exactly. `decoding` are the grammar settings of the prediction
-    program; empty: answers are not constrained.
+    program; empty: answers are not constrained. `repair` says whether relations that violate the signatures are
+    repaired (`graph.legality`).
     """
 
     max_new_tokens: int
     label_similarity: float | None = None
     decoding: Mapping[str, Any] = field(default_factory=dict)
+    repair: bool = True
 
     @classmethod
     def for_student(cls, settings: Settings) -> "AnswerSettings":
         """Return the settings for the student's own answers."""
         grammar = settings.decoding.model_dump(mode="json")
         decoding = {"decoding": grammar, "wire": choose_wire(settings), "thinking": settings.dataset.thinking}
-        return cls(settings.evaluation.max_new_tokens, decoding=decoding)
+        return cls(settings.evaluation.max_new_tokens, decoding=decoding, repair=settings.decoding.repair)
 
 
 def make_gold_example(row: Mapping[str, Any], ontology: Ontology, template: Template) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def make_run_id(
             "ontologies": {name: ontology.digest for name, ontology in ontologies.items()},
             "max_new_tokens": answers.max_new_tokens,
             "decoding": answers.decoding,
+            "repair": answers.repair,
             **({"label_similarity": answers.label_similarity} if answers.label_similarity else {}),
         }
     )
@@ -90,10 +93,12 @@ def legal_graph(
     relation_types: Collection[str],
     ontology: Ontology | None,
     label_similarity: float | None = None,
+    repair: bool = True,
 ) -> Graph | None:
     """Return the legal part of an answer about the passage `text`; None if the answer cannot be parsed.
 
-    With `label_similarity`, labels are first mapped to the most similar types of the ontology.
+    With `label_similarity`, labels are first mapped to the most similar types of the ontology; with `repair`, relations
+    that violate the signatures are repaired.
     """
     try:
         parsed = parse(output or "")
@@ -101,7 +106,7 @@ def legal_graph(
         return None
     if label_similarity is not None and ontology is not None:
         parsed = make_label_mapper(ontology, label_similarity).map_answer(parsed).parsed
-    return legalise(parsed, text, entity_types, relation_types, ontology).graph
+    return legalise(parsed, text, entity_types, relation_types, ontology, repair=repair).graph
 
 
 def make_prediction_rows(
@@ -110,7 +115,7 @@ def make_prediction_rows(
     gold: Iterable[Mapping[str, Any]],
     answers: Mapping[str, Mapping[str, Any]],
     ontologies: Mapping[str, Ontology],
-    label_similarity: float | None,
+    settings: AnswerSettings,
 ) -> Iterator[dict[str, Any]]:
     """Yield a row of the table predictions per gold passage; an unreadable or missing answer gives an empty graph.
 
@@ -119,7 +124,9 @@ def make_prediction_rows(
     for row in gold:
         answer = answers.get(row["example_id"], {"raw_output": None, "stopped": None})
         ontology, types = ontologies[row["corpus"]], (row["entity_types"], row["relation_types"])
-        graph = legal_graph(answer["raw_output"], row["text"], *types, ontology, label_similarity)
+        graph = legal_graph(
+            answer["raw_output"], row["text"], *types, ontology, settings.label_similarity, settings.repair
+        )
         entities, relations = to_rows(graph or Graph())
         yield {
             **{column: row[column] for column in ("corpus", "passage_id", "split")},

@@ -163,6 +163,7 @@ class RunSummary:
     unanswered: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
 
     def count(self, extractions: Iterable[Extraction]) -> Iterator[Extraction]:
         """Count the extractions while passing them on."""
@@ -173,6 +174,7 @@ class RunSummary:
             self.unanswered.update(found.unanswered)
             self.left_out.update(reason for reason, _ in found.left_out)
             self.dropped.update(found.dropped)
+            self.repaired += found.repaired
             yield found
 
     @property
@@ -190,6 +192,7 @@ class RunSummary:
             "illegal items dropped": self.dropped,
         }
         parts += [f"{what}: {_join(counts)}" for what, counts in by_reason.items() if counts]
+        parts += [f"relations repaired: {self.repaired:,}"] if self.repaired else []
         return "; ".join(parts)
 
 

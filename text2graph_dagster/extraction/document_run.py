@@ -65,7 +65,7 @@ class DocumentRun:
         packing, empty = self.recipe.corpus_settings(), 0
         for document in documents:
             number, self._read = self._read, self._read + 1
-            opened = self._open[number] = _OpenDocument(document, self.ontology, packing)
+            opened = self._open[number] = _OpenDocument(document, self.ontology, packing, self.recipe.decoding.repair)
             for i in range(len(opened.spans)):
                 text, language = opened.passage(i)
                 yield PassageRequest(number, i, self._prompt(text, language), text)
@@ -93,8 +93,10 @@ class DocumentRun:
 class _OpenDocument:
     """A document, its passages, and what was extracted from them so far."""
 
-    def __init__(self, document: Document | Rejection, ontology: Ontology, settings: CorpusSettings) -> None:
-        self.document, self._ontology = document, ontology
+    def __init__(
+        self, document: Document | Rejection, ontology: Ontology, settings: CorpusSettings, repair: bool
+    ) -> None:
+        self.document, self._ontology, self._repair = document, ontology, repair
         self.spans: list[Span] = []
         self._left_out: list[tuple[str, str]] = []
         if isinstance(document, Document):
@@ -104,6 +106,7 @@ class _OpenDocument:
         self._windows: dict[int, Window] = {}
         self._graphs: list[WindowGraph] = []
         self._dropped: Counter[str] = Counter()
+        self._repaired = 0
 
     @property
     def finished(self) -> bool:
@@ -126,9 +129,10 @@ class _OpenDocument:
                 problem = error.reason
             else:
                 types = (self._ontology.entity_names, self._ontology.relation_names)
-                legal = legalise(parsed, text, *types, self._ontology)
+                legal = legalise(parsed, text, *types, self._ontology, repair=self._repair)
                 self._graphs.append(WindowGraph(self.spans[number].start, text, language, legal.graph))
                 self._dropped.update(legal.dropped)
+                self._repaired += legal.repaired
         self._windows[number] = Window(self.spans[number], problem, reply.tokens, reply.detail)
 
     def extraction(self) -> Extraction:
@@ -150,6 +154,7 @@ class _OpenDocument:
             merged.evidence,
             windows,
             {reason: count for reason, count in sorted(self._dropped.items()) if count},
+            self._repaired,
             tuple(self._left_out),
         )
 

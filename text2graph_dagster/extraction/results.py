@@ -25,8 +25,9 @@ class Extraction:
     """The graph of one document. Offsets are code points into `text`, the document as given or read.
 
     `evidence` has, for every relation of the graph, the sentences that state it. `dropped` counts the items that the
-    legality filter removed, by reason. `left_out` lists parts of the document that are not readable text, as (reason,
-    detail). A document that cannot be read at all has an `error` (a fixed word) with its `detail`, and an empty graph.
+    legality filter removed, by reason; `repaired` is the number of relations whose head or tail it replaced. `left_out`
+    lists parts of the document that are not readable text, as (reason, detail). A document that cannot be read at all
+    has an `error` (a fixed word) with its `detail`, and an empty graph.
     """
 
     doc_id: str
@@ -35,6 +36,7 @@ class Extraction:
     evidence: tuple[tuple[Span, ...], ...] = ()
     passages: tuple[Window, ...] = ()
     dropped: dict[str, int] = field(default_factory=dict)
+    repaired: int = 0
     left_out: tuple[tuple[str, str], ...] = ()
     error: str = ""
     detail: str = ""
@@ -70,6 +72,7 @@ class Extraction:
                 for w in self.passages
             ],
             "dropped": self.dropped,
+            "repaired": self.repaired,
             "left_out": [{"reason": reason, "detail": detail} for reason, detail in self.left_out],
         }
 

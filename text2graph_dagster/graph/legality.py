@@ -1,8 +1,9 @@
-"""The legality filter: drop and count every item of an answer that is not legal.
+"""The legality filter: drop and count every item of an answer that is not legal, or repair it.
 
 An item is dropped if its type was not requested, its span is not in the passage, its head or tail is not an entity of
 the answer, it violates the ontology's signatures, or it is repeated. Users, the main metrics and the reward model see
-only the remaining items. Illegal items are never repaired.
+only the remaining items. A student's relation that violates the signatures is repaired if they leave one choice; labels
+of teachers are never repaired.
 """
 
 import re
@@ -27,10 +28,14 @@ DROP_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class LegalisedAnswer:
-    """The legal part of an answer; `dropped` counts the dropped items by reason (see `DROP_REASONS`)."""
+    """The legal part of an answer; `dropped` counts the dropped items by reason (see `DROP_REASONS`).
+
+    `repaired` is the number of relations in the graph that the answer states with another head or tail.
+    """
 
     graph: Graph
     dropped: dict[str, int]
+    repaired: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +56,20 @@ def legalise(
     relation_types: Collection[str],
     ontology: Ontology | None = None,
     find: SurfaceFinder | None = None,
+    repair: bool = False,
 ) -> LegalisedAnswer:
     """Return the legal, grounded part of an answer about the passage `text`, and the number of dropped items by reason.
 
     The text of an entity becomes its surface in the passage, with all its spans as mentions. A relation names its head
     and tail by text. If two entities have this text (a person and a city), the first pair that the signatures allow is
     taken. The head of a symmetric relation is the entity mentioned first. `find` is `ground` by default; teachers may
-    pass a more lenient search.
+    pass a more lenient search. With `repair`, relations that violate the signatures are repaired (see `_repair_ends`)
+    after all others, and a repaired relation that the answer states anyway is dropped.
     """
     dropped = dict.fromkeys(DROP_REASONS, 0)
     entities, names = _legal_entities(parsed, text, set(entity_types), dropped, find or ground)
     relations: dict[Relation, None] = {}
-    wanted = set(relation_types)
+    wanted, violations = set(relation_types), []
     for head, kind, tail in parsed.relations:
         if kind not in wanted:
             dropped["unrequested_relation_type"] += 1
@@ -73,12 +80,18 @@ def legalise(
             continue
         ends = _choose_ends(pairs, kind, ontology)
         if ends is None:
-            dropped["signature_violation"] += 1
+            violations.append((*pairs[0], kind))
             continue
         relation = Relation(ends[0].id, ends[1].id, kind)
         dropped["duplicate_relation"] += relation in relations
         relations[relation] = None
-    return LegalisedAnswer(Graph(entities, tuple(relations)), dropped)
+    stated = len(relations)
+    if repair and ontology is not None:
+        repaired = (_repair_ends(head, kind, tail, entities, ontology) for head, tail, kind in violations)
+        relations |= dict.fromkeys(relation for relation in repaired if relation)
+    added = len(relations) - stated
+    dropped["signature_violation"] = len(violations) - added
+    return LegalisedAnswer(Graph(entities, tuple(relations)), dropped, added)
 
 
 def _legal_entities(
@@ -118,6 +131,26 @@ def _choose_ends(
         if ontology.allows(head.type, kind, tail.type):
             swap = ontology.relation(kind).symmetric and _mention_order(tail) < _mention_order(head)
             return (tail, head) if swap else (head, tail)
+    return None
+
+
+def _repair_ends(
+    head: Entity, kind: str, tail: Entity, entities: tuple[Entity, ...], ontology: Ontology
+) -> Relation | None:
+    """Return the legal relation that an illegal one stands for, or None if the signatures leave no or several choices.
+
+    The inverted relation is tried first, then another tail, then another head, each an entity of the answer.
+    """
+    others = [entity for entity in entities if entity.id not in (head.id, tail.id)]
+    choices = (
+        [(tail, head)],
+        [(head, other) for other in others],
+        [(other, tail) for other in others],
+    )
+    for pairs in choices:
+        legal = [(h, t) for h, t in pairs if ontology.allows(h.type, kind, t.type)]
+        if len(legal) == 1 and (ends := _choose_ends(legal, kind, ontology)):
+            return Relation(ends[0].id, ends[1].id, kind)
     return None
 
 

@@ -91,9 +91,9 @@ def evaluate_dev(
         precision=settings.decoding.precision,
     )
     graphs = [
-        legal_graph(answer.text, example.text, example.entity_types, example.relation_types, ontology)
+        legal_graph(answer.text, example.text, *types, ontology, repair=settings.decoding.repair)
         for example, answer in zip(examples, answers, strict=True)
-        for ontology in [ontologies.get(example.corpus)]
+        for ontology, types in [(ontologies.get(example.corpus), (example.entity_types, example.relation_types))]
     ]
     entities, relations = _count_items(examples, graphs, ontologies)
     samples, seed = settings.evaluation.bootstrap_samples, settings.seed

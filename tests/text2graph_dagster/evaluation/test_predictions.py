@@ -80,7 +80,7 @@ def test_the_run_id_depends_on_everything_that_answers_depend_on() -> None:
 def test_a_missing_answer_gives_an_empty_graph() -> None:
     gold = [make_gold_example({**GOLD, "passage_id": name}, ONTOLOGY, "extract") for name in "ab"]
     answers = {gold[0]["example_id"]: {"raw_output": ANSWER, "stopped": True}}
-    rows = list(make_prediction_rows("r", "sft", gold, answers, {"c": ONTOLOGY}, None))
+    rows = list(make_prediction_rows("r", "sft", gold, answers, {"c": ONTOLOGY}, AnswerSettings(64)))
     assert [len(row["relations"]) for row in rows] == [1, 0]
     assert [(row["raw_output"], row["stopped"]) for row in rows] == [(ANSWER, True), (None, None)]
 

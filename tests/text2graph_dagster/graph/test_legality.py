@@ -1,5 +1,6 @@
 """The legality filter."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,13 +24,14 @@ ONTOLOGY = Ontology(
 ANA, VELSOFT, OSLO, BEN = ("Ana Ruiz", "person"), ("Velsoft", "company"), ("Oslo", "city"), ("Ben Ode", "person")
 
 
-def legal(entities=(), relations=(), *, text=TEXT, types=None, relation_types=None, ontology=ONTOLOGY):
+def legal(entities=(), relations=(), *, text=TEXT, types=None, relation_types=None, ontology=ONTOLOGY, repair=False):
     return legalise(
         ParsedGraph(tuple(entities), tuple(relations)),
         text,
         ontology.entity_names if types is None and ontology else types,
         ontology.relation_names if relation_types is None and ontology else relation_types,
         ontology,
+        repair=repair,
     )
 
 
@@ -106,6 +108,40 @@ def test_texts_that_differ_in_case_are_different_entities() -> None:
     assert got.graph.relations == (Relation(1, 2, "lives in"),)
 
 
+@pytest.mark.parametrize(
+    ("entities", "stated", "expected"),
+    [
+        pytest.param([ANA, VELSOFT], ("Velsoft", "founded", "Ana Ruiz"), (0, 1), id="inverted"),
+        pytest.param([ANA, VELSOFT, OSLO], ("Ana Ruiz", "founded", "Oslo"), (0, 1), id="the only company as tail"),
+        pytest.param([ANA, OSLO, VELSOFT], ("Oslo", "founded", "Velsoft"), (0, 2), id="the only person as head"),
+        pytest.param([ANA, BEN, OSLO, VELSOFT], ("Oslo", "founded", "Velsoft"), None, id="two persons"),
+        pytest.param([ANA, OSLO], ("Ana Ruiz", "founded", "Oslo"), None, id="no company"),
+    ],
+)
+def test_an_illegal_relation_is_repaired_if_the_signatures_leave_one_choice(entities, stated, expected) -> None:
+    got = legal(entities, [stated], repair=True)
+    assert got.graph.relations == ((Relation(*expected, "founded"),) if expected else ())
+    assert (got.repaired, got.dropped) == ((1, only()) if expected else (0, only(signature_violation=1)))
+    assert legal(entities, [stated]).dropped == only(signature_violation=1)
+
+
+def test_a_repaired_relation_that_the_answer_states_anyway_is_dropped() -> None:
+    got = legal(
+        [ANA, VELSOFT, OSLO],
+        [("Ana Ruiz", "founded", "Oslo"), ("Ana Ruiz", "founded", "Velsoft"), ("Velsoft", "founded", "Ana Ruiz")],
+        repair=True,
+    )
+    assert got.graph.relations == (Relation(0, 1, "founded"),)
+    assert (got.repaired, got.dropped) == (0, only(signature_violation=2))
+
+
+def test_without_an_ontology_nothing_is_repaired() -> None:
+    got = legal(
+        [ANA], [("Ana Ruiz", "r", "Ana Ruiz")], types=["person"], relation_types=["r"], ontology=None, repair=True
+    )
+    assert (got.repaired, got.graph.relations) == (0, (Relation(0, 0, "r"),))
+
+
 def test_part_of_a_word_is_not_in_the_passage() -> None:
     assert ground("art", "They started.") is None
     assert ground("Ruiz", TEXT) is not None
@@ -122,9 +158,10 @@ RELATIONS = st.sampled_from(["founded", "lives in", "married to", "owns"])
 @given(
     st.lists(st.tuples(NAMES, TYPES), max_size=12),
     st.lists(st.tuples(NAMES, RELATIONS, NAMES), max_size=12),
+    st.booleans(),
 )
-def test_the_result_is_legal_and_every_item_is_kept_or_counted(entities, relations) -> None:
-    got = legal(entities, relations)
+def test_the_result_is_legal_and_every_item_is_kept_or_counted(entities, relations, repair) -> None:
+    got = legal(entities, relations, repair=repair)
     kept = got.graph
     assert len(kept.entities) + len(kept.relations) + sum(got.dropped.values()) == len(entities) + len(relations)
     assert len({(e.text, e.type) for e in kept.entities}) == len(kept.entities)
@@ -136,6 +173,7 @@ def test_the_result_is_legal_and_every_item_is_kept_or_counted(entities, relatio
     again = legalise(parse(serialise(kept)), TEXT, ONTOLOGY.entity_names, ONTOLOGY.relation_names, ONTOLOGY)
     assert sum(again.dropped.values()) == 0
     assert _named(again.graph) == _named(kept)
+    assert set(legal(entities, relations).graph.relations) <= set(kept.relations)
 
 
 def _named(graph: Graph) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
