@@ -15,7 +15,7 @@ class GazetteSettings:
     train: int = 7000
     dev_passages: int = 550
     test_passages: int = 1100
-    annotated_passages: int = 6000
+    annotated_passages: int = 4000
 
     knowledge_base_coverage: float = 0.70
     alias_coverage: float = 0.90
