@@ -12,10 +12,10 @@ class GazetteSettings:
     """
 
     seed: int = 7
-    train: int = 7000
+    train: int = 4000
     dev_passages: int = 550
     test_passages: int = 1100
-    annotated_passages: int = 4000
+    annotated_passages: int = 6000
 
     knowledge_base_coverage: float = 0.70
     alias_coverage: float = 0.90
