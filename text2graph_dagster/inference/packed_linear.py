@@ -19,7 +19,7 @@ class PackedLinear:
         """Copy `weight` (outputs, inputs) and `bias` (outputs,)."""
         self.dtype = dtype
         self._bias = None if bias is None else bias.to(dtype)
-        self._packed = weight.numel() >= _MIN_PACKED and can_pack()
+        self._packed = weight.numel() >= _MIN_PACKED and can_pack(dtype)
         copy = weight.detach().to(dtype, copy=not self._packed).contiguous()
         if self._packed:
             copy = torch.ops.mkldnn._reorder_linear_weight(copy, _ROWS_HINT)
@@ -34,7 +34,12 @@ class PackedLinear:
         return functional.linear(x, self._weight, self._bias)
 
 
-def can_pack() -> bool:
-    """Return whether this build of torch has oneDNN's packed layers."""
+def can_pack(dtype: torch.dtype) -> bool:
+    """Return whether this build of torch has oneDNN's packed layers, and for bfloat16 whether the processor has them.
+
+    With AVX2 only, `functional.linear` computes in bfloat16, slowly, but the packed layers raise an error.
+    """
     available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return available and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    if not available or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
+    return dtype == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
